@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::session::{Session, manifest_directory};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{SecretRef, SecretValue, Venue};
-use deployer_core::plan::{Operation, Plan};
+use deployer_core::plan::{Operation, Plan, SecretsManagerOperation};
 
 /// The JSON object of each secret that `plan` creates, by the secret's name. References that don't resolve are all
 /// reported together, before anything is changed; on the local cloud, a placeholder takes the place of such a value.
@@ -18,7 +18,9 @@ pub(super) async fn resolve_new_secrets(session: &Session, plan: &Plan) -> Resul
     let mut known: BTreeMap<String, SecretValue> = BTreeMap::new();
     for change in &plan.changes {
         for operation in &change.operations {
-            let Operation::CreateSecret { secret } = operation else { continue };
+            let Operation::SecretsManager(SecretsManagerOperation::CreateSecret { secret }) = operation else {
+                continue;
+            };
             let venue = session.manifest().venues.iter().find(|venue| venue.name == change.address.venue);
             let Some(venue) = venue else { continue };
             let mut object = Map::new();

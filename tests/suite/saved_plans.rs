@@ -107,7 +107,7 @@ fn manual_edit_anywhere_makes_it_stale() {
         site.write_file("plan.json", &plan.replace(old, new));
         assert_stale(&site, &["was edited after it was saved"]);
     }
-    site.write_file("plan.json", &plan.replace("\"format_version\": 1", "\"format_version\": 99"));
+    site.write_file("plan.json", &plan.replace("\"format_version\": 2", "\"format_version\": 99"));
     assert_stale(&site, &["another version"]);
     site.write_file("plan.json", "{}");
     let (code, text) = site.run_deployer(&APPLY_SAVED);

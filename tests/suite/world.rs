@@ -12,7 +12,7 @@ use deployer_aws::lock::LockOptions;
 use deployer_core::desired::{Desired, Scope, derive_desired};
 use deployer_core::error::Result;
 use deployer_core::manifest::{self, SecretValue};
-use deployer_core::plan::{Operation, Plan};
+use deployer_core::plan::{Operation, Plan, SecretsManagerOperation};
 use deployer_core::snapshot::Snapshot;
 use deployer_hubspot::HubSpotClient;
 use deployer_reconcile::apply::{ApplyEvent, ApplyInputs, ApplyOptions, ApplyOutcome};
@@ -179,7 +179,9 @@ impl World {
             .iter()
             .flat_map(|change| &change.operations)
             .filter_map(|operation| match operation {
-                Operation::CreateSecret { secret } => Some(secret.name.clone()),
+                Operation::SecretsManager(SecretsManagerOperation::CreateSecret { secret }) => {
+                    Some(secret.name.clone())
+                }
                 _ => None,
             })
             .map(|name| (name, SecretValue::new(self.secret.as_str()).expect("a value")))

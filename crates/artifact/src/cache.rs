@@ -23,9 +23,11 @@ pub(super) fn digest_sources(root: &Path, settings: &[&str]) -> Result<String> {
     let mut files = Vec::new();
     collect_files(&root.join("sync-lambda"), &mut files)?;
     // What the function is built from besides its own crate.
-    let shared = root.join("crates").join("sync-config");
-    if shared.is_dir() {
-        collect_files(&shared, &mut files)?;
+    for name in ["sync-config", "pacing"] {
+        let shared = root.join("crates").join(name);
+        if shared.is_dir() {
+            collect_files(&shared, &mut files)?;
+        }
     }
     for name in
         ["Cargo.toml", "Cargo.lock", "rust-toolchain", "rust-toolchain.toml", ".cargo/config.toml", ".cargo/config"]

@@ -4,6 +4,7 @@ mod error;
 pub mod limiter;
 pub mod lock;
 pub mod observe;
+mod ready;
 pub mod retry;
 pub mod signed;
 
@@ -19,6 +20,7 @@ use aws_smithy_types::retry::RetryConfig;
 
 pub use deployer_core::call_error::{CallError, FailureKind};
 pub use error::{Call, Found, call_error};
+pub use ready::wait_until_function_ready;
 pub use signed::SignedClient;
 
 /// Tries of one call. A plan of many venues reads faster than Lambda lets it (`GetPolicy` and most of its control plane

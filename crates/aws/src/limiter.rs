@@ -1,8 +1,8 @@
 //! Keeps calls within AWS's quotas, so that a large apply isn't throttled, by spacing each service's calls evenly.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use pacing::EvenSlots;
 use tokio::time::sleep_until;
 
 /// Write calls per second for each service, below the documented quotas of a region:
@@ -18,26 +18,25 @@ use tokio::time::sleep_until;
 const CALLS_PER_SECOND: [(&str, u32); 5] =
     [("lambda", 14), ("logs", 9), ("events", 40), ("secretsmanager", 40), ("iam", 15)];
 
-/// Tracks when each service may be called next.
+/// Spaces the calls to each service, and to each call that has a quota of its own.
 pub struct AwsLimiter {
-    services: Vec<(&'static str, Duration, Mutex<Instant>)>,
+    services: Vec<(&'static str, EvenSlots)>,
 }
 
 impl AwsLimiter {
+    /// Limits what an apply calls to the rates above.
     pub fn for_aws() -> Self {
         Self::new(&CALLS_PER_SECOND)
     }
 
     /// Limits services (`lambda`), and calls with a quota of their own (`lambda:GetPolicy`), to these calls per second.
     pub fn new(calls_per_second: &[(&'static str, u32)]) -> Self {
-        let now = Instant::now();
-        let services = calls_per_second
-            .iter()
-            .map(|(service, calls)| (*service, Duration::from_secs(1) / *calls, Mutex::new(now)))
-            .collect();
-        Self { services }
+        let spaced =
+            |(service, calls): &(&'static str, u32)| (*service, EvenSlots::new(Duration::from_secs(1) / *calls, 1));
+        Self { services: calls_per_second.iter().map(spaced).collect() }
     }
 
+    /// A limiter that never waits, for servers without quotas.
     pub fn unlimited() -> Self {
         Self { services: Vec::new() }
     }
@@ -53,10 +52,8 @@ impl AwsLimiter {
     fn reserve_slot(&self, call: &str, now: Instant) -> Option<Instant> {
         let service = call.split(':').next().unwrap_or_default();
         let find = |wanted: &str| self.services.iter().find(|(name, ..)| *name == wanted);
-        let (_, interval, next) = find(call).or_else(|| find(service))?;
-        let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = (*next).max(now);
-        *next = at + *interval;
+        let (_, slots) = find(call).or_else(|| find(service))?;
+        let at = slots.reserve_slot(now);
         (at > now).then_some(at)
     }
 }
@@ -67,12 +64,12 @@ mod tests {
 
     #[test]
     fn spaces_calls_of_each_service_independently() {
-        let limiter = AwsLimiter::aws();
+        let limiter = AwsLimiter::for_aws();
         let now = Instant::now();
-        let reserved: Vec<_> = (0..29).filter_map(|_| limiter.reserve("lambda:CreateFunction", now)).collect();
+        let reserved: Vec<_> = (0..29).filter_map(|_| limiter.reserve_slot("lambda:CreateFunction", now)).collect();
         let waited = *reserved.last().expect("some calls must wait") - now;
         assert!(waited > Duration::from_millis(1990) && waited < Duration::from_millis(2010), "{waited:?}");
-        assert_eq!(limiter.reserve("iam:CreateRole", now), None);
-        assert_eq!(AwsLimiter::unlimited().reserve("lambda:CreateFunction", now), None);
+        assert_eq!(limiter.reserve_slot("iam:CreateRole", now), None);
+        assert_eq!(AwsLimiter::unlimited().reserve_slot("lambda:CreateFunction", now), None);
     }
 }

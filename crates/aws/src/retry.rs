@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
 use crate::{CallError, FailureKind};
 
 /// How long to wait for failures that pass: a new role can be assumed after some seconds, an update of a function ends
@@ -9,13 +11,25 @@ use crate::{CallError, FailureKind};
 const BUDGET: Duration = Duration::from_secs(90);
 /// The SDK has usually retried a failed call several times already. When many calls fail, it tries each only once.
 const MORE_TRIES: u32 = 4;
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// The delays before jitter. Jitter adds up to as much again, so that venues that failed together aren't retried
+/// together: a delay is between 250 ms and 5 s.
+const DELAYS: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(250))
+    .with_max_delay(Duration::from_millis(2500))
+    .without_max_times()
+    .with_jitter();
 
 /// Counts the attempts at one operation.
-#[derive(Default)]
 pub struct CallRetry {
+    delays: ExponentialBackoff,
     tries: u32,
     waited: Duration,
+}
+
+impl Default for CallRetry {
+    fn default() -> Self {
+        Self { delays: DELAYS.build(), tries: 0, waited: Duration::ZERO }
+    }
 }
 
 impl CallRetry {
@@ -24,12 +38,19 @@ impl CallRetry {
         let again = match error.kind {
             FailureKind::RoleNotReady | FailureKind::InProgress | FailureKind::Throttled => self.waited < BUDGET,
             FailureKind::Server | FailureKind::NoAnswer => self.tries < MORE_TRIES,
-            _ => false,
+            FailureKind::NotFound
+            | FailureKind::AlreadyExists
+            | FailureKind::Denied
+            | FailureKind::Unauthenticated
+            | FailureKind::PendingDeletion
+            | FailureKind::LimitExceeded
+            | FailureKind::NotImplemented
+            | FailureKind::Invalid => false,
         };
         if !again {
             return None;
         }
-        let delay = (Duration::from_millis(250) * 2_u32.saturating_pow(self.tries)).min(LONGEST_DELAY);
+        let delay = self.delays.next()?;
         self.tries += 1;
         self.waited += delay;
         Some(delay)
@@ -39,6 +60,8 @@ impl CallRetry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
     fn failed_call(kind: FailureKind) -> CallError {
         CallError {
@@ -54,7 +77,7 @@ mod tests {
     fn retries_a_new_role_within_the_budget() {
         let mut retry = CallRetry::default();
         let mut waited = Duration::ZERO;
-        while let Some(delay) = retry.after(&error(FailureKind::RoleNotReady)) {
+        while let Some(delay) = retry.next_delay(&failed_call(FailureKind::RoleNotReady)) {
             assert!(delay <= LONGEST_DELAY);
             waited += delay;
         }
@@ -65,16 +88,25 @@ mod tests {
     fn retries_a_failing_service_a_few_times() {
         for kind in [FailureKind::Server, FailureKind::NoAnswer] {
             let mut retry = CallRetry::default();
-            let tries = std::iter::from_fn(|| retry.after(&error(kind))).count();
+            let tries = std::iter::from_fn(|| retry.next_delay(&failed_call(kind))).count();
             assert_eq!(tries, MORE_TRIES as usize, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn spreads_the_delays_of_calls_that_failed_together() {
+        let delays: Vec<Duration> =
+            (0..50).filter_map(|_| CallRetry::default().next_delay(&failed_call(FailureKind::Throttled))).collect();
+        let bounds = Duration::from_millis(250)..=Duration::from_millis(500);
+        assert!(delays.iter().all(|delay| bounds.contains(delay)), "{delays:?}");
+        assert!(delays.iter().any(|delay| *delay != delays[0]), "all are {:?}", delays[0]);
     }
 
     #[test]
     fn does_not_retry_refusals() {
         for kind in [FailureKind::Denied, FailureKind::Invalid, FailureKind::LimitExceeded, FailureKind::AlreadyExists]
         {
-            assert_eq!(CallRetry::default().after(&error(kind)), None, "{kind:?}");
+            assert_eq!(CallRetry::default().next_delay(&failed_call(kind)), None, "{kind:?}");
         }
     }
 }

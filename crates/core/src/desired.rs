@@ -140,7 +140,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
     DesiredStack {
         // Without a token, people create the properties by hand.
         properties: match manifest.hubspot.token {
-            Some(_) => property::venue_properties(&ledger, &venue.display_name, &description).into(),
+            Some(_) => property::venue_properties(&ledger, &venue.display_name, &description),
             None => Vec::new(),
         },
         role: RoleSpec {

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sync_config::config::{LedgerProperties, default_flag_property};
 
 use crate::naming;
@@ -23,6 +24,53 @@ const TICK_BOX: &str = "booleancheckbox";
 /// Values of the status property, which `sync-lambda` writes, with their labels.
 const STATES: [(&str, &str); 4] =
     [("sending", "Sending"), ("synced", "Synced"), ("failed", "Failed"), ("needs_review", "Needs review")];
+
+/// Which of a venue's contact properties it is, in the order of creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PropertyField {
+    /// The checkbox that staff tick.
+    Flag,
+    /// The contact's sync status.
+    Status,
+    /// The lead's id.
+    LeadId,
+    /// The vendor's error message.
+    Error,
+    /// When the lead was created.
+    SyncedAt,
+}
+
+impl PropertyField {
+    /// All of a venue's properties, in the order of creation.
+    pub fn all_fields() -> impl Iterator<Item = Self> {
+        ResourceKind::ALL.iter().filter_map(|kind| kind.as_property())
+    }
+
+    /// The property's name in `ledger`.
+    pub fn ledger_name(self, ledger: &LedgerProperties) -> &str {
+        match self {
+            Self::Flag => &ledger.flag,
+            Self::Status => &ledger.status,
+            Self::LeadId => &ledger.lead_id,
+            Self::Error => &ledger.error,
+            Self::SyncedAt => &ledger.synced_at,
+        }
+    }
+}
+
+/// The same words as in an address.
+impl Serialize for PropertyField {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ResourceKind::Property(*self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PropertyField {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let kind = ResourceKind::deserialize(deserializer)?;
+        kind.as_property().ok_or_else(|| D::Error::custom(format!("{kind} is not a contact property")))
+    }
+}
 
 /// A contact property, in HubSpot's own format
 /// (<https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>).
@@ -87,32 +135,28 @@ pub fn venue_properties(
     ledger: &LedgerProperties,
     display_name: &str,
     description: &str,
-) -> [(ResourceKind, ContactProperty); 5] {
-    let property =
-        |name: &str, label: String, kind: &str, field_type: &str, options: &[(&str, &str)]| ContactProperty {
-            name: name.to_owned(),
+) -> Vec<(PropertyField, ContactProperty)> {
+    let label = |what: &str| format!("Tripleseat {what} - {display_name}");
+    let property = |field: PropertyField| {
+        let (label, kind, field_type, options): (_, _, _, &[(&str, &str)]) = match field {
+            PropertyField::Flag => (flag_label(display_name), "bool", TICK_BOX, &[("true", "Yes"), ("false", "No")]),
+            PropertyField::Status => (label("Sync Status"), "enumeration", "select", &STATES),
+            PropertyField::LeadId => (label("Lead ID"), "string", "text", &[]),
+            PropertyField::Error => (label("Sync Error"), "string", "textarea", &[]),
+            // Text, because it holds the attempt key as well as the time.
+            PropertyField::SyncedAt => (label("Synced At"), "string", "text", &[]),
+        };
+        ContactProperty {
+            name: field.ledger_name(ledger).to_owned(),
             label,
             description: description.to_owned(),
             kind: kind.to_owned(),
             field_type: field_type.to_owned(),
             group_name: PROPERTY_GROUP.to_owned(),
             options: (0..).zip(options).map(|(place, (value, label))| property_option(place, value, label)).collect(),
-        };
-    let label = |what: &str| format!("Tripleseat {what} - {display_name}");
-    [
-        (
-            ResourceKind::FlagProperty,
-            property(&ledger.flag, flag_label(display_name), "bool", TICK_BOX, &[("true", "Yes"), ("false", "No")]),
-        ),
-        (
-            ResourceKind::StatusProperty,
-            property(&ledger.status, label("Sync Status"), "enumeration", "select", &STATES),
-        ),
-        (ResourceKind::LeadIdProperty, property(&ledger.lead_id, label("Lead ID"), "string", "text", &[])),
-        (ResourceKind::ErrorProperty, property(&ledger.error, label("Sync Error"), "string", "textarea", &[])),
-        // Text, because it holds the attempt key as well as the time.
-        (ResourceKind::SyncedAtProperty, property(&ledger.synced_at, label("Synced At"), "string", "text", &[])),
-    ]
+        }
+    };
+    PropertyField::all_fields().map(|field| (field, property(field))).collect()
 }
 
 /// The label of a venue's flag.
@@ -125,13 +169,11 @@ fn property_option(display_order: i64, value: &str, label: &str) -> ContactPrope
     ContactPropertyOption { label: label.to_owned(), value: value.to_owned(), display_order, hidden: false }
 }
 
-/// Parses one of our property names into its kind and the venue, as spelled in property names.
-pub fn parse_property_name(name: &str) -> Option<(ResourceKind, &str)> {
+/// Parses one of our property names into its field and the venue, as spelled in property names.
+pub fn parse_property_name(name: &str) -> Option<(PropertyField, &str)> {
     // An empty venue name leaves just the prefixes.
-    let begin = LedgerProperties::new("", &default_flag_property(""));
-    let begin = [begin.flag, begin.status, begin.lead_id, begin.error, begin.synced_at];
-    let mut kinds = ResourceKind::PROPERTIES.into_iter().zip(begin);
-    kinds.find_map(|(kind, begin)| Some((kind, name.strip_prefix(&begin)?)))
+    let prefixes = LedgerProperties::new("", &default_flag_property(""));
+    PropertyField::all_fields().find_map(|field| Some((field, name.strip_prefix(field.ledger_name(&prefixes))?)))
 }
 
 /// What was observed in HubSpot.

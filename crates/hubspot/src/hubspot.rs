@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use pacing::VendorRateLimiter;
 use reqwest::Method;
 use serde_json::Value;
 use sync_lambda::credentials::CredentialValue;
 use sync_lambda::http::{self, VendorResponse};
 use sync_lambda::hubspot::{HubSpotErrorBody, VERSION};
-use sync_lambda::limiter::VendorRateLimiter;
 use tokio::time::{Instant, sleep};
 
 use super::{VendorError, VendorFailure};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pacing::VendorRateLimiter;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
@@ -11,7 +12,6 @@ use crate::credentials::SyncCredentials;
 use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
-use crate::limiter::VendorRateLimiter;
 use sync_config::config::{HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL};
 
 /// Default requests per second, if the manifest doesn't set a rate.

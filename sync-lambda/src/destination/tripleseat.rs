@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pacing::VendorRateLimiter;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -16,7 +17,6 @@ use crate::credentials::{CredentialValue, SyncCredentials};
 use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
-use crate::limiter::VendorRateLimiter;
 use crate::phone;
 use sync_config::config::KEY_TRIPLESEAT_PUBLIC_KEY;
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pacing::VendorRateLimiter;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -15,7 +16,6 @@ use crate::credentials::SyncCredentials;
 use crate::error::{RunError, Side};
 use crate::http::{self, VendorResponse};
 use crate::ledger::LedgerWrite;
-use crate::limiter::VendorRateLimiter;
 
 pub use wire::{BATCH, BatchResponse, HISTORY_BATCH, HubSpotErrorBody, MAX_RESULTS, SearchPage, VERSION, WireContact};
 

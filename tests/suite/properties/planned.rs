@@ -2,8 +2,8 @@
 
 use deployer_core::desired::Desired;
 use deployer_core::naming::mark_description;
-use deployer_core::plan::{Action, Operation, Plan, PlanOrigin, SavedPlan, invariants, plan};
-use deployer_core::property::{ContactProperty, LegacyFlag, LivePortal, ObservedPortal, PROPERTY_GROUP};
+use deployer_core::plan::{Action, HubSpotOperation, Operation, Plan, PlanOrigin, SavedPlan, invariants, plan};
+use deployer_core::property::{ContactProperty, LegacyFlag, LivePortal, ObservedPortal, PROPERTY_GROUP, PropertyField};
 use deployer_core::resource::ResourceKind;
 use deployer_core::snapshot::Snapshot;
 
@@ -147,7 +147,10 @@ fn finds_and_fixes_each_drift() {
         assert_eq!((plan.changes.len(), found.as_slice()), (1, paths));
         let wanted = desired.venues[0].stack.as_ref().expect("deployed").properties.iter();
         let wanted = wanted.map(|(_, property)| property).find(|property| property.name == name).expect("declared");
-        assert_eq!(plan.changes[0].operations, [Operation::UpdateProperty { property: wanted.clone() }]);
+        assert_eq!(
+            plan.changes[0].operations,
+            [Operation::HubSpot(HubSpotOperation::UpdateProperty { property: wanted.clone() })]
+        );
     }
 }
 
@@ -165,7 +168,9 @@ fn ignores_differences_that_do_not_matter_to_the_sync() {
     // The type stays as it is even if something else must be changed.
     property_mut(&mut snapshot, FLAG).label = "Sync".to_owned();
     let plan = plan_checked(&desired, &snapshot);
-    let Operation::UpdateProperty { property } = &plan.changes[0].operations[0] else { panic!("{plan:?}") };
+    let Operation::HubSpot(HubSpotOperation::UpdateProperty { property }) = &plan.changes[0].operations[0] else {
+        panic!("{plan:?}")
+    };
     assert_eq!(property.kind, "enumeration");
 }
 
@@ -329,14 +334,18 @@ fn forbidden_changes_break_the_invariants() {
     type Tamper = fn(&mut deployer_core::plan::Change);
     let tampers: [(&str, Tamper); 5] = [
         ("would change a property of another venue", |change| change.address.venue = "mill".to_owned()),
-        ("would change a property of another venue", |change| change.address.kind = ResourceKind::StatusProperty),
+        ("would change a property of another venue", |change| {
+            change.address.kind = ResourceKind::Property(PropertyField::Status)
+        }),
         ("would touch", |change| {
-            if let Some(Operation::CreateProperty { property }) = change.operations.last_mut() {
+            if let Some(Operation::HubSpot(HubSpotOperation::CreateProperty { property })) =
+                change.operations.last_mut()
+            {
                 property.group_name = "contactinformation".to_owned();
             }
         }),
         ("would touch", |change| {
-            change.operations = vec![Operation::ArchiveProperty { property: STATUS.to_owned() }];
+            change.operations = vec![HubSpotOperation::ArchiveProperty { property: STATUS.to_owned() }.into()];
         }),
         ("would archive a property without being asked to", |change| change.action = Action::Delete),
     ];

@@ -3,7 +3,10 @@
 //! Adoption only adds our tags. The resources themselves stay as they are until the next apply, whose plan is shown
 //! before anything is tagged.
 
-use super::{Action, Change, Differences, Operation, Plan, plan};
+use super::{
+    Action, Change, Differences, EventBridgeOperation, IamOperation, LambdaOperation, LogsOperation, Operation, Plan,
+    SecretsManagerOperation, plan,
+};
 use crate::desired::{Desired, Scope};
 use crate::naming::TAG_ADOPTED;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
@@ -103,37 +106,38 @@ fn tag_resource(
             (
                 tags_mut(&mut live.role, |live| &mut live.tags)?,
                 tags.clone(),
-                Operation::TagRole { role: stack.role.name.clone(), tags },
+                IamOperation::TagRole { role: stack.role.name.clone(), tags }.into(),
             )
         }
         ResourceKind::Secret => {
             let tags = stack.secret.tags.clone();
-            let operation = Operation::TagSecret { secret: stack.secret.name.clone(), tags: tags.clone() };
-            (tags_mut(&mut live.secret, |live| &mut live.tags)?, tags, operation)
+            let operation =
+                SecretsManagerOperation::TagSecret { secret: stack.secret.name.clone(), tags: tags.clone() };
+            (tags_mut(&mut live.secret, |live| &mut live.tags)?, tags, operation.into())
         }
         ResourceKind::LogGroup => {
             let tags = stack.log_group.tags.clone();
             let arn = scope.regional_arn("logs", &format!("log-group:{}", stack.log_group.name));
-            (tags_mut(&mut live.log_group, |live| &mut live.tags)?, tags.clone(), Operation::TagLogGroup { arn, tags })
+            (
+                tags_mut(&mut live.log_group, |live| &mut live.tags)?,
+                tags.clone(),
+                LogsOperation::TagLogGroup { arn, tags }.into(),
+            )
         }
         ResourceKind::Function => {
             let tags = stack.function.tags.clone();
-            let operation = Operation::TagFunction { arn: stack.function.arn.clone(), tags: tags.clone() };
-            (tags_mut(&mut live.function, |live| &mut live.tags)?, tags, operation)
+            let operation = LambdaOperation::TagFunction { arn: stack.function.arn.clone(), tags: tags.clone() };
+            (tags_mut(&mut live.function, |live| &mut live.tags)?, tags, operation.into())
         }
         ResourceKind::Rule => {
             let tags = stack.rule.tags.clone();
-            let operation = Operation::TagRule { arn: stack.rule.arn.clone(), tags: tags.clone() };
-            (tags_mut(&mut live.rule, |live| &mut live.tags)?, tags, operation)
+            let operation = EventBridgeOperation::TagRule { arn: stack.rule.arn.clone(), tags: tags.clone() };
+            (tags_mut(&mut live.rule, |live| &mut live.tags)?, tags, operation.into())
         }
         // These have no tags: they belong to their function or their rule.
         ResourceKind::Alias | ResourceKind::Permission | ResourceKind::Target => return None,
         // An apply adopts properties by itself.
-        ResourceKind::FlagProperty
-        | ResourceKind::StatusProperty
-        | ResourceKind::LeadIdProperty
-        | ResourceKind::ErrorProperty
-        | ResourceKind::SyncedAtProperty => return None,
+        ResourceKind::Property(_) => return None,
     };
     let before = found.clone();
     found.extend(wanted.clone());

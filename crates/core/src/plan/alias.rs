@@ -3,7 +3,7 @@
 /// How many versions of a function are kept for rollbacks.
 const VERSIONS_KEPT: u32 = 5;
 
-use super::{Action, Change, Differences, Operation, ResourceVerdict, VenueContext};
+use super::{Action, Change, Differences, LambdaOperation, Operation, ResourceVerdict, VenueContext};
 use crate::naming::TAG_PINNED;
 use crate::resource::{AliasSpec, FunctionSpec, LiveAlias, LiveFunction, Observed, ResourceKind};
 
@@ -33,10 +33,10 @@ fn plan_alias_creation(
     attributes.add_new("maximum_event_age_s", alias.maximum_event_age_s);
     // Creating a function publishes its first version.
     let new = matches!(function, ResourceVerdict::Change(change) if change.action == Action::Create);
-    let mut operations = if new { Vec::new() } else { vec![publish_version(spec)] };
+    let mut operations: Vec<Operation> = if new { Vec::new() } else { vec![publish_version(spec).into()] };
     operations.extend([
-        Operation::CreateAlias { function: alias.function.clone(), alias: alias.name.clone() },
-        Operation::PutFunctionEventInvokeConfig { alias: alias.clone() },
+        LambdaOperation::CreateAlias { function: alias.function.clone(), alias: alias.name.clone() }.into(),
+        LambdaOperation::PutFunctionEventInvokeConfig { alias: alias.clone() }.into(),
     ]);
     context.plan_creation(ResourceKind::Alias, &alias_name(alias), attributes, operations)
 }
@@ -58,25 +58,26 @@ fn plan_alias_update(
     };
     let republished = changes || elsewhere;
     let mut differences = Differences::default();
-    let mut operations = Vec::new();
+    let mut operations: Vec<LambdaOperation> = Vec::new();
     if republished {
         differences.add_known_after_apply("version", Some(live.version.as_str().into()));
         operations.push(publish_version(spec));
         let new_code = live.configuration.code_sha256 != spec.configuration.code_sha256;
         if context.is_canary && new_code {
-            operations.push(Operation::InvokeDryRun { function: alias.function.clone() });
+            operations.push(LambdaOperation::InvokeDryRun { function: alias.function.clone() });
         }
-        operations.push(Operation::UpdateAlias { function: alias.function.clone(), alias: alias.name.clone() });
+        operations.push(LambdaOperation::UpdateAlias { function: alias.function.clone(), alias: alias.name.clone() });
         if let Some(version) = function.as_present().and_then(|function| function.tags.get(TAG_PINNED)) {
             differences.add_removed(&format!("tags.{TAG_PINNED}"), version.as_str());
-            operations.push(Operation::UntagFunction { arn: spec.arn.clone(), keys: vec![TAG_PINNED.to_owned()] });
+            operations
+                .push(LambdaOperation::UntagFunction { arn: spec.arn.clone(), keys: vec![TAG_PINNED.to_owned()] });
         }
-        operations.push(Operation::DeleteOldVersions { function: alias.function.clone(), keep: VERSIONS_KEPT });
+        operations.push(LambdaOperation::DeleteOldVersions { function: alias.function.clone(), keep: VERSIONS_KEPT });
         differences.mark_fixed();
     }
     differences.compare_optional("maximum_retry_attempts", live.maximum_retry_attempts, alias.maximum_retry_attempts);
     differences.compare_optional("maximum_event_age_s", live.maximum_event_age_s, alias.maximum_event_age_s);
-    differences.fix_with(|| Operation::PutFunctionEventInvokeConfig { alias: alias.clone() });
+    differences.fix_with(|| LambdaOperation::PutFunctionEventInvokeConfig { alias: alias.clone() });
     if differences.is_empty() {
         return ResourceVerdict::Unchanged;
     }
@@ -87,7 +88,7 @@ fn plan_alias_update(
         (false, false) => "differs from the manifest",
     };
     let change = context.new_change(ResourceKind::Alias, &alias_name(alias), Action::Update, reason);
-    let operations = operations.into_iter().chain(settings).collect();
+    let operations = operations.into_iter().map(Operation::from).chain(settings).collect();
     ResourceVerdict::Change(Change { attributes, operations, ..change })
 }
 
@@ -112,16 +113,18 @@ pub(super) fn pinned_note(
 
 /// Whether an operation changes something that a version freezes.
 fn changes_version(operation: &Operation) -> bool {
-    matches!(
-        operation,
-        Operation::CreateFunction { .. }
-            | Operation::UpdateFunctionConfiguration { .. }
-            | Operation::UpdateFunctionCode { .. }
-    )
+    match operation {
+        Operation::Lambda(operation) => operation.changes_version(),
+        Operation::Iam(_)
+        | Operation::SecretsManager(_)
+        | Operation::Logs(_)
+        | Operation::EventBridge(_)
+        | Operation::HubSpot(_) => false,
+    }
 }
 
-fn publish_version(spec: &FunctionSpec) -> Operation {
-    Operation::PublishVersion { function: spec.name.clone(), code_sha256: spec.configuration.code_sha256.clone() }
+fn publish_version(spec: &FunctionSpec) -> LambdaOperation {
+    LambdaOperation::PublishVersion { function: spec.name.clone(), code_sha256: spec.configuration.code_sha256.clone() }
 }
 
 fn alias_name(alias: &AliasSpec) -> String {

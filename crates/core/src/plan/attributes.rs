@@ -42,9 +42,9 @@ impl Differences {
     }
 
     /// Adds the operation that fixes the differences found since the last call, if there are any.
-    pub(super) fn fix_with(&mut self, operation: impl FnOnce() -> Operation) {
+    pub(super) fn fix_with<O: Into<Operation>>(&mut self, operation: impl FnOnce() -> O) {
         if self.attributes.len() > self.settled {
-            self.operations.push(operation());
+            self.operations.push(operation().into());
             self.settled = self.attributes.len();
         }
     }

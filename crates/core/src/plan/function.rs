@@ -1,6 +1,6 @@
 //! Lambda function: its configuration, code, reserved concurrency and tags. [`super::alias`] publishes its versions.
 
-use super::{Differences, Operation, ResourceVerdict, VenueContext};
+use super::{Differences, LambdaOperation, ResourceVerdict, VenueContext};
 use crate::resource::{
     FunctionConfiguration, FunctionSpec, LiveFunction, LiveSecret, Observed, ResourceKind, SECRET_ARN_PLACEHOLDER,
     StringMap,
@@ -61,7 +61,8 @@ fn plan_function_creation(context: &VenueContext, function: &FunctionSpec) -> Re
     attributes.add_new("code_sha256", configuration.code_sha256.as_str());
     attributes.add_new("reserved_concurrency", function.reserved_concurrency);
     attributes.compare_tags(&StringMap::new(), &function.tags);
-    let operations = vec![Operation::CreateFunction { function: function.clone() }, put_concurrency(function)];
+    let operations =
+        vec![LambdaOperation::CreateFunction { function: function.clone() }.into(), put_concurrency(function).into()];
     context.plan_creation(ResourceKind::Function, &function.name, attributes, operations)
 }
 
@@ -69,13 +70,13 @@ fn function_differences(function: &FunctionSpec, live: &LiveFunction) -> Differe
     let mut differences = Differences::default();
     let (before, after) = (&live.configuration, &function.configuration);
     compare_settings(&mut differences, before, after);
-    differences.fix_with(|| Operation::UpdateFunctionConfiguration {
+    differences.fix_with(|| LambdaOperation::UpdateFunctionConfiguration {
         function: function.name.clone(),
         configuration: after.clone(),
     });
     differences.compare_value("architecture", before.architecture.as_str(), after.architecture.as_str());
     differences.compare_value("code_sha256", before.code_sha256.as_str(), after.code_sha256.as_str());
-    differences.fix_with(|| Operation::UpdateFunctionCode {
+    differences.fix_with(|| LambdaOperation::UpdateFunctionCode {
         function: function.name.clone(),
         architecture: after.architecture.clone(),
         code_sha256: after.code_sha256.clone(),
@@ -83,7 +84,7 @@ fn function_differences(function: &FunctionSpec, live: &LiveFunction) -> Differe
     differences.compare_optional("reserved_concurrency", live.reserved_concurrency, function.reserved_concurrency);
     differences.fix_with(|| put_concurrency(function));
     differences.compare_tags(&live.tags, &function.tags);
-    differences.fix_with(|| Operation::TagFunction { arn: function.arn.clone(), tags: function.tags.clone() });
+    differences.fix_with(|| LambdaOperation::TagFunction { arn: function.arn.clone(), tags: function.tags.clone() });
     differences
 }
 
@@ -102,6 +103,6 @@ pub(super) fn compare_settings(
     differences.compare_environment(&before.environment, &after.environment);
 }
 
-fn put_concurrency(function: &FunctionSpec) -> Operation {
-    Operation::PutFunctionConcurrency { function: function.name.clone(), reserved: function.reserved_concurrency }
+fn put_concurrency(function: &FunctionSpec) -> LambdaOperation {
+    LambdaOperation::PutFunctionConcurrency { function: function.name.clone(), reserved: function.reserved_concurrency }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sync_config::config::SECRET_KEYS;
 
-use super::{Action, Change, Operation, Plan, is_owner, listed, role};
+use super::{Action, Change, HubSpotOperation, Operation, Plan, SecretsManagerOperation, is_owner, listed, role};
 use crate::desired::Desired;
 use crate::manifest::SecretRef;
 use crate::naming::{self, VenueNames, role_path};
@@ -65,9 +65,10 @@ fn property_violations(change: &Change, desired: &Desired, snapshot: &Snapshot) 
     let declared = desired.venues.iter().any(|venue| venue.venue == address.venue);
     let stacks = desired.venues.iter().filter_map(|venue| Some((&venue.venue, venue.stack.as_ref()?)));
     let wanted: Vec<&str> = stacks
-        .flat_map(|(venue, stack)| stack.properties.iter().map(move |(kind, property)| (venue, kind, property)))
+        .flat_map(|(venue, stack)| stack.properties.iter().map(move |(field, property)| (venue, *field, property)))
         .filter(|(_, _, property)| property.name == change.name)
-        .map(|(venue, kind, _)| if (venue, *kind) == (&address.venue, address.kind) { "here" } else { "elsewhere" })
+        .map(|(venue, field, _)| (venue, ResourceKind::Property(field)) == (&address.venue, address.kind))
+        .map(|here| if here { "here" } else { "elsewhere" })
         .collect();
     if change.action == Action::Delete {
         if !desired.archive_properties {
@@ -106,12 +107,12 @@ fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
     let mut found = Vec::new();
     for operation in &change.operations {
         let is_of = match operation {
-            Operation::CreatePropertyGroup { group, .. } => address.kind.is_property() && group == PROPERTY_GROUP,
-            Operation::CreateProperty { property } | Operation::UpdateProperty { property } => {
-                address.kind.is_property() && property.name == change.name && property.group_name == PROPERTY_GROUP
-            }
-            Operation::ArchiveProperty { property } => address.kind.is_property() && *property == change.name,
-            _ => is_venue_resource(&names, operation.resource_name()),
+            Operation::HubSpot(operation) => address.kind.is_property() && is_changed_property(change, operation),
+            Operation::Iam(_)
+            | Operation::SecretsManager(_)
+            | Operation::Logs(_)
+            | Operation::Lambda(_)
+            | Operation::EventBridge(_) => is_venue_resource(&names, operation.resource_name()),
         };
         if !is_of {
             found.push(format!("{address}: {} would touch {}", operation.call_name(), operation.resource_name()));
@@ -129,15 +130,33 @@ fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
 /// Whether the operation has a credential in place of a reference to one, or in an environment variable, which is not
 /// secret.
 fn has_credential(operation: &Operation) -> bool {
-    let variables = match operation {
-        Operation::CreateSecret { secret } => {
-            return secret.references.values().any(|reference| SecretRef::parse_reference(reference).is_err());
+    match operation {
+        Operation::SecretsManager(operation) => match operation {
+            SecretsManagerOperation::CreateSecret { secret } => {
+                secret.references.values().any(|reference| SecretRef::parse_reference(reference).is_err())
+            }
+            SecretsManagerOperation::RestoreSecret { .. }
+            | SecretsManagerOperation::UpdateSecretDescription { .. }
+            | SecretsManagerOperation::TagSecret { .. }
+            | SecretsManagerOperation::DeleteSecret { .. } => false,
+        },
+        Operation::Lambda(operation) => {
+            let mut variables = operation.environment().into_iter().flatten();
+            variables.any(|(name, _)| SECRET_KEYS.contains(&name.as_str()))
         }
-        Operation::CreateFunction { function } => &function.configuration.environment,
-        Operation::UpdateFunctionConfiguration { configuration, .. } => &configuration.environment,
-        _ => return false,
-    };
-    variables.keys().any(|name| SECRET_KEYS.contains(&name.as_str()))
+        Operation::Iam(_) | Operation::Logs(_) | Operation::EventBridge(_) | Operation::HubSpot(_) => false,
+    }
+}
+
+/// Whether a call to HubSpot is about the property that changes, or creates its group.
+fn is_changed_property(change: &Change, operation: &HubSpotOperation) -> bool {
+    match operation {
+        HubSpotOperation::CreatePropertyGroup { group, .. } => group == PROPERTY_GROUP,
+        HubSpotOperation::CreateProperty { property } | HubSpotOperation::UpdateProperty { property } => {
+            property.name == change.name && property.group_name == PROPERTY_GROUP
+        }
+        HubSpotOperation::ArchiveProperty { property } => *property == change.name,
+    }
 }
 
 /// Deletions come after everything else, in reverse order. Within a venue, a resource comes after what it depends on.
@@ -168,11 +187,7 @@ fn is_unreadable(live: &LiveStack, kind: ResourceKind) -> bool {
         ResourceKind::Rule | ResourceKind::Target => matches!(live.rule, Observed::Unreadable(_)),
         ResourceKind::Permission => matches!(live.permission, Observed::Unreadable(_)),
         // A live stack has no properties.
-        ResourceKind::FlagProperty
-        | ResourceKind::StatusProperty
-        | ResourceKind::LeadIdProperty
-        | ResourceKind::ErrorProperty
-        | ResourceKind::SyncedAtProperty => false,
+        ResourceKind::Property(_) => false,
     }
 }
 
@@ -181,7 +196,13 @@ fn parent_exists(live: &LiveStack, kind: ResourceKind) -> bool {
     match kind {
         ResourceKind::Function => live.function.as_present().is_some(),
         ResourceKind::Rule => live.rule.as_present().is_some(),
-        _ => false,
+        ResourceKind::Role
+        | ResourceKind::Secret
+        | ResourceKind::LogGroup
+        | ResourceKind::Property(_)
+        | ResourceKind::Alias
+        | ResourceKind::Permission
+        | ResourceKind::Target => false,
     }
 }
 
@@ -194,18 +215,14 @@ fn is_owned(live: &LiveStack, kind: ResourceKind, deployment: &str) -> bool {
             .is_some_and(|role| role.path == role_path(deployment) || role::is_adopted(role, deployment)),
         ResourceKind::Secret => match &live.secret {
             Observed::Present(secret) | Observed::PendingDeletion(secret) => owned(&secret.tags),
-            _ => false,
+            Observed::Absent | Observed::Unreadable(_) => false,
         },
         ResourceKind::LogGroup => live.log_group.as_present().is_some_and(|group| owned(&group.tags)),
         ResourceKind::Function | ResourceKind::Alias | ResourceKind::Permission => {
             live.function.as_present().is_some_and(|function| owned(&function.tags))
         }
         ResourceKind::Rule | ResourceKind::Target => live.rule.as_present().is_some_and(|rule| owned(&rule.tags)),
-        ResourceKind::FlagProperty
-        | ResourceKind::StatusProperty
-        | ResourceKind::LeadIdProperty
-        | ResourceKind::ErrorProperty
-        | ResourceKind::SyncedAtProperty => false,
+        ResourceKind::Property(_) => false,
     }
 }
 

@@ -23,25 +23,27 @@ pub(super) fn complete_unread<'l>(
 }
 
 fn assume_declared(mut live: LiveStack, stack: &DesiredStack) -> LiveStack {
-    if let Observed::Present(group) = &mut live.log_group {
+    // Roles and secrets are always read in full.
+    let LiveStack { role: _, secret: _, log_group, function, alias, rule, permission } = &mut live;
+    if let Observed::Present(group) = log_group {
         group.tags.clone_from(&stack.log_group.tags);
     }
-    if let Observed::Present(rule) = &mut live.rule {
+    if let Observed::Present(rule) = rule {
         rule.tags.clone_from(&stack.rule.tags);
         rule.targets = vec![stack.target.target.clone()];
     }
-    if let Observed::Present(function) = &mut live.function {
+    if let Observed::Present(function) = function {
         function.tags.clone_from(&stack.function.tags);
         function.reserved_concurrency = Some(stack.function.reserved_concurrency);
     }
     // Both are assumed to exist exactly when the function does.
-    live.alias = live.function.map(|function| LiveAlias {
+    *alias = function.map(|function| LiveAlias {
         version: NOT_READ.to_owned(),
         configuration: function.configuration.clone(),
         maximum_retry_attempts: Some(stack.alias.maximum_retry_attempts),
         maximum_event_age_s: Some(stack.alias.maximum_event_age_s),
     });
-    live.permission = live.function.map(|_| LivePermission {
+    *permission = function.map(|_| LivePermission {
         action: stack.permission.action.clone(),
         principal: stack.permission.principal.clone(),
         source_arn: Some(stack.permission.source_arn.clone()),

@@ -1,6 +1,6 @@
 //! CloudWatch log group.
 
-use super::{Differences, Operation, ResourceVerdict, VenueContext};
+use super::{Differences, LogsOperation, ResourceVerdict, VenueContext};
 use crate::resource::{LiveLogGroup, LogGroupSpec, Observed, ResourceKind, StringMap};
 
 pub(super) fn compare_log_group(
@@ -23,7 +23,8 @@ fn plan_log_group_creation(context: &VenueContext, group: &LogGroupSpec) -> Reso
     let mut attributes = Differences::default();
     attributes.add_new("retention_days", group.retention_days);
     attributes.compare_tags(&StringMap::new(), &group.tags);
-    let operations = vec![Operation::CreateLogGroup { log_group: group.clone() }, put_retention(group)];
+    let operations =
+        vec![LogsOperation::CreateLogGroup { log_group: group.clone() }.into(), put_retention(group).into()];
     context.plan_creation(ResourceKind::LogGroup, &group.name, attributes, operations)
 }
 
@@ -32,10 +33,10 @@ fn log_group_differences(group: &LogGroupSpec, live: &LiveLogGroup) -> Differenc
     differences.compare_optional("retention_days", live.retention_days, group.retention_days);
     differences.fix_with(|| put_retention(group));
     differences.compare_tags(&live.tags, &group.tags);
-    differences.fix_with(|| Operation::TagLogGroup { arn: live.arn.clone(), tags: group.tags.clone() });
+    differences.fix_with(|| LogsOperation::TagLogGroup { arn: live.arn.clone(), tags: group.tags.clone() });
     differences
 }
 
-fn put_retention(group: &LogGroupSpec) -> Operation {
-    Operation::PutRetentionPolicy { log_group: group.name.clone(), days: group.retention_days }
+fn put_retention(group: &LogGroupSpec) -> LogsOperation {
+    LogsOperation::PutRetentionPolicy { log_group: group.name.clone(), days: group.retention_days }
 }

@@ -32,7 +32,10 @@ use serde::{Deserialize, Serialize};
 pub use adopt::{Adoption, NotAdopted, plan_adoption};
 pub(crate) use alias::is_pinned;
 pub use attributes::AttributeChange;
-pub use operation::Operation;
+pub use operation::{
+    EventBridgeOperation, HubSpotOperation, IamOperation, LambdaOperation, LogsOperation, Operation, Removal,
+    SecretsManagerOperation, ServiceOperation,
+};
 pub use rollback::{plan_rollback, plan_unpin};
 pub use saved::{PlanOrigin, SavedPlan, UnusablePlan};
 

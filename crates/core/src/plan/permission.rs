@@ -1,6 +1,6 @@
 //! The statement in the alias's policy that lets the rule, and only this rule, invoke the alias.
 
-use super::{Action, Change, Differences, Operation, ResourceVerdict, VenueContext};
+use super::{Action, Change, Differences, LambdaOperation, ResourceVerdict, VenueContext};
 use crate::resource::{LivePermission, Observed, PermissionSpec, ResourceKind};
 
 pub(super) fn compare_permission(
@@ -16,7 +16,7 @@ pub(super) fn compare_permission(
             attributes.add_new("action", wanted.action.as_str());
             attributes.add_new("principal", wanted.principal.as_str());
             attributes.add_new("source_arn", wanted.source_arn.as_str());
-            context.plan_creation(ResourceKind::Permission, &name, attributes, vec![add_permission(wanted)])
+            context.plan_creation(ResourceKind::Permission, &name, attributes, vec![add_permission(wanted).into()])
         }
         Observed::Present(live) => {
             let mut differences = Differences::default();
@@ -27,7 +27,7 @@ pub(super) fn compare_permission(
                 return ResourceVerdict::Unchanged;
             }
             // Lambda can't change a statement in place.
-            let remove = Operation::RemovePermission {
+            let remove = LambdaOperation::RemovePermission {
                 function: wanted.function.clone(),
                 qualifier: wanted.qualifier.clone(),
                 statement_id: wanted.statement_id.clone(),
@@ -35,11 +35,15 @@ pub(super) fn compare_permission(
             let (attributes, _) = differences.into_parts();
             let change =
                 context.new_change(ResourceKind::Permission, &name, Action::Replace, "differs from the manifest");
-            ResourceVerdict::Change(Change { attributes, operations: vec![remove, add_permission(wanted)], ..change })
+            ResourceVerdict::Change(Change {
+                attributes,
+                operations: vec![remove.into(), add_permission(wanted).into()],
+                ..change
+            })
         }
     }
 }
 
-fn add_permission(permission: &PermissionSpec) -> Operation {
-    Operation::AddPermission { permission: permission.clone() }
+fn add_permission(permission: &PermissionSpec) -> LambdaOperation {
+    LambdaOperation::AddPermission { permission: permission.clone() }
 }

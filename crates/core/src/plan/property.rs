@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Action, Change, Conflict, Differences, Operation, Plan, ResourceVerdict, UnreadableResource, VenueContext,
+    Action, Change, Conflict, Differences, HubSpotOperation, Operation, Plan, ResourceVerdict, UnreadableResource,
+    VenueContext,
 };
 use crate::desired::Desired;
 use crate::naming;
 use crate::property::{
-    ContactProperty, LegacyFlag, LivePortal, ObservedPortal, PROPERTY_GROUP, PROPERTY_GROUP_LABEL, parse_property_name,
+    ContactProperty, LegacyFlag, LivePortal, ObservedPortal, PROPERTY_GROUP, PROPERTY_GROUP_LABEL, PropertyField,
+    parse_property_name,
 };
 use crate::resource::ResourceKind;
 
@@ -17,11 +19,15 @@ use crate::resource::ResourceKind;
 /// for all venues.
 pub(super) fn compare_properties(
     context: &VenueContext,
-    wanted: &[(ResourceKind, ContactProperty)],
+    wanted: &[(PropertyField, ContactProperty)],
     portal: &ObservedPortal,
 ) -> Vec<(ResourceKind, ResourceVerdict)> {
     let Some(live) = portal.as_read() else { return Vec::new() };
-    wanted.iter().map(|(kind, property)| (*kind, compare_property(context, *kind, property, live))).collect()
+    let compare = |(field, property): &(PropertyField, ContactProperty)| {
+        let kind = ResourceKind::Property(*field);
+        (kind, compare_property(context, kind, property, live))
+    };
+    wanted.iter().map(compare).collect()
 }
 
 fn compare_property(
@@ -58,7 +64,7 @@ fn compare_property(
         return ResourceVerdict::Unchanged;
     }
     if live.group_name != PROPERTY_GROUP {
-        operations.splice(0..0, create_missing_group(portal));
+        operations.splice(0..0, create_missing_group(portal).map(Operation::from));
     }
     let reason =
         if marked { "differs from the manifest" } else { "created by hand; deployer will manage it from now on" };
@@ -82,14 +88,16 @@ fn plan_property_creation(
         attributes.add_new(&format!("options.{}", option.value), option.label.as_str());
     }
     let operations =
-        create_missing_group(portal).into_iter().chain([Operation::CreateProperty { property: wanted.clone() }]);
-    context.plan_creation(kind, &wanted.name, attributes, operations.collect())
+        create_missing_group(portal).into_iter().chain([HubSpotOperation::CreateProperty { property: wanted.clone() }]);
+    context.plan_creation(kind, &wanted.name, attributes, operations.map(Operation::from).collect())
 }
 
 /// Creates the property group if it is missing.
-fn create_missing_group(portal: &LivePortal) -> Option<Operation> {
-    let create =
-        || Operation::CreatePropertyGroup { group: PROPERTY_GROUP.to_owned(), label: PROPERTY_GROUP_LABEL.to_owned() };
+fn create_missing_group(portal: &LivePortal) -> Option<HubSpotOperation> {
+    let create = || HubSpotOperation::CreatePropertyGroup {
+        group: PROPERTY_GROUP.to_owned(),
+        label: PROPERTY_GROUP_LABEL.to_owned(),
+    };
     (!portal.has_group).then(create)
 }
 
@@ -114,7 +122,7 @@ fn property_differences(wanted: &ContactProperty, live: &ContactProperty) -> Dif
     }
     // A type is never changed, so a checkbox keeps whichever of the two types it has.
     let property = ContactProperty { kind: live.kind.clone(), ..wanted.clone() };
-    differences.fix_with(|| Operation::UpdateProperty { property });
+    differences.fix_with(|| HubSpotOperation::UpdateProperty { property });
     differences
 }
 
@@ -184,9 +192,9 @@ pub(super) fn prune_properties(plan: &mut Plan, desired: &Desired, venue: &str, 
     let reason = format!("{venue} is not in the manifest; HubSpot keeps archived properties for 90 days");
     for property in properties {
         // Only a flag can have a name that the manifest chose.
-        let kind = parse_property_name(&property.name).map_or(ResourceKind::FlagProperty, |(kind, _)| kind);
-        let change = context.new_change(kind, &property.name, Action::Delete, &reason);
-        let operations = vec![Operation::ArchiveProperty { property: property.name.clone() }];
+        let field = parse_property_name(&property.name).map_or(PropertyField::Flag, |(field, _)| field);
+        let change = context.new_change(ResourceKind::Property(field), &property.name, Action::Delete, &reason);
+        let operations = vec![HubSpotOperation::ArchiveProperty { property: property.name.clone() }.into()];
         plan.changes.push(Change { operations, ..change });
     }
 }

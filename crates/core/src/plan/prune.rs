@@ -1,6 +1,9 @@
 //! Removes what is owned but not declared, in reverse order of dependency. What isn't owned stays, whatever its name.
 
-use super::{Action, Change, Operation, Plan, UnreadableResource, VenueContext, is_owner, role};
+use super::{
+    Action, Change, EventBridgeOperation, LambdaOperation, LogsOperation, Operation, Plan, SecretsManagerOperation,
+    UnreadableResource, VenueContext, is_owner, role,
+};
 use crate::naming::{TAG_PROTECT, role_path};
 use crate::resource::{LiveRole, LiveStack, Observed, ResourceKind};
 
@@ -31,7 +34,7 @@ pub(super) fn prune_venue(
         prune.plan_deletion(
             ResourceKind::Target,
             &rule.name,
-            Some(Operation::RemoveTargets { rule: rule.name.clone(), ids }),
+            Some(EventBridgeOperation::RemoveTargets { rule: rule.name.clone(), ids }.into()),
         );
     }
     // Deleting a function also deletes its permission, alias and versions, so these have no call of their own.
@@ -39,27 +42,28 @@ pub(super) fn prune_venue(
         prune.plan_deletion(ResourceKind::Permission, &function.name, None);
     }
     if let Some(rule) = rule {
-        prune.plan_deletion(ResourceKind::Rule, &rule.name, Some(Operation::DeleteRule { rule: rule.name.clone() }));
+        let operation = EventBridgeOperation::DeleteRule { rule: rule.name.clone() };
+        prune.plan_deletion(ResourceKind::Rule, &rule.name, Some(operation.into()));
     }
     if let Some(function) = function {
         if live.alias.as_present().is_some() {
             prune.plan_deletion(ResourceKind::Alias, &function.name, None);
         }
-        let operation = Operation::DeleteFunction { function: function.name.clone() };
-        prune.plan_deletion(ResourceKind::Function, &function.name, Some(operation));
+        let operation = LambdaOperation::DeleteFunction { function: function.name.clone() };
+        prune.plan_deletion(ResourceKind::Function, &function.name, Some(operation.into()));
     }
     let group = prune.require_readable(ResourceKind::LogGroup, &live.log_group);
     if let Some(group) = group.filter(|group| is_owner(&group.tags, &deployment)) {
-        let operation = Operation::DeleteLogGroup { log_group: group.name.clone() };
-        prune.plan_deletion(ResourceKind::LogGroup, &group.name, Some(operation));
+        let operation = LogsOperation::DeleteLogGroup { log_group: group.name.clone() };
+        prune.plan_deletion(ResourceKind::LogGroup, &group.name, Some(operation.into()));
     }
     let mut secret = prune.require_readable(ResourceKind::Secret, &live.secret);
     if let (Observed::PendingDeletion(scheduled), None) = (&live.secret, recovery_window_days) {
         secret = Some(scheduled);
     }
     if let Some(secret) = secret.filter(|secret| is_owner(&secret.tags, &deployment)) {
-        let operation = Operation::DeleteSecret { secret: secret.name.clone(), recovery_window_days };
-        prune.plan_deletion(ResourceKind::Secret, &secret.name, Some(operation));
+        let operation = SecretsManagerOperation::DeleteSecret { secret: secret.name.clone(), recovery_window_days };
+        prune.plan_deletion(ResourceKind::Secret, &secret.name, Some(operation.into()));
     }
     let role = prune.require_readable(ResourceKind::Role, &live.role);
     // Owned by its path, or adopted and not yet replaced.

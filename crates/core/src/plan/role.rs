@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Action, Change, Conflict, Differences, Operation, ResourceVerdict, VenueContext, is_owner};
+use super::{Action, Change, Conflict, Differences, IamOperation, Operation, ResourceVerdict, VenueContext, is_owner};
 use crate::naming::{ROLE_POLICY, TAG_ADOPTED};
 use crate::resource::{LiveRole, Observed, ResourceKind, RoleSpec, StringMap};
 
@@ -20,7 +20,7 @@ fn plan_role_creation(context: &VenueContext, role: &RoleSpec) -> ResourceVerdic
     attributes.add_new("trust", role.trust.clone());
     attributes.add_new("policy", role.policy.clone());
     attributes.compare_tags(&StringMap::new(), &role.tags);
-    let operations = vec![Operation::CreateRole { role: role.clone() }, put_policy(role)];
+    let operations = vec![IamOperation::CreateRole { role: role.clone() }.into(), put_policy(role).into()];
     context.plan_creation(ResourceKind::Role, &role.name, attributes, operations)
 }
 
@@ -41,7 +41,7 @@ fn plan_role_update(context: &VenueContext, role: &RoleSpec, live: &LiveRole) ->
     let mut differences = Differences::default();
     differences.compare_policy("trust", &live.trust, &role.trust);
     differences
-        .fix_with(|| Operation::UpdateAssumeRolePolicy { role: role.name.clone(), document: role.trust.clone() });
+        .fix_with(|| IamOperation::UpdateAssumeRolePolicy { role: role.name.clone(), document: role.trust.clone() });
     match live.policies.get(ROLE_POLICY) {
         Some(policy) => differences.compare_policy("policy", policy, &role.policy),
         None => differences.add_new("policy", role.policy.clone()),
@@ -49,14 +49,14 @@ fn plan_role_update(context: &VenueContext, role: &RoleSpec, live: &LiveRole) ->
     differences.fix_with(|| put_policy(role));
     for (name, document) in live.policies.iter().filter(|(name, _)| *name != ROLE_POLICY) {
         differences.add_removed(&format!("policies.{name}"), document.clone());
-        differences.fix_with(|| Operation::DeleteRolePolicy { role: role.name.clone(), policy: name.clone() });
+        differences.fix_with(|| IamOperation::DeleteRolePolicy { role: role.name.clone(), policy: name.clone() });
     }
     for arn in &live.attached {
         differences.add_removed("attached_policies", Value::from(arn.as_str()));
-        differences.fix_with(|| Operation::DetachRolePolicy { role: role.name.clone(), policy_arn: arn.clone() });
+        differences.fix_with(|| IamOperation::DetachRolePolicy { role: role.name.clone(), policy_arn: arn.clone() });
     }
     differences.compare_tags(&live.tags, &role.tags);
-    differences.fix_with(|| Operation::TagRole { role: role.name.clone(), tags: role.tags.clone() });
+    differences.fix_with(|| IamOperation::TagRole { role: role.name.clone(), tags: role.tags.clone() });
     context.plan_update(ResourceKind::Role, &role.name, differences)
 }
 
@@ -72,7 +72,7 @@ fn plan_role_replacement(context: &VenueContext, role: &RoleSpec, live: &LiveRol
     attributes.compare_policy("trust", &live.trust, &role.trust);
     let (attributes, _) = attributes.into_parts();
     let mut operations = role_deletion_operations(live);
-    operations.extend([Operation::CreateRole { role: role.clone() }, put_policy(role)]);
+    operations.extend([IamOperation::CreateRole { role: role.clone() }.into(), put_policy(role).into()]);
     let reason = "IAM can't move a role to another path";
     let change = context.new_change(ResourceKind::Role, &role.name, Action::Replace, reason);
     ResourceVerdict::Change(Change { attributes, operations, ..change })
@@ -82,12 +82,16 @@ fn plan_role_replacement(context: &VenueContext, role: &RoleSpec, live: &LiveRol
 pub(super) fn role_deletion_operations(role: &LiveRole) -> Vec<Operation> {
     let name = &role.name;
     let policies = role.policies.keys();
-    let policies = policies.map(|policy| Operation::DeleteRolePolicy { role: name.clone(), policy: policy.clone() });
+    let policies = policies.map(|policy| IamOperation::DeleteRolePolicy { role: name.clone(), policy: policy.clone() });
     let attached = role.attached.iter();
-    let attached = attached.map(|arn| Operation::DetachRolePolicy { role: name.clone(), policy_arn: arn.clone() });
-    policies.chain(attached).chain([Operation::DeleteRole { role: name.clone() }]).collect()
+    let attached = attached.map(|arn| IamOperation::DetachRolePolicy { role: name.clone(), policy_arn: arn.clone() });
+    policies.chain(attached).chain([IamOperation::DeleteRole { role: name.clone() }]).map(Operation::from).collect()
 }
 
-fn put_policy(role: &RoleSpec) -> Operation {
-    Operation::PutRolePolicy { role: role.name.clone(), policy: ROLE_POLICY.to_owned(), document: role.policy.clone() }
+fn put_policy(role: &RoleSpec) -> IamOperation {
+    IamOperation::PutRolePolicy {
+        role: role.name.clone(),
+        policy: ROLE_POLICY.to_owned(),
+        document: role.policy.clone(),
+    }
 }

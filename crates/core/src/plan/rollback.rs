@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Change, Differences, Operation, Plan, is_owner};
+use super::{Action, Change, Differences, LambdaOperation, Plan, is_owner};
 use crate::desired::Scope;
 use crate::naming::{ALIAS, TAG_PINNED};
 use crate::resource::{
@@ -53,11 +53,12 @@ pub fn plan_rollback(
     let (attributes, _) = differences.into_parts();
     // The tag comes first, because it pins nothing until the alias has moved.
     let operations = vec![
-        Operation::TagFunction {
+        LambdaOperation::TagFunction {
             arn: function_arn(scope, function),
             tags: StringMap::from([(TAG_PINNED.to_owned(), to.to_string())]),
-        },
-        Operation::MoveAlias { function: function.name.clone(), alias: ALIAS.to_owned(), version: to },
+        }
+        .into(),
+        LambdaOperation::MoveAlias { function: function.name.clone(), alias: ALIAS.to_owned(), version: to }.into(),
     ];
     plan.changes.push(Change {
         address: ResourceAddress { venue: venue.to_owned(), kind: ResourceKind::Alias },
@@ -86,10 +87,13 @@ pub fn plan_unpin(deployment: &str, scope: &Scope, venue: &str, live: &LiveStack
             action: Action::Update,
             reason: "the next apply moves its alias forward again".to_owned(),
             attributes: differences.into_parts().0,
-            operations: vec![Operation::UntagFunction {
-                arn: function_arn(scope, function),
-                keys: vec![TAG_PINNED.to_owned()],
-            }],
+            operations: vec![
+                LambdaOperation::UntagFunction {
+                    arn: function_arn(scope, function),
+                    keys: vec![TAG_PINNED.to_owned()],
+                }
+                .into(),
+            ],
         });
     } else {
         plan.notes.push(format!("{venue} is not rolled back; there is nothing to unpin"));

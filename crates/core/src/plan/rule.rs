@@ -1,6 +1,6 @@
 //! EventBridge rule, without its target.
 
-use super::{Differences, Operation, ResourceVerdict, VenueContext};
+use super::{Differences, EventBridgeOperation, ResourceVerdict, VenueContext};
 use crate::resource::{LiveRule, Observed, ResourceKind, RuleSpec, StringMap};
 
 pub(super) fn compare_rule(context: &VenueContext, rule: &RuleSpec, live: &Observed<LiveRule>) -> ResourceVerdict {
@@ -18,7 +18,12 @@ fn plan_rule_creation(context: &VenueContext, rule: &RuleSpec) -> ResourceVerdic
     attributes.add_new("schedule", rule.schedule.as_str());
     attributes.add_new("state", rule_state(rule.enabled));
     attributes.compare_tags(&StringMap::new(), &rule.tags);
-    context.plan_creation(ResourceKind::Rule, &rule.name, attributes, vec![Operation::PutRule { rule: rule.clone() }])
+    context.plan_creation(
+        ResourceKind::Rule,
+        &rule.name,
+        attributes,
+        vec![EventBridgeOperation::PutRule { rule: rule.clone() }.into()],
+    )
 }
 
 fn rule_differences(rule: &RuleSpec, live: &LiveRule) -> Differences {
@@ -26,10 +31,10 @@ fn rule_differences(rule: &RuleSpec, live: &LiveRule) -> Differences {
     differences.compare_value("description", live.description.as_str(), rule.description.as_str());
     differences.compare_value("schedule", live.schedule.as_str(), rule.schedule.as_str());
     differences.compare_value("state", rule_state(live.enabled), rule_state(rule.enabled));
-    differences.fix_with(|| Operation::PutRule { rule: rule.clone() });
+    differences.fix_with(|| EventBridgeOperation::PutRule { rule: rule.clone() });
     // PutRule doesn't change an existing rule's tags.
     differences.compare_tags(&live.tags, &rule.tags);
-    differences.fix_with(|| Operation::TagRule { arn: rule.arn.clone(), tags: rule.tags.clone() });
+    differences.fix_with(|| EventBridgeOperation::TagRule { arn: rule.arn.clone(), tags: rule.tags.clone() });
     differences
 }
 

@@ -17,7 +17,7 @@ use crate::snapshot::Snapshot;
 /// Value of `format` in every saved plan.
 const FORMAT: &str = "deployer plan";
 /// Incremented when older versions can no longer read the file.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 /// A plan with a fingerprint of what it was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,14 +229,15 @@ fn describe_differences<'h>(
 
 /// A hash of each resource, `None` if it is absent. The target is part of its rule.
 fn hash_stack(stack: &LiveStack) -> impl Iterator<Item = (ResourceKind, Option<String>)> {
+    let LiveStack { role, secret, log_group, function, alias, rule, permission } = stack;
     [
-        (ResourceKind::Role, hash_observed(&stack.role)),
-        (ResourceKind::Secret, hash_observed(&stack.secret)),
-        (ResourceKind::LogGroup, hash_observed(&stack.log_group)),
-        (ResourceKind::Function, hash_observed(&stack.function)),
-        (ResourceKind::Alias, hash_observed(&stack.alias)),
-        (ResourceKind::Rule, hash_observed(&stack.rule)),
-        (ResourceKind::Permission, hash_observed(&stack.permission)),
+        (ResourceKind::Role, hash_observed(role)),
+        (ResourceKind::Secret, hash_observed(secret)),
+        (ResourceKind::LogGroup, hash_observed(log_group)),
+        (ResourceKind::Function, hash_observed(function)),
+        (ResourceKind::Alias, hash_observed(alias)),
+        (ResourceKind::Rule, hash_observed(rule)),
+        (ResourceKind::Permission, hash_observed(permission)),
     ]
     .into_iter()
 }

@@ -1,6 +1,6 @@
 //! Secret. Its value is written only when it is created, so a value that was rotated elsewhere stays.
 
-use super::{Action, Change, Differences, Operation, ResourceVerdict, VenueContext};
+use super::{Action, Change, Differences, ResourceVerdict, SecretsManagerOperation, VenueContext};
 use crate::resource::{LiveSecret, Observed, ResourceKind, SecretSpec, StringMap};
 
 pub(super) fn compare_secret(
@@ -27,7 +27,7 @@ fn plan_secret_creation(context: &VenueContext, secret: &SecretSpec) -> Resource
         attributes.add_new(&format!("value.{key}"), format!("(value of {reference})"));
     }
     attributes.compare_tags(&StringMap::new(), &secret.tags);
-    let operations = vec![Operation::CreateSecret { secret: secret.clone() }];
+    let operations = vec![SecretsManagerOperation::CreateSecret { secret: secret.clone() }.into()];
     context.plan_creation(ResourceKind::Secret, &secret.name, attributes, operations)
 }
 
@@ -36,7 +36,7 @@ fn plan_secret_restoration(context: &VenueContext, secret: &SecretSpec, live: &L
         return conflict;
     }
     let (attributes, updates) = secret_differences(secret, live).into_parts();
-    let mut operations = vec![Operation::RestoreSecret { secret: secret.name.clone() }];
+    let mut operations = vec![SecretsManagerOperation::RestoreSecret { secret: secret.name.clone() }.into()];
     operations.extend(updates);
     let reason = "scheduled for deletion; restored with its current value";
     let change = context.new_change(ResourceKind::Secret, &secret.name, Action::Restore, reason);
@@ -46,11 +46,12 @@ fn plan_secret_restoration(context: &VenueContext, secret: &SecretSpec, live: &L
 fn secret_differences(secret: &SecretSpec, live: &LiveSecret) -> Differences {
     let mut differences = Differences::default();
     differences.compare_value("description", live.description.as_str(), secret.description.as_str());
-    differences.fix_with(|| Operation::UpdateSecretDescription {
+    differences.fix_with(|| SecretsManagerOperation::UpdateSecretDescription {
         secret: secret.name.clone(),
         description: secret.description.clone(),
     });
     differences.compare_tags(&live.tags, &secret.tags);
-    differences.fix_with(|| Operation::TagSecret { secret: secret.name.clone(), tags: secret.tags.clone() });
+    differences
+        .fix_with(|| SecretsManagerOperation::TagSecret { secret: secret.name.clone(), tags: secret.tags.clone() });
     differences
 }

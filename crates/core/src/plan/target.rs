@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Differences, Operation, ResourceVerdict, VenueContext};
+use super::{Differences, EventBridgeOperation, ResourceVerdict, VenueContext};
 use crate::resource::{LiveRule, Observed, ResourceKind, RuleTarget, TargetSpec};
 
 pub(super) fn compare_target(
@@ -25,7 +25,7 @@ fn plan_target_creation(context: &VenueContext, wanted: &TargetSpec) -> Resource
     attributes.add_new("arn", wanted.target.arn.as_str());
     attributes.add_new("maximum_retry_attempts", wanted.target.maximum_retry_attempts.map_or(Value::Null, Value::from));
     attributes.add_new("maximum_event_age_s", wanted.target.maximum_event_age_s.map_or(Value::Null, Value::from));
-    context.plan_creation(ResourceKind::Target, &wanted.rule, attributes, vec![put_target(wanted)])
+    context.plan_creation(ResourceKind::Target, &wanted.rule, attributes, vec![put_target(wanted).into()])
 }
 
 fn target_differences(wanted: &TargetSpec, rule: &LiveRule) -> Differences {
@@ -46,13 +46,13 @@ fn target_differences(wanted: &TargetSpec, rule: &LiveRule) -> Differences {
     for other in &others {
         differences.add_removed(&format!("targets.{}", other.id), other.arn.as_str());
     }
-    differences.fix_with(|| Operation::RemoveTargets {
+    differences.fix_with(|| EventBridgeOperation::RemoveTargets {
         rule: wanted.rule.clone(),
         ids: others.iter().map(|target| target.id.clone()).collect(),
     });
     differences
 }
 
-fn put_target(wanted: &TargetSpec) -> Operation {
-    Operation::PutTargets { rule: wanted.rule.clone(), targets: vec![wanted.target.clone()] }
+fn put_target(wanted: &TargetSpec) -> EventBridgeOperation {
+    EventBridgeOperation::PutTargets { rule: wanted.rule.clone(), targets: vec![wanted.target.clone()] }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use pacing::VendorRateLimiter;
 use serde_json::Value;
 use sync_lambda::credentials::OAuthClient;
 use sync_lambda::destination::unauthorized::PresentedCredential;
@@ -12,7 +13,6 @@ use sync_lambda::destination::{OAuthTokenSource, list_records};
 use sync_lambda::error::{RunError, Side};
 use sync_lambda::http;
 use sync_lambda::ledger::Attempt;
-use sync_lambda::limiter::VendorRateLimiter;
 use tokio::time::{Instant, sleep};
 
 use super::{AccountLead, LeadOrigin, origin, trim_field};

@@ -25,9 +25,6 @@ impl Executor<'_> {
             if error.kind == FailureKind::NotFound && operation.removes_something() {
                 return Ok(());
             }
-            if error.kind == FailureKind::PendingDeletion && matches!(operation, Operation::DeleteSecret { .. }) {
-                return Ok(());
-            }
             if error.kind == FailureKind::AlreadyExists {
                 return self.take_over(operation, answers, error).await;
             }
@@ -45,34 +42,12 @@ impl Executor<'_> {
         answers: &OperationAnswers,
     ) -> Result<(), CallError> {
         match operation {
-            Operation::CreateRole { .. }
-            | Operation::UpdateAssumeRolePolicy { .. }
-            | Operation::PutRolePolicy { .. }
-            | Operation::DeleteRolePolicy { .. }
-            | Operation::DetachRolePolicy { .. }
-            | Operation::TagRole { .. }
-            | Operation::DeleteRole { .. } => self.call_iam(operation).await,
-            Operation::CreateSecret { .. }
-            | Operation::RestoreSecret { .. }
-            | Operation::UpdateSecretDescription { .. }
-            | Operation::TagSecret { .. }
-            | Operation::DeleteSecret { .. } => self.call_secrets(operation, answers).await,
-            Operation::CreateLogGroup { .. }
-            | Operation::PutRetentionPolicy { .. }
-            | Operation::TagLogGroup { .. }
-            | Operation::DeleteLogGroup { .. } => self.call_logs(operation).await,
-            Operation::PutRule { .. }
-            | Operation::TagRule { .. }
-            | Operation::DeleteRule { .. }
-            | Operation::PutTargets { .. }
-            | Operation::RemoveTargets { .. } => self.call_events(operation).await,
-            Operation::CreatePropertyGroup { .. }
-            | Operation::CreateProperty { .. }
-            | Operation::UpdateProperty { .. }
-            | Operation::ArchiveProperty { .. } => self.call_properties(operation).await,
-            Operation::InvokeDryRun { function } => self.invoke_dry_run(address, function, answers).await,
-            Operation::DeleteOldVersions { function, keep } => self.delete_old_versions(function, *keep).await,
-            _ => self.call_lambda(operation, answers).await,
+            Operation::Iam(operation) => self.call_iam(operation).await,
+            Operation::SecretsManager(operation) => self.call_secrets_manager(operation, answers).await,
+            Operation::Logs(operation) => self.call_logs(operation).await,
+            Operation::Lambda(operation) => self.call_lambda(address, operation, answers).await,
+            Operation::EventBridge(operation) => self.call_event_bridge(operation).await,
+            Operation::HubSpot(operation) => self.call_hubspot(operation).await,
         }
     }
 
@@ -85,19 +60,12 @@ impl Executor<'_> {
         error: CallError,
     ) -> Result<(), CallError> {
         let ours = match operation {
-            Operation::CreateRole { role } => self.owns_role(role).await?,
-            Operation::CreateSecret { secret } => self.owns_secret(secret, answers).await?,
-            Operation::CreateLogGroup { log_group } => self.owns_log_group(log_group).await?,
-            Operation::CreateFunction { function } => self.owns_function(function).await?,
-            Operation::CreateAlias { function, alias } => {
-                let update = Operation::UpdateAlias { function: function.clone(), alias: alias.clone() };
-                self.call_lambda(&update, answers).await?;
-                true
-            }
-            Operation::CreateProperty { property } => self.owns_property(property).await?,
-            // The statement has our id and is on our alias.
-            Operation::AddPermission { .. } => true,
-            _ => false,
+            Operation::Iam(operation) => self.takes_over_in_iam(operation).await?,
+            Operation::SecretsManager(operation) => self.takes_over_in_secrets_manager(operation, answers).await?,
+            Operation::Logs(operation) => self.takes_over_in_logs(operation).await?,
+            Operation::Lambda(operation) => self.takes_over_in_lambda(operation, answers).await?,
+            Operation::EventBridge(operation) => self.takes_over_in_event_bridge(operation),
+            Operation::HubSpot(operation) => self.takes_over_in_hubspot(operation).await?,
         };
         if ours { Ok(()) } else { Err(error) }
     }
@@ -106,9 +74,4 @@ impl Executor<'_> {
     pub(super) fn is_ours<'t>(&self, mut tags: impl Iterator<Item = (&'t str, &'t str)>) -> bool {
         tags.any(|(key, value)| key == deployer_core::naming::TAG_DEPLOYMENT && value == self.plan.deployment)
     }
-}
-
-/// Turns an answer that should never come into a failed call.
-pub(super) fn unexpected_answer(operation: &'static str, message: impl Into<String>) -> CallError {
-    CallError { operation, kind: FailureKind::Invalid, code: String::new(), message: message.into(), request_id: None }
 }

@@ -2,16 +2,16 @@
 
 use aws_sdk_iam::types::Tag;
 
-use super::{Executor, execute::unexpected_answer};
+use super::Executor;
 use deployer_aws::{Call, CallError};
-use deployer_core::plan::Operation;
+use deployer_core::plan::{IamOperation, ServiceOperation};
 use deployer_core::resource::{RoleSpec, StringMap};
 
 impl Executor<'_> {
-    pub(super) async fn call_iam(&self, operation: &Operation) -> Result<(), CallError> {
+    pub(super) async fn call_iam(&self, operation: &IamOperation) -> Result<(), CallError> {
         let (iam, call) = (&self.aws.iam, operation.call_name());
         match operation {
-            Operation::CreateRole { role } => {
+            IamOperation::CreateRole { role } => {
                 let request = iam
                     .create_role()
                     .role_name(&role.name)
@@ -21,22 +21,22 @@ impl Executor<'_> {
                     .set_tags(Some(build_tags(call, &role.tags)?));
                 request.send().await.call(call).map(drop)
             }
-            Operation::UpdateAssumeRolePolicy { role, document } => {
+            IamOperation::UpdateAssumeRolePolicy { role, document } => {
                 let request = iam.update_assume_role_policy().role_name(role).policy_document(document.to_string());
                 request.send().await.call(call).map(drop)
             }
-            Operation::PutRolePolicy { role, policy, document } => {
+            IamOperation::PutRolePolicy { role, policy, document } => {
                 let request =
                     iam.put_role_policy().role_name(role).policy_name(policy).policy_document(document.to_string());
                 request.send().await.call(call).map(drop)
             }
-            Operation::DeleteRolePolicy { role, policy } => {
+            IamOperation::DeleteRolePolicy { role, policy } => {
                 iam.delete_role_policy().role_name(role).policy_name(policy).send().await.call(call).map(drop)
             }
-            Operation::DetachRolePolicy { role, policy_arn } => {
+            IamOperation::DetachRolePolicy { role, policy_arn } => {
                 iam.detach_role_policy().role_name(role).policy_arn(policy_arn).send().await.call(call).map(drop)
             }
-            Operation::TagRole { role, tags: wanted } => iam
+            IamOperation::TagRole { role, tags: wanted } => iam
                 .tag_role()
                 .role_name(role)
                 .set_tags(Some(build_tags(call, wanted)?))
@@ -44,13 +44,25 @@ impl Executor<'_> {
                 .await
                 .call(call)
                 .map(drop),
-            Operation::DeleteRole { role } => iam.delete_role().role_name(role).send().await.call(call).map(drop),
-            _ => Err(unexpected_answer(call, "not an IAM call")),
+            IamOperation::DeleteRole { role } => iam.delete_role().role_name(role).send().await.call(call).map(drop),
+        }
+    }
+
+    /// Whether something that exists, although the plan found none, counts as created.
+    pub(super) async fn takes_over_in_iam(&self, operation: &IamOperation) -> Result<bool, CallError> {
+        match operation {
+            IamOperation::CreateRole { role } => self.owns_role(role).await,
+            IamOperation::UpdateAssumeRolePolicy { .. }
+            | IamOperation::PutRolePolicy { .. }
+            | IamOperation::DeleteRolePolicy { .. }
+            | IamOperation::DetachRolePolicy { .. }
+            | IamOperation::TagRole { .. }
+            | IamOperation::DeleteRole { .. } => Ok(false),
         }
     }
 
     /// Whether a role is ours by its path, which can only be set when the role is created.
-    pub(super) async fn owns_role(&self, role: &RoleSpec) -> Result<bool, CallError> {
+    async fn owns_role(&self, role: &RoleSpec) -> Result<bool, CallError> {
         let answer = self.aws.iam.get_role().role_name(&role.name).send().await.call("iam:GetRole")?;
         Ok(answer.role().is_some_and(|live| live.path() == role.path))
     }
@@ -60,5 +72,5 @@ fn build_tags(call: &'static str, tags: &StringMap) -> Result<Vec<Tag>, CallErro
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(|error| unexpected_answer(call, error.to_string()))
+        .map_err(|error| CallError::unexpected(call, error.to_string()))
 }

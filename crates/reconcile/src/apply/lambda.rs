@@ -1,24 +1,24 @@
 //! Lambda calls. A function's calls are sequential: each waits until the previous one has taken effect.
 
-use std::time::Duration;
-
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, LastUpdateStatus, Runtime, State};
+use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, Runtime};
 use bytes::Bytes;
 
-use super::{Executor, OperationAnswers, execute::unexpected_answer};
-use deployer_aws::{Call, CallError};
-use deployer_core::plan::Operation;
-use deployer_core::resource::{FunctionConfiguration, FunctionSpec, SECRET_ARN_PLACEHOLDER};
-
-/// A function is usually ready within a second or two. In a region under load, one took a minute.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+use super::{Executor, OperationAnswers};
+use deployer_aws::{Call, CallError, wait_until_function_ready};
+use deployer_core::plan::{LambdaOperation, ServiceOperation};
+use deployer_core::resource::{FunctionConfiguration, FunctionSpec, ResourceAddress, SECRET_ARN_PLACEHOLDER};
 
 impl Executor<'_> {
-    pub(super) async fn call_lambda(&self, operation: &Operation, answers: &OperationAnswers) -> Result<(), CallError> {
+    pub(super) async fn call_lambda(
+        &self,
+        address: &ResourceAddress,
+        operation: &LambdaOperation,
+        answers: &OperationAnswers,
+    ) -> Result<(), CallError> {
         let (lambda, call) = (&self.aws.lambda, operation.call_name());
         match operation {
-            Operation::CreateFunction { function } => {
+            LambdaOperation::CreateFunction { function } => {
                 let configuration = &function.configuration;
                 let code =
                     FunctionCode::builder().zip_file(self.artifact_zip(call, &configuration.code_sha256)?).build();
@@ -40,7 +40,7 @@ impl Executor<'_> {
                 answers.keep_version(request.send().await.call(call)?.version);
                 Ok(())
             }
-            Operation::UpdateFunctionConfiguration { function, configuration } => {
+            LambdaOperation::UpdateFunctionConfiguration { function, configuration } => {
                 let request = lambda
                     .update_function_configuration()
                     .function_name(function)
@@ -54,7 +54,7 @@ impl Executor<'_> {
                 request.send().await.call(call)?;
                 self.wait_until_ready(function).await
             }
-            Operation::UpdateFunctionCode { function, architecture, code_sha256 } => {
+            LambdaOperation::UpdateFunctionCode { function, architecture, code_sha256 } => {
                 let request = lambda
                     .update_function_code()
                     .function_name(function)
@@ -63,29 +63,31 @@ impl Executor<'_> {
                 request.send().await.call(call)?;
                 self.wait_until_ready(function).await
             }
-            Operation::PutFunctionConcurrency { function, reserved } => {
+            LambdaOperation::PutFunctionConcurrency { function, reserved } => {
                 let request = lambda
                     .put_function_concurrency()
                     .function_name(function)
                     .reserved_concurrent_executions(to_signed(*reserved));
                 request.send().await.call(call).map(drop)
             }
-            Operation::TagFunction { arn, tags } => {
+            LambdaOperation::TagFunction { arn, tags } => {
                 let tags = tags.clone().into_iter().collect();
                 lambda.tag_resource().resource(arn).set_tags(Some(tags)).send().await.call(call).map(drop)
             }
-            Operation::UntagFunction { arn, keys } => {
+            LambdaOperation::UntagFunction { arn, keys } => {
                 lambda.untag_resource().resource(arn).set_tag_keys(Some(keys.clone())).send().await.call(call).map(drop)
             }
-            Operation::DeleteFunction { function } => {
+            LambdaOperation::DeleteFunction { function } => {
                 lambda.delete_function().function_name(function).send().await.call(call).map(drop)
             }
-            Operation::PublishVersion { function, code_sha256 } => {
+            LambdaOperation::PublishVersion { function, code_sha256 } => {
                 let request = lambda.publish_version().function_name(function).code_sha256(code_sha256);
                 answers.keep_version(request.send().await.call(call)?.version);
                 Ok(())
             }
-            Operation::CreateAlias { function, alias } => {
+            LambdaOperation::InvokeDryRun { function } => self.invoke_dry_run(address, function, answers).await,
+            LambdaOperation::DeleteOldVersions { function, keep } => self.delete_old_versions(function, *keep).await,
+            LambdaOperation::CreateAlias { function, alias } => {
                 if published_version(call, answers).is_err() {
                     // The function already existed, or the server didn't publish a version with it.
                     self.wait_until_ready(function).await?;
@@ -96,16 +98,12 @@ impl Executor<'_> {
                 let request = lambda.create_alias().function_name(function).name(alias).function_version(version);
                 request.send().await.call(call).map(drop)
             }
-            Operation::UpdateAlias { function, alias } => {
-                let version = published_version(call, answers)?;
-                let request = lambda.update_alias().function_name(function).name(alias).function_version(version);
-                request.send().await.call(call).map(drop)
-            }
-            Operation::MoveAlias { function, alias, version } => {
+            LambdaOperation::UpdateAlias { function, alias } => self.update_alias(function, alias, answers).await,
+            LambdaOperation::MoveAlias { function, alias, version } => {
                 let request = lambda.update_alias().function_name(function).name(alias);
                 request.function_version(version.to_string()).send().await.call(call).map(drop)
             }
-            Operation::PutFunctionEventInvokeConfig { alias } => {
+            LambdaOperation::PutFunctionEventInvokeConfig { alias } => {
                 let request = lambda
                     .put_function_event_invoke_config()
                     .function_name(&alias.function)
@@ -114,7 +112,7 @@ impl Executor<'_> {
                     .maximum_event_age_in_seconds(to_signed(alias.maximum_event_age_s));
                 request.send().await.call(call).map(drop)
             }
-            Operation::AddPermission { permission } => {
+            LambdaOperation::AddPermission { permission } => {
                 let request = lambda
                     .add_permission()
                     .function_name(&permission.function)
@@ -125,16 +123,53 @@ impl Executor<'_> {
                     .source_arn(&permission.source_arn);
                 request.send().await.call(call).map(drop)
             }
-            Operation::RemovePermission { function, qualifier, statement_id } => {
+            LambdaOperation::RemovePermission { function, qualifier, statement_id } => {
                 let request =
                     lambda.remove_permission().function_name(function).qualifier(qualifier).statement_id(statement_id);
                 request.send().await.call(call).map(drop)
             }
-            _ => Err(unexpected_answer(call, "not a Lambda call")),
         }
     }
 
-    pub(super) async fn owns_function(&self, function: &FunctionSpec) -> Result<bool, CallError> {
+    /// Whether something that exists, although the plan found none, counts as created.
+    pub(super) async fn takes_over_in_lambda(
+        &self,
+        operation: &LambdaOperation,
+        answers: &OperationAnswers,
+    ) -> Result<bool, CallError> {
+        match operation {
+            LambdaOperation::CreateFunction { function } => self.owns_function(function).await,
+            LambdaOperation::CreateAlias { function, alias } => {
+                self.update_alias(function, alias, answers).await?;
+                Ok(true)
+            }
+            // The statement has our id and is on our alias.
+            LambdaOperation::AddPermission { .. } => Ok(true),
+            LambdaOperation::PutFunctionConcurrency { .. }
+            | LambdaOperation::UpdateFunctionConfiguration { .. }
+            | LambdaOperation::UpdateFunctionCode { .. }
+            | LambdaOperation::TagFunction { .. }
+            | LambdaOperation::UntagFunction { .. }
+            | LambdaOperation::DeleteFunction { .. }
+            | LambdaOperation::PublishVersion { .. }
+            | LambdaOperation::InvokeDryRun { .. }
+            | LambdaOperation::DeleteOldVersions { .. }
+            | LambdaOperation::UpdateAlias { .. }
+            | LambdaOperation::MoveAlias { .. }
+            | LambdaOperation::PutFunctionEventInvokeConfig { .. }
+            | LambdaOperation::RemovePermission { .. } => Ok(false),
+        }
+    }
+
+    /// Moves the alias to the published version.
+    async fn update_alias(&self, function: &str, alias: &str, answers: &OperationAnswers) -> Result<(), CallError> {
+        const CALL: &str = "lambda:UpdateAlias";
+        let version = published_version(CALL, answers)?;
+        let request = self.aws.lambda.update_alias().function_name(function).name(alias).function_version(version);
+        request.send().await.call(CALL).map(drop)
+    }
+
+    async fn owns_function(&self, function: &FunctionSpec) -> Result<bool, CallError> {
         let request = self.aws.lambda.get_function().function_name(&function.name);
         let answer = request.send().await.call("lambda:GetFunction")?;
         let tags = answer.tags().into_iter().flatten();
@@ -145,42 +180,14 @@ impl Executor<'_> {
         Ok(true)
     }
 
-    /// Waits until the function is active and no update is in progress. Until then Lambda refuses the next change.
     async fn wait_until_ready(&self, function: &str) -> Result<(), CallError> {
-        const CALL: &str = "lambda:GetFunctionConfiguration";
-        let mut delay = Duration::from_millis(200);
-        let mut waited = Duration::ZERO;
-        loop {
-            self.limiter.wait_for_slot(CALL).await;
-            let answer =
-                self.aws.lambda.get_function_configuration().function_name(function).send().await.call(CALL)?;
-            let failed = answer.state() == Some(&State::Failed)
-                || answer.last_update_status() == Some(&LastUpdateStatus::Failed);
-            if failed {
-                let reason = answer.last_update_status_reason().or(answer.state_reason()).unwrap_or("no reason given");
-                return Err(unexpected_answer(CALL, format!("{function} failed to become ready: {reason}")));
-            }
-            let pending = answer.state() == Some(&State::Pending)
-                || answer.last_update_status() == Some(&LastUpdateStatus::InProgress);
-            if !pending {
-                return Ok(());
-            }
-            if waited >= LONGEST_WAIT {
-                return Err(unexpected_answer(
-                    CALL,
-                    format!("{function} is still not ready after {} s", waited.as_secs()),
-                ));
-            }
-            self.sleep_for(delay).await;
-            waited += delay;
-            delay = (delay * 2).min(Duration::from_secs(3));
-        }
+        wait_until_function_ready(self.aws, function, &self.limiter, self.delays).await
     }
 
     fn artifact_zip(&self, call: &'static str, code_sha256: &str) -> Result<Blob, CallError> {
         let zip: Option<&Bytes> = self.inputs.artifacts.get(code_sha256);
         zip.map(|zip| Blob::new(zip.to_vec()))
-            .ok_or_else(|| unexpected_answer(call, format!("the artifact {code_sha256} is missing")))
+            .ok_or_else(|| CallError::unexpected(call, format!("the artifact {code_sha256} is missing")))
     }
 }
 
@@ -197,7 +204,7 @@ impl OperationAnswers {
 
 pub(super) fn published_version(call: &'static str, answers: &OperationAnswers) -> Result<String, CallError> {
     let version = answers.version.lock().ok().and_then(|version| version.clone());
-    version.ok_or_else(|| unexpected_answer(call, "no version was published for the alias"))
+    version.ok_or_else(|| CallError::unexpected(call, "no version was published for the alias"))
 }
 
 fn resolve_environment(
@@ -209,7 +216,7 @@ fn resolve_environment(
     for (key, value) in &configuration.environment {
         let value = if value == SECRET_ARN_PLACEHOLDER {
             let arn = answers.secret_arn.lock().ok().and_then(|arn| arn.clone());
-            arn.ok_or_else(|| unexpected_answer(call, "the secret's ARN is unknown"))?
+            arn.ok_or_else(|| CallError::unexpected(call, "the secret's ARN is unknown"))?
         } else {
             value.clone()
         };

@@ -3,13 +3,13 @@
 //! The executor makes no decisions: every call and its arguments come from the plan. It reports what happens as
 //! [`ApplyEvent`]s, which [`deployer::render`] shows. A failure in one venue doesn't stop the others.
 
-mod events;
+mod event_bridge;
 mod execute;
+mod hubspot;
 mod iam;
 mod lambda;
 mod logs;
-mod properties;
-mod secrets;
+mod secrets_manager;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use deployer_aws::limiter::AwsLimiter;
 use deployer_aws::{Aws, CallError};
 use deployer_core::manifest::SecretValue;
-use deployer_core::plan::{Action, Change, Operation, Plan};
+use deployer_core::plan::{Action, Change, LambdaOperation, Operation, Plan};
 use deployer_core::resource::ResourceAddress;
 use deployer_hubspot::HubSpotClient;
 
@@ -163,7 +163,10 @@ pub async fn apply(
 /// The canary's index in `venues`, if it tests new code in this plan.
 fn canary_position(venues: &[(&str, Vec<&Change>)], canary: &str) -> Option<usize> {
     let tries = |change: &&Change| {
-        change.operations.iter().any(|operation| matches!(operation, Operation::InvokeDryRun { .. }))
+        change
+            .operations
+            .iter()
+            .any(|operation| matches!(operation, Operation::Lambda(LambdaOperation::InvokeDryRun { .. })))
     };
     venues.iter().position(|(venue, changes)| *venue == canary && changes.iter().any(tries))
 }

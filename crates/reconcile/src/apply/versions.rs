@@ -4,7 +4,7 @@ use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
 
 use super::lambda::published_version;
-use super::{ApplyEvent, Executor, OperationAnswers, execute::unexpected_answer};
+use super::{ApplyEvent, Executor, OperationAnswers};
 use deployer_aws::observe::read_versions;
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::naming::ALIAS;
@@ -74,7 +74,7 @@ impl Executor<'_> {
         let alias = lambda.get_alias().function_name(function).name(ALIAS).send().await.call("lambda:GetAlias")?;
         let live = alias
             .function_version()
-            .ok_or_else(|| unexpected_answer("lambda:GetAlias", "the answer has no version"))?;
+            .ok_or_else(|| CallError::unexpected("lambda:GetAlias", "the answer has no version"))?;
         for version in old.iter().map(u64::to_string).filter(|version| version != live) {
             self.limiter.wait_for_slot(DELETE).await;
             match lambda.delete_function().function_name(function).qualifier(&version).send().await.call(DELETE) {

@@ -1,9 +1,7 @@
 //! Creates a function as it was archived: version by version, lowest first, then `$LATEST`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use aws_sdk_lambda::types::{LastUpdateStatus, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -14,11 +12,10 @@ use super::super::super::{DecommissionContext, DecommissionTarget, unexpected_er
 use super::super::RestoredResource;
 use super::read::{LATEST, code_file};
 use super::{is_enabled, policy, put_concurrency};
-use deployer_aws::{Call, CallError, FailureKind, Found};
+use deployer_aws::limiter::AwsLimiter;
+use deployer_aws::{Call, CallError, FailureKind, Found, wait_until_function_ready};
 
 const CREATE: &str = "lambda:CreateFunction";
-/// The same as for an apply: in a region under load, a function has taken a minute.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// The members of a configuration that `UpdateFunctionConfiguration` accepts unchanged.
 const SETTINGS: &[&str] = &[
@@ -102,7 +99,7 @@ async fn restore_code(
     for configuration in published.iter().chain([latest]) {
         let code = code_request(configuration, &function["Code"], parts)?;
         if there {
-            wait_until_ready(cx, name).await?;
+            wait_until_function_ready(cx.aws, name, &AwsLimiter::unlimited(), cx.delays).await?;
             let mut body = code;
             body["Architectures"] = configuration["Architectures"].clone();
             let call = async || {
@@ -110,7 +107,7 @@ async fn restore_code(
                 answer!("lambda:UpdateFunctionCode", request, &body)
             };
             cx.call_with_retry(call).await?;
-            wait_until_ready(cx, name).await?;
+            wait_until_function_ready(cx.aws, name, &AwsLimiter::unlimited(), cx.delays).await?;
             let body = settings_request(configuration);
             let call = async || {
                 let request = lambda.update_function_configuration().function_name(name);
@@ -131,7 +128,7 @@ async fn restore_code(
             cx.call_with_retry(async || answer!(CREATE, lambda.create_function().function_name(name), &body)).await?;
             there = true;
         }
-        wait_until_ready(cx, name).await?;
+        wait_until_function_ready(cx.aws, name, &AwsLimiter::unlimited(), cx.delays).await?;
         if let Some(old) = text(configuration, "Version").filter(|version| *version != LATEST) {
             const CALL: &str = "lambda:PublishVersion";
             let description = text(configuration, "Description").unwrap_or_default();
@@ -327,29 +324,4 @@ async fn restore_mappings(
 fn arn_qualifier(value: &Value) -> Option<String> {
     let arn = text(value, "FunctionArn")?;
     arn.split(':').nth(7).map(ToOwned::to_owned)
-}
-
-/// Waits until the function is active and no update is in progress: until then, Lambda refuses the next change.
-async fn wait_until_ready(cx: &DecommissionContext<'_>, name: &str) -> Result<(), CallError> {
-    const CALL: &str = "lambda:GetFunctionConfiguration";
-    let mut delay = Duration::from_millis(200);
-    let mut waited = Duration::ZERO;
-    loop {
-        let answer = cx.aws.lambda.get_function_configuration().function_name(name).send().await.call(CALL)?;
-        if answer.state() == Some(&State::Failed) || answer.last_update_status() == Some(&LastUpdateStatus::Failed) {
-            let reason = answer.last_update_status_reason().or(answer.state_reason()).unwrap_or("no reason given");
-            return Err(unexpected_error(CALL, format!("{name} did not become ready: {reason}")));
-        }
-        let pending = answer.state() == Some(&State::Pending)
-            || answer.last_update_status() == Some(&LastUpdateStatus::InProgress);
-        if !pending {
-            return Ok(());
-        }
-        if waited >= LONGEST_WAIT {
-            return Err(unexpected_error(CALL, format!("{name} is not ready after {} s", waited.as_secs())));
-        }
-        cx.wait_for(delay).await;
-        waited += delay;
-        delay = (delay * 2).min(Duration::from_secs(3));
-    }
 }

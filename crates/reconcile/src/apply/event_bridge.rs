@@ -2,16 +2,16 @@
 
 use aws_sdk_eventbridge::types::{RetryPolicy, RuleState, Tag, Target as SdkTarget};
 
-use super::{Executor, execute::unexpected_answer};
+use super::Executor;
 use deployer_aws::{Call, CallError};
-use deployer_core::plan::Operation;
+use deployer_core::plan::{EventBridgeOperation, ServiceOperation};
 use deployer_core::resource::{RuleTarget, StringMap};
 
 impl Executor<'_> {
-    pub(super) async fn call_events(&self, operation: &Operation) -> Result<(), CallError> {
+    pub(super) async fn call_event_bridge(&self, operation: &EventBridgeOperation) -> Result<(), CallError> {
         let (events, call) = (&self.aws.events, operation.call_name());
         match operation {
-            Operation::PutRule { rule } => {
+            EventBridgeOperation::PutRule { rule } => {
                 let request = events
                     .put_rule()
                     .name(&rule.name)
@@ -21,18 +21,20 @@ impl Executor<'_> {
                     .set_tags(Some(build_tags(call, &rule.tags)?));
                 request.send().await.call(call).map(drop)
             }
-            Operation::TagRule { arn, tags: wanted } => {
+            EventBridgeOperation::TagRule { arn, tags: wanted } => {
                 let request = events.tag_resource().resource_arn(arn).set_tags(Some(build_tags(call, wanted)?));
                 request.send().await.call(call).map(drop)
             }
-            Operation::DeleteRule { rule } => events.delete_rule().name(rule).send().await.call(call).map(drop),
-            Operation::PutTargets { rule, targets } => {
+            EventBridgeOperation::DeleteRule { rule } => {
+                events.delete_rule().name(rule).send().await.call(call).map(drop)
+            }
+            EventBridgeOperation::PutTargets { rule, targets } => {
                 let targets = targets.iter().map(|wanted| build_target(call, wanted)).collect::<Result<_, _>>()?;
                 let answer = events.put_targets().rule(rule).set_targets(Some(targets)).send().await.call(call)?;
                 // The call succeeds even if a target was refused.
                 match answer.failed_entries().first() {
                     None => Ok(()),
-                    Some(entry) => Err(unexpected_answer(
+                    Some(entry) => Err(CallError::unexpected(
                         call,
                         format!(
                             "target {}: {}: {}",
@@ -43,7 +45,7 @@ impl Executor<'_> {
                     )),
                 }
             }
-            Operation::RemoveTargets { rule, ids } => {
+            EventBridgeOperation::RemoveTargets { rule, ids } => {
                 let request = events.remove_targets().rule(rule).set_ids(Some(ids.clone()));
                 let answer = request.send().await.call(call)?;
                 match answer
@@ -52,10 +54,20 @@ impl Executor<'_> {
                     .find(|entry| entry.error_code() != Some("ResourceNotFoundException"))
                 {
                     None => Ok(()),
-                    Some(entry) => Err(unexpected_answer(call, entry.error_message().unwrap_or_default())),
+                    Some(entry) => Err(CallError::unexpected(call, entry.error_message().unwrap_or_default())),
                 }
             }
-            _ => Err(unexpected_answer(call, "not an EventBridge call")),
+        }
+    }
+
+    /// Whether something that exists, although the plan found none, counts as created.
+    pub(super) fn takes_over_in_event_bridge(&self, operation: &EventBridgeOperation) -> bool {
+        match operation {
+            // A rule and a target are put: what exists is overwritten.
+            EventBridgeOperation::PutRule { .. } | EventBridgeOperation::PutTargets { .. } => false,
+            EventBridgeOperation::TagRule { .. }
+            | EventBridgeOperation::DeleteRule { .. }
+            | EventBridgeOperation::RemoveTargets { .. } => false,
         }
     }
 }
@@ -70,12 +82,12 @@ fn build_target(call: &'static str, target: &RuleTarget) -> Result<SdkTarget, Ca
         .arn(&target.arn)
         .retry_policy(policy)
         .build()
-        .map_err(|error| unexpected_answer(call, error.to_string()))
+        .map_err(|error| CallError::unexpected(call, error.to_string()))
 }
 
 fn build_tags(call: &'static str, tags: &StringMap) -> Result<Vec<Tag>, CallError> {
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(|error| unexpected_answer(call, error.to_string()))
+        .map_err(|error| CallError::unexpected(call, error.to_string()))
 }

@@ -2,25 +2,24 @@
 
 use aws_sdk_secretsmanager::types::Tag;
 
-use super::{Executor, OperationAnswers, execute::unexpected_answer};
-use deployer_aws::{Call, CallError};
-use deployer_core::plan::Operation;
+use super::{Executor, OperationAnswers};
+use deployer_aws::{Call, CallError, FailureKind};
+use deployer_core::plan::{SecretsManagerOperation, ServiceOperation};
 use deployer_core::resource::{SecretSpec, StringMap};
 
 impl Executor<'_> {
-    pub(super) async fn call_secrets(
+    pub(super) async fn call_secrets_manager(
         &self,
-        operation: &Operation,
+        operation: &SecretsManagerOperation,
         answers: &OperationAnswers,
     ) -> Result<(), CallError> {
         let (secrets, call) = (&self.aws.secrets, operation.call_name());
         match operation {
-            Operation::CreateSecret { secret } => {
-                let value = self
-                    .inputs
-                    .secrets
-                    .get(&secret.name)
-                    .ok_or_else(|| unexpected_answer(call, format!("the secret {} has no value", secret.name)))?;
+            SecretsManagerOperation::CreateSecret { secret } => {
+                let value =
+                    self.inputs.secrets.get(&secret.name).ok_or_else(|| {
+                        CallError::unexpected(call, format!("the secret {} has no value", secret.name))
+                    })?;
                 let answer = secrets
                     .create_secret()
                     .name(&secret.name)
@@ -33,15 +32,15 @@ impl Executor<'_> {
                 answers.keep_secret_arn(answer.arn());
                 Ok(())
             }
-            Operation::RestoreSecret { secret } => {
+            SecretsManagerOperation::RestoreSecret { secret } => {
                 let answer = secrets.restore_secret().secret_id(secret).send().await.call(call)?;
                 answers.keep_secret_arn(answer.arn());
                 Ok(())
             }
-            Operation::UpdateSecretDescription { secret, description } => {
+            SecretsManagerOperation::UpdateSecretDescription { secret, description } => {
                 secrets.update_secret().secret_id(secret).description(description).send().await.call(call).map(drop)
             }
-            Operation::TagSecret { secret, tags: wanted } => secrets
+            SecretsManagerOperation::TagSecret { secret, tags: wanted } => secrets
                 .tag_resource()
                 .secret_id(secret)
                 .set_tags(Some(build_tags(wanted)))
@@ -49,19 +48,37 @@ impl Executor<'_> {
                 .await
                 .call(call)
                 .map(drop),
-            Operation::DeleteSecret { secret, recovery_window_days } => {
+            SecretsManagerOperation::DeleteSecret { secret, recovery_window_days } => {
                 let request = secrets.delete_secret().secret_id(secret);
                 let request = match recovery_window_days {
                     Some(days) => request.recovery_window_in_days(i64::from(*days)),
                     None => request.force_delete_without_recovery(true),
                 };
-                request.send().await.call(call).map(drop)
+                match request.send().await.call(call) {
+                    // An earlier attempt scheduled the deletion.
+                    Err(error) if error.kind == FailureKind::PendingDeletion => Ok(()),
+                    answer => answer.map(drop),
+                }
             }
-            _ => Err(unexpected_answer(call, "not a Secrets Manager call")),
         }
     }
 
-    pub(super) async fn owns_secret(&self, secret: &SecretSpec, answers: &OperationAnswers) -> Result<bool, CallError> {
+    /// Whether something that exists, although the plan found none, counts as created.
+    pub(super) async fn takes_over_in_secrets_manager(
+        &self,
+        operation: &SecretsManagerOperation,
+        answers: &OperationAnswers,
+    ) -> Result<bool, CallError> {
+        match operation {
+            SecretsManagerOperation::CreateSecret { secret } => self.owns_secret(secret, answers).await,
+            SecretsManagerOperation::RestoreSecret { .. }
+            | SecretsManagerOperation::UpdateSecretDescription { .. }
+            | SecretsManagerOperation::TagSecret { .. }
+            | SecretsManagerOperation::DeleteSecret { .. } => Ok(false),
+        }
+    }
+
+    async fn owns_secret(&self, secret: &SecretSpec, answers: &OperationAnswers) -> Result<bool, CallError> {
         let request = self.aws.secrets.describe_secret().secret_id(&secret.name);
         let answer = request.send().await.call("secretsmanager:DescribeSecret")?;
         answers.keep_secret_arn(answer.arn());

@@ -2,142 +2,22 @@
 //!
 //! Plain data, without a client or a clock. The planner compares the two sides, and the executor writes the first.
 
+mod kind;
+
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::property::ContactProperty;
+pub use kind::{ResourceAddress, ResourceKind};
+
+use crate::property::{ContactProperty, PropertyField};
 
 /// Tags or environment variables, sorted by name.
 pub type StringMap = BTreeMap<String, String>;
 
 /// Placeholder in a specification for the ARN of a secret that doesn't exist yet.
 pub const SECRET_ARN_PLACEHOLDER: &str = "${secret.arn}";
-
-/// A kind of resource, in the order of creation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ResourceKind {
-    /// IAM role with its inline policy.
-    Role,
-    /// Secrets Manager secret.
-    Secret,
-    /// CloudWatch log group.
-    LogGroup,
-    /// Contact property in HubSpot: the checkbox that staff tick.
-    FlagProperty,
-    /// Contact property in HubSpot: the contact's sync status.
-    StatusProperty,
-    /// Contact property in HubSpot: the lead's id.
-    LeadIdProperty,
-    /// Contact property in HubSpot: the vendor's error message.
-    ErrorProperty,
-    /// Contact property in HubSpot: when the lead was created.
-    SyncedAtProperty,
-    /// Lambda function.
-    Function,
-    /// The function's alias `live`, with its published version and its asynchronous invocation settings.
-    Alias,
-    /// EventBridge rule.
-    Rule,
-    /// The statement that lets the rule invoke the alias.
-    Permission,
-    /// The rule's target.
-    Target,
-}
-
-impl ResourceKind {
-    /// The kinds in AWS, in the order of creation.
-    pub const AWS: [Self; 8] = [
-        Self::Role,
-        Self::Secret,
-        Self::LogGroup,
-        Self::Function,
-        Self::Alias,
-        Self::Rule,
-        Self::Permission,
-        Self::Target,
-    ];
-
-    /// The kinds in HubSpot.
-    pub const PROPERTIES: [Self; 5] =
-        [Self::FlagProperty, Self::StatusProperty, Self::LeadIdProperty, Self::ErrorProperty, Self::SyncedAtProperty];
-
-    /// Whether this is a contact property in HubSpot.
-    pub fn is_property(self) -> bool {
-        Self::PROPERTIES.contains(&self)
-    }
-
-    /// The kind as it appears in an address.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Role => "role",
-            Self::Secret => "secret",
-            Self::LogGroup => "log-group",
-            Self::FlagProperty => "flag-property",
-            Self::StatusProperty => "status-property",
-            Self::LeadIdProperty => "lead-id-property",
-            Self::ErrorProperty => "error-property",
-            Self::SyncedAtProperty => "synced-at-property",
-            Self::Function => "function",
-            Self::Alias => "alias",
-            Self::Rule => "rule",
-            Self::Permission => "permission",
-            Self::Target => "target",
-        }
-    }
-
-    /// Resources of one stage don't depend on each other; each stage depends on the ones before it.
-    pub fn creation_stage(self) -> u8 {
-        match self {
-            // The properties come first because the function's dry run checks them.
-            Self::Role
-            | Self::Secret
-            | Self::LogGroup
-            | Self::FlagProperty
-            | Self::StatusProperty
-            | Self::LeadIdProperty
-            | Self::ErrorProperty
-            | Self::SyncedAtProperty => 0,
-            Self::Function => 1,
-            Self::Alias | Self::Rule => 2,
-            Self::Permission => 3,
-            Self::Target => 4,
-        }
-    }
-
-    /// The resource that this one is part of, and whose owner is therefore its owner.
-    pub fn parent_kind(self) -> Option<Self> {
-        match self {
-            Self::Alias | Self::Permission => Some(Self::Function),
-            Self::Target => Some(Self::Rule),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for ResourceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A venue's resource: `venue-a/function`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ResourceAddress {
-    /// The venue.
-    pub venue: String,
-    /// The kind.
-    pub kind: ResourceKind,
-}
-
-impl fmt::Display for ResourceAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.venue, self.kind)
-    }
-}
 
 /// What was observed of one resource. Only [`Observed::Absent`] means that it doesn't exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -438,7 +318,7 @@ pub struct DesiredStack {
     pub permission: PermissionSpec,
     pub target: TargetSpec,
     /// The five contact properties in HubSpot; empty if people create them by hand.
-    pub properties: Vec<(ResourceKind, ContactProperty)>,
+    pub properties: Vec<(PropertyField, ContactProperty)>,
 }
 
 /// Everything that was observed of a venue. The target is part of the rule.
@@ -456,12 +336,14 @@ pub struct LiveStack {
 impl LiveStack {
     /// The tags of each existing resource that has tags of its own.
     pub fn resource_tags(&self) -> impl Iterator<Item = &StringMap> {
+        // An alias and a permission have no tags.
+        let Self { role, secret, log_group, function, alias: _, rule, permission: _ } = self;
         [
-            self.role.as_present().map(|live| &live.tags),
-            self.secret.as_present().map(|live| &live.tags),
-            self.log_group.as_present().map(|live| &live.tags),
-            self.function.as_present().map(|live| &live.tags),
-            self.rule.as_present().map(|live| &live.tags),
+            role.as_present().map(|live| &live.tags),
+            secret.as_present().map(|live| &live.tags),
+            log_group.as_present().map(|live| &live.tags),
+            function.as_present().map(|live| &live.tags),
+            rule.as_present().map(|live| &live.tags),
         ]
         .into_iter()
         .flatten()

@@ -1,0 +1,57 @@
+//! IAM calls.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Removal, ServiceOperation};
+use crate::resource::{RoleSpec, StringMap};
+
+/// A call to IAM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call")]
+pub enum IamOperation {
+    CreateRole { role: RoleSpec },
+    UpdateAssumeRolePolicy { role: String, document: Value },
+    PutRolePolicy { role: String, policy: String, document: Value },
+    DeleteRolePolicy { role: String, policy: String },
+    DetachRolePolicy { role: String, policy_arn: String },
+    TagRole { role: String, tags: StringMap },
+    DeleteRole { role: String },
+}
+
+impl ServiceOperation for IamOperation {
+    fn call_name(&self) -> &'static str {
+        match self {
+            Self::CreateRole { .. } => "iam:CreateRole",
+            Self::UpdateAssumeRolePolicy { .. } => "iam:UpdateAssumeRolePolicy",
+            Self::PutRolePolicy { .. } => "iam:PutRolePolicy",
+            Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
+            Self::DetachRolePolicy { .. } => "iam:DetachRolePolicy",
+            Self::TagRole { .. } => "iam:TagRole",
+            Self::DeleteRole { .. } => "iam:DeleteRole",
+        }
+    }
+
+    fn resource_name(&self) -> &str {
+        match self {
+            Self::CreateRole { role } => &role.name,
+            Self::UpdateAssumeRolePolicy { role, .. }
+            | Self::PutRolePolicy { role, .. }
+            | Self::DeleteRolePolicy { role, .. }
+            | Self::DetachRolePolicy { role, .. }
+            | Self::TagRole { role, .. }
+            | Self::DeleteRole { role } => role,
+        }
+    }
+
+    fn removal(&self) -> Removal {
+        match self {
+            Self::DeleteRole { .. } => Removal::Resource,
+            Self::DeleteRolePolicy { .. } | Self::DetachRolePolicy { .. } => Removal::Part,
+            Self::CreateRole { .. }
+            | Self::UpdateAssumeRolePolicy { .. }
+            | Self::PutRolePolicy { .. }
+            | Self::TagRole { .. } => Removal::Nothing,
+        }
+    }
+}

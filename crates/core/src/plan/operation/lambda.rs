@@ -1,0 +1,190 @@
+//! Lambda calls.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Removal, ServiceOperation};
+use crate::resource::{AliasSpec, FunctionConfiguration, FunctionSpec, PermissionSpec, StringMap};
+
+/// A call to Lambda.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call")]
+pub enum LambdaOperation {
+    CreateFunction {
+        function: FunctionSpec,
+    },
+    PutFunctionConcurrency {
+        function: String,
+        reserved: u32,
+    },
+    UpdateFunctionConfiguration {
+        function: String,
+        configuration: FunctionConfiguration,
+    },
+    UpdateFunctionCode {
+        function: String,
+        architecture: String,
+        code_sha256: String,
+    },
+    TagFunction {
+        arn: String,
+        tags: StringMap,
+    },
+    UntagFunction {
+        arn: String,
+        keys: Vec<String>,
+    },
+    DeleteFunction {
+        function: String,
+    },
+
+    /// Publishes the version that later operations use. Lambda returns the last version if nothing has changed.
+    PublishVersion {
+        function: String,
+        code_sha256: String,
+    },
+    /// Invokes the published version with `{"dry_run": true}`, which checks credentials, properties and destination,
+    /// and writes nothing. If it fails, the alias stays where it is.
+    InvokeDryRun {
+        function: String,
+    },
+    /// Deletes all versions except the newest ones and those that an alias points to.
+    DeleteOldVersions {
+        function: String,
+        keep: u32,
+    },
+    CreateAlias {
+        function: String,
+        alias: String,
+    },
+    UpdateAlias {
+        function: String,
+        alias: String,
+    },
+    /// Moves the alias to an existing version, in a rollback.
+    MoveAlias {
+        function: String,
+        alias: String,
+        version: u64,
+    },
+    PutFunctionEventInvokeConfig {
+        alias: AliasSpec,
+    },
+
+    AddPermission {
+        permission: PermissionSpec,
+    },
+    RemovePermission {
+        function: String,
+        qualifier: String,
+        statement_id: String,
+    },
+}
+
+impl LambdaOperation {
+    /// Whether the call changes something that a published version freezes, so that a new version is needed.
+    pub(crate) fn changes_version(&self) -> bool {
+        match self {
+            Self::CreateFunction { .. }
+            | Self::UpdateFunctionConfiguration { .. }
+            | Self::UpdateFunctionCode { .. } => true,
+            Self::PutFunctionConcurrency { .. }
+            | Self::TagFunction { .. }
+            | Self::UntagFunction { .. }
+            | Self::DeleteFunction { .. }
+            | Self::PublishVersion { .. }
+            | Self::InvokeDryRun { .. }
+            | Self::DeleteOldVersions { .. }
+            | Self::CreateAlias { .. }
+            | Self::UpdateAlias { .. }
+            | Self::MoveAlias { .. }
+            | Self::PutFunctionEventInvokeConfig { .. }
+            | Self::AddPermission { .. }
+            | Self::RemovePermission { .. } => false,
+        }
+    }
+
+    /// The environment variables that the call writes, if it writes any.
+    pub(crate) fn environment(&self) -> Option<&StringMap> {
+        match self {
+            Self::CreateFunction { function } => Some(&function.configuration.environment),
+            Self::UpdateFunctionConfiguration { configuration, .. } => Some(&configuration.environment),
+            Self::UpdateFunctionCode { .. }
+            | Self::PutFunctionConcurrency { .. }
+            | Self::TagFunction { .. }
+            | Self::UntagFunction { .. }
+            | Self::DeleteFunction { .. }
+            | Self::PublishVersion { .. }
+            | Self::InvokeDryRun { .. }
+            | Self::DeleteOldVersions { .. }
+            | Self::CreateAlias { .. }
+            | Self::UpdateAlias { .. }
+            | Self::MoveAlias { .. }
+            | Self::PutFunctionEventInvokeConfig { .. }
+            | Self::AddPermission { .. }
+            | Self::RemovePermission { .. } => None,
+        }
+    }
+}
+
+impl ServiceOperation for LambdaOperation {
+    fn call_name(&self) -> &'static str {
+        match self {
+            Self::CreateFunction { .. } => "lambda:CreateFunction",
+            Self::PutFunctionConcurrency { .. } => "lambda:PutFunctionConcurrency",
+            Self::UpdateFunctionConfiguration { .. } => "lambda:UpdateFunctionConfiguration",
+            Self::UpdateFunctionCode { .. } => "lambda:UpdateFunctionCode",
+            Self::TagFunction { .. } => "lambda:TagResource",
+            Self::UntagFunction { .. } => "lambda:UntagResource",
+            Self::DeleteFunction { .. } | Self::DeleteOldVersions { .. } => "lambda:DeleteFunction",
+            Self::InvokeDryRun { .. } => "lambda:InvokeFunction",
+            Self::PublishVersion { .. } => "lambda:PublishVersion",
+            Self::CreateAlias { .. } => "lambda:CreateAlias",
+            Self::UpdateAlias { .. } | Self::MoveAlias { .. } => "lambda:UpdateAlias",
+            Self::PutFunctionEventInvokeConfig { .. } => "lambda:PutFunctionEventInvokeConfig",
+            Self::AddPermission { .. } => "lambda:AddPermission",
+            Self::RemovePermission { .. } => "lambda:RemovePermission",
+        }
+    }
+
+    fn resource_name(&self) -> &str {
+        match self {
+            Self::CreateFunction { function } => &function.name,
+            Self::PutFunctionEventInvokeConfig { alias } => &alias.function,
+            Self::AddPermission { permission } => &permission.function,
+            Self::PutFunctionConcurrency { function, .. }
+            | Self::UpdateFunctionConfiguration { function, .. }
+            | Self::UpdateFunctionCode { function, .. }
+            | Self::DeleteFunction { function }
+            | Self::PublishVersion { function, .. }
+            | Self::InvokeDryRun { function }
+            | Self::DeleteOldVersions { function, .. }
+            | Self::CreateAlias { function, .. }
+            | Self::UpdateAlias { function, .. }
+            | Self::MoveAlias { function, .. }
+            | Self::RemovePermission { function, .. } => function,
+            Self::TagFunction { arn, .. } | Self::UntagFunction { arn, .. } => arn,
+        }
+    }
+
+    fn removal(&self) -> Removal {
+        match self {
+            Self::DeleteFunction { .. } => Removal::Resource,
+            Self::RemovePermission { .. } => Removal::Part,
+            // Old versions that are missing are told apart by the call itself, while a missing function is an error.
+            Self::DeleteOldVersions { .. } => Removal::Nothing,
+            Self::CreateFunction { .. }
+            | Self::PutFunctionConcurrency { .. }
+            | Self::UpdateFunctionConfiguration { .. }
+            | Self::UpdateFunctionCode { .. }
+            | Self::TagFunction { .. }
+            | Self::UntagFunction { .. }
+            | Self::PublishVersion { .. }
+            | Self::InvokeDryRun { .. }
+            | Self::CreateAlias { .. }
+            | Self::UpdateAlias { .. }
+            | Self::MoveAlias { .. }
+            | Self::PutFunctionEventInvokeConfig { .. }
+            | Self::AddPermission { .. } => Removal::Nothing,
+        }
+    }
+}

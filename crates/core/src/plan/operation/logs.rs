@@ -1,0 +1,44 @@
+//! CloudWatch Logs calls.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Removal, ServiceOperation};
+use crate::resource::{LogGroupSpec, StringMap};
+
+/// A call to CloudWatch Logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call")]
+pub enum LogsOperation {
+    CreateLogGroup { log_group: LogGroupSpec },
+    PutRetentionPolicy { log_group: String, days: u32 },
+    TagLogGroup { arn: String, tags: StringMap },
+    DeleteLogGroup { log_group: String },
+}
+
+impl ServiceOperation for LogsOperation {
+    fn call_name(&self) -> &'static str {
+        match self {
+            Self::CreateLogGroup { .. } => "logs:CreateLogGroup",
+            Self::PutRetentionPolicy { .. } => "logs:PutRetentionPolicy",
+            Self::TagLogGroup { .. } => "logs:TagResource",
+            Self::DeleteLogGroup { .. } => "logs:DeleteLogGroup",
+        }
+    }
+
+    fn resource_name(&self) -> &str {
+        match self {
+            Self::CreateLogGroup { log_group } => &log_group.name,
+            Self::PutRetentionPolicy { log_group, .. } | Self::DeleteLogGroup { log_group } => log_group,
+            Self::TagLogGroup { arn, .. } => arn,
+        }
+    }
+
+    fn removal(&self) -> Removal {
+        match self {
+            Self::DeleteLogGroup { .. } => Removal::Resource,
+            Self::CreateLogGroup { .. } | Self::PutRetentionPolicy { .. } | Self::TagLogGroup { .. } => {
+                Removal::Nothing
+            }
+        }
+    }
+}

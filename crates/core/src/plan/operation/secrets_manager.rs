@@ -1,0 +1,64 @@
+//! Secrets Manager calls.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Removal, ServiceOperation};
+use crate::resource::{SecretSpec, StringMap};
+
+/// A call to Secrets Manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call")]
+pub enum SecretsManagerOperation {
+    /// The only operation that writes a secret's value.
+    CreateSecret {
+        secret: SecretSpec,
+    },
+    RestoreSecret {
+        secret: String,
+    },
+    UpdateSecretDescription {
+        secret: String,
+        description: String,
+    },
+    TagSecret {
+        secret: String,
+        tags: StringMap,
+    },
+    DeleteSecret {
+        secret: String,
+        /// Deleted for good when unset.
+        recovery_window_days: Option<u32>,
+    },
+}
+
+impl ServiceOperation for SecretsManagerOperation {
+    fn call_name(&self) -> &'static str {
+        match self {
+            Self::CreateSecret { .. } => "secretsmanager:CreateSecret",
+            Self::RestoreSecret { .. } => "secretsmanager:RestoreSecret",
+            Self::UpdateSecretDescription { .. } => "secretsmanager:UpdateSecret",
+            Self::TagSecret { .. } => "secretsmanager:TagResource",
+            Self::DeleteSecret { .. } => "secretsmanager:DeleteSecret",
+        }
+    }
+
+    fn resource_name(&self) -> &str {
+        match self {
+            Self::CreateSecret { secret } => &secret.name,
+            Self::RestoreSecret { secret }
+            | Self::UpdateSecretDescription { secret, .. }
+            | Self::TagSecret { secret, .. }
+            | Self::DeleteSecret { secret, .. } => secret,
+        }
+    }
+
+    fn removal(&self) -> Removal {
+        match self {
+            Self::DeleteSecret { .. } => Removal::Resource,
+            Self::CreateSecret { .. }
+            | Self::RestoreSecret { .. }
+            | Self::UpdateSecretDescription { .. }
+            | Self::TagSecret { .. } => Removal::Nothing,
+        }
+    }
+}

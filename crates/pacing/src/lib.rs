@@ -1,0 +1,11 @@
+//! Keeps calls below a rate limit, instead of finding the limit by hitting it.
+//!
+//! [`EvenSlots`] hands out the times at which calls may start. Two policies use it: [`VendorRateLimiter`] for an API
+//! with one rate, which knows deadlines and pauses, and `deployer_aws::limiter::AwsLimiter` for AWS's services, each
+//! with a rate of its own. The function uses this crate too, so it depends on nothing but a clock.
+
+mod slots;
+mod vendor;
+
+pub use slots::EvenSlots;
+pub use vendor::VendorRateLimiter;
