@@ -117,7 +117,11 @@ fn deletes_one_venue_of_several_without_max_delete() {
 fn refuses_to_delete_a_venue_that_was_protected_at_the_last_apply() {
     let site = applied_site(&three_venues().replace("\"Venue c\"\n", "\"Venue c\"\nprotect = true\n"));
     site.write_file("venues.toml", &two_venue_manifest("sync"));
-    assert_refused(&site, &APPLY, &["c is protected, but this plan would remove it", "protect = false", "nothing was changed"]);
+    assert_refused(
+        &site,
+        &APPLY,
+        &["c is protected, but this plan would remove it", "protect = false", "nothing was changed"],
+    );
     assert_refused(&site, &["destroy", "--yes"], &["c"]);
     assert_refused(&site, &["destroy", "--yes", "--target", "c"], &["c"]);
     let (code, text) = site.run_deployer(&["destroy", "--yes", "--target", "a"]);

@@ -95,7 +95,9 @@ impl CloudService {
                 let target = request.header_value("x-amz-target").and_then(|target| target.rsplit_once('.'));
                 target.map(|(_, operation)| operation.to_owned())
             }
-            RequestProtocol::Query(_) => QueryForm::parse_form(&request.body).member_text("Action").map(ToOwned::to_owned),
+            RequestProtocol::Query(_) => {
+                QueryForm::parse_form(&request.body).member_text("Action").map(ToOwned::to_owned)
+            }
             RequestProtocol::Rest => match self {
                 Self::ApiGateway => apigateway::operation_name(request),
                 Self::Scheduler => scheduler::operation_name(request).map(ToOwned::to_owned),

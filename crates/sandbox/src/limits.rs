@@ -42,12 +42,12 @@ mod tests {
     fn the_window_rolls() {
         let limit = SandboxRateLimit { requests: 2, window: SignedDuration::from_secs(10) };
         let mut window = RequestWindow::default();
-        let at = |seconds| later(Timestamp::UNIX_EPOCH, SignedDuration::from_secs(seconds));
-        assert_eq!(window.take(limit, at(0)), Some(1));
-        assert_eq!(window.take(limit, at(9)), Some(0));
-        assert_eq!(window.take(limit, at(9)), None);
-        assert_eq!(window.take(limit, at(10)), Some(0), "the first is ten seconds old");
-        assert_eq!(window.take(limit, at(18)), None, "refused requests don't count, allowed ones do");
-        assert_eq!(window.take(limit, at(19)), Some(0));
+        let at = |seconds| add_clamped(Timestamp::UNIX_EPOCH, SignedDuration::from_secs(seconds));
+        assert_eq!(window.take_request(limit, at(0)), Some(1));
+        assert_eq!(window.take_request(limit, at(9)), Some(0));
+        assert_eq!(window.take_request(limit, at(9)), None);
+        assert_eq!(window.take_request(limit, at(10)), Some(0), "the first is ten seconds old");
+        assert_eq!(window.take_request(limit, at(18)), None, "refused requests don't count, allowed ones do");
+        assert_eq!(window.take_request(limit, at(19)), Some(0));
     }
 }

@@ -186,8 +186,8 @@ mod tests {
     fn responses_have_the_requested_shape() {
         for pointer in ["/id", "/data/0/id", "/a~1b/c", "/data/id"] {
             let mut answer = Value::Object(Map::new());
-            put(&mut answer, "/ok", Value::Bool(true));
-            put(&mut answer, pointer, json!(7));
+            set_pointer(&mut answer, "/ok", Value::Bool(true));
+            set_pointer(&mut answer, pointer, json!(7));
             assert_eq!(answer.pointer(pointer), Some(&json!(7)), "{answer}");
             assert_eq!(answer["ok"], true);
         }

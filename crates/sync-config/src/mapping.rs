@@ -121,7 +121,7 @@ mod tests {
 
     fn evaluate(text: &str, contact: &[(&str, &str)]) -> Option<String> {
         let contact = contact.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        FieldExpression::parse(text).value(&contact)
+        FieldExpression::parse_expression(text).field_value(&contact)
     }
 
     #[test]
@@ -154,12 +154,12 @@ mod tests {
         let fields = BTreeMap::from([("phone_number".to_owned(), "mobilephone".to_owned())]);
         let mapping = LeadMapping::new(&DestinationConfig::default(), &fields);
         assert_eq!(
-            mapping.properties().into_iter().collect::<Vec<_>>(),
+            mapping.hubspot_properties().into_iter().collect::<Vec<_>>(),
             ["company", "email", "firstname", "lastname", "mobilephone"]
         );
         let contact = ContactProperties::from([("email".to_owned(), "jo+a@example.com".to_owned())]);
         assert_eq!(
-            mapping.lead(&contact),
+            mapping.lead_fields(&contact),
             BTreeMap::from([("email_address".to_owned(), "jo+a@example.com".to_owned())])
         );
     }

@@ -264,7 +264,7 @@ mod tests {
             ("arn:aws:sts::123456789012:federated-user/ana", SimulatedPrincipal::Unsimulated),
             ("", SimulatedPrincipal::Unsimulated),
         ] {
-            assert_eq!(SimulatedPrincipal::of(arn), wanted, "{arn}");
+            assert_eq!(SimulatedPrincipal::from_arn(arn), wanted, "{arn}");
         }
     }
 
@@ -277,13 +277,13 @@ mod tests {
             reason: "implicitDeny".to_owned(),
             undecided,
         };
-        let verdict = |denied: &[DeniedAction]| judge("lambda", denied, "arn", "arn").verdict;
-        use super::super::Verdict;
-        assert_eq!(verdict(&[]), Verdict::Ok);
-        assert_eq!(verdict(&[denied("iam:PassRole", false)]), Verdict::Ok, "another service");
-        assert_eq!(verdict(&[denied("lambda:InvokeFunction", false)]), Verdict::Warning);
-        assert_eq!(verdict(&[denied("lambda:CreateFunction", true)]), Verdict::Unknown);
+        let verdict = |denied: &[DeniedAction]| judge_service("lambda", denied, "arn", "arn").verdict;
+        use super::super::DoctorVerdict;
+        assert_eq!(verdict(&[]), DoctorVerdict::Ok);
+        assert_eq!(verdict(&[denied("iam:PassRole", false)]), DoctorVerdict::Ok, "another service");
+        assert_eq!(verdict(&[denied("lambda:InvokeFunction", false)]), DoctorVerdict::Warning);
+        assert_eq!(verdict(&[denied("lambda:CreateFunction", true)]), DoctorVerdict::Unknown);
         let all = [denied("lambda:CreateFunction", false), denied("lambda:InvokeFunction", false)];
-        assert_eq!(verdict(&all), Verdict::Failed);
+        assert_eq!(verdict(&all), DoctorVerdict::Failed);
     }
 }

@@ -173,22 +173,22 @@ async fn read_role_usage(aws: &Aws, deployment: &str) -> Result<(u64, u64, BTree
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
+    use super::super::DoctorVerdict;
     use super::*;
 
     #[test]
     fn fails_when_the_needed_resources_do_not_fit() {
         for (used, needed, wanted) in [
-            (0, 0, Verdict::Ok),
-            (79, 0, Verdict::Ok),
-            (79, 1, Verdict::Warning),
-            (98, 2, Verdict::Warning),
-            (98, 3, Verdict::Failed),
+            (0, 0, DoctorVerdict::Ok),
+            (79, 0, DoctorVerdict::Ok),
+            (79, 1, DoctorVerdict::Warning),
+            (98, 2, DoctorVerdict::Warning),
+            (98, 3, DoctorVerdict::Failed),
         ] {
-            let finding = AccountQuota { unit: "rules", used, limit: 100, needed }.judge();
+            let finding = AccountQuota { unit: "rules", used, limit: 100, needed }.judge_usage();
             assert_eq!(finding.verdict, wanted, "{used} + {needed}");
         }
         let small = AccountQuota { unit: "reservable executions", used: 0, limit: 0, needed: 1 };
-        assert_eq!(small.judge().verdict, Verdict::Failed, "a new account with ten executions");
+        assert_eq!(small.judge_usage().verdict, DoctorVerdict::Failed, "a new account with ten executions");
     }
 }

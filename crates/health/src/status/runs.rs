@@ -181,12 +181,17 @@ mod tests {
 
     fn parse_run(message: &str) -> Option<VenueRun> {
         let at = "2026-03-01T12:00:02Z".parse().expect("a time");
-        VenueRun::of(&LogEvent { at, stream: String::new(), message: message.to_owned(), id: String::new() })
+        VenueRun::from_log_event(&LogEvent {
+            at,
+            stream: String::new(),
+            message: message.to_owned(),
+            id: String::new(),
+        })
     }
 
     #[test]
     fn parses_the_line_that_sync_lambda_writes() {
-        let report = sync_lambda::report::Report {
+        let report = sync_lambda::report::RunReport {
             venue: "a".to_owned(),
             searched: 7,
             synced: 3,
@@ -197,14 +202,14 @@ mod tests {
         };
         let took = std::time::Duration::from_millis(1500);
         let error = sync_lambda::error::RunError::WrongAccount("another account".to_owned());
-        let line = report.line("id", took, Timestamp::UNIX_EPOCH, Some(&error)).to_string();
+        let line = report.log_line("id", took, Timestamp::UNIX_EPOCH, Some(&error)).to_string();
         let run = parse_run(&line).expect("a run");
         assert_eq!((run.searched, run.synced, run.failed, run.needs_review, run.backlog), (7, 3, 2, 1, 1));
         assert_eq!(run.began_at().to_string(), "2026-03-01T12:00:00.5Z");
         let error = run.error.expect("it failed");
         assert_eq!((error.kind.as_str(), error.message.as_str()), ("WrongAccount", "another account"));
-        let dry = sync_lambda::report::Report { would: Some(Vec::new()), ..report };
-        assert_eq!(parse_run(&dry.line("id", took, Timestamp::UNIX_EPOCH, None).to_string()), None);
+        let dry = sync_lambda::report::RunReport { would: Some(Vec::new()), ..report };
+        assert_eq!(parse_run(&dry.log_line("id", took, Timestamp::UNIX_EPOCH, None).to_string()), None);
     }
 
     #[test]
@@ -222,14 +227,14 @@ mod tests {
 
     #[test]
     fn finds_the_newest_run_in_any_order() {
-        let at = |second: i64| VenueRun::ended(Timestamp::from_second(second).expect("a time"));
+        let at = |second: i64| VenueRun::new_ended(Timestamp::from_second(second).expect("a time"));
         let failed = |second| VenueRun {
             error: Some(RunFailure { kind: "Limit".to_owned(), message: String::new() }),
             ..at(second)
         };
         let mut runs = RunHistory::default();
         for run in [failed(30), VenueRun { synced: 2, ..at(10) }, VenueRun { synced: 3, ..at(20) }] {
-            runs.add(run);
+            runs.add_run(run);
         }
         assert_eq!((runs.count, runs.failed_runs, runs.synced), (3, 1, 5));
         assert_eq!(runs.last, Some(failed(30)));

@@ -102,17 +102,17 @@ mod tests {
         assert_eq!(node_id(FUNCTION), (FUNCTION.to_owned(), None));
         assert_eq!(node_id(&format!("{FUNCTION}:live")), (FUNCTION.to_owned(), Some("live".to_owned())));
         assert_eq!(node_id("push"), ("push".to_owned(), None));
-        assert_eq!(short(FUNCTION), "push");
+        assert_eq!(short_name(FUNCTION), "push");
     }
 
     #[test]
     fn converts_integration_uris_to_target_arns() {
         let function = format!("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{FUNCTION}/invocations");
-        assert_eq!(of_integration(&function).as_deref(), Some(FUNCTION));
-        assert_eq!(of_integration(FUNCTION).as_deref(), Some(FUNCTION), "an HTTP API has the plain ARN");
-        let queue = of_integration("arn:aws:apigateway:us-east-1:sqs:path/123456789012/contacts.fifo");
+        assert_eq!(integration_target_arn(&function).as_deref(), Some(FUNCTION));
+        assert_eq!(integration_target_arn(FUNCTION).as_deref(), Some(FUNCTION), "an HTTP API has the plain ARN");
+        let queue = integration_target_arn("arn:aws:apigateway:us-east-1:sqs:path/123456789012/contacts.fifo");
         assert_eq!(queue.as_deref(), Some("arn:aws:sqs:us-east-1:123456789012:contacts.fifo"));
-        assert_eq!(of_integration("arn:aws:apigateway:us-east-1:states:action/StartExecution"), None);
-        assert_eq!(of_integration("https://example.com"), None);
+        assert_eq!(integration_target_arn("arn:aws:apigateway:us-east-1:states:action/StartExecution"), None);
+        assert_eq!(integration_target_arn("https://example.com"), None);
     }
 }

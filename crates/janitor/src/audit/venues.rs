@@ -93,7 +93,7 @@ fn normalize_title(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Kind;
+    use super::super::NodeKind;
     use super::*;
 
     fn venue_marks() -> Vec<VenueMarks> {
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn recognizes_a_venue_in_variables_by_flag_location_or_name() {
         let found = |key: &str, value: &str| {
-            let found = marks().into_iter().filter(|venue| venue.in_variable(key, value));
+            let found = venue_marks().into_iter().filter(|venue| venue.match_variable(key, value));
             found.map(|venue| venue.name).collect::<Vec<_>>()
         };
         assert_eq!(found("FLAG", "tripleseat_sync__venue_a"), ["venue-a"]);
@@ -123,9 +123,9 @@ mod tests {
     #[test]
     fn recognizes_the_venue_of_a_workflow_by_flag_or_title() {
         let venue = |name: &str, properties: &str| {
-            let node =
-                Node::new(Kind::HubspotWorkflow, "hubspot:workflow:1", name).with("properties", Some(properties));
-            venue_of(&node, &marks())
+            let node = Node::new(NodeKind::HubspotWorkflow, "hubspot:workflow:1", name)
+                .with_attribute("properties", Some(properties));
+            venue_of(&node, &venue_marks())
         };
         assert_eq!(venue("Push", "email, tripleseat_sync__venue_b").as_deref(), Some("venue-b"));
         assert_eq!(venue("Leads: Venue A to Tripleseat", "email").as_deref(), Some("venue-a"));

@@ -181,10 +181,10 @@ mod tests {
             (NodeKind::Alarm, "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a:b", "a:b"),
         ] {
             let target = DecommissionTarget { kind, id: id.to_owned(), name: String::new() };
-            assert_eq!(target.key(), key);
+            assert_eq!(target.aws_identifier(), key);
         }
         let rule = |id: &str| DecommissionTarget { kind: NodeKind::Rule, id: id.to_owned(), name: String::new() };
-        assert_eq!(rule("arn:aws:events:us-east-1:1:rule/nightly").grouped(), ("default", "nightly"));
-        assert_eq!(rule("arn:aws:events:us-east-1:1:rule/orders/nightly").grouped(), ("orders", "nightly"));
+        assert_eq!(rule("arn:aws:events:us-east-1:1:rule/nightly").group_and_name(), ("default", "nightly"));
+        assert_eq!(rule("arn:aws:events:us-east-1:1:rule/orders/nightly").group_and_name(), ("orders", "nightly"));
     }
 }

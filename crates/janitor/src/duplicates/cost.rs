@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn parse_amount(text: &str) -> DecimalAmount {
-        DecimalAmount::parse(text).expect("a number")
+        DecimalAmount::parse_decimal(text).expect("a number")
     }
 
     #[test]
@@ -111,16 +111,16 @@ mod tests {
             assert_eq!(parse_amount(text).to_string(), text);
         }
         for text in ["", "-1", "1.", ".5", "1e3", "1,5", "$2", "1234567890", "1.0000000001"] {
-            assert!(DecimalAmount::parse(text).is_err(), "{text}");
+            assert!(DecimalAmount::parse_decimal(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn prices_both_ways() {
         let terms = |fee: Option<&str>| RemovalTerms {
-            fee: fee.map(|fee| parse_amount(fee).dollars()),
+            fee: fee.map(|fee| parse_amount(fee).as_dollars()),
             minutes_per_lead: parse_amount("1.5"),
-            hourly_rate: parse_amount("40").dollars(),
+            hourly_rate: parse_amount("40").as_dollars(),
         };
         let mend = RemovalCost::new(101, &terms(Some("250")));
         assert_eq!((mend.minutes_by_hand, mend.time_by_hand()), (152, "2 h 32 min".to_owned()));
@@ -128,9 +128,12 @@ mod tests {
             (mend.by_hand.to_string(), mend.by_vendor.map(|fee| fee.to_string())),
             ("$101.00".to_owned(), Some("$250.00".to_owned()))
         );
-        assert_eq!(mend.verdict(), "Removing them by hand is cheaper.");
+        assert_eq!(mend.describe_cheaper_way(), "Removing them by hand is cheaper.");
         let unknown = RemovalCost::new(101, &terms(None));
-        assert_eq!(unknown.verdict(), "The vendor's mass deletion is cheaper if the fee is below $101.00.");
-        assert_eq!(RemovalCost::new(0, &terms(Some("250"))).verdict(), "There is nothing to remove.");
+        assert_eq!(
+            unknown.describe_cheaper_way(),
+            "The vendor's mass deletion is cheaper if the fee is below $101.00."
+        );
+        assert_eq!(RemovalCost::new(0, &terms(Some("250"))).describe_cheaper_way(), "There is nothing to remove.");
     }
 }

@@ -284,15 +284,15 @@ mod tests {
         for number in 0..500 {
             largest.push(GroupExcerpt { size: 2 + number % 250, rows: Vec::new() });
         }
-        let sizes: Vec<u64> = largest.sorted().iter().map(|group| group.size).collect();
+        let sizes: Vec<u64> = largest.into_sorted().iter().map(|group| group.size).collect();
         assert_eq!((sizes.len(), sizes[0], sizes[MAX_GROUPS - 1]), (MAX_GROUPS, 251, 202));
         assert!(sizes.is_sorted_by(|one, other| one >= other));
     }
 
     #[test]
     fn escapes_formulas_in_cells() {
-        assert_eq!(without_formula("=HYPERLINK(1)"), "'=HYPERLINK(1)");
-        assert_eq!(without_formula("+1 555"), "'+1 555");
-        assert_eq!(without_formula("ana"), "ana");
+        assert_eq!(escape_formula("=HYPERLINK(1)"), "'=HYPERLINK(1)");
+        assert_eq!(escape_formula("+1 555"), "'+1 555");
+        assert_eq!(escape_formula("ana"), "ana");
     }
 }

@@ -66,9 +66,9 @@ mod tests {
         let mut out = Vec::new();
         for (key, second) in leads {
             let at = Timestamp::from_second(*second).expect("a time");
-            out.extend(grouper.push(key, at, format!("{key}{second}")));
+            out.extend(grouper.push_lead(key, at, format!("{key}{second}")));
         }
-        out.extend(grouper.end());
+        out.extend(grouper.finish_group());
         let shown = |grouped| match grouped {
             GroupedLead::Alone(lead) => format!("{lead} alone"),
             GroupedLead::Member(group, place, lead) => format!("{lead} in {group} at {place}"),

@@ -36,23 +36,23 @@ mod tests {
     #[test]
     fn email_comparison_ignores_case_and_wrapping() {
         for text in ["ana@example.com", " Ana@Example.COM ", "<ana@example.com>", "mailto:ana@example.com"] {
-            assert_eq!(email(text).as_deref(), Some("ana@example.com"), "{text}");
+            assert_eq!(normalize_email(text).as_deref(), Some("ana@example.com"), "{text}");
         }
-        assert_ne!(email("a.na@example.com"), email("ana@example.com"));
-        assert_ne!(email("ana+1@example.com"), email("ana@example.com"));
+        assert_ne!(normalize_email("a.na@example.com"), normalize_email("ana@example.com"));
+        assert_ne!(normalize_email("ana+1@example.com"), normalize_email("ana@example.com"));
         for text in ["", "ana", "@example.com", "ana@", "ana@host", "ana silva@example.com"] {
-            assert_eq!(email(text), None, "{text}");
+            assert_eq!(normalize_email(text), None, "{text}");
         }
     }
 
     #[test]
     fn phone_comparison_uses_digits_only() {
         for text in ["555-010-0199", "(555) 010 0199", "+1 555 010 0199", "1.555.010.0199", "555-010-0199 ext. 7"] {
-            assert_eq!(phone(text).as_deref(), Some("15550100199"), "{text}");
+            assert_eq!(normalize_phone(text).as_deref(), Some("15550100199"), "{text}");
         }
-        assert_eq!(phone("0044 20 7946 0018"), phone("+44 20 7946 0018"));
+        assert_eq!(normalize_phone("0044 20 7946 0018"), normalize_phone("+44 20 7946 0018"));
         for text in ["", "12345", "0000000000", "555-5555", "x5550100199", "n/a"] {
-            assert_eq!(phone(text), None, "{text}");
+            assert_eq!(normalize_phone(text), None, "{text}");
         }
     }
 }

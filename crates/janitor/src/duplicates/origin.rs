@@ -128,13 +128,13 @@ mod tests {
         };
         let contact = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let ledgers = [ledger("a", true), ledger("b", true), ledger("marina", false)];
-        origin(9, &Attempt::parse(REFERENCE).expect("an attempt"), Some(&contact), &ledgers)
+        determine_origin(9, &Attempt::parse_reference(REFERENCE).expect("an attempt"), Some(&contact), &ledgers)
     }
 
     #[test]
     fn reads_the_reference_at_the_end_of_the_text() {
         let text = format!("Hello [HubSpot contact 7, reference x]\n\n[HubSpot contact 501, reference {REFERENCE}]\n");
-        assert_eq!(attempt(&text).expect("an attempt").reference(), REFERENCE);
+        assert_eq!(parse_attempt(&text).expect("an attempt").reference_text(), REFERENCE);
         for text in [
             "",
             "Hello",
@@ -142,7 +142,7 @@ mod tests {
             "[HubSpot contact 502, reference HS-501-19a0b1c2d3e-0badcafe]",
             "[HubSpot contact 501, reference HS-501-19a0b1c2d3e-0badcafe] and more",
         ] {
-            assert_eq!(attempt(text), None, "{text}");
+            assert_eq!(parse_attempt(text), None, "{text}");
         }
     }
 
@@ -170,7 +170,7 @@ mod tests {
             LeadOrigin::ContactOfAnother("marina".to_owned())
         );
         assert_eq!(origin_from(&[("tripleseat_lead_id__a", " "), ("email", "x")]), LeadOrigin::NoLedger);
-        let attempt = Attempt::parse(REFERENCE).expect("an attempt");
-        assert_eq!(origin(9, &attempt, None, &[]), LeadOrigin::NoContact);
+        let attempt = Attempt::parse_reference(REFERENCE).expect("an attempt");
+        assert_eq!(determine_origin(9, &attempt, None, &[]), LeadOrigin::NoContact);
     }
 }

@@ -148,7 +148,7 @@ fn find_possible_duplicates(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::duplicates::Origin;
+    use crate::duplicates::LeadOrigin;
 
     const DAY: i64 = 86_400;
 
@@ -162,7 +162,7 @@ mod tests {
             event_date: String::new(),
             reference: None,
             contact_id: None,
-            origin: Origin::Elsewhere,
+            origin: LeadOrigin::Elsewhere,
         }
     }
 
@@ -170,7 +170,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let mut rows = Vec::new();
         let window = SignedDuration::from_hours(30 * 24);
-        let summary = pass(leads.into_iter().map(Ok), window, directory.path(), &mut |row| {
+        let summary = find_duplicates(leads.into_iter().map(Ok), window, directory.path(), &mut |row| {
             rows.push((row.finding, row.group, row.lead.id, row.remove));
             Ok(())
         });
@@ -191,7 +191,7 @@ mod tests {
             AccountLead { created_at: None, ..lead_on_day(8, 0, "ana@example.com", "") },
         ];
         let (summary, rows) = find_in_leads(leads);
-        use Finding::{Duplicate, PossibleDuplicate};
+        use DuplicateFinding::{Duplicate, PossibleDuplicate};
         assert_eq!(
             rows,
             [
@@ -212,8 +212,10 @@ mod tests {
     fn skips_leads_of_another_venue_and_keeps_other_event_dates() {
         let dated =
             |id, date: &str| AccountLead { event_date: date.to_owned(), ..lead_on_day(id, 0, "ana@example.com", "") };
-        let foreign =
-            AccountLead { origin: Origin::NamedByAnother("b".to_owned()), ..lead_on_day(1, 0, "ana@example.com", "") };
+        let foreign = AccountLead {
+            origin: LeadOrigin::NamedByAnother("b".to_owned()),
+            ..lead_on_day(1, 0, "ana@example.com", "")
+        };
         let (summary, rows) =
             find_in_leads(vec![foreign, dated(2, "2026-06-01"), dated(3, "2026-07-01"), dated(4, "")]);
         assert_eq!(

@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn reads_leads_in_all_known_shapes() {
         let information = "Hi\n\n[HubSpot contact 501, reference HS-501-19a0b1c2d3e-0badcafe]";
-        let (full, location) = lead(&json!({
+        let (full, location) = parse_lead(&json!({
             "id": 7, "first_name": "Ana", "last_name": "Silva", "email_address": "ana@example.com", "phone_number": 5550100,
             "event_date": null, "additional_information": information, "location": { "id": "12" },
             "created_at": "2026-03-01T12:00:00.000Z",
@@ -189,12 +189,12 @@ mod tests {
         .expect("a lead");
         assert_eq!((full.name.as_str(), full.phone.as_str(), location), ("Ana Silva", "5550100", Some(12)));
         assert_eq!((full.contact_id.as_deref(), full.origin), (Some("501"), LeadOrigin::NotAsked));
-        let (bare, location) = lead(&json!({ "id": "8" })).expect("a lead");
+        let (bare, location) = parse_lead(&json!({ "id": "8" })).expect("a lead");
         assert_eq!(
             (bare.created_at, bare.name.as_str(), bare.origin, location),
             (None, "", LeadOrigin::Elsewhere, None)
         );
-        assert!(lead(&json!({ "name": "x" })).is_none());
+        assert!(parse_lead(&json!({ "name": "x" })).is_none());
     }
 
     #[test]
@@ -203,8 +203,8 @@ mod tests {
         for text in
             ["2026-03-01T12:00:00.000Z", "2026-03-01T07:00:00-05:00", "2026-03-01T12:00:00", "03/01/2026 12:00 PM"]
         {
-            assert_eq!(time(text), noon, "{text}");
+            assert_eq!(parse_time(text), noon, "{text}");
         }
-        assert_eq!(time("yesterday"), None);
+        assert_eq!(parse_time("yesterday"), None);
     }
 }

@@ -150,13 +150,13 @@ mod tests {
     fn sorts_with_any_number_of_runs() {
         let directory = tempfile::tempdir().expect("a directory");
         for (count, run) in [(0, 3), (1, 3), (3, 3), (1000, 3), (10, 100)] {
-            let mut sorter = DiskSorter::with_runs_of(directory.path(), run);
+            let mut sorter = DiskSorter::with_run_length(directory.path(), run);
             for number in 0..count {
                 // 7919 and 1009 are coprime, so every number comes once.
                 sorter.push(format!("{:04}", number * 7919 % 1009), number).expect("kept");
             }
             let sorted: Vec<(String, i64)> =
-                sorter.sorted().expect("runs").map(|record| record.expect("read")).collect();
+                sorter.into_sorted().expect("runs").map(|record| record.expect("read")).collect();
             assert_eq!(sorted.len(), count as usize);
             assert!(sorted.is_sorted_by(|(one, _), (other, _)| one < other));
             assert!(sorted.iter().all(|(key, number)| *key == format!("{:04}", number * 7919 % 1009)));

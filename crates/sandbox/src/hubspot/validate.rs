@@ -131,40 +131,46 @@ mod tests {
 
     fn stored_value(kind: &str, field: &str, given: &str) -> Result<String, &'static str> {
         let definition = PropertyDefinition::new("p", "P", kind, field).with_options(&[("A", "a"), ("B", "b")]);
-        value(&definition, given).map_err(|invalid| invalid.error)
+        validate_value(&definition, given).map_err(|invalid| invalid.error)
     }
 
     #[test]
     fn validates_values_by_type() {
-        assert_eq!(kept("enumeration", "radio", "a"), Ok("a".to_owned()));
-        assert_eq!(kept("enumeration", "radio", "A"), Err("INVALID_OPTION"), "values, not labels");
-        assert_eq!(kept("enumeration", "radio", "a;b"), Err("INVALID_OPTION"));
-        assert_eq!(kept("enumeration", "checkbox", "a;b"), Ok("a;b".to_owned()));
-        assert_eq!(kept("enumeration", "radio", " a"), Err("INVALID_OPTION"));
-        assert_eq!(kept("number", "number", "12.5"), Ok("12.5".to_owned()));
-        assert_eq!(kept("number", "number", "a dozen"), Err("INVALID_LONG"));
-        assert_eq!(kept("number", "number", "NaN"), Err("INVALID_LONG"));
-        assert_eq!(kept("datetime", "date", "0"), Ok("1970-01-01T00:00:00.000Z".to_owned()));
-        assert_eq!(kept("datetime", "date", "2026-01-02T03:04:05+01:00"), Ok("2026-01-02T02:04:05.000Z".to_owned()));
-        assert_eq!(kept("datetime", "date", "soon"), Err("INVALID_DATE"));
-        assert_eq!(kept("date", "date", "2026-06-01"), Ok("2026-06-01".to_owned()));
-        assert_eq!(kept("date", "date", "1780272000000"), Ok("2026-06-01".to_owned()));
-        assert_eq!(kept("date", "date", "1780272000001"), Err("INVALID_DATE"), "a date must be midnight");
-        assert_eq!(kept("date", "date", "2026-06-01T10:00:00Z"), Err("INVALID_DATE"));
-        assert_eq!(kept("date", "date", "06/01/2026"), Err("INVALID_DATE"));
-        assert_eq!(kept("string", "text", " as it is "), Ok(" as it is ".to_owned()));
-        assert_eq!(kept("string", "text", &"é".repeat(HUBSPOT_PROPERTY_VALUE)).map(|kept| kept.len()), Ok(131_072));
-        assert_eq!(kept("string", "text", &"é".repeat(HUBSPOT_PROPERTY_VALUE + 1)), Err("VALUE_TOO_LONG"));
-        assert_eq!(kept("number", "number", ""), Ok(String::new()));
+        assert_eq!(stored_value("enumeration", "radio", "a"), Ok("a".to_owned()));
+        assert_eq!(stored_value("enumeration", "radio", "A"), Err("INVALID_OPTION"), "values, not labels");
+        assert_eq!(stored_value("enumeration", "radio", "a;b"), Err("INVALID_OPTION"));
+        assert_eq!(stored_value("enumeration", "checkbox", "a;b"), Ok("a;b".to_owned()));
+        assert_eq!(stored_value("enumeration", "radio", " a"), Err("INVALID_OPTION"));
+        assert_eq!(stored_value("number", "number", "12.5"), Ok("12.5".to_owned()));
+        assert_eq!(stored_value("number", "number", "a dozen"), Err("INVALID_LONG"));
+        assert_eq!(stored_value("number", "number", "NaN"), Err("INVALID_LONG"));
+        assert_eq!(stored_value("datetime", "date", "0"), Ok("1970-01-01T00:00:00.000Z".to_owned()));
+        assert_eq!(
+            stored_value("datetime", "date", "2026-01-02T03:04:05+01:00"),
+            Ok("2026-01-02T02:04:05.000Z".to_owned())
+        );
+        assert_eq!(stored_value("datetime", "date", "soon"), Err("INVALID_DATE"));
+        assert_eq!(stored_value("date", "date", "2026-06-01"), Ok("2026-06-01".to_owned()));
+        assert_eq!(stored_value("date", "date", "1780272000000"), Ok("2026-06-01".to_owned()));
+        assert_eq!(stored_value("date", "date", "1780272000001"), Err("INVALID_DATE"), "a date must be midnight");
+        assert_eq!(stored_value("date", "date", "2026-06-01T10:00:00Z"), Err("INVALID_DATE"));
+        assert_eq!(stored_value("date", "date", "06/01/2026"), Err("INVALID_DATE"));
+        assert_eq!(stored_value("string", "text", " as it is "), Ok(" as it is ".to_owned()));
+        assert_eq!(
+            stored_value("string", "text", &"é".repeat(HUBSPOT_PROPERTY_VALUE)).map(|kept| kept.len()),
+            Ok(131_072)
+        );
+        assert_eq!(stored_value("string", "text", &"é".repeat(HUBSPOT_PROPERTY_VALUE + 1)), Err("VALUE_TOO_LONG"));
+        assert_eq!(stored_value("number", "number", ""), Ok(String::new()));
     }
 
     #[test]
     fn stores_emails_in_lowercase() {
         let email = PropertyDefinition::new("email", "Email", "string", "text");
-        assert_eq!(value(&email, "Ana@Example.com"), Ok("ana@example.com".to_owned()));
+        assert_eq!(validate_value(&email, "Ana@Example.com"), Ok("ana@example.com".to_owned()));
         for wrong in ["ana", "ana@", "@example.com", "ana@example", "a na@example.com", "ana@example..com", "a@b@c.de"]
         {
-            assert_eq!(value(&email, wrong).map_err(|invalid| invalid.error), Err("INVALID_EMAIL"), "{wrong}");
+            assert_eq!(validate_value(&email, wrong).map_err(|invalid| invalid.error), Err("INVALID_EMAIL"), "{wrong}");
         }
     }
 }

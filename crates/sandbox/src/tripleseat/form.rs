@@ -49,6 +49,6 @@ mod tests {
         let fields = [("public_key", "k"), ("lead[first_name]", "Ana"), ("lead[last_name]", "Silva"), ("odd[", "x")];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let body = json!({ "public_key": "k", "lead": { "first_name": "Ana", "last_name": "Silva" }, "odd[": "x" });
-        assert_eq!(Value::Object(nested(fields)), body);
+        assert_eq!(Value::Object(nest_fields(fields)), body);
     }
 }

@@ -236,8 +236,8 @@ mod tests {
     #[test]
     fn formats_errors_as_sentences_and_by_field() {
         let errors = vec![("phone_number", "can't be blank"), ("email_address", "is invalid")];
-        assert_eq!(sentences(&errors), ["Phone number can't be blank", "Email address is invalid"]);
+        assert_eq!(error_sentences(&errors), ["Phone number can't be blank", "Email address is invalid"]);
         let fields = json!({ "phone_number": ["can't be blank"], "email_address": ["is invalid"] });
-        assert_eq!(by_field(&errors), fields);
+        assert_eq!(errors_by_field(&errors), fields);
     }
 }
