@@ -1,5 +1,5 @@
-//! Escapes untrusted text for where it is written. Names, descriptions and values come from AWS and the manifest. HTML isn't
-//! here: its templates escape by themselves, and [`super::page`] shows control characters.
+//! Escapes untrusted text for where it is written. Names, descriptions and values come from AWS and the manifest. HTML
+//! isn't here: its templates escape by themselves, and [`super::page`] shows control characters.
 
 use std::fmt::Write;
 
