@@ -1,4 +1,5 @@
-//! Escapes untrusted text for where it is written. Names, descriptions and values come from AWS and the manifest.
+//! Escapes untrusted text for where it is written. Names, descriptions and values come from AWS and the manifest. HTML
+//! isn't here: its templates escape by themselves, and [`super::page`] shows control characters.
 
 use std::fmt::Write;
 
@@ -12,22 +13,6 @@ pub(super) fn one_line(text: &str) -> String {
             out.extend(character.escape_default());
         } else {
             out.push(character);
-        }
-    }
-    out
-}
-
-/// Text for HTML, inside an element or a quoted attribute.
-pub(super) fn escape_html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in one_line(text).chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
         }
     }
     out

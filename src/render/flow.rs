@@ -1,9 +1,9 @@
 //! A diagram of how contacts become leads: a lane for each venue, from its checkbox in HubSpot through its rule and its
 //! function to its destination. Colors come from the page's style; each state also has its own shape and word.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
-use super::escape::{escape_html, one_line};
+use super::escape::one_line;
 use super::text_width::fit_text;
 use deployer_health::status::VenueStanding;
 
@@ -74,27 +74,22 @@ fn lay_out_flow(lanes: usize) -> FlowLayout {
 }
 
 /// The diagram as an element for a page.
-pub fn flow_svg(flow: &FlowDiagram) -> String {
-    let layout = lay_out_flow(flow.lanes.len());
-    let mut out = format!(
-        "<svg class=\"flow\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"flow-title flow-text\">\n\
-         <title id=\"flow-title\">How contacts become leads</title>\n<desc id=\"flow-text\">{}</desc>\n\
-         <rect class=\"source\" x=\"1\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"10\"/>\n",
-        escape_html(&describe_flow(flow)),
-        HEAD,
-        COLUMNS[0].1 + 2.0 * EDGE - 2.0,
-        layout.height - HEAD - 1.0,
-        height = layout.height,
-    );
+pub fn flow_svg(flow: &FlowDiagram) -> Markup {
+    let FlowLayout { height, lanes } = lay_out_flow(flow.lanes.len());
     let heads = [flow.source.as_str(), "When", "Sync (on AWS)", "Leads go to"];
-    for (head, (x, width)) in heads.into_iter().zip(COLUMNS) {
-        write_text(&mut out, "head", (x, HEAD - 14.0), head, (13.0, width));
+    html! {
+        svg.flow viewBox=(format_args!("0 0 {WIDTH} {height}")) role="img" aria-labelledby="flow-title flow-text" {
+            title #flow-title { "How contacts become leads" }
+            desc #flow-text { (describe_flow(flow)) }
+            rect.source x="1" y=(HEAD) width=(COLUMNS[0].1 + 2.0 * EDGE - 2.0) height=(height - HEAD - 1.0) rx="10" {}
+            @for (head, (x, width)) in heads.into_iter().zip(COLUMNS) {
+                (draw_text("head", (x, HEAD - 14.0), head, (13.0, width)))
+            }
+            @for (lane, areas) in flow.lanes.iter().zip(&lanes) {
+                (draw_lane(lane, areas))
+            }
+        }
     }
-    for (lane, areas) in flow.lanes.iter().zip(&layout.lanes) {
-        write_lane(&mut out, lane, areas);
-    }
-    out.push_str("</svg>\n");
-    out
 }
 
 /// The description for screen readers.
@@ -121,134 +116,151 @@ fn standing_class(standing: VenueStanding) -> &'static str {
     }
 }
 
-fn write_lane(out: &mut String, lane: &FlowLane, areas: &[FlowBox; 4]) {
-    let _ = writeln!(out, "<g class=\"{}\">", standing_class(lane.standing));
-    let texts = [&lane.flag, &lane.rule, &lane.function, &lane.destination];
-    let kinds = ["flag", "rule", "function", "destination"];
-    for (index, (area, lines)) in areas.iter().zip(texts).enumerate() {
-        let FlowBox { x, y, width, height } = area;
-        let kind = kinds[index];
-        let _ = writeln!(
-            out,
-            "<rect class=\"box {kind}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>"
-        );
-        let sign = (x + PADDING, y + FIRST.1 - 13.0);
-        match kind {
-            "flag" => write_checkbox(out, sign),
-            "rule" => write_clock(out, sign),
-            "function" => write_badge(out, lane.standing, sign),
-            _ => write_pin(out, sign),
+/// What a box of a lane is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FlowStage {
+    Flag,
+    Rule,
+    Function,
+    Destination,
+}
+
+impl FlowStage {
+    fn css_class(self) -> &'static str {
+        match self {
+            Self::Flag => "flag",
+            Self::Rule => "rule",
+            Self::Function => "function",
+            Self::Destination => "destination",
         }
-        let room = width - 2.0 * PADDING;
-        // People look for a lane by the venue's name, so that stands out.
-        let (first, second) = if kind == "flag" { ("line soft", "line name") } else { ("line name", "line soft") };
-        let at = x + PADDING + BESIDE_SIGN;
-        write_text(out, first, (at, y + FIRST.1), &lines.0, (BOLD, room - BESIDE_SIGN));
-        let at = if kind == "flag" { at } else { x + PADDING };
-        write_text(
-            out,
-            second,
-            (at, y + SECOND.1),
-            &lines.1,
-            (if kind == "flag" { BOLD } else { SECOND.0 }, x + width - PADDING - at),
-        );
     }
-    for pair in areas.windows(2) {
-        write_arrow(out, pair[0], pair[1]);
+}
+
+fn draw_lane(lane: &FlowLane, areas: &[FlowBox; 4]) -> Markup {
+    let boxes = [
+        (FlowStage::Flag, &lane.flag),
+        (FlowStage::Rule, &lane.rule),
+        (FlowStage::Function, &lane.function),
+        (FlowStage::Destination, &lane.destination),
+    ];
+    html! {
+        g.(standing_class(lane.standing)) {
+            @for (area, (stage, lines)) in areas.iter().zip(boxes) {
+                (draw_box(*area, stage, lines, lane.standing))
+            }
+            @for pair in areas.windows(2) {
+                (draw_arrow(pair[0], pair[1]))
+            }
+        }
     }
-    out.push_str("</g>\n");
+}
+
+fn draw_box(area: FlowBox, stage: FlowStage, lines: &(String, String), standing: VenueStanding) -> Markup {
+    let FlowBox { x, y, width, height } = area;
+    let sign = (x + PADDING, y + FIRST.1 - 13.0);
+    let room = width - 2.0 * PADDING;
+    let beside_sign = x + PADDING + BESIDE_SIGN;
+    // People look for a lane by the venue's name, so that stands out.
+    let (first, second, second_x, second_size) = match stage {
+        FlowStage::Flag => ("line soft", "line name", beside_sign, BOLD),
+        FlowStage::Rule | FlowStage::Function | FlowStage::Destination => {
+            ("line name", "line soft", x + PADDING, SECOND.0)
+        }
+    };
+    html! {
+        rect.box.(stage.css_class()) x=(x) y=(y) width=(width) height=(height) rx="8" {}
+        @match stage {
+            FlowStage::Flag => (draw_checkbox(sign)),
+            FlowStage::Rule => (draw_clock(sign)),
+            FlowStage::Function => (draw_badge(standing, sign)),
+            FlowStage::Destination => (draw_pin(sign)),
+        }
+        (draw_text(first, (beside_sign, y + FIRST.1), &lines.0, (BOLD, room - BESIDE_SIGN)))
+        (draw_text(second, (second_x, y + SECOND.1), &lines.1, (second_size, x + width - PADDING - second_x)))
+    }
 }
 
 /// One line of text. Text that had to be cut is complete in its title.
-fn write_text(out: &mut String, class: &str, (x, y): (f64, f64), text: &str, (size, room): (f64, f64)) {
+fn draw_text(class: &str, (x, y): (f64, f64), text: &str, (size, room): (f64, f64)) -> Markup {
+    // What is measured has to be what the page shows.
     let text = one_line(text);
     let fitted = fit_text(&text, size, room);
-    let title = if fitted == text { String::new() } else { format!("<title>{}</title>", escape_html(&text)) };
-    let _ = writeln!(out, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}{title}</text>", escape_html(&fitted));
+    html! {
+        text.(class) x=(x) y=(y) {
+            (fitted)
+            @if fitted != text { title { (text) } }
+        }
+    }
 }
 
-fn write_arrow(out: &mut String, from: FlowBox, to: FlowBox) {
+fn draw_arrow(from: FlowBox, to: FlowBox) -> Markup {
     let (y, start, end) = (from.y + from.height / 2.0, from.x + from.width, to.x);
-    let _ = writeln!(
-        out,
-        "<path class=\"arrow\" d=\"M{} {y}H{}\"/><path class=\"tip\" d=\"M{} {}l9 5l-9 5z\"/>",
-        start + 4.0,
-        end - 12.0,
-        end - 13.0,
-        y - 5.0,
-    );
+    html! {
+        path.arrow d=(format_args!("M{} {y}H{}", start + 4.0, end - 12.0)) {}
+        path.tip d=(format_args!("M{} {}l9 5l-9 5z", end - 13.0, y - 5.0)) {}
+    }
 }
 
-fn write_checkbox(out: &mut String, (x, y): (f64, f64)) {
-    let _ = writeln!(
-        out,
-        "<rect class=\"line-art\" x=\"{x}\" y=\"{y}\" width=\"{SIGN}\" height=\"{SIGN}\" rx=\"3\"/>\
-         <path class=\"line-art\" d=\"M{} {}l3.5 3.5l6-7\"/>",
-        x + 3.5,
-        y + 8.5
-    );
+fn draw_checkbox((x, y): (f64, f64)) -> Markup {
+    html! {
+        rect.line-art x=(x) y=(y) width=(SIGN) height=(SIGN) rx="3" {}
+        path.line-art d=(format_args!("M{} {}l3.5 3.5l6-7", x + 3.5, y + 8.5)) {}
+    }
 }
 
-fn write_clock(out: &mut String, (x, y): (f64, f64)) {
-    let _ = writeln!(
-        out,
-        "<circle class=\"line-art\" cx=\"{}\" cy=\"{}\" r=\"8\"/><path class=\"line-art\" d=\"M{} {}v4.5l3 2\"/>",
-        x + 8.0,
-        y + 8.0,
-        x + 8.0,
-        y + 3.5
-    );
+fn draw_clock((x, y): (f64, f64)) -> Markup {
+    html! {
+        circle.line-art cx=(x + 8.0) cy=(y + 8.0) r="8" {}
+        path.line-art d=(format_args!("M{} {}v4.5l3 2", x + 8.0, y + 3.5)) {}
+    }
 }
 
-fn write_pin(out: &mut String, (x, y): (f64, f64)) {
-    let _ = writeln!(
-        out,
-        "<path class=\"line-art\" d=\"M{} {}c-4-5-6-7-6-10a6 6 0 0 1 12 0c0 3-2 5-6 10z\"/>\
-         <circle class=\"line-art\" cx=\"{}\" cy=\"{}\" r=\"2\"/>",
-        x + 8.0,
-        y + 16.5,
-        x + 8.0,
-        y + 6.5
-    );
+fn draw_pin((x, y): (f64, f64)) -> Markup {
+    html! {
+        path.line-art d=(format_args!("M{} {}c-4-5-6-7-6-10a6 6 0 0 1 12 0c0 3-2 5-6 10z", x + 8.0, y + 16.5)) {}
+        circle.line-art cx=(x + 8.0) cy=(y + 6.5) r="2" {}
+    }
 }
 
 /// The state as a shape. No two states share one, so that color isn't needed to tell them apart.
-fn write_badge(out: &mut String, standing: VenueStanding, (x, y): (f64, f64)) {
+fn draw_badge(standing: VenueStanding, (x, y): (f64, f64)) -> Markup {
     let (cx, cy) = (x + 8.0, y + 8.0);
-    let disc = format!("<circle class=\"badge\" cx=\"{cx}\" cy=\"{cy}\" r=\"8\"/>");
-    let ring = |extra: &str| format!("<circle class=\"ring{extra}\" cx=\"{cx}\" cy=\"{cy}\" r=\"7\"/>");
-    let mark = |path: String| format!("<path class=\"mark\" d=\"{path}\"/>");
-    let line = |path: String| format!("<path class=\"state-line\" d=\"{path}\"/>");
-    let shape = match standing {
-        VenueStanding::Running => format!("{disc}{}", mark(format!("M{} {}l3 3l5.5-6", cx - 4.0, cy + 0.5))),
-        VenueStanding::Failing => format!(
-            "<path class=\"badge\" d=\"M{cx} {}l9 16h-18z\"/>{}",
-            cy - 8.5,
-            mark(format!("M{cx} {}v5m0 2.4v.2", cy - 2.5))
-        ),
-        VenueStanding::Paused => {
-            format!("{}{}", ring(""), line(format!("M{} {}v6m5 0v-6", cx - 2.5, cy - 3.0)))
+    let ring = html! { circle.ring cx=(cx) cy=(cy) r="7" {} };
+    html! {
+        @match standing {
+            VenueStanding::Running => {
+                circle.badge cx=(cx) cy=(cy) r="8" {}
+                path.mark d=(format_args!("M{} {}l3 3l5.5-6", cx - 4.0, cy + 0.5)) {}
+            }
+            VenueStanding::Failing => {
+                path.badge d=(format_args!("M{cx} {}l9 16h-18z", cy - 8.5)) {}
+                path.mark d=(format_args!("M{cx} {}v5m0 2.4v.2", cy - 2.5)) {}
+            }
+            VenueStanding::Paused => {
+                (ring)
+                path.state-line d=(format_args!("M{} {}v6m5 0v-6", cx - 2.5, cy - 3.0)) {}
+            }
+            VenueStanding::Blocked => {
+                path.badge d=(format_args!("M{} {}h7l4.5 4.5v7l-4.5 4.5h-7l-4.5-4.5v-7z", cx - 3.5, cy - 8.0)) {}
+                path.mark d=(format_args!("M{} {cy}h8", cx - 4.0)) {}
+            }
+            VenueStanding::NotDeployed => circle.ring.dashed cx=(cx) cy=(cy) r="7" {},
+            VenueStanding::Pending => {
+                (ring)
+                path.state-line d=(format_args!("M{} {cy}h7m-3-3l3 3l-3 3", cx - 3.5)) {}
+            }
+            VenueStanding::Unknown => {
+                (ring)
+                path.state-line d=(format_args!("M{} {}a2.5 2.5 0 1 1 3.6 2.2q-1.1.6-1.1 1.6m0 2v.2", cx - 2.5, cy - 1.5)) {}
+            }
         }
-        VenueStanding::Blocked => format!(
-            "<path class=\"badge\" d=\"M{} {}h7l4.5 4.5v7l-4.5 4.5h-7l-4.5-4.5v-7z\"/>{}",
-            cx - 3.5,
-            cy - 8.0,
-            mark(format!("M{} {cy}h8", cx - 4.0))
-        ),
-        VenueStanding::NotDeployed => ring(" dashed"),
-        VenueStanding::Pending => format!("{}{}", ring(""), line(format!("M{} {cy}h7m-3-3l3 3l-3 3", cx - 3.5))),
-        VenueStanding::Unknown => format!(
-            "{}{}",
-            ring(""),
-            line(format!("M{} {}a2.5 2.5 0 1 1 3.6 2.2q-1.1.6-1.1 1.6m0 2v.2", cx - 2.5, cy - 1.5))
-        ),
-    };
-    let _ = writeln!(out, "{shape}");
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::page;
     use crate::render::text_width::text_width;
 
     fn are_apart(one: FlowBox, other: FlowBox) -> bool {
@@ -291,8 +303,9 @@ mod tests {
     fn fits_every_text_into_its_box() {
         let long = "The Harbour House at the Old Custom Pier, Northern Wing 🏝️ بيت الميناء";
         let svg =
-            flow_svg(&FlowDiagram { source: long.to_owned(), lanes: vec![sample_lane(long, VenueStanding::Running)] });
-        let texts = svg.lines().filter(|line| line.starts_with("<text"));
+            flow_svg(&FlowDiagram { source: long.to_owned(), lanes: vec![sample_lane(long, VenueStanding::Running)] })
+                .into_string();
+        let texts = svg.split("<text").skip(1).map(|rest| rest.split("</text>").next().expect("its content"));
         let mut count = 0;
         for line in texts {
             let number = |name: &str| line.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<f64>().ok();
@@ -309,14 +322,8 @@ mod tests {
 
     #[test]
     fn draws_every_state_with_its_own_shape() {
-        let mut shapes: Vec<String> = ALL
-            .iter()
-            .map(|standing| {
-                let mut out = String::new();
-                write_badge(&mut out, *standing, (0.0, 0.0));
-                out
-            })
-            .collect();
+        let mut shapes: Vec<String> =
+            ALL.iter().map(|standing| draw_badge(*standing, (0.0, 0.0)).into_string()).collect();
         shapes.sort();
         shapes.dedup();
         assert_eq!(shapes.len(), ALL.len());
@@ -325,15 +332,13 @@ mod tests {
     #[test]
     fn escapes_hostile_text_in_the_diagram() {
         let tags = |svg: &str| svg.matches('<').count() - svg.matches("<title>").count() * 2;
-        let expected = tags(&flow_svg(&FlowDiagram {
-            source: "s".to_owned(),
-            lanes: vec![sample_lane("plain", VenueStanding::Paused)],
-        }));
+        let draw = |text: &str| {
+            let flow = FlowDiagram { source: text.to_owned(), lanes: vec![sample_lane(text, VenueStanding::Paused)] };
+            page::render_page("", "", &flow_svg(&flow))
+        };
+        let expected = tags(&draw("plain"));
         for text in ["</text><script>x</script>", "\" onload=\"x", "]]>", "<!--", "\u{202e}txet", "a\nb"] {
-            let svg = flow_svg(&FlowDiagram {
-                source: text.to_owned(),
-                lanes: vec![sample_lane(text, VenueStanding::Paused)],
-            });
+            let svg = draw(text);
             assert_eq!(tags(&svg), expected, "{text:?} adds no element");
             assert!(!svg.contains("\" onload=") && !svg.contains('\u{202e}'), "{text:?}");
         }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use deployer_core::cost::CostEstimate;
 use deployer_core::exit_code::ExitCode;
@@ -33,7 +33,10 @@ impl JsonLines {
     /// # Errors
     /// Standard output is closed.
     pub fn try_print_line(&self, kind: &str, value: impl Serialize) -> std::io::Result<()> {
-        let line = typed_object(kind, value);
+        self.write_value(&typed_object(kind, value))
+    }
+
+    fn write_value(&self, line: &Value) -> std::io::Result<()> {
         let _guard = self.lock.lock();
         writeln!(std::io::stdout(), "{line}")
     }
@@ -83,11 +86,10 @@ impl JsonLines {
         self.print_line("cost", estimate);
     }
 
-    /// Prints an event of an apply.
+    /// Prints an event of an apply, which has its `type` already.
     pub fn print_event(&self, event: &ApplyEvent) {
-        let value = serde_json::to_value(event).unwrap_or_default();
-        let kind = value["type"].as_str().unwrap_or("event").to_owned();
-        self.print_line(&kind, value);
+        // A reader that went away is not our failure.
+        let _ = self.write_value(&json_value(event));
     }
 
     /// Prints the result of an apply.
@@ -110,11 +112,18 @@ impl JsonLines {
     }
 }
 
-/// An object with `type` as its first member.
+/// An object with `type` as its first member. What isn't an object becomes its member `value`.
 pub(super) fn typed_object(kind: &str, value: impl Serialize) -> Value {
-    let mut line = serde_json::Map::from_iter([("type".to_owned(), Value::from(kind))]);
-    if let Ok(Value::Object(members)) = serde_json::to_value(value) {
-        line.extend(members.into_iter().filter(|(key, _)| key != "type"));
+    let mut line = Map::from_iter([("type".to_owned(), Value::from(kind))]);
+    match json_value(value) {
+        Value::Object(members) => line.extend(members.into_iter().filter(|(key, _)| key != "type")),
+        single => line.extend([("value".to_owned(), single)]),
     }
     Value::Object(line)
+}
+
+/// A value as JSON. Serializing fails only for a map whose keys aren't text and for a path that isn't UTF-8. No type of
+/// these lines has either: they are derived from text, numbers and maps by name, and their paths are made text before.
+fn json_value(value: impl Serialize) -> Value {
+    serde_json::to_value(value).expect("lines consist of text, numbers, and maps with text as keys")
 }

@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
+use maud::html;
+
 use super::cost::{small_print, total_text};
-use super::escape::{code_fence, escape_html, escape_markdown, one_line};
+use super::escape::{code_fence, escape_markdown, one_line};
 use super::words;
 use deployer_core::cost::{CostChange, CostEstimate, Money};
 use deployer_core::plan::problem::plan_problems;
@@ -77,10 +79,8 @@ fn venue_block(venue: &str, changes: &[Change]) -> String {
     }
     let fence = code_fence(&diff);
     let counts = words::action_counts(changes);
-    format!(
-        "\n<details>\n<summary><code>{}</code>: {counts}</summary>\n\n{fence}diff\n{diff}{fence}\n\n</details>\n",
-        escape_html(venue)
-    )
+    let summary = html! { summary { code { (one_line(venue)) } ": " (counts) } }.into_string();
+    format!("\n<details>\n{summary}\n\n{fence}diff\n{diff}{fence}\n\n</details>\n")
 }
 
 /// A diff marks a changed line with `!`; it has no `~`.

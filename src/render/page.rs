@@ -1,32 +1,71 @@
-//! The head of every page: its security policy and its single style sheet.
+//! The frame of every page: its security policy, its single style sheet, and its script if it has one.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 use sha2::{Digest, Sha256};
 
-/// A page up to where its content begins. `title` is HTML. The policy allows the one style sheet by its hash, so that
-/// injected content could add no other style, no script and no request.
-pub(super) fn page_head(title: &str, style: &str) -> String {
-    build_head(title, style, "")
+use super::escape::one_line;
+
+/// A page. The policy allows the one style sheet by its hash, so that injected content could add no other style, no
+/// script and no request. In `content`, control characters are shown as escapes.
+pub(super) fn render_page(title: &str, style: &'static str, content: &Markup) -> String {
+    build_page(title, style, None, content)
 }
 
-/// A page with one script. The policy allows that by its hash too, so the page must contain exactly this text.
-pub(super) fn page_head_with_script(title: &str, style: &str, script: &str) -> String {
-    build_head(title, style, &format!("script-src 'sha256-{}'; ", csp_hash(script)))
+/// A page with one script at its end, which the policy allows by its hash too.
+pub(super) fn render_page_with_script(
+    title: &str,
+    style: &'static str,
+    script: &'static str,
+    content: &Markup,
+) -> String {
+    build_page(title, style, Some(script), content)
+}
+
+fn build_page(title: &str, style: &'static str, script: Option<&'static str>, content: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE) "\n"
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(security_policy(style, script));
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="no-referrer";
+                title { (one_line(title)) }
+                // Safe: a constant of this program. Escaped, it wouldn't be the text that the policy's hash is of.
+                style { (PreEscaped(style)) }
+            }
+            body {
+                main { (OneLine(content)) }
+                @if let Some(script) = script {
+                    // Safe: a constant of this program. A browser doesn't undo escapes in a script.
+                    script { (PreEscaped(script)) }
+                }
+            }
+        }
+        "\n"
+    };
+    page.into_string()
+}
+
+fn security_policy(style: &str, script: Option<&str>) -> String {
+    let script = script.map(|script| format!("script-src 'sha256-{}'; ", csp_hash(script))).unwrap_or_default();
+    let style = csp_hash(style);
+    format!("default-src 'none'; style-src 'sha256-{style}'; {script}base-uri 'none'; form-action 'none'")
 }
 
 fn csp_hash(text: &str) -> String {
     BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()))
 }
 
-fn build_head(title: &str, style: &str, script: &str) -> String {
-    let hash = csp_hash(style);
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{hash}'; {script}\
-         base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
-         <title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n"
-    )
+/// Markup that is already escaped, in which control characters and bidirectional controls are shown as escapes. Done
+/// once for a whole page, it can't be forgotten for one of its texts. What it writes contains no character of markup.
+struct OneLine<'a>(&'a Markup);
+
+impl Render for OneLine<'_> {
+    fn render_to(&self, buffer: &mut String) {
+        buffer.push_str(&one_line(&self.0.0));
+    }
 }

@@ -135,7 +135,7 @@ impl JsonLines {
         }
     }
 
-    /// The lines that [`JsonLines::status`] prints, as text.
+    /// The lines that [`JsonLines::print_status`] prints, as text.
     pub fn status_lines(overview: &Overview) -> String {
         json_records(overview).into_iter().map(|(kind, value)| format!("{}\n", typed_object(kind, value))).collect()
     }

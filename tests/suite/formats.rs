@@ -103,6 +103,11 @@ pub fn tag_names(html: &str) -> Vec<String> {
     tags
 }
 
+/// The body of a page with a line for each element, since the page itself has no line breaks.
+pub fn body_lines(html: &str) -> String {
+    html[html.find("<body>").expect("a body")..].replace("><", ">\n<")
+}
+
 #[test]
 fn markdown_of_a_plan() {
     let (plan, cost) = full_plan();
@@ -112,8 +117,7 @@ fn markdown_of_a_plan() {
 #[test]
 fn html_of_a_plan() {
     let (plan, cost) = full_plan();
-    let html = plan_html(&plan, Some(&cost));
-    insta::assert_snapshot!(&html[html.find("<body>").expect("a body")..]);
+    insta::assert_snapshot!(body_lines(&plan_html(&plan, Some(&cost))));
 }
 
 #[test]
@@ -138,6 +142,41 @@ fn escapes_hostile_text_in_the_page() {
         assert!(html.chars().all(|c| c == '\n' || !c.is_control()), "{text:?} must not add a control character");
         assert!(!html.contains('\u{202e}'), "{text:?} must not reverse text");
     }
+}
+
+/// What puts text into a page without escaping it.
+const UNESCAPED: [&str; 4] = ["PreEscaped", "Render for", "render_to", "Markup {"];
+
+/// Every place in the sources of the pages that puts text into them without escaping it. All are in one file.
+#[test]
+fn pages_escape_everything_but_their_style_and_script() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut directories = vec![root.join("src/render")];
+    let mut found = Vec::new();
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).expect("the sources are here") {
+            let path = entry.expect("it can be listed").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let source = std::fs::read_to_string(&path).expect("it is text");
+                let lines = source.lines().map(str::trim).filter(|line| !line.contains("-> Markup {"));
+                let lines = lines.filter(|line| UNESCAPED.iter().any(|word| line.contains(word)));
+                let name = path.strip_prefix(root).expect("it is below the root").display().to_string();
+                found.extend(lines.map(|line| format!("{name}: {line}")));
+            }
+        }
+    }
+    assert_eq!(
+        found,
+        [
+            "src/render/page.rs: use maud::{DOCTYPE, Markup, PreEscaped, Render, html};",
+            "src/render/page.rs: style { (PreEscaped(style)) }",
+            "src/render/page.rs: script { (PreEscaped(script)) }",
+            "src/render/page.rs: impl Render for OneLine<'_> {",
+            "src/render/page.rs: fn render_to(&self, buffer: &mut String) {",
+        ]
+    );
 }
 
 #[test]

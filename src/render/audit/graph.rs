@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use super::super::escape::{escape_html, one_line};
+use maud::{Markup, html};
+
+use super::super::escape::one_line;
 use super::layout::{BOX_HEIGHT, BOX_WIDTH, CALM, GraphExtent, GraphLayout, GraphPoint, GraphVertex, lay_out_graph};
 use super::row_link;
 use super::words::{self, AuditEntry};
@@ -19,7 +21,7 @@ const NAME_COLUMNS: usize = 22;
 /// The drawing, and what it leaves out.
 pub(super) struct GraphDrawing {
     /// The element.
-    pub(super) svg: String,
+    pub(super) svg: Markup,
     /// How many boxes are shown only on request.
     pub(super) folded: usize,
     /// To how many things lines were left out.
@@ -60,19 +62,24 @@ pub(super) fn draw_graph(entries: &[AuditEntry]) -> GraphDrawing {
     let vertices: Vec<GraphVertex> = found.chain(missing.iter().map(|id| GraphVertex { id, rank: CALM })).collect();
     let ends: Vec<(usize, usize)> = lines.keys().copied().collect();
     let drawing = lay_out_graph(&vertices, &ends);
-    let mut svg = open_svg(&drawing);
-    svg.push_str("<g class=\"lines\">\n");
-    for ((ends, edges), route) in lines.iter().zip(&drawing.routes) {
-        write_line(&mut svg, *ends, edges, route, drawing.folded[ends.0]);
-    }
-    svg.push_str("</g>\n");
-    for (number, entry) in entries.iter().enumerate() {
-        write_node(&mut svg, entry, number, &drawing, sharing.get(&number).copied());
-    }
-    for (number, id) in (entries.len()..).zip(&missing) {
-        write_missing(&mut svg, id, number, &drawing);
-    }
-    svg.push_str("</svg>\n");
+    let GraphExtent { width, height } = drawing.shown;
+    let svg = html! {
+        svg viewBox=(format_args!("0 0 {width} {height}")) width=(width) height=(height) role="group"
+            aria-label="Who calls whom, from left to right" {
+            defs { (arrow_marker("head")) (arrow_marker("head-dead")) }
+            g.lines {
+                @for ((ends, edges), route) in lines.iter().zip(&drawing.routes) {
+                    (draw_line(*ends, edges, route, drawing.folded[ends.0]))
+                }
+            }
+            @for (number, entry) in entries.iter().enumerate() {
+                (draw_node(entry, number, &drawing, sharing.get(&number).copied()))
+            }
+            @for (number, id) in (entries.len()..).zip(&missing) {
+                (draw_missing(id, number, &drawing))
+            }
+        }
+    };
     let folded = drawing.folded.iter().filter(|folded| **folded).count();
     GraphDrawing { svg, folded, shared: sharing.len() }
 }
@@ -85,45 +92,34 @@ fn verdict_rank(verdict: AuditVerdict) -> u8 {
     }
 }
 
-fn open_svg(drawing: &GraphLayout) -> String {
-    let GraphExtent { width, height } = drawing.shown;
-    format!(
-        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" \
-         aria-label=\"Who calls whom, from left to right\">\n<defs>\n{}{}</defs>\n",
-        arrow_marker("head"),
-        arrow_marker("head-dead"),
-    )
-}
-
 /// The marker for an arrow's head.
-fn arrow_marker(id: &str) -> String {
-    format!(
-        "<marker id=\"{id}\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
-         markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0L8 4L0 8Z\"/></marker>\n"
-    )
+fn arrow_marker(id: &str) -> Markup {
+    html! {
+        marker id=(id) viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8"
+            markerUnits="userSpaceOnUse" orient="auto" { path d="M0 0L8 4L0 8Z" {} }
+    }
 }
 
 /// One line for all edges between two nodes, in the style of the most important one.
-fn write_line(svg: &mut String, ends: (usize, usize), edges: &[&Edge], route: &[GraphPoint], folded: bool) {
-    let Some(weightiest) = edges.iter().min_by_key(|edge| (edge_weight(edge.kind), !edge.enabled)) else { return };
-    let class = match weightiest.kind {
+fn draw_line(ends: (usize, usize), edges: &[&Edge], route: &[GraphPoint], folded: bool) -> Markup {
+    let weightiest = edges.iter().min_by_key(|edge| (edge_weight(edge.kind), !edge.enabled));
+    let title = edges.iter().map(|edge| words::edge_text(edge)).collect::<Vec<_>>().join("; ");
+    html! {
+        @if let Some(weightiest) = weightiest {
+            path.(line_class(weightiest.kind)).off[!weightiest.enabled].folded[folded]
+                data-from=(ends.0) data-to=(ends.1) d=(curve_path(route)) { title { (title) } }
+        }
+    }
+}
+
+fn line_class(kind: EdgeKind) -> &'static str {
+    match kind {
         EdgeKind::Permission => "may",
         EdgeKind::DeadLetter => "dead",
         EdgeKind::Environment | EdgeKind::Role | EdgeKind::Log => "needs",
         EdgeKind::Watch => "watches",
         _ => "calls",
-    };
-    let off = if weightiest.enabled { "" } else { " off" };
-    let folded = if folded { " folded" } else { "" };
-    let title = edges.iter().map(|edge| words::edge_text(edge)).collect::<Vec<_>>().join("; ");
-    let _ = writeln!(
-        svg,
-        "<path class=\"{class}{off}{folded}\" data-from=\"{}\" data-to=\"{}\" d=\"{}\"><title>{}</title></path>",
-        ends.0,
-        ends.1,
-        curve_path(route),
-        escape_html(&title)
-    );
+    }
 }
 
 fn edge_weight(kind: EdgeKind) -> u8 {
@@ -153,66 +149,67 @@ fn curve_path(route: &[GraphPoint]) -> String {
     path
 }
 
-fn write_node(svg: &mut String, entry: &AuditEntry, number: usize, drawing: &GraphLayout, sharing: Option<usize>) {
+fn draw_node(entry: &AuditEntry, number: usize, drawing: &GraphLayout, sharing: Option<usize>) -> Markup {
     let GraphPoint { x, y } = drawing.boxes[number];
     let (kind, verdict) = (entry.node.kind.display_name(), entry.verdict.display_name());
-    let off = if entry.node.enabled { "" } else { " \u{b7} disabled" };
-    let sharing = sharing.map(|by| format!(" \u{b7} of {by}")).unwrap_or_default();
-    let label = escape_html(&format!("{kind} {}: {verdict}", entry.node.name));
-    let _ = writeln!(
-        svg,
-        "<a class=\"node {verdict}{}\" href=\"{}\" data-node=\"{number}\" transform=\"translate({x} {y})\" \
-         aria-label=\"{label}\"><title>{label}</title>{}<text class=\"sign\" x=\"19\" y=\"28\">{}</text>\
-         <text x=\"36\" y=\"20\">{}</text><text class=\"kind\" x=\"36\" y=\"36\">{kind}{off}{sharing}</text></a>",
-        if drawing.folded[number] { " folded" } else { "" },
-        row_link(&entry.node.id),
-        verdict_shape(entry.verdict),
-        words::verdict_sign(entry.verdict),
-        escape_html(&shorten_name(&entry.node.name)),
-    );
+    let label = format!("{kind} {}: {verdict}", entry.node.name);
+    html! {
+        a.node.(verdict).folded[drawing.folded[number]] href=(row_link(&entry.node.id)) data-node=(number)
+            transform=(format_args!("translate({x} {y})")) aria-label=(label) {
+            title { (label) }
+            (verdict_shape(entry.verdict))
+            text.sign x="19" y="28" { (words::verdict_sign(entry.verdict)) }
+            text x="36" y="20" { (shorten_name(&entry.node.name)) }
+            text.kind x="36" y="36" {
+                (kind)
+                @if !entry.node.enabled { " \u{b7} disabled" }
+                @if let Some(by) = sharing { " \u{b7} of " (by) }
+            }
+        }
+    }
 }
 
 /// Something that an edge refers to but that wasn't found. It has no row, so links to it lead to its box.
-fn write_missing(svg: &mut String, id: &str, number: usize, drawing: &GraphLayout) {
+fn draw_missing(id: &str, number: usize, drawing: &GraphLayout) -> Markup {
     let GraphPoint { x, y } = drawing.boxes[number];
     let short = if id.starts_with("arn:") { id.rsplit([':', '/']).next().unwrap_or(id) } else { id };
-    let _ = writeln!(
-        svg,
-        "<a id=\"{}\" class=\"node missing{}\" href=\"{}\" data-node=\"{number}\" transform=\"translate({x} {y})\" \
-         aria-label=\"{id}: not found\"><title>{id}: not found</title>{}<text class=\"sign\" x=\"19\" y=\"28\">\u{d7}</text>\
-         <text x=\"36\" y=\"20\">{}</text><text class=\"kind\" x=\"36\" y=\"36\">not found</text></a>",
-        escape_html(id),
-        if drawing.folded[number] { " folded" } else { "" },
-        row_link(id),
-        rectangle_outline(0, 3),
-        escape_html(&shorten_name(short)),
-        id = escape_html(id),
-    );
+    let label = format!("{id}: not found");
+    html! {
+        a.node.missing.folded[drawing.folded[number]] id=(id) href=(row_link(id)) data-node=(number)
+            transform=(format_args!("translate({x} {y})")) aria-label=(label) {
+            title { (label) }
+            (rectangle_outline(0, 3))
+            text.sign x="19" y="28" { "\u{d7}" }
+            text x="36" y="20" { (shorten_name(short)) }
+            text.kind x="36" y="36" { "not found" }
+        }
+    }
 }
 
 /// The outline of a verdict. Each has its own, so that color isn't needed to tell them apart.
-fn verdict_shape(verdict: AuditVerdict) -> String {
+fn verdict_shape(verdict: AuditVerdict) -> Markup {
     match verdict {
         AuditVerdict::Suspect => polygon_outline(14, BOX_HEIGHT / 2),
         AuditVerdict::Unknown => polygon_outline(9, 9),
         AuditVerdict::Stale => rectangle_outline(0, BOX_HEIGHT / 2),
         AuditVerdict::Orphaned | AuditVerdict::Active => rectangle_outline(0, 4),
-        AuditVerdict::Managed => format!("{}{}", rectangle_outline(0, 4), rectangle_outline(4, 2)),
+        AuditVerdict::Managed => html! { (rectangle_outline(0, 4)) (rectangle_outline(4, 2)) },
     }
 }
 
-fn rectangle_outline(inset: i32, radius: i32) -> String {
-    let (width, height) = (BOX_WIDTH - 2 * inset, BOX_HEIGHT - 2 * inset);
-    format!("<rect x=\"{inset}\" y=\"{inset}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\"/>")
+fn rectangle_outline(inset: i32, radius: i32) -> Markup {
+    html! {
+        rect x=(inset) y=(inset) width=(BOX_WIDTH - 2 * inset) height=(BOX_HEIGHT - 2 * inset) rx=(radius) {}
+    }
 }
 
 /// A box with its corners cut, `across` along its width and `down` along its height. With half the height it is a
 /// hexagon.
-fn polygon_outline(across: i32, down: i32) -> String {
+fn polygon_outline(across: i32, down: i32) -> Markup {
     let (right, bottom) = (BOX_WIDTH - across, BOX_HEIGHT - down);
-    format!(
-        "<path d=\"M{across} 0H{right}L{BOX_WIDTH} {down}V{bottom}L{right} {BOX_HEIGHT}H{across}L0 {bottom}V{down}Z\"/>"
-    )
+    let path =
+        format!("M{across} 0H{right}L{BOX_WIDTH} {down}V{bottom}L{right} {BOX_HEIGHT}H{across}L0 {bottom}V{down}Z");
+    html! { path d=(path) {} }
 }
 
 /// A name shortened to the columns of a box. The middle is cut, because related names differ at their ends.
@@ -238,23 +235,21 @@ fn shorten_name(name: &str) -> String {
 }
 
 /// A small version of a verdict's box, for the key.
-pub(super) fn verdict_key(verdict: AuditVerdict) -> String {
-    format!(
-        "<svg class=\"key\" viewBox=\"-3 -3 {} {}\" width=\"72\" height=\"17\" aria-hidden=\"true\"><g class=\"node {}\">{}\
-         <text class=\"sign\" x=\"{}\" y=\"36\">{}</text></g></svg>",
-        BOX_WIDTH + 6,
-        BOX_HEIGHT + 6,
-        verdict.display_name(),
-        verdict_shape(verdict),
-        BOX_WIDTH / 2,
-        words::verdict_sign(verdict)
-    )
+pub(super) fn verdict_key(verdict: AuditVerdict) -> Markup {
+    html! {
+        svg.key viewBox=(format_args!("-3 -3 {} {}", BOX_WIDTH + 6, BOX_HEIGHT + 6)) width="72" height="17"
+            aria-hidden="true" {
+            g.node.(verdict.display_name()) {
+                (verdict_shape(verdict))
+                text.sign x=(BOX_WIDTH / 2) y="36" { (words::verdict_sign(verdict)) }
+            }
+        }
+    }
 }
 
 /// A short line of a class, for the key.
-pub(super) fn line_key(class: &str) -> String {
-    format!(
-        "<svg class=\"key lines\" viewBox=\"0 0 44 12\" width=\"44\" height=\"12\" aria-hidden=\"true\">\
-         <path class=\"{class}\" d=\"M1 6H43\"/></svg>"
-    )
+pub(super) fn line_key(class: &str) -> Markup {
+    html! {
+        svg.key.lines viewBox="0 0 44 12" width="44" height="12" aria-hidden="true" { path.(class) d="M1 6H43" {} }
+    }
 }
