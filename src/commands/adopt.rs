@@ -1,13 +1,15 @@
 //! `deployer adopt`
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 
+use clap::Args;
 use serde_json::json;
 
 use super::artifacts::Artifacts;
 use super::reconcile::{PlannedChanges, ReconcileTask, make_snapshot, refuse_violations};
 use super::session::Session;
-use crate::cli::{AdoptArgs, GlobalArgs};
+use crate::cli::{ConfirmArgs, GlobalArgs};
 use crate::render::plan_text;
 use deployer_core::desired::derive_desired;
 use deployer_core::error::{Error, Result};
@@ -67,4 +69,17 @@ fn refuse_adoption(venue: &str, reason: NotAdopted) -> Error {
             format!("nothing was adopted, because some resources of {venue} are unreadable: {reason}"),
         ),
     }
+}
+
+/// Take over unowned resources that have a venue's names
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// The venue
+    pub venue: String,
+    /// Use this zip (with `bootstrap` at its root) or bootstrap instead of building one
+    #[arg(long, value_name = "PATH")]
+    pub artifact: Option<PathBuf>,
+    /// How to apply it.
+    #[command(flatten)]
+    pub asking: ConfirmArgs,
 }

@@ -1,5 +1,9 @@
 //! `deployer apply`
 
+use std::path::PathBuf;
+
+use clap::Args;
+
 use super::artifacts::Artifacts;
 use super::hubspot::HubSpotAccess;
 use super::reconcile::{
@@ -8,7 +12,7 @@ use super::reconcile::{
 use super::saved;
 use super::secret_values;
 use super::session::Session;
-use crate::cli::{ApplyArgs, GlobalArgs};
+use crate::cli::{ExecutionArgs, GlobalArgs, PlanInputs};
 use deployer_core::desired::derive_desired;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -80,4 +84,24 @@ fn refuse_many_deletions(planned: &PlannedChanges, max_delete: Option<usize>) ->
         deleted.join(", ")
     ))
     .hint(format!("if that is what you want, pass --max-delete {}, or use `deployer destroy`", deleted.len())))
+}
+
+/// Make AWS match the manifest: show the plan, ask, apply it
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// A plan saved by `plan --out`: applied without asking, or refused if anything has changed since
+    #[arg(value_name = "PLANFILE", conflicts_with_all = ["target", "archive_properties"])]
+    pub plan: Option<PathBuf>,
+    /// The inputs of the plan.
+    #[command(flatten)]
+    pub inputs: PlanInputs,
+    /// How to apply it.
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
+    /// Refuse to delete more venues than this (default: at most half of them)
+    #[arg(long, value_name = "N")]
+    pub max_delete: Option<usize>,
+    /// Skip the canary: don't dry-run new code at one venue before the others get it
+    #[arg(long)]
+    pub no_canary: bool,
 }

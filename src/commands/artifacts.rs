@@ -25,7 +25,8 @@ impl Artifacts {
         }
         let mut artifacts = Vec::new();
         for platform in platforms {
-            artifacts.push((platform, prepare_artifact(session, platform, given).await?));
+            let (manifest, quiet) = (&session.manifest().path, session.json.is_some());
+            artifacts.push((platform, prepare_artifact(platform, manifest, given, quiet).await?));
         }
         Ok(Self(artifacts))
     }
@@ -52,10 +53,18 @@ fn artifact_platform(local: bool, architecture: Architecture) -> ArtifactPlatfor
     if local { ArtifactPlatform::Local } else { ArtifactPlatform::Lambda(architecture) }
 }
 
-async fn prepare_artifact(session: &Session, platform: ArtifactPlatform, given: Option<&Path>) -> Result<Artifact> {
+/// Reads the given artifact, or builds one from the directory of the manifest. `quiet` shows no progress.
+///
+/// # Errors
+/// The artifact can't be read, or the build fails.
+pub(super) async fn prepare_artifact(
+    platform: ArtifactPlatform,
+    manifest: &Path,
+    given: Option<&Path>,
+    quiet: bool,
+) -> Result<Artifact> {
     let given = given.map(ToOwned::to_owned);
-    let directory = manifest_directory(&session.manifest().path);
-    let quiet = session.json.is_some();
+    let directory = manifest_directory(manifest);
     tokio::task::spawn_blocking(move || match given {
         Some(path) => Artifact::from_path(&path, platform),
         None => ArtifactBuilder::new(platform, &directory).build_artifact(&mut |event| {
@@ -69,7 +78,7 @@ async fn prepare_artifact(session: &Session, platform: ArtifactPlatform, given: 
 }
 
 /// Shows the progress of a build on stderr.
-pub(super) fn show_build_event(event: BuildEvent<'_>) {
+fn show_build_event(event: BuildEvent<'_>) {
     match event {
         BuildEvent::Building { command } => anstream::eprintln!("Building sync-lambda: {command}"),
         BuildEvent::Line(line) => anstream::eprintln!("  {line}"),

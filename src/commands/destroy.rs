@@ -1,9 +1,11 @@
 //! `deployer destroy`
 
+use clap::Args;
+
 use super::hubspot::HubSpotAccess;
 use super::reconcile::{PlannedChanges, ReconcileTask, apply_options, make_plan, refuse_protected};
 use super::session::Session;
-use crate::cli::{DestroyArgs, GlobalArgs};
+use crate::cli::{ExecutionArgs, GlobalArgs};
 use deployer_core::desired::Desired;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
@@ -51,4 +53,21 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
     let refuse = |planned: &PlannedChanges| refuse_protected(&planned.plan);
     let inputs = async |_: &Plan| Ok(ApplyInputs { hubspot: hubspot.hubspot_client(), ..ApplyInputs::default() });
     task.plan_and_apply(make, refuse, inputs).await
+}
+
+/// Delete everything this deployment owns, and nothing else
+#[derive(Debug, Args)]
+pub struct DestroyArgs {
+    /// Delete the secrets permanently, without a recovery window
+    #[arg(long)]
+    pub force_delete_secrets: bool,
+    /// Archive the contact properties in HubSpot too
+    #[arg(long)]
+    pub archive_properties: bool,
+    /// Only this venue (can be given more than once)
+    #[arg(long, value_name = "VENUE")]
+    pub target: Vec<String>,
+    /// How to apply it.
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
 }

@@ -1,8 +1,10 @@
 //! `deployer rollback`
 
+use clap::Args;
+
 use super::reconcile::{PlannedChanges, ReconcileTask, refuse_violations};
 use super::session::Session;
-use crate::cli::{GlobalArgs, RollbackArgs};
+use crate::cli::{ConfirmArgs, GlobalArgs};
 use deployer_aws::observe::{observe, read_versions};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -39,4 +41,20 @@ pub(super) async fn run_rollback(global: &GlobalArgs, args: &RollbackArgs) -> Re
         question: ("Do you want to make this change?", "yes"),
     };
     task.plan_and_apply(make, |_| Ok(()), async |_| Ok(ApplyInputs::default())).await
+}
+
+/// Roll a venue's function back to an earlier version, and keep it there until it changes
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The venue
+    pub venue: String,
+    /// The version (default: the previous one)
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// Undo a rollback: the next apply moves the venue forward again
+    #[arg(long, conflicts_with = "to")]
+    pub unpin: bool,
+    /// How to apply it.
+    #[command(flatten)]
+    pub asking: ConfirmArgs,
 }

@@ -8,6 +8,7 @@ use crate::cli::{GlobalArgs, PlanFormat};
 use crate::local;
 use crate::render::JsonLines;
 use deployer_aws::{Aws, Call, FailureKind};
+use deployer_core::counted::count_with_noun;
 use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -94,7 +95,8 @@ pub(super) fn manifest_error(global: &GlobalArgs, errors: ManifestErrors) -> Err
         for finding in &findings {
             lines.print_line("manifest_error", finding);
         }
-        return Error::new(ExitCode::Usage, format!("{}: {} mistakes", global.manifest.display(), findings.len()));
+        let count = count_with_noun(findings.len() as u64, "mistake");
+        return Error::new(ExitCode::Usage, format!("{}: {count}", global.manifest.display()));
     }
     errors.into()
 }
@@ -103,7 +105,8 @@ pub(super) fn manifest_error(global: &GlobalArgs, errors: ManifestErrors) -> Err
 pub(super) fn find_declared_venue<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Venue> {
     manifest.venues.iter().find(|venue| venue.name == name).ok_or_else(|| {
         let names: Vec<&str> = manifest.venues.iter().map(|venue| venue.name.as_str()).collect();
-        Error::usage(format!("the manifest declares no venue {name}")).hint(format!("it declares {}", names.join(", ")))
+        let declared = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Error::usage(format!("the manifest declares no venue {name}")).hint(format!("it declares {declared}"))
     })
 }
 

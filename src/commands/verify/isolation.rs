@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::{GlobalArgs, VerifyArgs};
+use super::VerifyArgs;
+use crate::cli::GlobalArgs;
 use crate::commands::session::{Session, load_manifest, manifest_directory};
 use crate::render::{JsonLines, isolation_text, print_isolation};
 use deployer_aws::FailureKind;

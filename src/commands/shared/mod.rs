@@ -1,0 +1,4 @@
+//! What several commands use.
+
+pub(super) mod ask;
+pub(super) mod stdout;
