@@ -397,7 +397,7 @@ mod tests {
         for words in [
             "Display name [The Loft]: Destination (tripleseat or http) [tripleseat]: ",
             "enter the number that Tripleseat shows.",
-            "a literal value stands where a reference to a secret belongs",
+            "this is a literal value, not a reference to a secret",
             "managed) [env:THE_LOFT_TRIPLESEAT_PUBLIC_KEY]: ",
         ] {
             assert!(asked.contains(words), "{words}: {asked}");
