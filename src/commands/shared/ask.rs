@@ -75,7 +75,7 @@ impl<R: BufRead, W: Write> Prompter<R, W> {
     /// Asks for text.
     ///
     /// # Errors
-    /// As for [`Prompter::ask`].
+    /// As for [`Prompter::ask_until_valid`].
     pub(in crate::commands) fn ask_for_text(&mut self, question: &str, default: Option<&str>) -> Result<String> {
         self.ask_until_valid(question, default, |answer| Ok(answer.to_owned()))
     }
