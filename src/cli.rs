@@ -1,28 +1,13 @@
-//! The command line: flags and help only. [`crate::commands`] runs the commands.
-
-mod audit;
-mod decommission;
-mod doctor;
-mod duplicates;
-mod migrate_flag;
-mod status;
-mod venue;
-mod verify;
+//! The command line, and the flags that several commands share. Each command's own flags are in its file in
+//! [`crate::commands`].
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap::{Args, Parser, ValueEnum};
+use jiff::SignedDuration;
 
-pub use audit::*;
-pub use decommission::*;
-pub use doctor::*;
-pub use duplicates::*;
-pub use migrate_flag::*;
-pub use status::*;
-pub use venue::*;
-pub use verify::*;
+use crate::commands::Command;
 
 /// Per-venue HubSpot to Tripleseat integrations on AWS, declared in one manifest.
 ///
@@ -78,83 +63,6 @@ pub enum ColorMode {
     Never,
 }
 
-/// The commands.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Write a commented venues.toml to start from
-    Init(InitArgs),
-    /// Check the manifest; needs no network
-    Validate,
-    /// Print the manifest's JSON Schema, for editors
-    Schema,
-    /// Show what an apply would change, attribute by attribute
-    Plan(PlanArgs),
-    /// Make AWS match the manifest: show the plan, ask, apply it
-    Apply(ApplyArgs),
-    /// Delete everything this deployment owns, and nothing else
-    Destroy(DestroyArgs),
-    /// Take over unowned resources that have a venue's names
-    Adopt(AdoptArgs),
-    /// Roll a venue's function back to an earlier version, and keep it there until it changes
-    Rollback(RollbackArgs),
-    /// Set credentials, and see when they last changed
-    #[command(subcommand)]
-    Secret(SecretCommand),
-    /// Show each venue's state: what is deployed, its last and next run, and what needs attention
-    Status(StatusArgs),
-    /// Write a status page for people who don't run the venues
-    Report(ReportArgs),
-    /// Show a venue's log
-    Logs(LogsArgs),
-    /// Run a venue's sync now and show the result
-    Invoke(InvokeArgs),
-    /// Show who holds the apply lock, and remove it
-    Unlock(UnlockArgs),
-    /// Run the whole system on this machine, without any account
-    Dev(DevArgs),
-    /// Add, pause, resume, block and list venues; edits only the manifest
-    #[command(subcommand)]
-    Venue(VenueCommand),
-    /// Check every credential and connection, and say what to fix; changes nothing
-    Doctor(DoctorArgs),
-    /// Find duplicate leads, and leads of other venues, in a venue's Tripleseat account
-    Duplicates(DuplicatesArgs),
-    /// Move contacts from a shared flag to a venue's own flag in HubSpot
-    MigrateFlag(MigrateFlagArgs),
-    /// Find what nobody in the account needs anymore, and what points where it shouldn't
-    Audit(AuditArgs),
-    /// Archive and delete what an audit found unneeded
-    Decommission(DecommissionArgs),
-    /// Restore what was decommissioned
-    Restore(RestoreArgs),
-    /// Prove with a test contact that a venue is live; with --isolation, that no venue can reach another
-    Verify(VerifyArgs),
-    /// Print shell completions
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
-    /// Print the manual page, or write one page per command to a directory
-    Man {
-        /// Directory for the pages
-        directory: Option<PathBuf>,
-    },
-}
-
-/// `deployer init`
-#[derive(Debug, Args)]
-pub struct InitArgs {
-    /// Name of the deployment: prefix and owner tag of every managed resource
-    #[arg(long, default_value = "venue-sync")]
-    pub name: String,
-    /// AWS region
-    #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
-    pub region: String,
-    /// Overwrite an existing manifest
-    #[arg(long)]
-    pub force: bool,
-}
-
 /// The inputs of a plan.
 #[derive(Debug, Clone, Args)]
 pub struct PlanInputs {
@@ -169,27 +77,7 @@ pub struct PlanInputs {
     pub archive_properties: bool,
 }
 
-/// `deployer plan`
-#[derive(Debug, Args)]
-pub struct PlanArgs {
-    /// The inputs of the plan.
-    #[command(flatten)]
-    pub inputs: PlanInputs,
-    /// Save the plan to a file for `deployer apply FILE`
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Exit with 10 if there are changes
-    #[arg(long)]
-    pub detailed_exitcode: bool,
-    /// How much of what exists to read (default: full up to 50 venues, fast above)
-    #[arg(long, value_enum)]
-    pub refresh: Option<PlanRefresh>,
-    /// Output format; --json is the same as --format json
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub format: Option<PlanFormat>,
-}
-
-/// The output format of a plan.
+/// The output format of a plan or an audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PlanFormat {
     /// For a terminal
@@ -200,35 +88,6 @@ pub enum PlanFormat {
     Markdown,
     /// One self-contained page
     Html,
-}
-
-/// How much of what exists a plan reads. An apply always reads everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PlanRefresh {
-    /// Lists only; the plan says what it didn't check
-    Fast,
-    /// Everything
-    Full,
-}
-
-/// `deployer apply`
-#[derive(Debug, Args)]
-pub struct ApplyArgs {
-    /// A plan saved by `plan --out`: applied without asking, or refused if anything has changed since
-    #[arg(value_name = "PLANFILE", conflicts_with_all = ["target", "archive_properties"])]
-    pub plan: Option<PathBuf>,
-    /// The inputs of the plan.
-    #[command(flatten)]
-    pub inputs: PlanInputs,
-    /// How to apply it.
-    #[command(flatten)]
-    pub execution: ExecutionArgs,
-    /// Refuse to delete more venues than this (default: at most half of them)
-    #[arg(long, value_name = "N")]
-    pub max_delete: Option<usize>,
-    /// Skip the canary: don't dry-run new code at one venue before the others get it
-    #[arg(long)]
-    pub no_canary: bool,
 }
 
 /// What happens before any change: confirmation and lock.
@@ -253,109 +112,11 @@ pub struct ExecutionArgs {
     pub parallelism: usize,
 }
 
-/// `deployer adopt`
-#[derive(Debug, Args)]
-pub struct AdoptArgs {
-    /// The venue
-    pub venue: String,
-    /// Use this zip (with `bootstrap` at its root) or bootstrap instead of building one
-    #[arg(long, value_name = "PATH")]
-    pub artifact: Option<PathBuf>,
-    /// How to apply it.
-    #[command(flatten)]
-    pub asking: ConfirmArgs,
-}
-
-/// `deployer rollback`
-#[derive(Debug, Args)]
-pub struct RollbackArgs {
-    /// The venue
-    pub venue: String,
-    /// The version (default: the previous one)
-    #[arg(long, value_name = "N")]
-    pub to: Option<u64>,
-    /// Undo a rollback: the next apply moves the venue forward again
-    #[arg(long, conflicts_with = "to")]
-    pub unpin: bool,
-    /// How to apply it.
-    #[command(flatten)]
-    pub asking: ConfirmArgs,
-}
-
-/// `deployer secret`
-#[derive(Debug, Subcommand)]
-pub enum SecretCommand {
-    /// Set one credential of a venue, from a hidden prompt or from stdin
-    Set {
-        /// The venue
-        venue: String,
-        /// The credential's key in the manifest: `hubspot_token`, `tripleseat_public_key`, …
-        key: String,
-    },
-    /// Write the values of the manifest's references to the venues' secrets
-    Push {
-        /// The venues (default: all that are deployed)
-        venue: Vec<String>,
-        /// Don't ask for confirmation
-        #[arg(long, short = 'y')]
-        yes: bool,
-    },
-    /// Show whether each venue's secret exists, and when it last changed
-    Status {
-        /// The venues (default: all)
-        venue: Vec<String>,
-        /// Read the values, and say whether each credential matches its reference
-        #[arg(long)]
-        compare: bool,
-    },
-}
-
-/// `deployer destroy`
-#[derive(Debug, Args)]
-pub struct DestroyArgs {
-    /// Delete the secrets permanently, without a recovery window
-    #[arg(long)]
-    pub force_delete_secrets: bool,
-    /// Archive the contact properties in HubSpot too
-    #[arg(long)]
-    pub archive_properties: bool,
-    /// Only this venue (can be given more than once)
-    #[arg(long, value_name = "VENUE")]
-    pub target: Vec<String>,
-    /// How to apply it.
-    #[command(flatten)]
-    pub execution: ExecutionArgs,
-}
-
-/// `deployer unlock`
-#[derive(Debug, Args)]
-pub struct UnlockArgs {
-    /// Don't ask for confirmation
-    #[arg(long, short = 'y')]
-    pub yes: bool,
-}
-
-/// `deployer dev`
-#[derive(Debug, Args)]
-pub struct DevArgs {
-    /// Contacts to load, as a CSV export from HubSpot (default: a sample)
-    #[arg(long, value_name = "FILE")]
-    pub contacts: Option<PathBuf>,
-    /// Fire every rule this often (`5s`, `1m`) instead of on its schedule
-    #[arg(long, value_name = "DURATION", value_parser = parse_positive_duration)]
-    pub every: Option<Duration>,
-    /// Run every venue once, print the result, and exit
-    #[arg(long)]
-    pub once: bool,
-    /// Port of the page; if it is taken, the next free one
-    #[arg(long, default_value_t = 8787)]
-    pub port: u16,
-    /// Use this zip (with `bootstrap` at its root) or bootstrap instead of building one
-    #[arg(long, value_name = "PATH")]
-    pub artifact: Option<PathBuf>,
-}
-
-fn parse_positive_duration(text: &str) -> Result<Duration, String> {
+/// Parses a duration as the manifest does, but not zero.
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_positive_duration(text: &str) -> Result<Duration, String> {
     match parse_duration_or_zero(text)? {
         Duration::ZERO => Err("must be greater than zero".to_owned()),
         duration => Ok(duration),
@@ -366,5 +127,49 @@ fn parse_duration_or_zero(text: &str) -> Result<Duration, String> {
     match deployer_core::manifest::parse_duration(text) {
         Ok(seconds) => Ok(Duration::from_secs(u64::from(seconds))),
         Err(flaw) => Err(format!("{}: {}", flaw.message, flaw.help)),
+    }
+}
+
+/// A time window, and its text as given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeWindow {
+    /// The length of the window.
+    pub duration: SignedDuration,
+    /// The text as given.
+    pub text: String,
+}
+
+/// The longest time window, in days: no account is older.
+const MAX_WINDOW_DAYS: i64 = 36_500;
+
+/// Parses `30d` or what the manifest takes as a duration.
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_time_window(text: &str) -> Result<TimeWindow, String> {
+    let duration = match text.strip_suffix('d') {
+        Some(days) => match days.parse::<i64>() {
+            Ok(days) if (0..=MAX_WINDOW_DAYS).contains(&days) => SignedDuration::from_hours(24 * days),
+            _ => return Err(format!("write whole days, such as 30d, at most {MAX_WINDOW_DAYS}d")),
+        },
+        None => match deployer_core::manifest::parse_duration(text) {
+            Ok(seconds) => SignedDuration::from_secs(i64::from(seconds)),
+            Err(flaw) => return Err(format!("{}: write whole days, such as 30d, or hours, such as 12h", flaw.message)),
+        },
+    };
+    Ok(TimeWindow { duration, text: text.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_windows_in_days_or_smaller_units() {
+        assert_eq!(parse_time_window("30d").map(|window| window.duration), Ok(SignedDuration::from_hours(720)));
+        assert_eq!(parse_time_window("1h30m").map(|window| window.duration), Ok(SignedDuration::from_mins(90)));
+        for text in ["", "d", "-1d", "1.5d", "30", "99999d", "1w"] {
+            assert!(parse_time_window(text).is_err(), "{text}");
+        }
     }
 }

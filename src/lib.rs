@@ -2,24 +2,23 @@
 //!
 //! What happens, in order:
 //!
-//! 1. [`manifest`] reads and checks `venues.toml`; every mistake is reported with its location.
-//! 2. [`artifact`] builds and zips the one shared function, `sync-lambda`: the same source gives the same bytes.
-//! 3. [`desired`] turns manifest and artifact into the resources that should exist; [`naming`] names them.
-//! 4. [`observe`] reads from AWS what exists.
-//! 5. [`plan`] computes the difference, without any effect.
-//! 6. [`cost`] estimates what a month costs before and after, from a dated table of prices.
-//! 7. [`apply`] carries out the plan's operations in the order of their dependencies, under the [`lock`].
+//! 1. [`deployer_core::manifest`] reads and checks `venues.toml`; every mistake is reported with its location.
+//! 2. [`deployer_artifact`] builds and zips the one shared function, `sync-lambda`: the same source gives the same bytes.
+//! 3. [`deployer_core::desired`] turns manifest and artifact into the resources that should exist;
+//!    [`deployer_core::naming`] names them.
+//! 4. [`deployer_aws::observe`] reads from AWS what exists.
+//! 5. [`deployer_core::plan`] computes the difference, without any effect.
+//! 6. [`deployer_core::cost`] estimates what a month costs before and after, from a dated table of prices.
+//! 7. [`deployer_reconcile::apply`] carries out the plan's operations in the order of their dependencies, under the
+//!    [`deployer_aws::lock`].
 //! 8. [`render`] shows plans, progress and results to people and programs.
 //!
-//! [`audit`] finds what nobody in the account needs anymore.
-//! [`decommission`] archives and deletes that, and restores it.
-//! [`status`] reports on the venues, to people who run them and people who don't.
-//! [`verify`] proves that a venue is live, [`isolation`] shows that no venue can reach another.
-//! [`duplicates`] finds what earlier integrations left behind in a Tripleseat account.
+//! [`deployer_janitor`] finds what nobody in the account needs anymore, archives and deletes that, and finds duplicate
+//! leads. [`deployer_health`] reports on the venues, checks every credential and connection, and proves that a venue is
+//! live and isolated.
 //!
-//! [`doctor`] checks every credential and connection.
-//!
-//! [`commands`] has one file per command; [`local`] is a cloud and two vendors on this machine.
+//! [`commands`] has one file per command, [`cli`] the flags that several share. [`dev`] runs the whole system on this
+//! machine; [`local`] is the cloud of `--local`.
 
 pub mod cli;
 pub mod commands;
@@ -27,3 +26,35 @@ pub mod dev;
 pub mod local;
 pub mod render;
 pub mod sample;
+
+use clap::Parser;
+
+use cli::{Cli, ColorMode};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+
+/// Parses the command line, runs the command, and returns the exit code of the process.
+///
+/// The runtime is here and not in the binary, because an async function is compiled in the crate that first polls it:
+/// the binary is then only linked.
+pub fn run_program() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    match cli.global.color {
+        ColorMode::Auto => {}
+        ColorMode::Always => anstream::ColorChoice::Always.write_global(),
+        ColorMode::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    match run_to_completion(&cli) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            anstream::eprintln!("error: {error}");
+            error.code.into()
+        }
+    }
+}
+
+fn run_to_completion(cli: &Cli) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::failed("could not start the threads").caused_by(&error))?;
+    runtime.block_on(commands::run_command(cli))
+}

@@ -1,9 +1,13 @@
 //! `deployer adopt`
 
-use super::artifacts::Artifacts;
-use super::reconcile::{TerminalFrontend, reconciler};
-use super::session::Session;
-use crate::cli::{AdoptArgs, GlobalArgs};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::shared::artifacts::Artifacts;
+use super::shared::reconcile::{TerminalFrontend, reconciler};
+use super::shared::session::Session;
+use crate::cli::{ConfirmArgs, GlobalArgs};
 use deployer_core::desired::derive_desired;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
@@ -23,4 +27,17 @@ pub(super) async fn run_adopt(global: &GlobalArgs, args: &AdoptArgs) -> Result<E
     let portal = PortalAccess::not_needed();
     let reconciler = reconciler(&session, &portal, ApplyOptions::default());
     Ok(reconciler.reconcile(&goal, &frontend.lock_options(), &frontend).await?.code)
+}
+
+/// Take over unowned resources that have a venue's names
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// The venue
+    pub venue: String,
+    /// Use this zip (with `bootstrap` at its root) or bootstrap instead of building one
+    #[arg(long, value_name = "PATH")]
+    pub artifact: Option<PathBuf>,
+    /// How to apply it.
+    #[command(flatten)]
+    pub asking: ConfirmArgs,
 }

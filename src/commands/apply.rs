@@ -1,11 +1,15 @@
 //! `deployer apply`
 
-use super::artifacts::Artifacts;
-use super::reconcile::{TerminalFrontend, apply_options, plan_notes, reconciler};
-use super::saved;
-use super::secret_values;
-use super::session::Session;
-use crate::cli::{ApplyArgs, GlobalArgs};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::shared::artifacts::Artifacts;
+use super::shared::reconcile::{TerminalFrontend, apply_options, plan_notes, reconciler};
+use super::shared::saved;
+use super::shared::secret_values;
+use super::shared::session::Session;
+use crate::cli::{ExecutionArgs, GlobalArgs, PlanInputs};
 use deployer_core::desired::derive_desired;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
@@ -44,4 +48,24 @@ pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<E
         None => reconciler.reconcile(&goal, &lock, &frontend).await?,
     };
     Ok(reconciled.code)
+}
+
+/// Make AWS match the manifest: show the plan, ask, apply it
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// A plan saved by `plan --out`: applied without asking, or refused if anything has changed since
+    #[arg(value_name = "PLANFILE", conflicts_with_all = ["target", "archive_properties"])]
+    pub plan: Option<PathBuf>,
+    /// The inputs of the plan.
+    #[command(flatten)]
+    pub inputs: PlanInputs,
+    /// How to apply it.
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
+    /// Refuse to delete more venues than this (default: at most half of them)
+    #[arg(long, value_name = "N")]
+    pub max_delete: Option<usize>,
+    /// Skip the canary: don't dry-run new code at one venue before the others get it
+    #[arg(long)]
+    pub no_canary: bool,
 }

@@ -1,13 +1,14 @@
 //! `deployer audit`
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use serde_json::json;
 
-use super::session::{load_manifest, manifest_directory, output_format, read_account, state_directory};
-use crate::cli::{AuditArgs, GlobalArgs, PlanFormat};
+use super::shared::session::{load_manifest, manifest_directory, output_format, read_account, state_directory};
+use crate::cli::{GlobalArgs, PlanFormat};
 use crate::local;
 use crate::render::{AuditView, JsonLines, audit_html, audit_markdown, audit_summary, audit_text, start_spinner};
 use crate::sample::InstalledSample;
@@ -17,11 +18,43 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef};
 use deployer_hubspot::{HubSpotClient, resolve_secret};
-use deployer_janitor::audit::{AUDIT_VERSION, Audit, HubSpotSource, Options, VenueMarks, judge_inventory, read};
+use deployer_janitor::audit::{
+    AUDIT_VERSION, Audit, HubSpotSource, NodeKind, Options, VenueMarks, judge_inventory, read,
+};
 use deployer_reconcile::portal::check_portal;
 
 /// Without a terminal, progress is printed every so many calls.
 const TOLD_EVERY: u64 = 1000;
+
+/// Find what nobody in the account needs anymore, and what points where it shouldn't
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// How many days of use to count; what was unused for that long is stale
+    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=455))]
+    pub days: u32,
+    /// Write the audit to a file for `deployer decommission`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Output format; --json is the same as --format json
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<PlanFormat>,
+    /// Also list what is in use and what is managed
+    #[arg(long)]
+    pub all: bool,
+    /// Show only this kind (can be given more than once); everything is still read
+    #[arg(long, value_name = "KIND", value_parser = parse_node_kind)]
+    pub kind: Vec<NodeKind>,
+    /// The region (default: the manifest's, or AWS_REGION if there is no manifest)
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Also read the webhooks of this HubSpot app: its ID and a reference to its access token (12345=env:NAME,
+    /// =file:PATH, =cmd:PROGRAM); can be given more than once
+    #[arg(long, value_name = "ID=REFERENCE")]
+    pub hubspot_app: Vec<String>,
+    /// With --local: fill the local cloud with a sample account to try audit and decommission on
+    #[arg(long)]
+    pub sample: bool,
+}
 
 pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<ExitCode> {
     let format = output_format(global.json, args.format)?;
@@ -208,4 +241,24 @@ fn print_json_lines(audit: &Audit, args: &AuditArgs, seconds: u64) {
         *count = (count.as_u64().unwrap_or_default() + 1).into();
     }
     lines.print_line("summary", json!({ "verdicts": counts, "calls": inventory.calls, "seconds": seconds }));
+}
+
+fn parse_node_kind(text: &str) -> Result<NodeKind, String> {
+    let written = |kind: NodeKind| kind.display_name().to_lowercase().replace(' ', "-");
+    NodeKind::ALL.into_iter().find(|kind| written(*kind) == text).ok_or_else(|| {
+        let all: Vec<String> = NodeKind::ALL.into_iter().map(written).collect();
+        format!("must be one of {}", all.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_kinds_in_lower_case() {
+        assert_eq!(parse_node_kind("rest-api"), Ok(NodeKind::RestApi));
+        assert_eq!(parse_node_kind("hubspot-workflow"), Ok(NodeKind::HubspotWorkflow));
+        assert!(parse_node_kind("REST API").is_err_and(|error| error.contains("rest-api")));
+    }
 }

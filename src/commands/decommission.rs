@@ -1,13 +1,14 @@
 //! `deployer decommission`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::reconcile::confirm_on_terminal;
-use super::session::connect_to_region;
-use crate::cli::{DecommissionArgs, GlobalArgs};
+use super::shared::reconcile::confirm_on_terminal;
+use super::shared::session::connect_to_region;
+use crate::cli::{GlobalArgs, parse_time_window};
 use crate::render::{FORMAT_VERSION, JsonLines, decommission_text, event_text, outcome_text};
 use deployer_aws::Aws;
 use deployer_core::desired::Scope;
@@ -20,6 +21,43 @@ use deployer_janitor::decommission::check::{DecommissionTerms, check_candidates}
 use deployer_janitor::decommission::plan::{DecommissionItem, DecommissionPlan};
 use deployer_janitor::decommission::select::DecommissionRequest;
 use deployer_janitor::decommission::{DecommissionContext, kind_word};
+
+/// Archive and delete what an audit found unneeded
+#[derive(Debug, Args)]
+pub struct DecommissionArgs {
+    /// The audit, as written by `deployer audit --out FILE`
+    #[arg(required_unless_present = "resume")]
+    pub audit: Option<PathBuf>,
+    /// ARNs or names of what to decommission
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Everything stale or orphaned; suspect items must be named explicitly
+    #[arg(long)]
+    pub stale: bool,
+    /// The archive: a new directory, or an earlier run's. It contains the functions' environment variables, including
+    /// secrets
+    #[arg(long, value_name = "DIR")]
+    pub archive: PathBuf,
+    /// Disable for this many days instead of deleting; a later run deletes what stayed quiet and restores what was
+    /// called
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=365))]
+    pub quarantine: Option<u16>,
+    /// Only resume what the archive has open: quarantines, and what an interrupted run started
+    #[arg(long, conflicts_with_all = ["audit", "ids", "stale", "quarantine"])]
+    pub resume: bool,
+    /// Refuse an audit older than this: 1d, 12h
+    #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = parse_max_age)]
+    pub max_age: SignedDuration,
+    /// Include log groups, although their events are not archived
+    #[arg(long)]
+    pub with_logs: bool,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Don't ask for confirmation
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
 
 pub(super) async fn run_decommission(global: &GlobalArgs, args: &DecommissionArgs) -> Result<ExitCode> {
     let now = Timestamp::now();
@@ -217,4 +255,8 @@ pub(super) async fn open_archive(global: &GlobalArgs, directory: &Path) -> Resul
     let (aws, scope) = connect_to_region(global, &manifest.region).await?;
     let archive = Archive::open_verified(directory, &scope)?;
     Ok((aws, scope, archive))
+}
+
+fn parse_max_age(text: &str) -> Result<SignedDuration, String> {
+    parse_time_window(text).map(|window| window.duration)
 }

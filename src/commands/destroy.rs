@@ -1,8 +1,10 @@
 //! `deployer destroy`
 
-use super::reconcile::{TerminalFrontend, apply_options, reconciler};
-use super::session::Session;
-use crate::cli::{DestroyArgs, GlobalArgs};
+use clap::Args;
+
+use super::shared::reconcile::{TerminalFrontend, apply_options, reconciler};
+use super::shared::session::Session;
+use crate::cli::{ExecutionArgs, GlobalArgs};
 use deployer_core::desired::Desired;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
@@ -39,4 +41,21 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
     let frontend = TerminalFrontend::new(&session, asking, "deployer destroy", (&question, &deployment), inputs);
     let reconciler = reconciler(&session, &portal, apply_options(&args.execution));
     Ok(reconciler.reconcile(&goal, &frontend.lock_options(), &frontend).await?.code)
+}
+
+/// Delete everything this deployment owns, and nothing else
+#[derive(Debug, Args)]
+pub struct DestroyArgs {
+    /// Delete the secrets permanently, without a recovery window
+    #[arg(long)]
+    pub force_delete_secrets: bool,
+    /// Archive the contact properties in HubSpot too
+    #[arg(long)]
+    pub archive_properties: bool,
+    /// Only this venue (can be given more than once)
+    #[arg(long, value_name = "VENUE")]
+    pub target: Vec<String>,
+    /// How to apply it.
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
 }

@@ -1,28 +1,52 @@
 //! `deployer dev`
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::artifacts::show_build_event as show_build;
-use super::session::{load_manifest, manifest_directory, state_directory};
-use crate::cli::{DevArgs, GlobalArgs};
+use super::shared::artifacts::prepare_artifact;
+use super::shared::session::{load_manifest, state_directory};
+use crate::cli::{GlobalArgs, parse_positive_duration};
 use crate::dev::page::{self, RunOutcome, RunView};
 use crate::dev::summary::VenueSummary;
 use crate::dev::{System, SystemBackend, SystemConfig};
 use crate::render::JsonLines;
-use deployer_artifact::{Artifact, ArtifactBuilder, ArtifactPlatform};
+use deployer_artifact::ArtifactPlatform;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
+
+/// Run the whole system on this machine, without any account
+#[derive(Debug, Args)]
+pub struct DevArgs {
+    /// Contacts to load, as a CSV export from HubSpot (default: a sample)
+    #[arg(long, value_name = "FILE")]
+    pub contacts: Option<PathBuf>,
+    /// Fire every rule this often (`5s`, `1m`) instead of on its schedule
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive_duration)]
+    pub every: Option<Duration>,
+    /// Run every venue once, print the result, and exit
+    #[arg(long)]
+    pub once: bool,
+    /// Port of the page; if it is taken, the next free one
+    #[arg(long, default_value_t = 8787)]
+    pub port: u16,
+    /// Use this zip (with `bootstrap` at its root) or bootstrap instead of building one
+    #[arg(long, value_name = "PATH")]
+    pub artifact: Option<PathBuf>,
+}
 
 pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitCode> {
     if global.local {
         return Err(Error::usage("dev always runs on this machine, so --local has no effect").hint("leave out --local"));
     }
     let manifest = load_manifest(global)?.manifest;
-    let artifact = prepare_local_artifact(global, args, manifest_directory(&manifest.path)).await?;
+    let given = args.artifact.as_deref();
+    let artifact = prepare_artifact(ArtifactPlatform::Local, &manifest.path, given, global.json).await?;
     let state = state_directory(&manifest.path);
     let config = SystemConfig { manifest, artifact, contacts: args.contacts.clone(), every: args.every };
     let system = System::start(config).await?;
@@ -47,25 +71,6 @@ pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitC
     watcher.abort();
     system.stop();
     Ok(code)
-}
-
-async fn prepare_local_artifact(
-    global: &GlobalArgs,
-    args: &DevArgs,
-    directory: std::path::PathBuf,
-) -> Result<Artifact> {
-    let given = args.artifact.clone();
-    let quiet = global.json;
-    tokio::task::spawn_blocking(move || match given {
-        Some(path) => Artifact::from_path(&path, ArtifactPlatform::Local),
-        None => ArtifactBuilder::new(ArtifactPlatform::Local, &directory).build_artifact(&mut |event| {
-            if !quiet {
-                show_build(event);
-            }
-        }),
-    })
-    .await
-    .map_err(|error| Error::failed("the build of sync-lambda was interrupted").caused_by(&error))?
 }
 
 /// Runs every venue once, and reports what happened to every flagged contact.

@@ -1,13 +1,45 @@
 //! `deployer doctor`
 
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::session::{connect_to_cloud, find_declared_venue, load_manifest};
-use crate::cli::{DoctorArgs, GlobalArgs};
+use super::shared::session::{connect_to_cloud, find_declared_venue, load_manifest};
+use crate::cli::GlobalArgs;
 use crate::render::{JsonLines, checks_text, verdict_counts};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_health::doctor::{CheckArea, DoctorCheck, DoctorInputs, DoctorVerdict, run_checks};
+
+/// Check every credential and connection, and say what to fix; changes nothing
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Only this venue, and what all venues share
+    pub venue: Option<String>,
+    /// Only this area (can be given more than once)
+    #[arg(long, value_enum, value_name = "AREA")]
+    pub only: Vec<DoctorArea>,
+}
+
+/// An area of checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DoctorArea {
+    /// Identity, account, permissions, quotas
+    Aws,
+    /// Tokens, portal, scopes, properties
+    Hubspot,
+    /// Public keys, OAuth clients, locations; http destinations too
+    Tripleseat,
+}
+
+impl From<DoctorArea> for CheckArea {
+    fn from(area: DoctorArea) -> Self {
+        match area {
+            DoctorArea::Aws => Self::Aws,
+            DoctorArea::Hubspot => Self::HubSpot,
+            DoctorArea::Tripleseat => Self::Tripleseat,
+        }
+    }
+}
 
 pub(super) async fn run_doctor(global: &GlobalArgs, args: &DoctorArgs) -> Result<ExitCode> {
     let loaded = load_manifest(global)?;

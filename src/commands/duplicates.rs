@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 use sync_config::config::{
@@ -13,15 +14,15 @@ use sync_lambda::error::RunError;
 use sync_lambda::hubspot::SyncHubSpotClient;
 use tokio::time::Instant;
 
-use super::session::{find_declared_venue, load_manifest, manifest_directory, state_directory};
-use crate::cli::{DuplicatesArgs, GlobalArgs};
+use super::shared::session::{find_declared_venue, load_manifest, manifest_directory, state_directory};
+use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::{JsonLines, duplicates_html};
 use deployer_core::counted::count_with_noun;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef, Venue};
 use deployer_hubspot::{self, UnresolvedSecret};
-use deployer_janitor::duplicates::cost::{RemovalCost, RemovalTerms};
+use deployer_janitor::duplicates::cost::{DecimalAmount, RemovalCost, RemovalTerms};
 use deployer_janitor::duplicates::files::{ReportFiles, ReportSubject};
 use deployer_janitor::duplicates::origin::VenueLedger;
 use deployer_janitor::duplicates::pass::find_duplicates;
@@ -33,6 +34,37 @@ use deployer_janitor::duplicates::{DuplicateSummary, ledger};
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// Progress is printed every so many pages.
 const TOLD_EVERY: u64 = 100;
+
+/// Find duplicate leads, and leads of other venues, in a venue's Tripleseat account
+#[derive(Debug, Args)]
+pub struct DuplicatesArgs {
+    /// The venue; the manifest must have its OAuth credentials for Tripleseat
+    pub venue: String,
+    /// Directory for duplicates.csv, .json and .html; they contain personal data
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How long after the first lead another one still counts as its duplicate: 30d, 12h, 90m
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = parse_time_window)]
+    pub window: TimeWindow,
+    /// What the vendor charges to delete all of them at once, in dollars
+    #[arg(long, value_name = "DOLLARS", value_parser = DecimalAmount::parse_decimal)]
+    pub fee: Option<DecimalAmount>,
+    /// Minutes a person takes to find and remove one lead
+    #[arg(long, value_name = "MINUTES", default_value = "2", value_parser = DecimalAmount::parse_decimal)]
+    pub minutes_per_lead: DecimalAmount,
+    /// What an hour of that person's time costs, in dollars
+    #[arg(long, value_name = "DOLLARS", default_value = "30", value_parser = DecimalAmount::parse_decimal)]
+    pub hourly_rate: DecimalAmount,
+    /// Requests per second, of the ten that Tripleseat allows; the venue's own sync needs some too
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10))]
+    pub rate: u32,
+    /// Don't ask HubSpot which venue each lead belongs to
+    #[arg(long)]
+    pub no_ledger: bool,
+    /// Start over instead of resuming an interrupted run
+    #[arg(long)]
+    pub fresh: bool,
+}
 
 pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -> Result<ExitCode> {
     let loaded = load_manifest(global)?;

@@ -2,10 +2,26 @@
 
 use std::io::Write;
 
-use crate::cli::{GlobalArgs, InitArgs};
+use clap::Args;
+
+use crate::cli::GlobalArgs;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::init_template;
+
+/// Write a commented venues.toml to start from
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Name of the deployment: prefix and owner tag of every managed resource
+    #[arg(long, default_value = "venue-sync")]
+    pub name: String,
+    /// AWS region
+    #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
+    pub region: String,
+    /// Overwrite an existing manifest
+    #[arg(long)]
+    pub force: bool,
+}
 
 pub(super) fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<ExitCode> {
     let path = &global.manifest;

@@ -5,15 +5,26 @@ use std::time::{Duration, Instant};
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_lambda::primitives::Blob;
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::session::{Session, find_declared_venue};
-use crate::cli::{GlobalArgs, InvokeArgs};
+use super::shared::session::{Session, find_declared_venue};
+use crate::cli::GlobalArgs;
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, format_duration};
 use deployer_core::naming::{ALIAS, VenueNames};
+
+/// Run a venue's sync now and show the result
+#[derive(Debug, Args)]
+pub struct InvokeArgs {
+    /// The venue
+    pub venue: String,
+    /// Check credentials, properties and destination, say what a run would do, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
 
 pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::time::Duration;
 
+use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::session::{Session, find_declared_venue};
-use crate::cli::{GlobalArgs, LogsArgs};
+use super::shared::session::{Session, find_declared_venue};
+use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::log_line;
 use deployer_aws::{CallError, FailureKind};
 use deployer_core::error::{Error, Result};
@@ -17,6 +18,19 @@ use deployer_health::status::log::{LogEvent, LogQuery, follow_events, read_event
 
 /// Time between two reads of a followed log: CloudWatch allows ten reads per second for the whole account.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// Show a venue's log
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The venue
+    pub venue: String,
+    /// Keep showing new events until Ctrl-C
+    #[arg(long, short = 'F')]
+    pub follow: bool,
+    /// How far back to look: 1h, 90m, 7d
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_time_window)]
+    pub since: TimeWindow,
+}
 
 pub(super) async fn run_logs(global: &GlobalArgs, args: &LogsArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;

@@ -1,11 +1,12 @@
 //! `deployer migrate-flag`
 
+use clap::Args;
 use serde_json::json;
 use sync_config::config::LedgerProperties;
 
-use super::ask;
-use super::session::{find_declared_venue, load_manifest, manifest_directory};
-use crate::cli::{GlobalArgs, MigrateFlagArgs};
+use super::shared::ask;
+use super::shared::session::{find_declared_venue, load_manifest, manifest_directory};
+use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -17,6 +18,26 @@ use deployer_reconcile::portal::{check_portal, connect_to_hubspot, nearest_name}
 
 /// How many contact IDs are shown; `--json` shows all of them.
 const SHOWN: usize = 20;
+
+/// Move contacts from a shared flag to a venue's own flag in HubSpot
+#[derive(Debug, Args)]
+pub struct MigrateFlagArgs {
+    /// Internal name of the checkbox property that the contacts have now
+    #[arg(long, value_name = "PROPERTY")]
+    pub from: String,
+    /// The venue whose flag to set
+    #[arg(long, value_name = "VENUE")]
+    pub to: String,
+    /// Show how many contacts there are and change nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// Don't ask for confirmation
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// Also move contacts that are or may be leads of the venue already: they become new leads
+    #[arg(long)]
+    pub also_synced: bool,
+}
 
 pub(super) async fn run_migrate_flag(global: &GlobalArgs, args: &MigrateFlagArgs) -> Result<ExitCode> {
     let manifest = load_manifest(global)?.manifest;

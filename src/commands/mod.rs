@@ -1,11 +1,10 @@
-//! The commands, one file each.
+//! The commands, one file each: its flags and help (`XArgs`), and its body (`run_x`). A new command is a new file, its
+//! `mod`, a variant of [`Command`], and the arm that the compiler then asks for.
 
 mod adopt;
 mod apply;
-mod artifacts;
-mod ask;
 mod audit;
-mod blockers;
+mod completions;
 mod decommission;
 mod destroy;
 mod dev;
@@ -14,58 +13,160 @@ mod duplicates;
 mod init;
 mod invoke;
 mod logs;
-mod meta;
+mod man;
 mod migrate_flag;
 mod plan;
-mod reconcile;
 mod report;
 mod restore;
 mod rollback;
-mod saved;
+mod schema;
 mod secret;
-mod secret_values;
-mod session;
 mod status;
 mod unlock;
 mod validate;
 mod venue;
 mod verify;
 
-use crate::cli::{Cli, Command};
+mod shared;
+
+use clap::Subcommand;
+
+use crate::cli::Cli;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
+
+/// The commands, in the order of the help. The help of each is on its arguments.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Init(init::InitArgs),
+    Validate(validate::ValidateArgs),
+    Schema(schema::SchemaArgs),
+    Plan(plan::PlanArgs),
+    Apply(apply::ApplyArgs),
+    Destroy(destroy::DestroyArgs),
+    Adopt(adopt::AdoptArgs),
+    Rollback(rollback::RollbackArgs),
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
+    Status(status::StatusArgs),
+    Report(report::ReportArgs),
+    Logs(logs::LogsArgs),
+    Invoke(invoke::InvokeArgs),
+    Unlock(unlock::UnlockArgs),
+    Dev(dev::DevArgs),
+    #[command(subcommand)]
+    Venue(venue::VenueCommand),
+    Doctor(doctor::DoctorArgs),
+    Duplicates(duplicates::DuplicatesArgs),
+    MigrateFlag(migrate_flag::MigrateFlagArgs),
+    Audit(audit::AuditArgs),
+    Decommission(decommission::DecommissionArgs),
+    Restore(restore::RestoreArgs),
+    Verify(verify::VerifyArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
 
 /// Runs a command and returns the exit code of the process.
 ///
 /// # Errors
 /// Why the command failed; the error has not been shown yet.
-pub async fn run_command(cli: Cli) -> Result<ExitCode> {
+pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
     let Cli { command, global } = cli;
     match command {
-        Command::Init(args) => init::run_init(&global, &args),
-        Command::Validate => validate::run_validate(&global),
-        Command::Schema => meta::print_schema(),
-        Command::Plan(args) => plan::run_plan(&global, &args).await,
-        Command::Apply(args) => apply::run_apply(&global, &args).await,
-        Command::Destroy(args) => destroy::run_destroy(&global, &args).await,
-        Command::Adopt(args) => adopt::run_adopt(&global, &args).await,
-        Command::Rollback(args) => rollback::run_rollback(&global, &args).await,
-        Command::Secret(command) => secret::run_secret(&global, command).await,
-        Command::Status(args) => status::run_status(&global, &args).await,
-        Command::Report(args) => report::run_report(&global, &args).await,
-        Command::Logs(args) => logs::run_logs(&global, &args).await,
-        Command::Invoke(args) => invoke::run_invoke(&global, &args).await,
-        Command::Unlock(args) => unlock::run_unlock(&global, &args).await,
-        Command::Dev(args) => dev::run_dev(&global, &args).await,
-        Command::Venue(command) => venue::run_venue(&global, command),
-        Command::Doctor(args) => doctor::run_doctor(&global, &args).await,
-        Command::Duplicates(args) => duplicates::run_duplicates(&global, &args).await,
-        Command::MigrateFlag(args) => migrate_flag::run_migrate_flag(&global, &args).await,
-        Command::Audit(args) => audit::run_audit(&global, &args).await,
-        Command::Decommission(args) => decommission::run_decommission(&global, &args).await,
-        Command::Restore(args) => restore::run_restore(&global, &args).await,
-        Command::Verify(args) => verify::run_verify(&global, &args).await,
-        Command::Completions { shell } => meta::print_completions(shell),
-        Command::Man { directory } => meta::write_manual_pages(directory.as_deref()),
+        Command::Init(args) => init::run_init(global, args),
+        Command::Validate(args) => validate::run_validate(global, args),
+        Command::Schema(args) => schema::run_schema(args),
+        Command::Plan(args) => plan::run_plan(global, args).await,
+        Command::Apply(args) => apply::run_apply(global, args).await,
+        Command::Destroy(args) => destroy::run_destroy(global, args).await,
+        Command::Adopt(args) => adopt::run_adopt(global, args).await,
+        Command::Rollback(args) => rollback::run_rollback(global, args).await,
+        Command::Secret(command) => secret::run_secret(global, command).await,
+        Command::Status(args) => status::run_status(global, args).await,
+        Command::Report(args) => report::run_report(global, args).await,
+        Command::Logs(args) => logs::run_logs(global, args).await,
+        Command::Invoke(args) => invoke::run_invoke(global, args).await,
+        Command::Unlock(args) => unlock::run_unlock(global, args).await,
+        Command::Dev(args) => dev::run_dev(global, args).await,
+        Command::Venue(command) => venue::run_venue(global, command),
+        Command::Doctor(args) => doctor::run_doctor(global, args).await,
+        Command::Duplicates(args) => duplicates::run_duplicates(global, args).await,
+        Command::MigrateFlag(args) => migrate_flag::run_migrate_flag(global, args).await,
+        Command::Audit(args) => audit::run_audit(global, args).await,
+        Command::Decommission(args) => decommission::run_decommission(global, args).await,
+        Command::Restore(args) => restore::run_restore(global, args).await,
+        Command::Verify(args) => verify::run_verify(global, args).await,
+        Command::Completions(args) => completions::run_completions(args),
+        Command::Man(args) => man::run_man(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn snake_name(command: &clap::Command) -> String {
+        command.get_name().replace('-', "_")
+    }
+
+    fn source_files(directory: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(directory).expect("the directory of the commands is readable");
+        let paths = entries.map(|entry| entry.expect("its entries are readable").path());
+        paths.flat_map(|path| if path.is_dir() { source_files(&path) } else { vec![path] }).collect()
+    }
+
+    /// The files that the commands below `parent` should have, each with the start of the command's functions and types.
+    fn expected_files(parent: &clap::Command, directory: &Path, prefix: &str) -> Vec<(PathBuf, String)> {
+        let mut files = Vec::new();
+        for command in parent.get_subcommands() {
+            let name = snake_name(command);
+            let folder = directory.join(&name);
+            let file = if folder.is_dir() { folder.join("mod.rs") } else { directory.join(format!("{name}.rs")) };
+            files.push((file, format!("{prefix}{name}")));
+            files.extend(expected_files(command, &folder, &format!("{prefix}{name}_")));
+        }
+        files
+    }
+
+    #[test]
+    fn every_command_has_its_own_file_with_arguments_help_and_body() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
+        let expected = expected_files(&Cli::command(), &directory, "");
+        for (file, name) in &expected {
+            let shown = file.display();
+            let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{shown}: {error}"));
+            let camel: String = name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+            let has_type = |suffix: &str, keyword: &str| text.contains(&format!("pub {keyword} {camel}{suffix} {{"));
+            assert!(has_type("Args", "struct") || has_type("Command", "enum"), "{shown} declares no {camel}Args");
+            assert!(text.contains(&format!("fn run_{name}(")), "{shown} has no function run_{name}");
+        }
+        // The other way around: no file of a command that nobody can call.
+        for file in source_files(&directory) {
+            let text = std::fs::read_to_string(&file).expect("the file is readable");
+            let is_command = text.lines().any(|line| line.starts_with("pub struct ") && line.ends_with("Args {"));
+            let known = expected.iter().any(|(path, _)| *path == file);
+            assert!(known || !is_command, "{} is not in the command line", file.display());
+        }
+    }
+
+    #[test]
+    fn every_command_and_every_flag_has_help() {
+        fn check_help(command: &clap::Command, path: &str) {
+            for sub in command.get_subcommands() {
+                let path = format!("{path} {}", sub.get_name());
+                assert!(sub.get_about().is_some(), "{path} has no help");
+                for flag in sub.get_arguments() {
+                    assert!(flag.get_help().is_some(), "{path} {} has no help", flag.get_id());
+                }
+                check_help(sub, &path);
+            }
+        }
+        Cli::command().debug_assert();
+        check_help(&Cli::command(), "deployer");
     }
 }

@@ -1,12 +1,15 @@
 //! `deployer plan`
 
 use std::io::Write;
+use std::path::PathBuf;
 
-use super::artifacts::Artifacts;
-use super::reconcile::{plan_notes, reconciler, show_plan};
-use super::saved;
-use super::session::{Session, output_format};
-use crate::cli::{GlobalArgs, PlanArgs, PlanFormat, PlanRefresh};
+use clap::{Args, ValueEnum};
+
+use super::shared::artifacts::Artifacts;
+use super::shared::reconcile::{plan_notes, reconciler, show_plan};
+use super::shared::saved;
+use super::shared::session::{Session, output_format};
+use crate::cli::{GlobalArgs, PlanFormat, PlanInputs};
 use crate::render::{plan_html, plan_markdown};
 use deployer_core::desired::derive_desired;
 use deployer_core::error::{Error, Result};
@@ -80,12 +83,42 @@ fn choose_refresh(args: &PlanArgs, venues: usize) -> Result<PlanRefresh> {
     }
 }
 
+/// Show what an apply would change, attribute by attribute
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The inputs of the plan.
+    #[command(flatten)]
+    pub inputs: PlanInputs,
+    /// Save the plan to a file for `deployer apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit with 10 if there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// How much of what exists to read (default: full up to 50 venues, fast above)
+    #[arg(long, value_enum)]
+    pub refresh: Option<PlanRefresh>,
+    /// Output format; --json is the same as --format json
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<PlanFormat>,
+}
+
+/// How much of what exists a plan reads. An apply always reads everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanRefresh {
+    /// Lists only; the plan says what it didn't check
+    Fast,
+    /// Everything
+    Full,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::cli::Cli;
+    use crate::commands::Command;
 
     #[test]
     fn reads_only_lists_for_many_venues_unless_flags_say_otherwise() {

@@ -1,15 +1,41 @@
 //! `deployer report`
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::status::{overview_exit_code, read_overview};
-use crate::cli::{GlobalArgs, ReportArgs, ReportFormat};
+use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::{JsonLines, report_html, report_markdown};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
+
+/// Write a status page for people who don't run the venues
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Write to a file instead of stdout; its extension sets the format: .html, .md, .json
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Output format (default: by the extension of --out, or html); --json is the same as --format json
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<ReportFormat>,
+    /// How far back to look for runs: 24h, 7d
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_time_window)]
+    pub since: TimeWindow,
+}
+
+/// The output format of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// One self-contained page
+    Html,
+    /// For GitHub, with a diagram
+    Markdown,
+    /// One object per line, for programs
+    Json,
+}
 
 pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result<ExitCode> {
     let format = report_format(global.json, args)?;

@@ -1,16 +1,35 @@
 //! `deployer restore`
 
+use std::path::PathBuf;
+
+use clap::Args;
 use serde_json::json;
 
 use super::decommission::{open_archive, report_outcome, report_step};
-use super::reconcile::confirm_on_terminal;
-use crate::cli::{GlobalArgs, RestoreArgs};
+use super::shared::reconcile::confirm_on_terminal;
+use crate::cli::GlobalArgs;
 use crate::render::{FORMAT_VERSION, JsonLines, comparison_text, restore_text};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_janitor::decommission::DecommissionContext;
 use deployer_janitor::decommission::carry_out::DecommissionEvent;
 use deployer_janitor::decommission::restore::{RestorePlan, carry_out_restore};
+
+/// Restore what was decommissioned
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The archive written by `deployer decommission`
+    pub archive: PathBuf,
+    /// ARNs or names of what to restore (default: everything deleted or in quarantine)
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Don't ask for confirmation
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
 
 pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Result<ExitCode> {
     let (aws, scope, mut archive) = open_archive(global, &args.archive).await?;

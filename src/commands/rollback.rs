@@ -1,8 +1,10 @@
 //! `deployer rollback`
 
-use super::reconcile::{TerminalFrontend, reconciler};
-use super::session::Session;
-use crate::cli::{GlobalArgs, RollbackArgs};
+use clap::Args;
+
+use super::shared::reconcile::{TerminalFrontend, reconciler};
+use super::shared::session::Session;
+use crate::cli::{ConfirmArgs, GlobalArgs};
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
@@ -23,4 +25,20 @@ pub(super) async fn run_rollback(global: &GlobalArgs, args: &RollbackArgs) -> Re
     let portal = PortalAccess::not_needed();
     let reconciler = reconciler(&session, &portal, ApplyOptions::default());
     Ok(reconciler.reconcile(&goal, &frontend.lock_options(), &frontend).await?.code)
+}
+
+/// Roll a venue's function back to an earlier version, and keep it there until it changes
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The venue
+    pub venue: String,
+    /// The version (default: the previous one)
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// Undo a rollback: the next apply moves the venue forward again
+    #[arg(long, conflicts_with = "to")]
+    pub unpin: bool,
+    /// How to apply it.
+    #[command(flatten)]
+    pub asking: ConfirmArgs,
 }

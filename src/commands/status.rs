@@ -1,14 +1,25 @@
 //! `deployer status`, and the read that `deployer report` shares.
 
+use clap::Args;
 use jiff::Timestamp;
 
-use super::session::{Session, find_declared_venue, load_manifest, manifest_directory};
-use crate::cli::{GlobalArgs, StatusArgs, TimeWindow};
+use super::shared::session::{Session, find_declared_venue, load_manifest, manifest_directory};
+use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::{JsonLines, status_text};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::Venue;
 use deployer_health::status::{self, Overview, StatusPortal};
+
+/// Show each venue's state: what is deployed, its last and next run, and what needs attention
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The venues (default: all)
+    pub venue: Vec<String>,
+    /// How far back to look for runs: 24h, 7d
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_time_window)]
+    pub since: TimeWindow,
+}
 
 pub(super) async fn run_status(global: &GlobalArgs, args: &StatusArgs) -> Result<ExitCode> {
     let overview = read_overview(global, &args.venue, &args.since).await?;

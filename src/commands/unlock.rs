@@ -1,13 +1,22 @@
 //! `deployer unlock`
 
+use clap::Args;
 use serde_json::json;
 
-use super::reconcile::confirm_changes;
-use super::session::Session;
-use crate::cli::{GlobalArgs, UnlockArgs};
+use super::shared::reconcile::confirm_changes;
+use super::shared::session::Session;
+use crate::cli::GlobalArgs;
 use deployer_aws::lock::{DeploymentLocks, FoundLock};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
+
+/// Show who holds the apply lock, and remove it
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// Don't ask for confirmation
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
 
 pub(super) async fn run_unlock(global: &GlobalArgs, args: &UnlockArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;

@@ -1,15 +1,20 @@
 //! `deployer validate`
 
+use clap::Args;
 use serde_json::json;
 
-use super::session::load_manifest;
+use super::shared::session::load_manifest;
 use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::Status;
 
-pub(super) fn run_validate(global: &GlobalArgs) -> Result<ExitCode> {
+/// Check the manifest; needs no network
+#[derive(Debug, Args)]
+pub struct ValidateArgs {}
+
+pub(super) fn run_validate(global: &GlobalArgs, _args: &ValidateArgs) -> Result<ExitCode> {
     let loaded = load_manifest(global)?;
     let count = |status| loaded.manifest.venues.iter().filter(|venue| venue.status == status).count();
     let (active, paused, blocked) = (count(Status::Active), count(Status::Paused), count(Status::Blocked));

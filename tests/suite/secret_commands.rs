@@ -166,7 +166,7 @@ fn restores_a_returning_venues_secret_within_the_recovery_window() {
     site.write_file("venues.toml", &both);
     let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("comes back"), "{text}");
+    assert!(text.contains("scheduled for deletion; restored with its current value"), "{text}");
     assert_eq!(stored_secret(&site, "a")["HUBSPOT_TOKEN"], "rotated");
     site.write_file("venues.toml", &only_b(&both));
     assert_eq!(site.run_apply().0, 0);

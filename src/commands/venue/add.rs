@@ -2,13 +2,14 @@
 
 use std::io::{BufRead, Write};
 
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination};
 
-use super::status::manifest_status;
+use super::status::{DeployedStatus, manifest_status};
 use super::write::EditableManifest;
-use crate::cli::{DestinationKind, GlobalArgs, VenueAddArgs};
-use crate::commands::ask::{self, Prompter};
+use crate::cli::GlobalArgs;
+use crate::commands::shared::ask::{self, Prompter};
 use crate::render::JsonLines;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -16,6 +17,81 @@ use deployer_core::manifest::{NewVenue, ScheduleExpression, SecretRef, add_venue
 
 /// The fields of a lead for an `http` destination, unless others are given.
 const HTTP_FIELDS: [(&str, &str); 3] = [("name", "{firstname} {lastname}"), ("email", "email"), ("phone", "phone")];
+
+/// Add a venue to the manifest; on a terminal, asks for what isn't given
+#[derive(Debug, Args)]
+pub struct VenueAddArgs {
+    /// Its permanent name in the manifest: letters, digits, - and _
+    pub name: String,
+    /// Display name; in HubSpot, staff tick "Tripleseat Sync - " plus this name
+    #[arg(long, value_name = "TEXT")]
+    pub display_name: Option<String>,
+    /// Where its leads go
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub destination: Option<DestinationKind>,
+    /// Tripleseat: the location, if the account has more than one
+    #[arg(long, value_name = "ID")]
+    pub location_id: Option<u64>,
+    /// Tripleseat: the lead form whose rules apply
+    #[arg(long, value_name = "ID")]
+    pub lead_form_id: Option<u64>,
+    /// Tripleseat: the site that the OAuth credentials must belong to
+    #[arg(long, value_name = "ID")]
+    pub site_id: Option<u64>,
+    /// Tripleseat: a base address other than the public one
+    #[arg(long, value_name = "URI")]
+    pub base_uri: Option<String>,
+    /// http: the URL to post leads to
+    #[arg(long)]
+    pub url: Option<String>,
+    /// http: how the credential is sent: bearer, basic, header:NAME or query:NAME
+    #[arg(long)]
+    pub auth: Option<String>,
+    /// Destination field = HubSpot property, "{template}" or "=constant" (can be given more than once)
+    #[arg(long, value_name = "FIELD=FROM")]
+    pub field: Vec<String>,
+    /// Schedule, if not the default: rate(...) or cron(...), in UTC
+    #[arg(long, value_name = "EXPRESSION")]
+    pub schedule: Option<String>,
+    /// Time limit of one run, if not the default
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<String>,
+    /// Whether its rule fires
+    #[arg(long, value_enum, default_value_t = DeployedStatus::Active)]
+    pub status: DeployedStatus,
+    /// Where the credentials come from.
+    #[command(flatten)]
+    pub references: ReferenceArgs,
+}
+
+/// Where leads go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DestinationKind {
+    /// A Tripleseat account
+    Tripleseat,
+    /// Any JSON API that takes a lead as one POST
+    Http,
+}
+
+/// Where a new venue's credentials come from: env:NAME, file:PATH, cmd:PROGRAM ARGS or managed, never the value itself.
+#[derive(Debug, Args)]
+pub struct ReferenceArgs {
+    /// Reference to the token of HubSpot's private app (default: env:VENUE_HUBSPOT_TOKEN, with the venue's name)
+    #[arg(long, value_name = "REFERENCE")]
+    pub hubspot_token: Option<String>,
+    /// Reference to Tripleseat's public key (default: env:VENUE_TRIPLESEAT_PUBLIC_KEY, with the venue's name)
+    #[arg(long, value_name = "REFERENCE")]
+    pub tripleseat_public_key: Option<String>,
+    /// Reference to the ID of the Tripleseat OAuth client
+    #[arg(long, value_name = "REFERENCE", requires = "tripleseat_client_secret")]
+    pub tripleseat_client_id: Option<String>,
+    /// Reference to the secret of the Tripleseat OAuth client
+    #[arg(long, value_name = "REFERENCE", requires = "tripleseat_client_id")]
+    pub tripleseat_client_secret: Option<String>,
+    /// http with --auth: reference to the credential (default: env:VENUE_DESTINATION_CREDENTIAL, with the venue's name)
+    #[arg(long, value_name = "REFERENCE")]
+    pub destination_credential: Option<String>,
+}
 
 pub(super) fn run_venue_add(global: &GlobalArgs, args: &VenueAddArgs) -> Result<ExitCode> {
     let manifest = EditableManifest::open(global)?;
@@ -288,7 +364,9 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::{Cli, Command, VenueCommand};
+    use crate::cli::Cli;
+    use crate::commands::Command;
+    use crate::commands::venue::VenueCommand;
 
     fn parse_venue_add(line: &str) -> VenueAddArgs {
         let words = ["deployer", "venue", "add"].into_iter().chain(line.split(' '));
@@ -319,7 +397,7 @@ mod tests {
         for words in [
             "Display name [The Loft]: Destination (tripleseat or http) [tripleseat]: ",
             "enter the number that Tripleseat shows.",
-            "a literal value stands where a reference to a secret belongs",
+            "this is a literal value, not a reference to a secret",
             "managed) [env:THE_LOFT_TRIPLESEAT_PUBLIC_KEY]: ",
         ] {
             assert!(asked.contains(words), "{words}: {asked}");

@@ -1,91 +1,38 @@
-//! `deployer venue`: edits the manifest, and lists its venues.
+//! `deployer venue`: edits the manifest, and lists its venues. One file per subcommand.
 
 mod add;
+mod block;
+mod list;
+mod pause;
+mod resume;
 mod status;
+mod unblock;
 mod write;
 
-use serde_json::json;
-use sync_config::config::DestinationConfig;
+use clap::Subcommand;
 
-use super::blockers::{days_text, today_in_utc};
-use super::session::load_manifest;
-use crate::cli::{GlobalArgs, VenueCommand};
-use crate::render::JsonLines;
+use crate::cli::GlobalArgs;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
-use deployer_core::manifest::{Status, Venue, status_word};
 
-pub(super) fn run_venue(global: &GlobalArgs, command: VenueCommand) -> Result<ExitCode> {
+/// Add, pause, resume, block and list venues; edits only the manifest
+#[derive(Debug, Subcommand)]
+pub enum VenueCommand {
+    List(list::VenueListArgs),
+    Add(Box<add::VenueAddArgs>),
+    Pause(pause::VenuePauseArgs),
+    Resume(resume::VenueResumeArgs),
+    Block(block::VenueBlockArgs),
+    Unblock(unblock::VenueUnblockArgs),
+}
+
+pub(super) fn run_venue(global: &GlobalArgs, command: &VenueCommand) -> Result<ExitCode> {
     match command {
-        VenueCommand::List => list_venues(global),
-        VenueCommand::Add(args) => add::run_venue_add(global, &args),
-        VenueCommand::Pause { venue } => status::set_venue_status(global, &venue, Status::Paused),
-        VenueCommand::Resume { venue } => status::set_venue_status(global, &venue, Status::Active),
-        VenueCommand::Block(args) => status::block_venue(global, &args),
-        VenueCommand::Unblock { venue, status } => status::unblock_venue(global, &venue, status),
-    }
-}
-
-/// `deployer venue list`
-fn list_venues(global: &GlobalArgs) -> Result<ExitCode> {
-    let loaded = load_manifest(global)?;
-    let venues = &loaded.manifest.venues;
-    let today = today_in_utc();
-    if global.json {
-        let lines = JsonLines::default();
-        for venue in venues {
-            let blocker = venue.blocker.as_ref().map(|blocker| {
-                json!({
-                    "reason": blocker.reason,
-                    "owner": blocker.owner,
-                    "next_step": blocker.next_step,
-                    "since": blocker.since,
-                    "age_days": blocker.age_days(today),
-                })
-            });
-            lines.print_line(
-                "venue",
-                json!({
-                    "name": venue.name,
-                    "display_name": venue.display_name,
-                    "status": status_word(venue.status),
-                    "schedule": venue.schedule.expression,
-                    "flag_property": venue.flag_property,
-                    "destination": destination_text(venue),
-                    "blocker": blocker,
-                }),
-            );
-        }
-        return Ok(ExitCode::Done);
-    }
-    let width = |cell: fn(&Venue) -> &str| venues.iter().map(|venue| cell(venue).len()).max().unwrap_or_default();
-    let (names, schedules) = (width(|venue| &venue.name), width(|venue| &venue.schedule.expression));
-    for venue in venues {
-        let (name, schedule) = (&venue.name, &venue.schedule.expression);
-        anstream::println!(
-            "{name:names$}  {:7}  {schedule:schedules$}  {}",
-            status_word(venue.status),
-            destination_text(venue)
-        );
-        if let Some(blocker) = &venue.blocker {
-            let age = blocker.age_days(today);
-            let since = age.map_or_else(|| "since an unknown date".to_owned(), |age| format!("for {}", days_text(age)));
-            let blocked = if venue.status == Status::Blocked { "blocked" } else { "has a blocker" };
-            anstream::println!("  {blocked} ({since}): {}", blocker.reason);
-            anstream::println!(
-                "  owner: {}; next step: {}",
-                blocker.owner.as_deref().unwrap_or("nobody"),
-                blocker.next_step.as_deref().unwrap_or("none")
-            );
-        }
-    }
-    Ok(ExitCode::Done)
-}
-
-fn destination_text(venue: &Venue) -> String {
-    match &venue.destination {
-        DestinationConfig::Tripleseat { location_id: Some(location), .. } => format!("tripleseat, location {location}"),
-        DestinationConfig::Tripleseat { .. } => "tripleseat".to_owned(),
-        DestinationConfig::Http(http) => http.url.clone(),
+        VenueCommand::List(args) => list::run_venue_list(global, args),
+        VenueCommand::Add(args) => add::run_venue_add(global, args),
+        VenueCommand::Pause(args) => pause::run_venue_pause(global, args),
+        VenueCommand::Resume(args) => resume::run_venue_resume(global, args),
+        VenueCommand::Block(args) => block::run_venue_block(global, args),
+        VenueCommand::Unblock(args) => unblock::run_venue_unblock(global, args),
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::cli::GlobalArgs;
-use crate::commands::session::{load_manifest, manifest_error};
+use crate::commands::shared::session::{find_declared_venue, load_manifest, manifest_error};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{self, LoadedManifest, Manifest, Uneditable, Venue};
 
@@ -29,14 +29,9 @@ impl<'g> EditableManifest<'g> {
         Ok(Self { global, loaded, path, text })
     }
 
+    /// The venue of this name.
     pub(super) fn find_venue(&self, name: &str) -> Result<&Venue> {
-        let venues = &self.loaded.manifest.venues;
-        venues.iter().find(|venue| venue.name == name).ok_or_else(|| {
-            let names: Vec<&str> = venues.iter().map(|venue| venue.name.as_str()).collect();
-            let declared = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            Error::usage(format!("{} declares no venue {name}", self.global.manifest.display()))
-                .hint(format!("it declares {declared}"))
-        })
+        find_declared_venue(&self.loaded.manifest, name)
     }
 
     /// Applies an edit, runs all checks of the manifest on the result, and writes it. `means` says whether the venue is

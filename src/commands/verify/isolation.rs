@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::{GlobalArgs, VerifyArgs};
-use crate::commands::session::{Session, load_manifest, manifest_directory};
+use super::VerifyArgs;
+use crate::cli::GlobalArgs;
+use crate::commands::shared::session::{Session, load_manifest, manifest_directory};
 use crate::render::{JsonLines, isolation_text, print_isolation};
 use deployer_aws::FailureKind;
 use deployer_core::desired::{Scope, derive_desired};

@@ -10,9 +10,12 @@ use sync_config::config::{
 use sync_lambda::credentials::CredentialValue;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{GlobalArgs, VerifyArgs};
-use crate::commands::reconcile::cancel_on_signal;
-use crate::commands::session::{Session, find_declared_venue, load_manifest, manifest_directory, state_directory};
+use super::VerifyArgs;
+use crate::cli::GlobalArgs;
+use crate::commands::shared::reconcile::cancel_on_signal;
+use crate::commands::shared::session::{
+    Session, find_declared_venue, load_manifest, manifest_directory, state_directory,
+};
 use crate::dev::RunningDev;
 use crate::render::JsonLines;
 use deployer_aws::{Aws, https_client};

@@ -58,7 +58,7 @@ fn audits_an_account_without_a_manifest() {
     let site = Site::new();
     let (code, text) = site.run_deployer(&["audit", "--manifest", "none.toml"]);
     assert_eq!(code, 2, "{text}");
-    assert!(text.contains("none.toml does not exist") && text.contains("--region"), "{text}");
+    assert!(text.contains("there is no none.toml") && text.contains("--region"), "{text}");
     let (_, text) = site.run_deployer(&["audit", "--manifest", "none.toml", "--region", "us-east-1"]);
     assert!(text.contains("account 123456789012, region us-east-1, usage over 90 days"), "{text}");
     let (code, text) = site.run_deployer(&["audit", "--kind", "lambda"]);

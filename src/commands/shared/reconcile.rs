@@ -20,7 +20,7 @@ use crate::cli::{ConfirmArgs, ExecutionArgs};
 use crate::render::{ApplyProgress, cost_line, plan_text, result_text};
 
 /// What a plan notes besides the changes.
-pub(super) fn plan_notes(session: &Session, portal: &PortalAccess) -> Vec<String> {
+pub(in crate::commands) fn plan_notes(session: &Session, portal: &PortalAccess) -> Vec<String> {
     let manifest = session.manifest();
     let mut notes: Vec<String> =
         manifest.venues.iter().filter_map(|venue| blockers::blocker_note(venue, blockers::today_in_utc())).collect();
@@ -30,7 +30,7 @@ pub(super) fn plan_notes(session: &Session, portal: &PortalAccess) -> Vec<String
 }
 
 /// Shows a plan and its cost on stdout.
-pub(super) fn show_plan(session: &Session, planned: &PlannedChanges) {
+pub(in crate::commands) fn show_plan(session: &Session, planned: &PlannedChanges) {
     match &session.json {
         Some(lines) => {
             lines.print_plan(&planned.plan);
@@ -53,12 +53,12 @@ pub(super) fn show_plan(session: &Session, planned: &PlannedChanges) {
 }
 
 /// Asks for confirmation before anything is changed.
-pub(super) fn confirm_changes(session: &Session, yes: bool, question: &str, answer: &str) -> Result<()> {
+pub(in crate::commands) fn confirm_changes(session: &Session, yes: bool, question: &str, answer: &str) -> Result<()> {
     confirm_on_terminal(session.json.is_some(), yes, question, answer)
 }
 
 /// Like [`confirm_changes`], without a session.
-pub(super) fn confirm_on_terminal(json: bool, yes: bool, question: &str, answer: &str) -> Result<()> {
+pub(in crate::commands) fn confirm_on_terminal(json: bool, yes: bool, question: &str, answer: &str) -> Result<()> {
     if yes {
         return Ok(());
     }
@@ -76,26 +76,30 @@ pub(super) fn confirm_on_terminal(json: bool, yes: bool, question: &str, answer:
 }
 
 /// The reconciler of a session.
-pub(super) fn reconciler<'a>(session: &'a Session, portal: &'a PortalAccess, options: ApplyOptions) -> Reconciler<'a> {
+pub(in crate::commands) fn reconciler<'a>(
+    session: &'a Session,
+    portal: &'a PortalAccess,
+    options: ApplyOptions,
+) -> Reconciler<'a> {
     let options = ApplyOptions { rate_limited: !session.local, ..options };
     Reconciler { aws: &session.aws, scope: &session.scope, portal, manifest: Some(&session.loaded), options }
 }
 
 /// The options for applying the plan of an apply or a destroy.
-pub(super) fn apply_options(execution: &ExecutionArgs) -> ApplyOptions {
+pub(in crate::commands) fn apply_options(execution: &ExecutionArgs) -> ApplyOptions {
     ApplyOptions { parallelism: execution.parallelism, ..ApplyOptions::default() }
 }
 
 /// The terminal, or the lines of `--json`, of one command.
-pub(super) struct TerminalFrontend<'a, Inputs> {
-    pub(super) session: &'a Session,
-    pub(super) asking: &'a ConfirmArgs,
+pub(in crate::commands) struct TerminalFrontend<'a, Inputs> {
+    pub(in crate::commands) session: &'a Session,
+    pub(in crate::commands) asking: &'a ConfirmArgs,
     /// The command that continues after an interruption: `deployer apply`.
-    pub(super) command: &'a str,
+    pub(in crate::commands) command: &'a str,
     /// The question asked before anything changes, and the answer that confirms it.
-    pub(super) question: (&'a str, &'a str),
+    pub(in crate::commands) question: (&'a str, &'a str),
     /// The bytes and the secret values that a plan needs.
-    pub(super) inputs: Inputs,
+    pub(in crate::commands) inputs: Inputs,
     under_way: Mutex<Option<UnderWay>>,
 }
 
@@ -106,7 +110,7 @@ struct UnderWay {
 }
 
 impl<'a, Inputs> TerminalFrontend<'a, Inputs> {
-    pub(super) fn new(
+    pub(in crate::commands) fn new(
         session: &'a Session,
         asking: &'a ConfirmArgs,
         command: &'a str,
@@ -117,7 +121,7 @@ impl<'a, Inputs> TerminalFrontend<'a, Inputs> {
     }
 
     /// How the command asks for the deployment's lock.
-    pub(super) fn lock_options(&self) -> LockOptions {
+    pub(in crate::commands) fn lock_options(&self) -> LockOptions {
         LockOptions::new(self.asking.lock_timeout, &state_directory(&self.session.manifest().path), self.command)
     }
 
@@ -191,7 +195,7 @@ where
 }
 
 /// The first Ctrl-C (or SIGTERM) lets the calls in flight finish and starts nothing new; the second ends the process.
-pub(super) async fn cancel_on_signal(cancel: CancellationToken) {
+pub(in crate::commands) async fn cancel_on_signal(cancel: CancellationToken) {
     if wait_for_signal().await.is_err() {
         return;
     }

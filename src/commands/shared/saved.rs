@@ -12,7 +12,7 @@ use deployer_core::plan::{PlanOrigin, SavedPlan, UnusablePlan};
 use deployer_reconcile::PlannedChanges;
 
 /// Writes a plan to a file.
-pub(super) fn write_saved_plan(
+pub(in crate::commands) fn write_saved_plan(
     session: &Session,
     planned: &PlannedChanges,
     artifacts: &[String],
@@ -32,7 +32,7 @@ pub(super) fn write_saved_plan(
 }
 
 /// Reads a saved plan.
-pub(super) fn read_saved_plan(path: &Path) -> Result<SavedPlan> {
+pub(in crate::commands) fn read_saved_plan(path: &Path) -> Result<SavedPlan> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::usage(format!("could not read the saved plan {shown}")).caused_by(&error))?;

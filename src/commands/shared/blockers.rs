@@ -7,17 +7,17 @@ use jiff::tz::TimeZone;
 use deployer_core::manifest::{Blocker, Status, Venue};
 
 /// Today's date in UTC.
-pub(super) fn today_in_utc() -> Date {
+pub(in crate::commands) fn today_in_utc() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
 /// `1 day`, `40 days`
-pub(super) fn days_text(count: i64) -> String {
+pub(in crate::commands) fn days_text(count: i64) -> String {
     if count == 1 { "1 day".to_owned() } else { format!("{count} days") }
 }
 
 /// The note that a plan shows for a blocked venue. It points out blockers without an owner or older than 30 days.
-pub(super) fn blocker_note(venue: &Venue, today: Date) -> Option<String> {
+pub(in crate::commands) fn blocker_note(venue: &Venue, today: Date) -> Option<String> {
     let blocker = venue.blocker.as_ref().filter(|_| venue.status == Status::Blocked)?;
     let name = &venue.name;
     let next = blocker.next_step.as_deref().unwrap_or("none");

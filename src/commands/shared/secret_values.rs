@@ -11,7 +11,10 @@ use deployer_core::plan::{Operation, Plan, SecretsManagerOperation};
 
 /// The JSON object of each secret that `plan` creates, by the secret's name. References that don't resolve are all
 /// reported together, before anything is changed; on the local cloud, a placeholder takes the place of such a value.
-pub(super) async fn resolve_new_secrets(session: &Session, plan: &Plan) -> Result<BTreeMap<String, SecretValue>> {
+pub(in crate::commands) async fn resolve_new_secrets(
+    session: &Session,
+    plan: &Plan,
+) -> Result<BTreeMap<String, SecretValue>> {
     let mut values = BTreeMap::new();
     let mut unresolved = Vec::new();
     let mut stand_ins = Vec::new();
@@ -57,10 +60,11 @@ pub(super) async fn resolve_new_secrets(session: &Session, plan: &Plan) -> Resul
     Err(error.hint("set what is missing, or write `managed` in the manifest for values set by hand"))
 }
 
-pub(super) type ResolvedCredential = std::result::Result<Option<SecretValue>, deployer_core::manifest::ResolveError>;
+pub(in crate::commands) type ResolvedCredential =
+    std::result::Result<Option<SecretValue>, deployer_core::manifest::ResolveError>;
 
 /// For each credential: its key, its reference as written in the manifest, and the resolved value.
-pub(super) async fn resolve_venue_credentials(
+pub(in crate::commands) async fn resolve_venue_credentials(
     session: &Session,
     venue: &Venue,
 ) -> Result<Vec<(String, String, ResolvedCredential)>> {

@@ -11,11 +11,11 @@ use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{Architecture, Status, Venue};
 
 /// Artifacts by platform.
-pub(super) struct Artifacts(Vec<(ArtifactPlatform, Artifact)>);
+pub(in crate::commands) struct Artifacts(Vec<(ArtifactPlatform, Artifact)>);
 
 impl Artifacts {
     /// Builds or reads one artifact per platform that the deployed venues need.
-    pub(super) async fn prepare_artifacts(session: &Session, given: Option<&Path>) -> Result<Self> {
+    pub(in crate::commands) async fn prepare_artifacts(session: &Session, given: Option<&Path>) -> Result<Self> {
         let mut platforms = Vec::new();
         for venue in session.manifest().venues.iter().filter(|venue| venue.status != Status::Blocked) {
             let platform = artifact_platform(session.local, venue.architecture);
@@ -25,25 +25,26 @@ impl Artifacts {
         }
         let mut artifacts = Vec::new();
         for platform in platforms {
-            artifacts.push((platform, prepare_artifact(session, platform, given).await?));
+            let (manifest, quiet) = (&session.manifest().path, session.json.is_some());
+            artifacts.push((platform, prepare_artifact(platform, manifest, given, quiet).await?));
         }
         Ok(Self(artifacts))
     }
 
     /// The hash of the artifact that a venue runs.
-    pub(super) fn code_sha256(&self, session: &Session, venue: &Venue) -> String {
+    pub(in crate::commands) fn code_sha256(&self, session: &Session, venue: &Venue) -> String {
         let wanted = artifact_platform(session.local, venue.architecture);
         let found = self.0.iter().find(|(platform, _)| *platform == wanted);
         found.map(|(_, artifact)| artifact.code_sha256.clone()).unwrap_or_default()
     }
 
     /// The hash of each artifact.
-    pub(super) fn artifact_hashes(&self) -> Vec<String> {
+    pub(in crate::commands) fn artifact_hashes(&self) -> Vec<String> {
         self.0.iter().map(|(_, artifact)| artifact.code_sha256.clone()).collect()
     }
 
     /// The zips by hash, for the executor.
-    pub(super) fn zips_by_hash(&self) -> BTreeMap<String, Bytes> {
+    pub(in crate::commands) fn zips_by_hash(&self) -> BTreeMap<String, Bytes> {
         self.0.iter().map(|(_, artifact)| (artifact.code_sha256.clone(), artifact.bootstrap_zip.clone())).collect()
     }
 }
@@ -52,10 +53,18 @@ fn artifact_platform(local: bool, architecture: Architecture) -> ArtifactPlatfor
     if local { ArtifactPlatform::Local } else { ArtifactPlatform::Lambda(architecture) }
 }
 
-async fn prepare_artifact(session: &Session, platform: ArtifactPlatform, given: Option<&Path>) -> Result<Artifact> {
+/// Reads the given artifact, or builds one from the directory of the manifest. `quiet` shows no progress.
+///
+/// # Errors
+/// The artifact can't be read, or the build fails.
+pub(in crate::commands) async fn prepare_artifact(
+    platform: ArtifactPlatform,
+    manifest: &Path,
+    given: Option<&Path>,
+    quiet: bool,
+) -> Result<Artifact> {
     let given = given.map(ToOwned::to_owned);
-    let directory = manifest_directory(&session.manifest().path);
-    let quiet = session.json.is_some();
+    let directory = manifest_directory(manifest);
     tokio::task::spawn_blocking(move || match given {
         Some(path) => Artifact::from_path(&path, platform),
         None => ArtifactBuilder::new(platform, &directory).build_artifact(&mut |event| {
@@ -69,7 +78,7 @@ async fn prepare_artifact(session: &Session, platform: ArtifactPlatform, given: 
 }
 
 /// Shows the progress of a build on stderr.
-pub(super) fn show_build_event(event: BuildEvent<'_>) {
+fn show_build_event(event: BuildEvent<'_>) {
     match event {
         BuildEvent::Building { command } => anstream::eprintln!("Building sync-lambda: {command}"),
         BuildEvent::Line(line) => anstream::eprintln!("  {line}"),

@@ -7,20 +7,22 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
 /// Asks questions and reads the answers.
-pub(super) struct Prompter<R, W> {
+pub(in crate::commands) struct Prompter<R, W> {
     answers: R,
     questions: W,
 }
 
 /// The person at the terminal, if there is one: stdin and stderr are terminals, and the output isn't for a program
 /// (`--json`).
-pub(super) fn terminal_prompter(global: &GlobalArgs) -> Option<Prompter<std::io::StdinLock<'static>, std::io::Stderr>> {
+pub(in crate::commands) fn terminal_prompter(
+    global: &GlobalArgs,
+) -> Option<Prompter<std::io::StdinLock<'static>, std::io::Stderr>> {
     let somebody = !global.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     somebody.then(|| Prompter { answers: std::io::stdin().lock(), questions: std::io::stderr() })
 }
 
 /// The error where flags are missing and nobody can be asked for their values.
-pub(super) fn missing_flags_error(flags: &[&str]) -> Error {
+pub(in crate::commands) fn missing_flags_error(flags: &[&str]) -> Error {
     Error::usage(format!("{} missing, and there is no terminal to ask on", list_flags(flags)))
         .hint("pass the flags: without a terminal, or with --json, nothing is asked")
 }
@@ -39,7 +41,7 @@ impl<R: BufRead, W: Write> Prompter<R, W> {
     ///
     /// # Errors
     /// The terminal was closed.
-    pub(super) fn ask_until_valid<T>(
+    pub(in crate::commands) fn ask_until_valid<T>(
         &mut self,
         question: &str,
         default: Option<&str>,
@@ -73,8 +75,8 @@ impl<R: BufRead, W: Write> Prompter<R, W> {
     /// Asks for text.
     ///
     /// # Errors
-    /// As for [`Prompter::ask`].
-    pub(super) fn ask_for_text(&mut self, question: &str, default: Option<&str>) -> Result<String> {
+    /// As for [`Prompter::ask_until_valid`].
+    pub(in crate::commands) fn ask_for_text(&mut self, question: &str, default: Option<&str>) -> Result<String> {
         self.ask_until_valid(question, default, |answer| Ok(answer.to_owned()))
     }
 }
@@ -82,12 +84,12 @@ impl<R: BufRead, W: Write> Prompter<R, W> {
 #[cfg(test)]
 impl<'a> Prompter<&'a [u8], Vec<u8>> {
     /// An asker that gets these answers, one per line.
-    pub(super) fn with_answers(answers: &'a str) -> Self {
+    pub(in crate::commands) fn with_answers(answers: &'a str) -> Self {
         Self { answers: answers.as_bytes(), questions: Vec::new() }
     }
 
     /// Everything that was asked.
-    pub(super) fn asked_questions(&self) -> String {
+    pub(in crate::commands) fn asked_questions(&self) -> String {
         String::from_utf8_lossy(&self.questions).into_owned()
     }
 }

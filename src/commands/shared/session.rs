@@ -8,6 +8,7 @@ use crate::cli::{GlobalArgs, PlanFormat};
 use crate::local;
 use crate::render::JsonLines;
 use deployer_aws::{Aws, Call, FailureKind};
+use deployer_core::counted::count_with_noun;
 use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -18,17 +19,17 @@ use deployer_reconcile::portal::PortalAccess;
 const FIRST_TRIES: u32 = 3;
 
 /// A valid manifest, and clients for the right account.
-pub(super) struct Session {
-    pub(super) loaded: LoadedManifest,
-    pub(super) aws: Aws,
-    pub(super) scope: Scope,
-    pub(super) local: bool,
-    pub(super) json: Option<JsonLines>,
+pub(in crate::commands) struct Session {
+    pub(in crate::commands) loaded: LoadedManifest,
+    pub(in crate::commands) aws: Aws,
+    pub(in crate::commands) scope: Scope,
+    pub(in crate::commands) local: bool,
+    pub(in crate::commands) json: Option<JsonLines>,
 }
 
 impl Session {
     /// Reads the manifest, connects, and refuses an account that isn't the manifest's.
-    pub(super) async fn open(global: &GlobalArgs) -> Result<Self> {
+    pub(in crate::commands) async fn open(global: &GlobalArgs) -> Result<Self> {
         let loaded = load_manifest(global)?;
         let deployment = &loaded.manifest.deployment;
         let aws = connect_to_cloud(global, &loaded).await?;
@@ -46,23 +47,23 @@ impl Session {
     }
 
     /// HubSpot, with the manifest's token.
-    pub(super) async fn open_portal(&self) -> Result<PortalAccess> {
+    pub(in crate::commands) async fn open_portal(&self) -> Result<PortalAccess> {
         PortalAccess::open(self.manifest(), &manifest_directory(&self.manifest().path), self.local).await
     }
 
     /// HubSpot, if contact properties are archived.
-    pub(super) async fn open_portal_to_archive(&self, archive: bool) -> Result<PortalAccess> {
+    pub(in crate::commands) async fn open_portal_to_archive(&self, archive: bool) -> Result<PortalAccess> {
         let directory = manifest_directory(&self.manifest().path);
         PortalAccess::open_to_archive(self.manifest(), &directory, self.local, archive).await
     }
 
-    pub(super) fn manifest(&self) -> &Manifest {
+    pub(in crate::commands) fn manifest(&self) -> &Manifest {
         &self.loaded.manifest
     }
 }
 
 /// Clients for `region` and their account, without a manifest; the local cloud always belongs to a manifest.
-pub(super) async fn connect_to_region(global: &GlobalArgs, region: &str) -> Result<(Aws, Scope)> {
+pub(in crate::commands) async fn connect_to_region(global: &GlobalArgs, region: &str) -> Result<(Aws, Scope)> {
     if global.local {
         let Session { aws, scope, .. } = Session::open(global).await?;
         return Ok((aws, scope));
@@ -73,7 +74,7 @@ pub(super) async fn connect_to_region(global: &GlobalArgs, region: &str) -> Resu
 }
 
 /// Clients for AWS or the local cloud. Makes no call.
-pub(super) async fn connect_to_cloud(global: &GlobalArgs, loaded: &LoadedManifest) -> Result<Aws> {
+pub(in crate::commands) async fn connect_to_cloud(global: &GlobalArgs, loaded: &LoadedManifest) -> Result<Aws> {
     let deployment = &loaded.manifest.deployment;
     if global.local {
         let cloud = local::open_cloud(&state_directory(&loaded.manifest.path), deployment)?;
@@ -83,12 +84,12 @@ pub(super) async fn connect_to_cloud(global: &GlobalArgs, loaded: &LoadedManifes
 }
 
 /// Reads the manifest. Its mistakes are shown as reports, or as lines with `--json`.
-pub(super) fn load_manifest(global: &GlobalArgs) -> Result<LoadedManifest> {
+pub(in crate::commands) fn load_manifest(global: &GlobalArgs) -> Result<LoadedManifest> {
     manifest::load_manifest(&global.manifest).map_err(|errors| manifest_error(global, errors))
 }
 
 /// The output format. `--json` means `--format json`.
-pub(super) fn output_format(json: bool, format: Option<PlanFormat>) -> Result<PlanFormat> {
+pub(in crate::commands) fn output_format(json: bool, format: Option<PlanFormat>) -> Result<PlanFormat> {
     match (json, format) {
         (true, Some(PlanFormat::Text | PlanFormat::Markdown | PlanFormat::Html)) => {
             Err(Error::usage("--json and --format contradict each other").hint("leave out --json"))
@@ -99,33 +100,35 @@ pub(super) fn output_format(json: bool, format: Option<PlanFormat>) -> Result<Pl
 }
 
 /// The error for a manifest with mistakes.
-pub(super) fn manifest_error(global: &GlobalArgs, errors: ManifestErrors) -> Error {
+pub(in crate::commands) fn manifest_error(global: &GlobalArgs, errors: ManifestErrors) -> Error {
     if global.json {
         let lines = JsonLines::default();
         let findings = errors.list_findings();
         for finding in &findings {
             lines.print_line("manifest_error", finding);
         }
-        return Error::new(ExitCode::Usage, format!("{}: {} mistakes", global.manifest.display(), findings.len()));
+        let count = count_with_noun(findings.len() as u64, "mistake");
+        return Error::new(ExitCode::Usage, format!("{}: {count}", global.manifest.display()));
     }
     errors.into()
 }
 
 /// The venue of this name.
-pub(super) fn find_declared_venue<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Venue> {
+pub(in crate::commands) fn find_declared_venue<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Venue> {
     manifest.venues.iter().find(|venue| venue.name == name).ok_or_else(|| {
         let names: Vec<&str> = manifest.venues.iter().map(|venue| venue.name.as_str()).collect();
-        Error::usage(format!("the manifest declares no venue {name}")).hint(format!("it declares {}", names.join(", ")))
+        let declared = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Error::usage(format!("the manifest declares no venue {name}")).hint(format!("it declares {declared}"))
     })
 }
 
 /// Where the local cloud is kept: next to the manifest.
-pub(super) fn state_directory(manifest: &Path) -> PathBuf {
+pub(in crate::commands) fn state_directory(manifest: &Path) -> PathBuf {
     manifest_directory(manifest).join(".deployer")
 }
 
 /// The directory that contains the manifest.
-pub(super) fn manifest_directory(manifest: &Path) -> PathBuf {
+pub(in crate::commands) fn manifest_directory(manifest: &Path) -> PathBuf {
     match manifest.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -133,7 +136,7 @@ pub(super) fn manifest_directory(manifest: &Path) -> PathBuf {
 }
 
 /// The account that the credentials are for.
-pub(super) async fn read_account(aws: &Aws) -> Result<String> {
+pub(in crate::commands) async fn read_account(aws: &Aws) -> Result<String> {
     let retries = aws.sts.config().retry_config().cloned().unwrap_or_else(RetryConfig::standard);
     let tries = retries.max_attempts().min(FIRST_TRIES);
     let retries = aws_sdk_sts::config::Builder::new().retry_config(retries.with_max_attempts(tries));

@@ -1,0 +1,22 @@
+//! `deployer completions`
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::shared::stdout::write_to_stdout;
+use crate::cli::Cli;
+use deployer_core::error::Result;
+use deployer_core::exit_code::ExitCode;
+
+/// Print shell completions
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
+}
+
+pub(super) fn run_completions(args: &CompletionsArgs) -> Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "deployer", &mut script);
+    write_to_stdout(&script)
+}

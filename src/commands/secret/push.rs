@@ -1,0 +1,68 @@
+//! `deployer secret push`
+
+use clap::Args;
+use serde_json::Value;
+
+use super::stored::{chosen_venues, print_credentials, read_secret, require_own_secret, write_secret};
+use crate::commands::shared::reconcile::confirm_changes;
+use crate::commands::shared::secret_values::resolve_venue_credentials;
+use crate::commands::shared::session::Session;
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::Status;
+
+/// Write the values of the manifest's references to the venues' secrets
+#[derive(Debug, Args)]
+pub struct SecretPushArgs {
+    /// The venues (default: all that are deployed)
+    pub venue: Vec<String>,
+    /// Don't ask for confirmation
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
+pub(super) async fn run_secret_push(session: &Session, args: &SecretPushArgs) -> Result<ExitCode> {
+    let mut changes = Vec::new();
+    let mut unresolved = Vec::new();
+    for venue in chosen_venues(session, &args.venue)?.into_iter().filter(|venue| venue.status != Status::Blocked) {
+        let secret = require_own_secret(session, venue).await?;
+        let mut object = read_secret(session, &secret).await?;
+        let mut keys = Vec::new();
+        for (key, _, resolved) in resolve_venue_credentials(session, venue).await? {
+            match resolved {
+                Ok(Some(value)) => {
+                    let value = Value::from(value.expose_value());
+                    if object.get(&key) != Some(&value) {
+                        object.insert(key.clone(), value);
+                        keys.push(key);
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => unresolved.push(format!("{}: {}: {error}", venue.name, key.to_lowercase())),
+            }
+        }
+        if !keys.is_empty() {
+            changes.push((venue, secret, object, keys));
+        }
+    }
+    if !unresolved.is_empty() {
+        let mut error = Error::usage("could not get every value; nothing was changed");
+        error.causes = unresolved;
+        return Err(error.hint("set what is missing, or name the venues to push"));
+    }
+    if changes.is_empty() {
+        if session.json.is_none() {
+            anstream::println!("Nothing to do: every secret matches its references.");
+        }
+        return Ok(ExitCode::Done);
+    }
+    for (venue, _, _, keys) in &changes {
+        print_credentials(session, venue, keys, "differs from its reference");
+    }
+    confirm_changes(session, args.yes, "Do you want to write the values of the references?", "yes")?;
+    for (venue, secret, object, keys) in changes {
+        write_secret(session, &secret, object).await?;
+        print_credentials(session, venue, &keys, "is set");
+    }
+    Ok(ExitCode::Done)
+}

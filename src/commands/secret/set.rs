@@ -1,0 +1,55 @@
+//! `deployer secret set`
+
+use std::io::{IsTerminal, Read};
+
+use clap::Args;
+use serde_json::Value;
+
+use super::stored::{print_credentials, read_secret, require_own_secret, write_secret};
+use crate::commands::shared::session::{Session, find_declared_venue};
+use deployer_core::error::{Error, Result};
+use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::SecretValue;
+
+/// Set one credential of a venue, from a hidden prompt or from stdin
+#[derive(Debug, Args)]
+pub struct SecretSetArgs {
+    /// The venue
+    pub venue: String,
+    /// The credential's key in the manifest: `hubspot_token`, `tripleseat_public_key`, …
+    pub key: String,
+}
+
+pub(super) async fn run_secret_set(session: &Session, args: &SecretSetArgs) -> Result<ExitCode> {
+    let name = args.venue.as_str();
+    let venue = find_declared_venue(session.manifest(), name)?;
+    let key = args.key.to_uppercase();
+    if !venue.secrets.iter().any(|(declared, _)| *declared == key) {
+        let keys: Vec<String> = venue.secrets.iter().map(|(key, _)| key.to_lowercase()).collect();
+        return Err(Error::usage(format!("{name} has no credential {}", key.to_lowercase()))
+            .hint(format!("it has {}; declare another one in [venues.{name}.secrets]", keys.join(", "))));
+    }
+    // Checked first, so that nobody types a value that can't be stored.
+    let secret = require_own_secret(session, venue).await?;
+    let value = read_typed_value(&format!("{} of {name}: ", key.to_lowercase()))?;
+    let mut object = read_secret(session, &secret).await?;
+    let changed = object.insert(key.clone(), Value::from(value.expose_value())).as_ref() != object.get(&key);
+    if changed {
+        write_secret(session, &secret, object).await?;
+    }
+    let words = if changed { "is set" } else { "already has that value" };
+    print_credentials(session, venue, &[key], words);
+    Ok(ExitCode::Done)
+}
+
+/// Reads a value from a hidden prompt, or from stdin if that is not a terminal.
+fn read_typed_value(prompt: &str) -> Result<SecretValue> {
+    let text = if std::io::stdin().is_terminal() {
+        rpassword::prompt_password(prompt)
+    } else {
+        let mut text = String::new();
+        std::io::stdin().lock().read_to_string(&mut text).map(|_| text)
+    };
+    let text = text.map_err(|error| Error::failed("could not read the value").caused_by(&error))?;
+    SecretValue::new(text).map_err(|reason| Error::usage(format!("{reason}; nothing was changed")))
+}

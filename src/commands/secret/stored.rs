@@ -1,0 +1,115 @@
+//! The secrets on AWS, as all subcommands use them.
+
+use serde_json::{Map, Value, json};
+
+use crate::commands::shared::session::{Session, find_declared_venue};
+use deployer_aws::{Call, CallError, FailureKind};
+use deployer_core::error::{Error, Result};
+use deployer_core::manifest::{Status, Venue};
+use deployer_core::naming::{TAG_DEPLOYMENT, VenueNames};
+
+/// The state of a venue's secret, without its value.
+pub(super) enum SecretState {
+    Absent,
+    /// Deleted at this time, and still recoverable.
+    PendingDeletion(String),
+    /// Owned by somebody else.
+    Foreign,
+    /// Ours, last changed at this time.
+    Ours(String),
+}
+
+/// The name of the venue's secret, if it exists and is ours.
+pub(super) async fn require_own_secret(session: &Session, venue: &Venue) -> Result<String> {
+    let secret = secret_name(session, venue);
+    let apply = "`deployer apply` creates it";
+    match read_secret_state(session, &secret).await.map_err(|error| secret_error(&secret, &error))? {
+        SecretState::Ours(_) => Ok(secret),
+        SecretState::Absent if venue.status == Status::Blocked => {
+            Err(Error::failed(format!("{} is blocked, so it has no secret", venue.name)))
+        }
+        SecretState::Absent => Err(Error::failed(format!("{} has no secret {secret} yet", venue.name)).hint(apply)),
+        SecretState::PendingDeletion(at) => {
+            Err(Error::failed(format!("the secret {secret} was deleted {at}"))
+                .hint("`deployer apply` restores it in time"))
+        }
+        SecretState::Foreign => {
+            Err(Error::refused(format!("the secret {secret} isn't owned by this deployment; nothing was changed"))
+                .hint(format!("`deployer adopt {}` takes it over", venue.name)))
+        }
+    }
+}
+
+/// What exists under this name, without its value.
+pub(super) async fn read_secret_state(session: &Session, secret: &str) -> Result<SecretState, CallError> {
+    let request = session.aws.secrets.describe_secret().secret_id(secret);
+    let answer = match request.send().await.call("secretsmanager:DescribeSecret") {
+        Err(error) if error.kind == FailureKind::NotFound => return Ok(SecretState::Absent),
+        answer => answer?,
+    };
+    let owner = answer.tags().iter().find(|tag| tag.key() == Some(TAG_DEPLOYMENT)).and_then(|tag| tag.value());
+    let shown = |time: Option<&aws_sdk_secretsmanager::primitives::DateTime>| {
+        let time = time.and_then(|time| jiff::Timestamp::from_second(time.secs()).ok());
+        time.map_or_else(|| "at an unknown time".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
+    };
+    Ok(if owner != Some(session.manifest().deployment.name.as_str()) {
+        SecretState::Foreign
+    } else if answer.deleted_date().is_some() {
+        SecretState::PendingDeletion(shown(answer.deleted_date()))
+    } else {
+        SecretState::Ours(shown(answer.last_changed_date().or(answer.created_date())))
+    })
+}
+
+/// The credentials in a secret, by key.
+pub(super) async fn read_secret(session: &Session, secret: &str) -> Result<Map<String, Value>> {
+    let request = session.aws.secrets.get_secret_value().secret_id(secret);
+    let answer =
+        request.send().await.call("secretsmanager:GetSecretValue").map_err(|error| secret_error(secret, &error))?;
+    match serde_json::from_str(answer.secret_string().unwrap_or("{}")) {
+        Ok(Value::Object(object)) => Ok(object),
+        // The content is not shown: it is a secret.
+        _ => Err(Error::failed(format!("the secret {secret} doesn't contain a JSON object"))
+            .hint("store {} in it in the AWS console, then set its credentials")),
+    }
+}
+
+/// Writes all credentials of a secret.
+pub(super) async fn write_secret(session: &Session, secret: &str, object: Map<String, Value>) -> Result<()> {
+    let text = Value::Object(object).to_string();
+    let request = session.aws.secrets.put_secret_value().secret_id(secret).secret_string(text);
+    request.send().await.call("secretsmanager:PutSecretValue").map(drop).map_err(|error| secret_error(secret, &error))
+}
+
+/// Reports each of these credentials.
+pub(super) fn print_credentials(session: &Session, venue: &Venue, keys: &[String], words: &str) {
+    for key in keys {
+        let key = key.to_lowercase();
+        match &session.json {
+            Some(lines) => lines.print_line("credential", json!({ "venue": venue.name, "key": key, "text": words })),
+            None => anstream::println!("{}: {key} {words}.", venue.name),
+        }
+    }
+}
+
+/// The venues of these names, or all.
+pub(super) fn chosen_venues<'s>(session: &'s Session, names: &[String]) -> Result<Vec<&'s Venue>> {
+    if names.is_empty() {
+        return Ok(session.manifest().venues.iter().collect());
+    }
+    names.iter().map(|name| find_declared_venue(session.manifest(), name)).collect()
+}
+
+/// The name of the venue's secret, whether or not it exists.
+pub(super) fn secret_name(session: &Session, venue: &Venue) -> String {
+    VenueNames::new(&session.manifest().deployment.name, &venue.name).secret
+}
+
+/// The error of a failed call, without any value.
+pub(super) fn secret_error(secret: &str, error: &CallError) -> Error {
+    let failed = Error::failed(format!("could not use the secret {secret}")).caused_by(error);
+    match error.hint() {
+        Some(hint) => failed.hint(hint),
+        None => failed,
+    }
+}
