@@ -25,7 +25,7 @@ pub enum JournalStep {
         since: Timestamp,
         /// When its quarantine ends and it may be deleted.
         until: Timestamp,
-        /// Its fingerprint in the disabled state ([`super::parts::Parts::fingerprint`]).
+        /// Its fingerprint in the disabled state ([`super::parts::ResourceParts::compute_fingerprint`]).
         fingerprint: String,
     },
     /// Its quarantine is ending because it was called or somebody restores it; its original state is being put back.
@@ -129,21 +129,21 @@ mod tests {
     fn drops_a_cut_off_last_line() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("journal.jsonl");
-        let mut journal = DecommissionJournal::open(&path).expect("a journal");
-        journal.write("a", JournalStep::Archived).expect("written");
-        journal.write("a", JournalStep::Deleting).expect("written");
-        journal.write("a", JournalStep::Failed { why: "no".to_owned() }).expect("written");
+        let mut journal = DecommissionJournal::open_or_create(&path).expect("a journal");
+        journal.write_step("a", JournalStep::Archived).expect("written");
+        journal.write_step("a", JournalStep::Deleting).expect("written");
+        journal.write_step("a", JournalStep::Failed { why: "no".to_owned() }).expect("written");
         let length = std::fs::metadata(&path).expect("a file").len();
-        journal.write("b", JournalStep::Archived).expect("written");
+        journal.write_step("b", JournalStep::Archived).expect("written");
         for cut in length + 1..std::fs::metadata(&path).expect("a file").len() {
             let text = std::fs::read(&path).expect("text");
             let torn = directory.path().join("torn.jsonl");
             std::fs::write(&torn, &text[..usize::try_from(cut).expect("small")]).expect("written");
-            let mut journal = DecommissionJournal::open(&torn).expect("a journal");
-            assert_eq!((journal.last("a"), journal.last("b")), (Some(&JournalStep::Deleting), None));
-            journal.write("b", JournalStep::Deleted).expect("written");
-            assert_eq!(DecommissionJournal::open(&torn).expect("a journal").last("b"), Some(&JournalStep::Deleted));
+            let mut journal = DecommissionJournal::open_or_create(&torn).expect("a journal");
+            assert_eq!((journal.last_step("a"), journal.last_step("b")), (Some(&JournalStep::Deleting), None));
+            journal.write_step("b", JournalStep::Deleted).expect("written");
+            assert_eq!(DecommissionJournal::open_or_create(&torn).expect("a journal").last_step("b"), Some(&JournalStep::Deleted));
         }
-        assert_eq!(DecommissionJournal::open(&path).expect("a journal").last("b"), Some(&JournalStep::Archived));
+        assert_eq!(DecommissionJournal::open_or_create(&path).expect("a journal").last_step("b"), Some(&JournalStep::Archived));
     }
 }

@@ -66,13 +66,13 @@ mod tests {
             "StatementId": "api", "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com",
             "SourceArn": "arn:aws:execute-api:us-east-1:1:abc/*", "SourceAccount": "1",
         });
-        assert_eq!(permission(&statement), Ok(wanted));
+        assert_eq!(permission_request(&statement), Ok(wanted));
         let everybody = json!({ "Sid": "url", "Principal": "*", "Action": "lambda:InvokeFunctionUrl",
             "Condition": { "StringEquals": { "lambda:FunctionUrlAuthType": "NONE" } } });
-        let body = permission(&everybody).expect("a permission");
+        let body = permission_request(&everybody).expect("a permission");
         assert_eq!((&body["Principal"], &body["FunctionUrlAuthType"]), (&json!("*"), &json!("NONE")));
         let unknown =
             json!({ "Sid": "x", "Principal": "*", "Condition": { "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } } });
-        assert_eq!(permission(&unknown), Err("IpAddress aws:SourceIp".to_owned()));
+        assert_eq!(permission_request(&unknown), Err("IpAddress aws:SourceIp".to_owned()));
     }
 }

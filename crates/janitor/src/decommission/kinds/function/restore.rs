@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::super::super::archivable::RestoredResource;
 use super::super::super::parts::ResourceParts;
 use super::super::super::wire::{answer, list, pick_members, text};
 use super::super::super::{DecommissionContext, DecommissionTarget, unexpected_error};
-use super::super::RestoredResource;
 use super::read::{LATEST, code_file};
 use super::{is_enabled, policy, put_concurrency};
 use deployer_aws::{Call, CallError, FailureKind, Found};
@@ -63,7 +63,7 @@ const MAPPING: &[&str] = &[
     "ProvisionedPollerConfig",
 ];
 
-pub(in super::super) async fn restore(
+pub(super) async fn restore_function(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
     parts: &ResourceParts,
