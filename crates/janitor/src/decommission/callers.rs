@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::wire::{answer, collect_pages, text};
+use super::wire::{answer, collect_pages, text_of};
 use super::{DecommissionContext, DecommissionTarget, none_if_missing};
 use crate::audit::arn::{Arn, node_id};
 use deployer_aws::CallError;
@@ -55,8 +55,8 @@ impl CallerLists {
         }
         for mapping in &self.mappings {
             let (source, function) =
-                (text(mapping, "EventSourceArn"), text(mapping, "FunctionArn").unwrap_or_default());
-            let uuid = text(mapping, "UUID").unwrap_or_default();
+                (text_of(mapping, "EventSourceArn"), text_of(mapping, "FunctionArn").unwrap_or_default());
+            let uuid = text_of(mapping, "UUID").unwrap_or_default();
             match source {
                 Some(source) if reaches(function) && !chosen(source) => {
                     return Ok(Some(format!("{source} feeds it through event source mapping {uuid}")));
@@ -68,7 +68,7 @@ impl CallerLists {
             }
         }
         for function in &self.functions {
-            let arn = text(function, "FunctionArn").unwrap_or_default();
+            let arn = text_of(function, "FunctionArn").unwrap_or_default();
             let unqualified = unqualified_arn(arn);
             if !chosen(&unqualified) && unqualified != target.id && target.kind.is_needed_by_function(function, target)
             {
@@ -132,7 +132,7 @@ async fn list_buses(cx: &DecommissionContext<'_>) -> Result<Vec<String>, CallErr
         answer!("events:ListEventBuses", cx.aws.events.list_event_buses().set_next_token(token))
     });
     let buses = none_if_missing(buses.await)?.unwrap_or_default();
-    let mut buses: Vec<String> = buses.iter().filter_map(|bus| text(bus, "Name")).map(ToOwned::to_owned).collect();
+    let mut buses: Vec<String> = buses.iter().filter_map(|bus| text_of(bus, "Name")).map(ToOwned::to_owned).collect();
     if !buses.iter().any(|bus| bus == "default") {
         buses.push("default".to_owned());
     }
@@ -143,14 +143,14 @@ async fn list_schedules(cx: &DecommissionContext<'_>) -> Result<Vec<(String, Val
     let request = RestRequest::new("scheduler:ListSchedules", Method::GET, &["schedules"]);
     let schedules = none_if_missing(cx.aws.signed.send_pages(request).collect_items("Schedules").await)?;
     let schedules = schedules.unwrap_or_default().into_iter();
-    Ok(schedules.map(|mut one| (text(&one, "Arn").unwrap_or_default().to_owned(), one["Target"].take())).collect())
+    Ok(schedules.map(|mut one| (text_of(&one, "Arn").unwrap_or_default().to_owned(), one["Target"].take())).collect())
 }
 
 /// Each subscription with its topic and its endpoint.
 async fn list_subscriptions(cx: &DecommissionContext<'_>) -> Result<Vec<(String, String, String)>, CallError> {
     let pages = cx.aws.signed.list_pages("sns:ListSubscriptions", json!({}));
     let subscriptions = none_if_missing(pages.collect_items("Subscriptions").await)?.unwrap_or_default();
-    let part = |one: &Value, name: &str| text(one, name).unwrap_or_default().to_owned();
+    let part = |one: &Value, name: &str| text_of(one, name).unwrap_or_default().to_owned();
     let parts = |one: &Value| (part(one, "SubscriptionArn"), part(one, "TopicArn"), part(one, "Endpoint"));
     Ok(subscriptions.iter().map(parts).collect())
 }

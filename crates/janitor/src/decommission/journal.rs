@@ -142,8 +142,14 @@ mod tests {
             let mut journal = DecommissionJournal::open_or_create(&torn).expect("a journal");
             assert_eq!((journal.last_step("a"), journal.last_step("b")), (Some(&JournalStep::Deleting), None));
             journal.write_step("b", JournalStep::Deleted).expect("written");
-            assert_eq!(DecommissionJournal::open_or_create(&torn).expect("a journal").last_step("b"), Some(&JournalStep::Deleted));
+            assert_eq!(
+                DecommissionJournal::open_or_create(&torn).expect("a journal").last_step("b"),
+                Some(&JournalStep::Deleted)
+            );
         }
-        assert_eq!(DecommissionJournal::open_or_create(&path).expect("a journal").last_step("b"), Some(&JournalStep::Archived));
+        assert_eq!(
+            DecommissionJournal::open_or_create(&path).expect("a journal").last_step("b"),
+            Some(&JournalStep::Archived)
+        );
     }
 }

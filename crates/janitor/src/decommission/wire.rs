@@ -1,6 +1,6 @@
-//! Requests and responses as JSON, through the generated clients of the services that have one here: an archive keeps
-//! everything that AWS returned, also what a client's types have no member for. All other services are called with JSON
-//! anyway ([`deployer_aws::signed`]).
+//! Requests and responses as JSON, through the generated clients of the services that this program has one for. An
+//! archive keeps everything that AWS returned, including what the client's types don't know. All other services are
+//! called with JSON anyway ([`deployer_aws::signed`]).
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,18 +23,18 @@ use serde_json::Value;
 
 use super::{DecommissionContext, unexpected_error};
 use deployer_aws::CallError;
-pub(super) use deployer_aws::signed::{list_of as list, text_of as text};
+pub(super) use deployer_aws::signed::{list_of, text_of};
 
 /// Lambda allows 250 MB of unzipped code for a function, and a zip isn't larger.
 const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
 /// The longest wait for a connection, and for the next byte.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often a failed download is repeated.
+/// How often a failed download is retried.
 const MORE_TRIES: usize = 2;
-/// The pause before the first repetition, without the jitter. The next one is twice as long.
+/// The pause before the first retry, without the jitter. The next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Keeps the body of one response, and replaces the body of the request if there is another one.
+/// Keeps the body of one response. It can also replace the body of the request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RawExchange {
     body: Option<Bytes>,
@@ -58,7 +58,8 @@ impl RawExchange {
             .map_err(|error| unexpected_error(operation, format!("the response isn't valid JSON: {error}")))
     }
 
-    /// Downloads what a response pointed at, with the HTTP client that received the response.
+    /// Downloads what a response pointed to, with the HTTP client that received the response. A failed download is
+    /// retried after a pause.
     pub(super) async fn download_file(
         &self,
         cx: &DecommissionContext<'_>,
@@ -103,7 +104,7 @@ async fn fetch_body(connector: &impl HttpConnector, request: HttpRequest) -> Res
 
 impl Intercept for RawExchange {
     fn name(&self) -> &'static str {
-        "Raw"
+        "RawExchange"
     }
 
     fn modify_before_signing(
@@ -165,8 +166,8 @@ pub(super) async fn collect_pages(
     let (mut all, mut seen, mut token) = (Vec::new(), HashSet::new(), None);
     loop {
         let answer = page(token).await?;
-        all.extend(list(&answer, member).iter().cloned());
-        token = text(&answer, token_member).filter(|token| !token.is_empty()).map(ToOwned::to_owned);
+        all.extend(list_of(&answer, member).iter().cloned());
+        token = text_of(&answer, token_member).filter(|token| !token.is_empty()).map(ToOwned::to_owned);
         let Some(next) = &token else { return Ok(all) };
         if !seen.insert(next.clone()) {
             return Err(unexpected_error(operation, "a page's token came a second time, so the list would never end"));

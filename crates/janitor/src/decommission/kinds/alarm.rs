@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
-use super::super::wire::{list, text};
+use super::super::wire::{list_of, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
 use super::{arn_resource, parse_time, tag_list, tag_object};
 use crate::audit::NodeKind;
@@ -50,15 +50,15 @@ impl ArchivableKind for Alarm {
             const CALL: &str = "cloudwatch:DescribeAlarms";
             let aws = &cx.aws.signed;
             let answer = aws.call(CALL, json!({ "AlarmNames": [target.aws_identifier()] })).await?;
-            let found = list(&answer, "MetricAlarms")
+            let found = list_of(&answer, "MetricAlarms")
                 .iter()
-                .find(|alarm| text(alarm, "AlarmName") == Some(target.aws_identifier()));
+                .find(|alarm| text_of(alarm, "AlarmName") == Some(target.aws_identifier()));
             let Some(alarm) = found else { return Ok(None) };
             let tags = aws.call("cloudwatch:ListTagsForResource", json!({ "ResourceARN": target.id })).await;
             let tags = none_if_missing(tags)?.unwrap_or_default();
             let mut parts = ResourceParts::default();
             parts.put_document("alarm.json", describe_alarm(alarm).map_err(|why| unexpected_error(CALL, why))?);
-            parts.put_document("tags.json", tag_object(list(&tags, "Tags"), "Key", "Value"));
+            parts.put_document("tags.json", tag_object(list_of(&tags, "Tags"), "Key", "Value"));
             Ok(Some(parts))
         })
     }
@@ -83,29 +83,29 @@ impl ArchivableKind for Alarm {
     ) -> KindFuture<'a, RestoredResource> {
         Box::pin(async move {
             let alarm = parts.get("alarm.json");
-            let queries: Vec<Value> = list(alarm, "Metrics").iter().map(build_query).collect();
+            let queries: Vec<Value> = list_of(alarm, "Metrics").iter().map(build_query).collect();
             // What is null, empty or an empty list isn't sent.
             let parameters = json!({
                 "AlarmName": target.aws_identifier(),
-                "AlarmDescription": text(alarm, "AlarmDescription"),
+                "AlarmDescription": text_of(alarm, "AlarmDescription"),
                 "ActionsEnabled": alarm["ActionsEnabled"],
                 "OKActions": alarm["OKActions"],
                 "AlarmActions": alarm["AlarmActions"],
                 "InsufficientDataActions": alarm["InsufficientDataActions"],
-                "MetricName": text(alarm, "MetricName"),
-                "Namespace": text(alarm, "Namespace"),
-                "Statistic": text(alarm, "Statistic"),
-                "ExtendedStatistic": text(alarm, "ExtendedStatistic"),
+                "MetricName": text_of(alarm, "MetricName"),
+                "Namespace": text_of(alarm, "Namespace"),
+                "Statistic": text_of(alarm, "Statistic"),
+                "ExtendedStatistic": text_of(alarm, "ExtendedStatistic"),
                 "Dimensions": alarm["Dimensions"],
                 "Period": alarm["Period"],
-                "Unit": text(alarm, "Unit"),
+                "Unit": text_of(alarm, "Unit"),
                 "EvaluationPeriods": alarm["EvaluationPeriods"],
                 "DatapointsToAlarm": alarm["DatapointsToAlarm"],
                 "Threshold": alarm["Threshold"],
-                "ComparisonOperator": text(alarm, "ComparisonOperator"),
-                "TreatMissingData": text(alarm, "TreatMissingData"),
-                "EvaluateLowSampleCountPercentile": text(alarm, "EvaluateLowSampleCountPercentile"),
-                "ThresholdMetricId": text(alarm, "ThresholdMetricId"),
+                "ComparisonOperator": text_of(alarm, "ComparisonOperator"),
+                "TreatMissingData": text_of(alarm, "TreatMissingData"),
+                "EvaluateLowSampleCountPercentile": text_of(alarm, "EvaluateLowSampleCountPercentile"),
+                "ThresholdMetricId": text_of(alarm, "ThresholdMetricId"),
                 "Metrics": queries,
                 "Tags": tag_list(super::resource_tags(parts)),
             });
@@ -144,7 +144,7 @@ impl ArchivableKind for Alarm {
 
     fn find_objection(&self, _: &DecommissionTarget, parts: &ResourceParts, _: UseWindow<'_>) -> Option<String> {
         let alarm = parts.get("alarm.json");
-        let metric = !alarm["MetricName"].is_null() || !list(alarm, "Metrics").is_empty();
+        let metric = !alarm["MetricName"].is_null() || !list_of(alarm, "Metrics").is_empty();
         (!metric).then(|| "it is an alarm on a query, which can't be archived: delete it yourself".to_owned())
     }
 
@@ -157,16 +157,16 @@ impl ArchivableKind for Alarm {
     }
 }
 
-/// The alarm with numbers and truth values, which the query protocol answers as texts.
+/// The alarm, with numbers and booleans, which the query protocol returns as strings.
 fn describe_alarm(alarm: &Value) -> Result<Value, String> {
-    let metrics: Result<Vec<Value>, String> = list(alarm, "Metrics").iter().map(describe_query).collect();
+    let metrics: Result<Vec<Value>, String> = list_of(alarm, "Metrics").iter().map(describe_query).collect();
     Ok(json!({
         "AlarmDescription": alarm["AlarmDescription"],
         "UpdatedAt": time_of(alarm, "AlarmConfigurationUpdatedTimestamp")?.map(Timestamp::as_second),
         "ActionsEnabled": flag_of(alarm, "ActionsEnabled")?,
-        "OKActions": list(alarm, "OKActions"),
-        "AlarmActions": list(alarm, "AlarmActions"),
-        "InsufficientDataActions": list(alarm, "InsufficientDataActions"),
+        "OKActions": list_of(alarm, "OKActions"),
+        "AlarmActions": list_of(alarm, "AlarmActions"),
+        "InsufficientDataActions": list_of(alarm, "InsufficientDataActions"),
         "MetricName": alarm["MetricName"],
         "Namespace": alarm["Namespace"],
         "Statistic": alarm["Statistic"],
@@ -186,7 +186,7 @@ fn describe_alarm(alarm: &Value) -> Result<Value, String> {
 }
 
 fn describe_dimensions(metric: &Value) -> Value {
-    let dimensions = list(metric, "Dimensions").iter();
+    let dimensions = list_of(metric, "Dimensions").iter();
     dimensions.map(|dimension| json!({ "Name": dimension["Name"], "Value": dimension["Value"] })).collect()
 }
 
@@ -219,23 +219,23 @@ fn build_query(query: &Value) -> Value {
     let stat = stat.is_object().then(|| {
         json!({
             "Metric": {
-                "Namespace": text(stat, "Namespace"),
-                "MetricName": text(stat, "MetricName"),
+                "Namespace": text_of(stat, "Namespace"),
+                "MetricName": text_of(stat, "MetricName"),
                 "Dimensions": stat["Dimensions"],
             },
             "Period": stat["Period"],
-            "Stat": text(stat, "Stat"),
-            "Unit": text(stat, "Unit"),
+            "Stat": text_of(stat, "Stat"),
+            "Unit": text_of(stat, "Unit"),
         })
     });
     json!({
-        "Id": text(query, "Id"),
+        "Id": text_of(query, "Id"),
         "MetricStat": stat,
-        "Expression": text(query, "Expression"),
-        "Label": text(query, "Label"),
+        "Expression": text_of(query, "Expression"),
+        "Label": text_of(query, "Label"),
         "ReturnData": query["ReturnData"],
         "Period": query["Period"],
-        "AccountId": text(query, "AccountId"),
+        "AccountId": text_of(query, "AccountId"),
     })
 }
 
@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_in_texts_become_numbers() {
+    fn parses_numbers_in_strings() {
         let alarm = json!({ "AlarmName": "a", "Threshold": "5.0", "Period": "60", "ActionsEnabled": "true",
             "OKActions": "", "Metrics": [{ "Id": "m", "ReturnData": "false", "MetricStat": { "Period": "300",
             "Metric": { "Namespace": "n", "Dimensions": [{ "Name": "d", "Value": "v" }] } } }] });

@@ -7,7 +7,7 @@ use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredRe
 use super::super::check::DecommissionTerms;
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
-use super::super::wire::{list, pick_members, text};
+use super::super::wire::{list_of, pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, none_if_missing};
 use super::{arn_resource, tag_map};
 use crate::audit::NodeKind;
@@ -175,8 +175,8 @@ impl ArchivableKind for LogGroup {
 
     /// A function that doesn't configure a log group writes to the one with its name.
     fn is_needed_by_function(&self, function: &Value, target: &DecommissionTarget) -> bool {
-        let own = text(function, "FunctionName").map(|name| format!("/aws/lambda/{name}"));
-        let configured = function.get("LoggingConfig").and_then(|config| text(config, "LogGroup"));
+        let own = text_of(function, "FunctionName").map(|name| format!("/aws/lambda/{name}"));
+        let configured = function.get("LoggingConfig").and_then(|config| text_of(config, "LogGroup"));
         configured.map(ToOwned::to_owned).or(own).as_deref() == Some(target.aws_identifier())
     }
 
@@ -203,7 +203,9 @@ async fn list_filters(
 async fn find_group(cx: &DecommissionContext<'_>, name: &str) -> Result<Option<Value>, CallError> {
     let mut pages = cx.aws.signed.list_pages("logs:DescribeLogGroups", json!({ "logGroupNamePrefix": name }));
     while let Some(page) = pages.next_page().await {
-        if let Some(group) = list(&page?, "logGroups").iter().find(|group| text(group, "logGroupName") == Some(name)) {
+        if let Some(group) =
+            list_of(&page?, "logGroups").iter().find(|group| text_of(group, "logGroupName") == Some(name))
+        {
             return Ok(Some(group.clone()));
         }
     }

@@ -105,14 +105,14 @@ impl ArchivableKind for Queue {
                 .collect();
             let tags: Map<String, Value> =
                 super::resource_tags(parts).into_iter().map(|(key, value)| (key, json!(value))).collect();
-            // The one request of SQS whose tags begin with a small letter.
+            // This is the only SQS request in which `tags` is lowercase.
             let parameters = json!({ "QueueName": target.aws_identifier(), "Attributes": attributes, "tags": tags });
             cx.call_with_retry(async || cx.aws.signed.call("sqs:CreateQueue", parameters.clone()).await).await?;
             Ok(RestoredResource::default())
         })
     }
 
-    /// Turning a queue off would refuse what is sent to it, and lose it. So it is only tagged.
+    /// Turning a queue off would reject the messages that are sent to it, and lose them. So it is only tagged.
     fn disable_resource<'a>(
         &self,
         cx: &'a DecommissionContext<'a>,
@@ -144,7 +144,7 @@ impl ArchivableKind for Queue {
         self.find_late_objection(parts)
     }
 
-    /// Messages can arrive at any time and aren't archived.
+    /// Messages can arrive at any time, and they aren't archived.
     fn find_late_objection(&self, parts: &ResourceParts) -> Option<String> {
         let attributes = parts.get("attributes.json");
         let mut counts = [0_u64; 3];

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::{ResourceParts, replace_word};
-use super::super::wire::{list, pick_members, text};
+use super::super::wire::{list_of, pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, TAG_RESTORING, none_if_missing, unexpected_error};
 use super::{new_api_arn, parse_time, tag_map};
 use crate::audit::NodeKind;
@@ -77,12 +77,12 @@ fn read_request(operation: &'static str, segments: &[&str]) -> RestRequest {
     RestRequest::new(operation, Method::GET, segments)
 }
 
-/// A list in pages of 500, which is the most.
+/// A list in pages of 500, the maximum.
 fn list_pages<'c>(cx: &DecommissionContext<'c>, operation: &'static str, segments: &[&str]) -> AnswerPages<'c> {
     cx.aws.signed.send_pages(read_request(operation, segments).with_query("limit", 500))
 }
 
-/// Creates something, again while that is worth it, and gives the answer.
+/// Creates one of an API's parts, and returns the response.
 async fn create_part(
     cx: &DecommissionContext<'_>,
     operation: &'static str,
@@ -131,11 +131,11 @@ impl ArchivableKind for RestApi {
             let Some(mut api) = answer.found()? else { return Ok(None) };
             let tags = api.as_object_mut().and_then(|members| members.remove("tags")).unwrap_or_else(|| json!({}));
             let stages = aws.send(read_request("apigateway:GetStages", &["restapis", id, "stages"])).await?;
-            let stages = list(&stages, "item").to_vec();
+            let stages = list_of(&stages, "item").to_vec();
             let deployments = list_pages(cx, "apigateway:GetDeployments", &["restapis", id, "deployments"]);
             let deployments = deployments.collect_items("item").await?;
             let mut parts = ResourceParts::default();
-            for stage in stages.iter().filter_map(|stage| text(stage, "stageName")) {
+            for stage in stages.iter().filter_map(|stage| text_of(stage, "stageName")) {
                 const CALL: &str = "apigateway:GetExport";
                 let request = read_request(CALL, &["restapis", id, "stages", stage, "exports", "oas30"]);
                 let export = aws.send_for_bytes(request.with_query("extensions", "apigateway")).await?;
@@ -164,8 +164,9 @@ impl ArchivableKind for RestApi {
         Box::pin(async move {
             let aws = &cx.aws.signed;
             for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-                let domain = text(mapping, "domainName").unwrap_or_default();
-                let path = ["domainnames", domain, "basepathmappings", text(mapping, "basePath").unwrap_or("(none)")];
+                let domain = text_of(mapping, "domainName").unwrap_or_default();
+                let path =
+                    ["domainnames", domain, "basepathmappings", text_of(mapping, "basePath").unwrap_or("(none)")];
                 let request = RestRequest::new("apigateway:DeleteBasePathMapping", Method::DELETE, &path);
                 aws.send(request).await.found()?;
             }
@@ -189,14 +190,16 @@ impl ArchivableKind for RestApi {
             let mut stages: Vec<&Value> = parts.get("stages.json").as_array().into_iter().flatten().collect();
             let deployments = parts.get("deployments.json").as_array().into_iter().flatten();
             let dates: Map<String, Value> = deployments
-                .filter_map(|deployment| Some((text(deployment, "id")?.to_owned(), deployment["createdDate"].clone())))
+                .filter_map(|deployment| {
+                    Some((text_of(deployment, "id")?.to_owned(), deployment["createdDate"].clone()))
+                })
                 .collect();
             let deployed =
-                |stage: &Value| text(stage, "deploymentId").and_then(|id| dates.get(id)).and_then(parse_time);
-            // The newest comes last: its resources are what the next deployment will have.
+                |stage: &Value| text_of(stage, "deploymentId").and_then(|id| dates.get(id)).and_then(parse_time);
+            // The newest comes last: the next deployment will contain its resources.
             stages.sort_by_key(|stage| deployed(stage));
             for stage in stages {
-                let name = text(stage, "stageName").unwrap_or_default();
+                let name = text_of(stage, "stageName").unwrap_or_default();
                 let there = aws.send(read_request("apigateway:GetStage", &["restapis", &id, "stages", name])).await;
                 if there.found()?.is_none() {
                     let export = parts.file_bytes(&format!("openapi/{name}.json"));
@@ -217,12 +220,12 @@ impl ArchivableKind for RestApi {
                 patch_stage(cx, &id, name, stage_settings(stage)).await?;
             }
             for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-                let domain = text(mapping, "domainName").unwrap_or_default();
+                let domain = text_of(mapping, "domainName").unwrap_or_default();
                 let mut body = pick_members(mapping, &["basePath", "stage"]);
                 body["restApiId"] = json!(id);
                 let path = ["domainnames", domain, "basepathmappings"];
                 match create_part(cx, "apigateway:CreateBasePathMapping", &path, &body).await {
-                    // From an earlier restore that was interrupted.
+                    // An earlier restore that was interrupted created it.
                     Err(error) if error.code == "ConflictException" => {}
                     other => drop(other?),
                 }
@@ -242,7 +245,7 @@ impl ArchivableKind for RestApi {
         cx: &'a DecommissionContext<'a>,
         target: &'a DecommissionTarget,
     ) -> KindFuture<'a, ()> {
-        Box::pin(async move { untag(cx, target, &[TAG_RESTORING]).await })
+        Box::pin(async move { remove_tags(cx, target, &[TAG_RESTORING]).await })
     }
 
     /// Throttles every request, so that each gets 429.
@@ -267,7 +270,7 @@ impl ArchivableKind for RestApi {
                 patch_stage(
                     cx,
                     target.aws_identifier(),
-                    text(stage, "stageName").unwrap_or_default(),
+                    text_of(stage, "stageName").unwrap_or_default(),
                     limits.collect(),
                 )
                 .await?;
@@ -285,14 +288,14 @@ impl ArchivableKind for RestApi {
     ) -> KindFuture<'a, ()> {
         Box::pin(async move {
             for stage in parts.get("stages.json").as_array().into_iter().flatten() {
-                let name = text(stage, "stageName").unwrap_or_default();
+                let name = text_of(stage, "stageName").unwrap_or_default();
                 if stage["methodSettings"][ALL].is_null() {
                     let remove = json!({ "op": "remove", "path": format!("/{ALL}") });
                     cx.aws.signed.send(patch_request(target.aws_identifier(), name, &[remove])).await?;
                 }
                 patch_stage(cx, target.aws_identifier(), name, stage_settings(stage)).await?;
             }
-            untag(cx, target, keys).await
+            remove_tags(cx, target, keys).await
         })
     }
 
@@ -320,7 +323,7 @@ async fn read_resources(cx: &DecommissionContext<'_>, id: &str) -> Result<Value,
     let pages = cx.aws.signed.send_pages(request.with_query("embed", "methods").with_query("limit", 500));
     let mut paths = Map::new();
     for mut resource in pages.collect_items("item").await? {
-        let path = text(&resource, "path").unwrap_or_default().to_owned();
+        let path = text_of(&resource, "path").unwrap_or_default().to_owned();
         paths.insert(path, resource["resourceMethods"].take());
     }
     Ok(Value::Object(paths))
@@ -332,11 +335,11 @@ async fn read_mappings(cx: &DecommissionContext<'_>, id: &str) -> Result<Vec<Val
     let mut pages = list_pages(cx, "apigateway:GetDomainNames", &["domainnames"]);
     while let Some(page) = pages.next_page().await {
         let page = none_if_missing(page)?.unwrap_or_default();
-        for domain in list(&page, "item").iter().filter_map(|domain| text(domain, "domainName")) {
+        for domain in list_of(&page, "item").iter().filter_map(|domain| text_of(domain, "domainName")) {
             let path = ["domainnames", domain, "basepathmappings"];
             let mappings = list_pages(cx, "apigateway:GetBasePathMappings", &path).collect_items("item").await;
             let mappings = none_if_missing(mappings)?.unwrap_or_default();
-            for mapping in mappings.iter().filter(|mapping| text(mapping, "restApiId") == Some(id)) {
+            for mapping in mappings.iter().filter(|mapping| text_of(mapping, "restApiId") == Some(id)) {
                 let mut mapping = pick_members(mapping, &["basePath", "stage"]);
                 mapping["domainName"] = json!(domain);
                 found.push(mapping);
@@ -354,8 +357,8 @@ async fn find_or_create_api(
 ) -> Result<String, CallError> {
     let mut pages = list_pages(cx, "apigateway:GetRestApis", &["restapis"]);
     while let Some(page) = pages.next_page().await {
-        let begun = |api: &&Value| text(&api["tags"], TAG_RESTORING) == Some(old);
-        if let Some(id) = list(&page?, "item").iter().find(begun).and_then(|api| text(api, "id")) {
+        let begun = |api: &&Value| text_of(&api["tags"], TAG_RESTORING) == Some(old);
+        if let Some(id) = list_of(&page?, "item").iter().find(begun).and_then(|api| text_of(api, "id")) {
             return Ok(id.to_owned());
         }
     }
@@ -366,17 +369,21 @@ async fn find_or_create_api(
         body["endpointConfiguration"] = pick_members(types, &["types", "vpcEndpointIds", "ipAddressType"]);
     }
     // API Gateway returns a policy with escaped quotation marks. It still contains the old id here.
-    if let Some(policy) = text(&body, "policy") {
+    if let Some(policy) = text_of(&body, "policy") {
         body["policy"] = json!(policy.replace("\\\"", "\""));
     }
     body["tags"] = parts.get("tags.json").clone();
     body["tags"][TAG_RESTORING] = json!(old);
     let made = create_part(cx, "apigateway:CreateRestApi", &["restapis"], &body).await?;
-    let id = text(&made, "id").map(ToOwned::to_owned);
-    id.ok_or_else(|| unexpected_error("apigateway:CreateRestApi", "the answer has no id"))
+    let id = text_of(&made, "id").map(ToOwned::to_owned);
+    id.ok_or_else(|| unexpected_error("apigateway:CreateRestApi", "the response has no id"))
 }
 
-async fn untag(cx: &DecommissionContext<'_>, target: &DecommissionTarget, keys: &[&str]) -> Result<(), CallError> {
+async fn remove_tags(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    keys: &[&str],
+) -> Result<(), CallError> {
     let mut request = RestRequest::new("apigateway:UntagResource", Method::DELETE, &["tags", &target.id]);
     for key in keys {
         request = request.with_query("tagKeys", key);
@@ -397,7 +404,7 @@ fn stage_settings(stage: &Value) -> Vec<(String, String)> {
         }
     }
     for name in ["destinationArn", "format"] {
-        if let Some(value) = text(&stage["accessLogSettings"], name) {
+        if let Some(value) = text_of(&stage["accessLogSettings"], name) {
             settings.push((format!("/accessLogSettings/{name}"), value.to_owned()));
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
-use super::super::wire::text;
+use super::super::wire::text_of;
 use super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
 use super::parse_time;
 use crate::audit::NodeKind;
@@ -49,7 +49,7 @@ impl ArchivableKind for Role {
             let Some(answer) = iam.get_role().role_name(name).send().await.call("iam:GetRole").found()? else {
                 return Ok(None);
             };
-            let role = answer.role().ok_or_else(|| unexpected_error("iam:GetRole", "the answer has no role"))?;
+            let role = answer.role().ok_or_else(|| unexpected_error("iam:GetRole", "the response has no role"))?;
             let mut inline = Map::new();
             let mut marker = None;
             loop {
@@ -150,13 +150,13 @@ impl ArchivableKind for Role {
             let request = iam
                 .create_role()
                 .role_name(name)
-                .set_path(text(role, "Path").map(ToOwned::to_owned))
+                .set_path(text_of(role, "Path").map(ToOwned::to_owned))
                 .assume_role_policy_document(role["AssumeRolePolicyDocument"].to_string())
-                .set_description(text(role, "Description").map(ToOwned::to_owned))
+                .set_description(text_of(role, "Description").map(ToOwned::to_owned))
                 .set_max_session_duration(
                     role["MaxSessionDuration"].as_i64().and_then(|seconds| i32::try_from(seconds).ok()),
                 )
-                .set_permissions_boundary(text(role, "PermissionsBoundary").map(ToOwned::to_owned))
+                .set_permissions_boundary(text_of(role, "PermissionsBoundary").map(ToOwned::to_owned))
                 .set_tags((!tags.is_empty()).then_some(tags));
             match request.send().await.call("iam:CreateRole") {
                 Err(error) if error.kind == FailureKind::AlreadyExists => {}

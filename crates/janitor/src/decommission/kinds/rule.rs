@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
-use super::super::wire::{answer, collect_pages, list, pick_members, text};
+use super::super::wire::{answer, collect_pages, list_of, pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, unexpected_error};
 use super::tag_object;
 use crate::audit::NodeKind;
@@ -61,7 +61,7 @@ impl ArchivableKind for Rule {
             let mut parts = ResourceParts::default();
             parts.put_document("rule.json", rule);
             parts.put_document("targets.json", Value::Array(targets));
-            parts.put_document("tags.json", tag_object(list(&tags, "Tags"), "Key", "Value"));
+            parts.put_document("tags.json", tag_object(list_of(&tags, "Tags"), "Key", "Value"));
             Ok(Some(parts))
         })
     }
@@ -77,7 +77,7 @@ impl ArchivableKind for Rule {
             // Read again: an earlier try may have removed some targets.
             let Some(parts) = Rule.read_parts(cx, target).await? else { return Ok(()) };
             let targets = parts.get("targets.json").as_array().into_iter().flatten();
-            let ids: Vec<String> = targets.filter_map(|target| text(target, "Id")).map(ToOwned::to_owned).collect();
+            let ids: Vec<String> = targets.filter_map(|target| text_of(target, "Id")).map(ToOwned::to_owned).collect();
             for ids in ids.chunks(BATCH) {
                 const CALL: &str = "events:RemoveTargets";
                 let request = events.remove_targets().rule(name).event_bus_name(bus).set_ids(Some(ids.to_vec()));
@@ -118,10 +118,10 @@ impl ArchivableKind for Rule {
                 const CALL: &str = "events:PutTargets";
                 let body = json!({ "Rule": name, "EventBusName": bus, "Targets": targets });
                 let answer = cx.call_with_retry(async || answer!(CALL, events.put_targets().rule(name), &body)).await?;
-                if let Some(entry) = list(&answer, "FailedEntries").first() {
+                if let Some(entry) = list_of(&answer, "FailedEntries").first() {
                     return Err(unexpected_error(
                         CALL,
-                        text(entry, "ErrorMessage").unwrap_or("a target could not be added"),
+                        text_of(entry, "ErrorMessage").unwrap_or("a target could not be added"),
                     ));
                 }
             }
@@ -158,7 +158,7 @@ impl ArchivableKind for Rule {
     ) -> KindFuture<'a, ()> {
         Box::pin(async move {
             let ((bus, name), events) = (target.group_and_name(), &cx.aws.events);
-            let state = text(parts.get("rule.json"), "State").unwrap_or("ENABLED");
+            let state = text_of(parts.get("rule.json"), "State").unwrap_or("ENABLED");
             if state == "ENABLED" {
                 events.enable_rule().name(name).event_bus_name(bus).send().await.call("events:EnableRule")?;
             } else if state != "DISABLED" {
@@ -172,7 +172,7 @@ impl ArchivableKind for Rule {
     }
 
     fn find_objection(&self, _: &DecommissionTarget, parts: &ResourceParts, _: UseWindow<'_>) -> Option<String> {
-        text(parts.get("rule.json"), "ManagedBy").map(|service| format!("{service} created it and manages it"))
+        text_of(parts.get("rule.json"), "ManagedBy").map(|service| format!("{service} created it and manages it"))
     }
 
     fn lost_parts(&self, _: &ResourceParts) -> Vec<String> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
-use super::super::wire::{pick_members, text};
+use super::super::wire::{pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget};
 use super::parse_time;
 use crate::audit::NodeKind;
@@ -142,7 +142,7 @@ impl ArchivableKind for Schedule {
     }
 }
 
-/// `CreateSchedule` returns a code that other services return while a change is in progress.
+/// For a schedule that exists, `CreateSchedule` returns a code that other services return while a change is in progress.
 fn already_there(error: &CallError) -> bool {
     matches!(error.kind, FailureKind::AlreadyExists) || error.code == "ConflictException"
 }
@@ -162,7 +162,7 @@ async fn put_schedule(
     let request = RestRequest::new(call, method, &["schedules", name]).with_body(body);
     cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await.map(drop).map_err(|mut error| {
         if error.kind == FailureKind::NotFound {
-            let group = text(body, "GroupName").unwrap_or("default");
+            let group = text_of(body, "GroupName").unwrap_or("default");
             error.message = format!("{}; create schedule group {group} first if it doesn't exist", error.message);
         }
         error

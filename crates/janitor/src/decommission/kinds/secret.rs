@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
-use super::super::wire::{answer, list, text};
+use super::super::wire::{answer, list_of, text_of};
 use super::super::{
     DecommissionContext, DecommissionTarget, TAG_ARCHIVE, TAG_QUARANTINE, none_if_missing, unexpected_error,
 };
@@ -70,7 +70,7 @@ impl ArchivableKind for Secret {
             );
             parts.put_document(
                 "policy.json",
-                text(&policy, "ResourcePolicy").map_or(Value::Null, |policy| json!(policy)),
+                text_of(&policy, "ResourcePolicy").map_or(Value::Null, |policy| json!(policy)),
             );
             Ok(Some(parts))
         })
@@ -153,10 +153,10 @@ impl ArchivableKind for Secret {
     /// Secrets Manager returns only the day of the last read, not the time.
     fn find_objection(&self, _: &DecommissionTarget, parts: &ResourceParts, window: UseWindow<'_>) -> Option<String> {
         let secret = parts.get("secret.json");
-        if !list(secret, "ReplicationStatus").is_empty() {
+        if !list_of(secret, "ReplicationStatus").is_empty() {
             return Some("it has replicas in other regions: remove them first".to_owned());
         }
-        if let Some(service) = text(secret, "OwningService") {
+        if let Some(service) = text_of(secret, "OwningService") {
             return Some(format!("{service} created it and manages it"));
         }
         let day = parse_time(&secret["LastAccessedDate"])?.strftime("%Y-%m-%d").to_string();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
-use super::super::wire::{list, text};
+use super::super::wire::{list_of, text_of};
 use super::super::{DecommissionContext, DecommissionTarget};
 use super::{object_of, tag_list, tag_object};
 use crate::audit::NodeKind;
@@ -89,8 +89,8 @@ impl ArchivableKind for Topic {
             let mut subscriptions = Vec::new();
             let mut pages = aws.list_pages("sns:ListSubscriptionsByTopic", json!({ "TopicArn": arn }));
             while let Some(page) = pages.next_page().await {
-                for one in list(&page?, "Subscriptions") {
-                    let subscription = text(one, "SubscriptionArn").unwrap_or_default();
+                for one in list_of(&page?, "Subscriptions") {
+                    let subscription = text_of(one, "SubscriptionArn").unwrap_or_default();
                     let mut value = json!({
                         "SubscriptionArn": subscription,
                         "Protocol": one["Protocol"],
@@ -107,7 +107,7 @@ impl ArchivableKind for Topic {
             }
             let mut parts = ResourceParts::default();
             parts.put_document("attributes.json", object_of(&attributes, "Attributes"));
-            parts.put_document("tags.json", tag_object(list(&tags, "Tags"), "Key", "Value"));
+            parts.put_document("tags.json", tag_object(list_of(&tags, "Tags"), "Key", "Value"));
             parts.put_document("subscriptions.json", Value::Array(subscriptions));
             Ok(Some(parts))
         })
@@ -147,18 +147,18 @@ impl ArchivableKind for Topic {
                 json!({ "Name": name, "Attributes": attributes, "Tags": tag_list(super::resource_tags(parts)) });
             cx.call_with_retry(async || aws.call("sns:CreateTopic", parameters.clone()).await).await?;
             for one in parts.get("subscriptions.json").as_array().into_iter().flatten() {
-                let protocol = text(one, "Protocol").unwrap_or_default();
+                let protocol = text_of(one, "Protocol").unwrap_or_default();
                 let attributes = text_members(&one["attributes"], |name| SUBSCRIPTION.contains(&name));
                 let parameters = json!({
                     "TopicArn": arn,
                     "Protocol": protocol,
-                    "Endpoint": text(one, "Endpoint"),
+                    "Endpoint": text_of(one, "Endpoint"),
                     "Attributes": attributes,
                     "ReturnSubscriptionArn": true,
                 });
                 // Subscribing the same endpoint again returns the same subscription.
                 let made = cx.call_with_retry(async || aws.call("sns:Subscribe", parameters.clone()).await).await?;
-                if let (Some(old), Some(new)) = (text(one, "SubscriptionArn"), text(&made, "SubscriptionArn")) {
+                if let (Some(old), Some(new)) = (text_of(one, "SubscriptionArn"), text_of(&made, "SubscriptionArn")) {
                     restored.renamed.push((old.to_owned(), new.to_owned()));
                 }
                 if CONFIRMED_ELSEWHERE.contains(&protocol) {
@@ -208,7 +208,7 @@ impl ArchivableKind for Topic {
     fn lost_parts(&self, parts: &ResourceParts) -> Vec<String> {
         let subscriptions = parts.get("subscriptions.json").as_array().into_iter().flatten();
         let count = subscriptions
-            .filter(|one| CONFIRMED_ELSEWHERE.contains(&text(one, "Protocol").unwrap_or_default()))
+            .filter(|one| CONFIRMED_ELSEWHERE.contains(&text_of(one, "Protocol").unwrap_or_default()))
             .count();
         match count {
             0 => Vec::new(),

@@ -1,5 +1,5 @@
-//! Lambda functions: code, configuration, the versions that aliases point to, policies, mappings, URLs, asynchronous
-//! settings.
+//! Lambda functions: code, configuration, the versions that aliases point to, policies, mappings, URLs, settings for
+//! asynchronous calls.
 
 mod policy;
 mod read;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
-use super::super::wire::{answer, text};
+use super::super::wire::{answer, text_of};
 use super::super::{DecommissionContext, DecommissionTarget};
 use super::parse_time;
 use crate::audit::NodeKind;
@@ -108,7 +108,7 @@ impl ArchivableKind for Function {
         Box::pin(async move {
             let lambda = &cx.aws.lambda;
             for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-                let Some(uuid) = text(mapping, "UUID") else { continue };
+                let Some(uuid) = text_of(mapping, "UUID") else { continue };
                 const CALL: &str = "lambda:DeleteEventSourceMapping";
                 let gone =
                     async || lambda.delete_event_source_mapping().uuid(uuid).send().await.call(CALL).found().map(drop);
@@ -198,7 +198,7 @@ impl ArchivableKind for Function {
     ) -> KindFuture<'a, Vec<String>> {
         Box::pin(async move {
             let aliases = read::list_aliases(cx, target.aws_identifier()).await?;
-            Ok(aliases.iter().filter_map(|alias| text(alias, "AliasArn")).map(ToOwned::to_owned).collect())
+            Ok(aliases.iter().filter_map(|alias| text_of(alias, "AliasArn")).map(ToOwned::to_owned).collect())
         })
     }
 
@@ -214,7 +214,7 @@ impl ArchivableKind for Function {
     fn lost_parts(&self, parts: &ResourceParts) -> Vec<String> {
         let mut lost = vec!["versions that no alias points to, and the version numbers".to_owned()];
         let code = &parts.get("function.json")["Code"];
-        if let Some(image) = text(code, "ImageUri") {
+        if let Some(image) = text_of(code, "ImageUri") {
             lost.push(format!("its code, if image {image} is deleted from its registry"));
         }
         if parts.get("urls.json").as_array().is_some_and(|urls| !urls.is_empty()) {
@@ -253,7 +253,7 @@ fn is_enabled(mapping: &Value) -> bool {
 
 async fn set_mapping(cx: &DecommissionContext<'_>, mapping: &Value, enabled: bool) -> Result<(), CallError> {
     const CALL: &str = "lambda:UpdateEventSourceMapping";
-    let Some(uuid) = text(mapping, "UUID") else { return Ok(()) };
+    let Some(uuid) = text_of(mapping, "UUID") else { return Ok(()) };
     let body = json!({ "Enabled": enabled });
     let call = async || answer!(CALL, cx.aws.lambda.update_event_source_mapping().uuid(uuid).enabled(enabled), &body);
     cx.call_with_retry(call).await.map(drop)

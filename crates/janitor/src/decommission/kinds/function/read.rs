@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::super::parts::{ResourceParts, hex_string};
-use super::super::super::wire::{RawExchange, answer, collect_pages, text};
+use super::super::super::wire::{RawExchange, answer, collect_pages, text_of};
 use super::super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
 use deployer_aws::{Call, CallError, FailureKind};
 
@@ -38,14 +38,14 @@ pub(super) async fn read_function(
         versions.push(get_with_code(cx, name, Some(&version), &mut parts).await?["Configuration"].clone());
     }
     let mut qualifiers = vec![None];
-    qualifiers.extend(aliases.iter().filter_map(|alias| text(alias, "Name")).map(|name| Some(name.to_owned())));
+    qualifiers.extend(aliases.iter().filter_map(|alias| text_of(alias, "Name")).map(|name| Some(name.to_owned())));
 
     let mut policies = Map::new();
     let mut mappings: Vec<Value> = Vec::new();
     for qualifier in &qualifiers {
         let request = lambda.get_policy().function_name(name).set_qualifier(qualifier.clone());
         if let Some(policy) = none_if_missing(answer!("lambda:GetPolicy", request))? {
-            let policy = text(&policy, "Policy").and_then(|policy| serde_json::from_str(policy).ok());
+            let policy = text_of(&policy, "Policy").and_then(|policy| serde_json::from_str(policy).ok());
             let policy = policy.ok_or_else(|| {
                 unexpected_error("lambda:GetPolicy", format!("the policy of {name} isn't valid JSON"))
             })?;
@@ -59,7 +59,7 @@ pub(super) async fn read_function(
         for mut mapping in found.await? {
             if !mappings.iter().any(|known| known["UUID"] == mapping["UUID"]) {
                 // A request takes `Enabled`. `State` also shows a transition between the two.
-                let state = text(&mapping, "State").unwrap_or("Enabled");
+                let state = text_of(&mapping, "State").unwrap_or("Enabled");
                 mapping["Enabled"] = json!(!matches!(state, "Disabled" | "Disabling"));
                 mappings.push(mapping);
             }
@@ -99,10 +99,10 @@ async fn get_with_code(
     let mut function = raw.response_json(GET)?;
     let location = function["Code"].as_object_mut().and_then(|code| code.remove("Location"));
     let configuration = &function["Configuration"];
-    if text(configuration, "PackageType") == Some("Image") {
+    if text_of(configuration, "PackageType") == Some("Image") {
         return Ok(function);
     }
-    let wanted = text(configuration, "CodeSha256").unwrap_or_default().to_owned();
+    let wanted = text_of(configuration, "CodeSha256").unwrap_or_default().to_owned();
     let file = code_file(&wanted).ok_or_else(|| unexpected_error(GET, format!("{name} has no CodeSha256")))?;
     if parts.file_bytes(&file).is_none() {
         let location = location.as_ref().and_then(Value::as_str).unwrap_or_default();
@@ -128,7 +128,7 @@ pub(super) fn aliased_versions(aliases: &[Value]) -> Vec<String> {
     let mut versions: Vec<u64> = aliases
         .iter()
         .flat_map(|alias| {
-            let main = text(alias, "FunctionVersion").map(ToOwned::to_owned);
+            let main = text_of(alias, "FunctionVersion").map(ToOwned::to_owned);
             main.into_iter().chain(weighted(alias).into_iter().map(|(version, _)| version))
         })
         .filter_map(|version| version.parse().ok())
