@@ -15,12 +15,12 @@ use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_janitor::audit::{AUDIT_VERSION, Audit};
+use deployer_janitor::decommission::DecommissionContext;
 use deployer_janitor::decommission::archive::{Archive, ArchiveManifest};
 use deployer_janitor::decommission::carry_out::{DecommissionEvent, DecommissionOutcome, carry_out};
 use deployer_janitor::decommission::check::{DecommissionTerms, check_candidates};
 use deployer_janitor::decommission::plan::{DecommissionItem, DecommissionPlan};
 use deployer_janitor::decommission::select::DecommissionRequest;
-use deployer_janitor::decommission::{DecommissionContext, kind_word};
 
 /// Archive and delete what an audit found unneeded
 #[derive(Debug, Args)]
@@ -177,8 +177,7 @@ fn item_json(item: &DecommissionItem) -> Value {
 }
 
 fn confirmation_question(plan: &DecommissionPlan, scope: &Scope) -> String {
-    let kinds = plan.items.iter().filter(|item| item.action.changes_account()).map(|item| kind_word(item.target.kind));
-    let count = kinds.count();
+    let count = plan.items.iter().filter(|item| item.action.changes_account()).count();
     let secrets = if plan.items.iter().any(|item| item.action.archives_first()) {
         "The archive will contain everything about them, including secrets in environment variables: keep it private.\n"
     } else {

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use deployer_janitor::decommission::carry_out::{DecommissionEvent, DecommissionOutcome};
-use deployer_janitor::decommission::kind_word;
 use deployer_janitor::decommission::plan::{DecommissionAction, DecommissionPlan};
 use deployer_janitor::decommission::restore::{self, RestoreComparison};
 use deployer_janitor::decommission::select::DecommissionRefusal;
@@ -21,7 +20,7 @@ pub fn decommission_text(plan: &DecommissionPlan) -> String {
     let mut out = String::new();
     for item in &plan.items {
         let (style, sign) = action_sign(&item.action);
-        let what = format!("{} {}", kind_word(item.target.kind), item.target.name);
+        let what = item.target.kind_and_name();
         let _ = writeln!(out, "  {style}{sign}{style:#} {what}  {DIM}# {}{DIM:#}", action_words(&item.action));
         for line in &item.evidence {
             let _ = writeln!(out, "      why   {line}");
@@ -99,7 +98,7 @@ pub fn restore_text(plan: &restore::RestorePlan) -> String {
             restore::RestoreAction::Release => (GREEN, "+", "release from quarantine"),
             restore::RestoreAction::Same => (DIM, " ", "already exists as archived"),
         };
-        let what = format!("{} {}", kind_word(target.kind), target.name);
+        let what = target.kind_and_name();
         let needed =
             plan.needed_by.get(&target.id).map(|name| format!(", because {name} needs it")).unwrap_or_default();
         let _ = writeln!(out, "  {style}{sign}{style:#} {what}  {DIM}# {words}{needed}{DIM:#}");

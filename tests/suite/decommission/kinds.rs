@@ -7,7 +7,7 @@ use deployer_aws::Aws;
 use deployer_core::desired::Scope;
 use deployer_janitor::audit::NodeKind;
 use deployer_janitor::decommission::parts::find_differences;
-use deployer_janitor::decommission::{DecommissionContext, DecommissionTarget, kinds as archived};
+use deployer_janitor::decommission::{DecommissionContext, DecommissionTarget};
 
 use super::TRUST;
 use crate::sdk::GeneratedClients as _;
@@ -41,20 +41,22 @@ impl MotoAccount {
     /// Like [`MotoAccount::there_and_back`], but runs `meanwhile` while the resource is deleted.
     async fn there_and_back_after(&self, kind: NodeKind, id: String, meanwhile: impl AsyncFnOnce()) {
         let cx = DecommissionContext { aws: &self.aws, scope: &self.scope, delays: false };
-        let target = DecommissionTarget { kind, id, name: "x".to_owned() };
-        let before = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}")).expect("it exists");
-        archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
-        let gone = archived::read(&cx, &target).await.unwrap_or_else(|error| panic!("{error}"));
+        let target = DecommissionTarget::new(kind, id, "x".to_owned()).expect("it can be archived");
+        let kind = target.kind;
+        let before = kind.read_parts(&cx, &target).await.unwrap_or_else(|error| panic!("{error}")).expect("it exists");
+        kind.delete_resource(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
+        let gone = kind.read_parts(&cx, &target).await.unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(gone, None, "it is deleted");
         meanwhile().await;
-        archived::delete(&cx, &target, &before).await.unwrap_or_else(|error| panic!("second deletion: {error}"));
-        let restored = archived::restore(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
+        kind.delete_resource(&cx, &target, &before).await.unwrap_or_else(|error| panic!("second deletion: {error}"));
+        let restored = kind.restore_resource(&cx, &target, &before).await.unwrap_or_else(|error| panic!("{error}"));
         let now = DecommissionTarget { id: restored.id.clone().unwrap_or_else(|| target.id.clone()), ..target.clone() };
-        let after = archived::read(&cx, &now).await.unwrap_or_else(|error| panic!("{error}")).expect("it exists again");
+        let after =
+            kind.read_parts(&cx, &now).await.unwrap_or_else(|error| panic!("{error}")).expect("it exists again");
         let mut wanted = before.clone();
         wanted.rename_ids(&restored.renamed);
-        assert_eq!(find_differences(&wanted, &after, &archived::new_after_restore(kind)), []);
-        assert!(wanted.flat_attributes(&archived::new_after_restore(kind)).len() > 3, "{wanted:?}");
+        assert_eq!(find_differences(&wanted, &after, &kind.uncompared_attributes()), []);
+        assert!(wanted.flat_attributes(&kind.uncompared_attributes()).len() > 3, "{wanted:?}");
     }
 }
 

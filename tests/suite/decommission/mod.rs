@@ -26,7 +26,7 @@ use deployer_janitor::decommission::check::{DecommissionTerms, check_candidates}
 use deployer_janitor::decommission::parts::ResourceParts;
 use deployer_janitor::decommission::plan::DecommissionPlan;
 use deployer_janitor::decommission::select::DecommissionRequest;
-use deployer_janitor::decommission::{DecommissionContext, DecommissionTarget, kinds as archived};
+use deployer_janitor::decommission::{DecommissionContext, DecommissionTarget};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::sdk::{GeneratedClients as _, SdkClients};
@@ -259,7 +259,10 @@ impl LegacyCloud {
     pub async fn read_all(&self) -> BTreeMap<String, ResourceParts> {
         let mut found = BTreeMap::new();
         for node in &self.nodes {
-            let parts = archived::read(&self.decommission_context(), &DecommissionTarget::from_node(node))
+            let target = DecommissionTarget::from_node(node).expect("it can be archived");
+            let parts = target
+                .kind
+                .read_parts(&self.decommission_context(), &target)
                 .await
                 .unwrap_or_else(|error| panic!("{}: {error}", node.id));
             found.extend(parts.map(|parts| (node.id.clone(), parts)));

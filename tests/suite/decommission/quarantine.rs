@@ -86,7 +86,8 @@ async fn releases_called_resources_and_keeps_what_they_need() {
     let call = legacy.aws.lambda.invoke().function_name("legacy-push").send().await;
     assert!(call.is_err(), "it is disabled");
     let plan = plan_pending(&legacy, &archive, until + SignedDuration::from_secs(1)).await;
-    let function = plan.items.iter().find(|item| item.target.kind == NodeKind::Function).expect("the function");
+    let function =
+        plan.items.iter().find(|item| item.target.kind.node_kind() == NodeKind::Function).expect("the function");
     let DecommissionAction::Release { why } = &function.action else { panic!("{:?}", function.action) };
     assert!(why.starts_with("it was called "), "{why}");
     for kind in [NodeKind::Role, NodeKind::LogGroup] {

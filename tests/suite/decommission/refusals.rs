@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use deployer_aws::Call as _;
-use deployer_cloud::{ApiError, CloudCall, CloudContext, CloudFault, InjectedFault};
+use deployer_aws::{Aws, Call as _};
+use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudContext, CloudFault, EmbeddedCloud, InjectedFault};
 use deployer_core::naming::TAG_DEPLOYMENT;
 use deployer_janitor::audit::NodeKind;
 
@@ -13,9 +13,17 @@ use crate::sdk::GeneratedClients as _;
 
 /// Why the resource of this kind and name is refused after `change`.
 async fn refusal_after(change: impl AsyncFnOnce(&LegacyCloud), kind: NodeKind, name: &str) -> String {
-    let legacy = LegacyCloud::new().await;
+    refusal_in(&LegacyCloud::new().await, change, kind, name).await
+}
+
+async fn refusal_in(
+    legacy: &LegacyCloud,
+    change: impl AsyncFnOnce(&LegacyCloud),
+    kind: NodeKind,
+    name: &str,
+) -> String {
     let audit = legacy.stale_audit();
-    change(&legacy).await;
+    change(legacy).await;
     legacy.cloud.forget_calls();
     let plan = legacy.plan_everything(&audit, None).await;
     assert_eq!(legacy.cloud.recorded_writes(), [], "a plan changes nothing");
@@ -77,6 +85,27 @@ async fn refuses_a_resource_with_a_new_caller() {
     };
     let why = refusal_after(named, NodeKind::Role, "legacy-push").await;
     assert!(why.contains("function:newcomer names it in its configuration"), "{why}");
+}
+
+#[tokio::test]
+async fn refuses_a_resource_with_a_caller_on_a_later_page() {
+    // Each page has one element, and the first ones are `live` and `legacy-nightly`, which is deleted too.
+    for alias in ["live", "newer"] {
+        let cloud = EmbeddedCloud::in_memory(CloudConfig { page_size: Some(1), ..CloudConfig::default() });
+        let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
+        let legacy = LegacyCloud::in_cloud(cloud, aws).await;
+        let target = async |legacy: &LegacyCloud| {
+            let Aws { lambda, events, .. } = &legacy.aws;
+            let newer = lambda.create_alias().function_name("legacy-push").name("newer").function_version("1");
+            newer.send().await.expect("an alias");
+            events.put_rule().name("new-rule").schedule_expression("rate(1 day)").send().await.expect("a rule");
+            let arn = format!("{}:{alias}", legacy.node_id(NodeKind::Function));
+            let target = aws_sdk_eventbridge::types::Target::builder().id("x").arn(arn).build().expect("a target");
+            events.put_targets().rule("new-rule").targets(target).send().await.expect("a target");
+        };
+        let why = refusal_in(&legacy, target, NodeKind::Function, "legacy-push").await;
+        assert_eq!(why, "rule new-rule targets it", "through the alias {alias}");
+    }
 }
 
 #[tokio::test]

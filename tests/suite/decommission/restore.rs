@@ -1,10 +1,10 @@
 //! A restored resource is the same as the archived one.
 
 use deployer_aws::{Call, Found};
+use deployer_janitor::decommission::DecommissionTarget;
 use deployer_janitor::decommission::archive::Archive;
 use deployer_janitor::decommission::parts::{ResourceParts, find_differences};
 use deployer_janitor::decommission::restore::{RestoreAction, RestorePlan, carry_out_restore};
-use deployer_janitor::decommission::{DecommissionTarget, kinds as archived};
 use serde_json::json;
 
 use super::LegacyCloud;
@@ -39,11 +39,13 @@ async fn restores_everything_as_it_was_archived() {
     }
     for node in &legacy.nodes {
         let comparison = comparisons.iter().find(|comparison| comparison.id == node.id).expect("it is compared");
-        let now = DecommissionTarget { id: comparison.now.clone(), ..DecommissionTarget::from_node(node) };
+        let target = DecommissionTarget::from_node(node).expect("it can be archived");
+        let now = DecommissionTarget { id: comparison.now.clone(), ..target };
+        let kind = now.kind;
         let now =
-            archived::read(&legacy.decommission_context(), &now).await.expect("it is readable").expect("it exists");
+            kind.read_parts(&legacy.decommission_context(), &now).await.expect("it is readable").expect("it exists");
         let changed: Vec<String> = differing_paths(&before[&node.id], &now);
-        let new = archived::new_after_restore(node.kind);
+        let new = kind.uncompared_attributes();
         let renamed = ["policies.json", "resources.json"];
         let unexpected = changed.iter().filter(|path| {
             !new.iter().any(|pattern| deployer_janitor::decommission::parts::matches_path(pattern, path))

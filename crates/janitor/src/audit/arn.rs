@@ -4,21 +4,23 @@ use super::NodeKind;
 
 /// The parts of an ARN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Arn<'a> {
-    pub(super) service: &'a str,
-    pub(super) region: &'a str,
-    pub(super) account: &'a str,
-    pub(super) resource: &'a str,
+pub(crate) struct Arn<'a> {
+    pub(crate) partition: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) resource: &'a str,
 }
 
 impl<'a> Arn<'a> {
-    pub(super) fn parse_arn(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse_arn(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
-        if parts.next()? != "arn" || !parts.next()?.starts_with("aws") {
+        let (scheme, partition) = (parts.next()?, parts.next()?);
+        if scheme != "arn" || !partition.starts_with("aws") {
             return None;
         }
         let (service, region, account, resource) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        Some(Self { service, region, account, resource })
+        Some(Self { partition, service, region, account, resource })
     }
 
     /// The kind of node that has such an ARN, if an audit reads that kind.
@@ -42,7 +44,7 @@ impl<'a> Arn<'a> {
 
 /// The id of the node that an ARN is about, and the suffix after it: the version or alias of a function or a state
 /// machine.
-pub(super) fn node_id(arn: &str) -> (String, Option<String>) {
+pub(crate) fn node_id(arn: &str) -> (String, Option<String>) {
     let Some(parsed) = Arn::parse_arn(arn) else { return (arn.to_owned(), None) };
     let head = &arn[..arn.len() - parsed.resource.len()];
     match parsed.node_kind() {
@@ -58,13 +60,13 @@ pub(super) fn node_id(arn: &str) -> (String, Option<String>) {
 
 /// The node id of a REST or HTTP API. Its service returns no ARN, so it is built from the documented format
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html>).
-pub(super) fn api_id(kind: NodeKind, partition: &str, region: &str, id: &str) -> String {
+pub(crate) fn api_id(kind: NodeKind, partition: &str, region: &str, id: &str) -> String {
     let path = if kind == NodeKind::RestApi { "restapis" } else { "apis" };
     format!("arn:{partition}:apigateway:{region}::/{path}/{id}")
 }
 
 /// The name of a resource: the last part of its id.
-pub(super) fn short_name(id: &str) -> &str {
+pub(crate) fn short_name(id: &str) -> &str {
     match Arn::parse_arn(id) {
         Some(arn) if arn.service == "logs" => arn.resource.trim_start_matches("log-group:"),
         Some(arn) => arn.resource.rsplit(['/', ':']).next().unwrap_or(id),
@@ -86,9 +88,8 @@ pub(super) fn integration_target_arn(uri: &str) -> Option<String> {
     // `account` is the integrated service here.
     let path = arn.resource.strip_prefix("path/")?;
     let (account, name) = path.split_once('/')?;
-    let partition = uri.split(':').nth(1)?;
     let known = matches!(arn.account, "sqs" | "sns");
-    known.then(|| format!("arn:{partition}:{}:{}:{account}:{name}", arn.account, arn.region))
+    known.then(|| format!("arn:{}:{}:{}:{account}:{name}", arn.partition, arn.account, arn.region))
 }
 
 #[cfg(test)]

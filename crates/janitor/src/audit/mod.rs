@@ -9,7 +9,7 @@
 //! never contains the value of an environment variable, a message or a contact.
 
 mod address;
-mod arn;
+pub(crate) mod arn;
 mod judge;
 mod model;
 mod read;

@@ -15,9 +15,9 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::DecommissionTarget;
+use super::archivable::ArchivableKind;
 use super::journal::{DecommissionJournal, JournalStep};
 use super::parts::{ResourceParts, hex_string};
-use crate::audit::NodeKind;
 use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -48,7 +48,7 @@ pub struct ArchiveEntry {
     /// The ARN.
     pub id: String,
     /// What it is.
-    pub kind: NodeKind,
+    pub kind: &'static dyn ArchivableKind,
     /// Its name, as people know it.
     pub name: String,
     /// The directory of its files, relative to the archive.

@@ -3,9 +3,9 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::wire::{answer, list, text};
+use super::wire::{answer, collect_pages, text_of};
 use super::{DecommissionContext, DecommissionTarget, none_if_missing};
-use crate::audit::NodeKind;
+use crate::audit::arn::{Arn, node_id};
 use deployer_aws::CallError;
 use deployer_aws::signed::RestRequest;
 
@@ -42,7 +42,7 @@ impl CallerLists {
         target: &DecommissionTarget,
         chosen: impl Fn(&str) -> bool,
     ) -> Result<Option<String>, CallError> {
-        let reaches = |arn: &str| arn == target.id || is_qualified(arn, target);
+        let reaches = |arn: &str| target.kind.is_reached_by(arn, target);
         for (schedule, body) in &self.schedules {
             if !chosen(schedule) && names_target(body, target) {
                 return Ok(Some(format!("schedule {schedule} targets it")));
@@ -55,21 +55,23 @@ impl CallerLists {
         }
         for mapping in &self.mappings {
             let (source, function) =
-                (text(mapping, "EventSourceArn"), text(mapping, "FunctionArn").unwrap_or_default());
-            let uuid = text(mapping, "UUID").unwrap_or_default();
+                (text_of(mapping, "EventSourceArn"), text_of(mapping, "FunctionArn").unwrap_or_default());
+            let uuid = text_of(mapping, "UUID").unwrap_or_default();
             match source {
                 Some(source) if reaches(function) && !chosen(source) => {
                     return Ok(Some(format!("{source} feeds it through event source mapping {uuid}")));
                 }
-                Some(source) if source == target.id && !chosen(unqualified_arn(function)) => {
+                Some(source) if source == target.id && !chosen(&unqualified_arn(function)) => {
                     return Ok(Some(format!("it feeds {function} through event source mapping {uuid}")));
                 }
                 _ => {}
             }
         }
         for function in &self.functions {
-            let arn = text(function, "FunctionArn").unwrap_or_default();
-            if !chosen(unqualified_arn(arn)) && unqualified_arn(arn) != target.id && function_needs(function, target) {
+            let arn = text_of(function, "FunctionArn").unwrap_or_default();
+            let unqualified = unqualified_arn(arn);
+            if !chosen(&unqualified) && unqualified != target.id && target.kind.is_needed_by_function(function, target)
+            {
                 return Ok(Some(format!("function {arn} names it in its configuration")));
             }
         }
@@ -77,43 +79,19 @@ impl CallerLists {
     }
 }
 
-/// Whether a function's configuration refers to `target`: as role, log group, in the environment, for dead letters.
-fn function_needs(function: &Value, target: &DecommissionTarget) -> bool {
-    match target.kind {
-        NodeKind::LogGroup => {
-            let own = text(function, "FunctionName").map(|name| format!("/aws/lambda/{name}"));
-            let configured = function.get("LoggingConfig").and_then(|config| text(config, "LogGroup"));
-            configured.map(ToOwned::to_owned).or(own).as_deref() == Some(target.aws_identifier())
-        }
-        _ => names_target(function, target),
-    }
-}
-
-/// Whether a string in `value` contains the target's ARN or, for a queue, its URL.
-fn names_target(value: &Value, target: &DecommissionTarget) -> bool {
+/// Whether a string in `value` names the target.
+pub(super) fn names_target(value: &Value, target: &DecommissionTarget) -> bool {
     match value {
-        Value::String(text) => {
-            let url = (target.kind == NodeKind::Queue)
-                .then(|| target.id.rsplit(':').take(2).collect::<Vec<_>>())
-                .map(|end| format!("/{}/{}", end[1], end[0]));
-            text.contains(&target.id) || url.is_some_and(|url| text.starts_with("http") && text.ends_with(&url))
-        }
+        Value::String(text) => target.kind.is_named_in(text, target),
         Value::Array(values) => values.iter().any(|value| names_target(value, target)),
         Value::Object(members) => members.values().any(|value| names_target(value, target)),
-        _ => false,
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
-}
-
-fn is_qualified(arn: &str, target: &DecommissionTarget) -> bool {
-    target.kind == NodeKind::Function && unqualified_arn(arn) == target.id
 }
 
 /// A function's ARN without alias or version.
-fn unqualified_arn(arn: &str) -> &str {
-    match arn.match_indices(':').nth(6) {
-        Some((at, _)) if arn.contains(":function:") => &arn[..at],
-        _ => arn,
-    }
+fn unqualified_arn(arn: &str) -> String {
+    node_id(arn).0
 }
 
 /// Looks for rules on every bus. EventBridge finds them only by the exact target ARN, so aliases are asked for
@@ -123,33 +101,22 @@ async fn find_calling_rule(
     target: &DecommissionTarget,
     chosen: impl Fn(&str) -> bool,
 ) -> Result<Option<String>, CallError> {
-    if !matches!(
-        target.kind,
-        NodeKind::Function
-            | NodeKind::Queue
-            | NodeKind::Topic
-            | NodeKind::LogGroup
-            | NodeKind::RestApi
-            | NodeKind::HttpApi
-    ) {
+    if !target.kind.kind_facts().rule_target {
         return Ok(None);
     }
+    let partition = Arn::parse_arn(&target.id).map_or("aws", |arn| arn.partition);
     let mut arns = vec![target.id.clone()];
-    if target.kind == NodeKind::Function {
-        let request = cx.aws.lambda.list_aliases().function_name(target.aws_identifier());
-        let aliases = none_if_missing(answer!("lambda:ListAliases", request))?.unwrap_or_default();
-        arns.extend(
-            list(&aliases, "Aliases").iter().filter_map(|alias| text(alias, "AliasArn")).map(ToOwned::to_owned),
-        );
-    }
+    arns.extend(target.kind.list_alias_arns(cx, target).await?);
     for bus in list_buses(cx).await? {
         for arn in &arns {
-            let request = cx.aws.events.list_rule_names_by_target().target_arn(arn).event_bus_name(&bus);
-            let answer = none_if_missing(answer!("events:ListRuleNamesByTarget", request))?.unwrap_or_default();
-            for name in list(&answer, "RuleNames").iter().filter_map(Value::as_str) {
+            let rules = collect_pages("events:ListRuleNamesByTarget", "RuleNames", "NextToken", async |token| {
+                let request = cx.aws.events.list_rule_names_by_target().target_arn(arn).event_bus_name(&bus);
+                answer!("events:ListRuleNamesByTarget", request.set_next_token(token))
+            });
+            let rules = none_if_missing(rules.await)?.unwrap_or_default();
+            for name in rules.iter().filter_map(Value::as_str) {
                 let path = if bus == "default" { name.to_owned() } else { format!("{bus}/{name}") };
                 let scope = cx.scope;
-                let partition = target.id.split(':').nth(1).unwrap_or("aws");
                 let id = format!("arn:{partition}:events:{}:{}:rule/{path}", scope.region, scope.account);
                 if !chosen(&id) {
                     return Ok(Some(format!("rule {path} targets it")));
@@ -161,10 +128,11 @@ async fn find_calling_rule(
 }
 
 async fn list_buses(cx: &DecommissionContext<'_>) -> Result<Vec<String>, CallError> {
-    let answer = none_if_missing(answer!("events:ListEventBuses", cx.aws.events.list_event_buses()))?;
-    let buses = answer.unwrap_or_default();
-    let mut buses: Vec<String> =
-        list(&buses, "EventBuses").iter().filter_map(|bus| text(bus, "Name")).map(ToOwned::to_owned).collect();
+    let buses = collect_pages("events:ListEventBuses", "EventBuses", "NextToken", async |token| {
+        answer!("events:ListEventBuses", cx.aws.events.list_event_buses().set_next_token(token))
+    });
+    let buses = none_if_missing(buses.await)?.unwrap_or_default();
+    let mut buses: Vec<String> = buses.iter().filter_map(|bus| text_of(bus, "Name")).map(ToOwned::to_owned).collect();
     if !buses.iter().any(|bus| bus == "default") {
         buses.push("default".to_owned());
     }
@@ -175,40 +143,30 @@ async fn list_schedules(cx: &DecommissionContext<'_>) -> Result<Vec<(String, Val
     let request = RestRequest::new("scheduler:ListSchedules", Method::GET, &["schedules"]);
     let schedules = none_if_missing(cx.aws.signed.send_pages(request).collect_items("Schedules").await)?;
     let schedules = schedules.unwrap_or_default().into_iter();
-    Ok(schedules.map(|mut one| (text(&one, "Arn").unwrap_or_default().to_owned(), one["Target"].take())).collect())
+    Ok(schedules.map(|mut one| (text_of(&one, "Arn").unwrap_or_default().to_owned(), one["Target"].take())).collect())
 }
 
 /// Each subscription with its topic and its endpoint.
 async fn list_subscriptions(cx: &DecommissionContext<'_>) -> Result<Vec<(String, String, String)>, CallError> {
     let pages = cx.aws.signed.list_pages("sns:ListSubscriptions", json!({}));
     let subscriptions = none_if_missing(pages.collect_items("Subscriptions").await)?.unwrap_or_default();
-    let part = |one: &Value, name: &str| text(one, name).unwrap_or_default().to_owned();
+    let part = |one: &Value, name: &str| text_of(one, name).unwrap_or_default().to_owned();
     let parts = |one: &Value| (part(one, "SubscriptionArn"), part(one, "TopicArn"), part(one, "Endpoint"));
     Ok(subscriptions.iter().map(parts).collect())
 }
 
 async fn list_mappings(cx: &DecommissionContext<'_>) -> Result<Vec<Value>, CallError> {
-    let (mut all, mut marker) = (Vec::new(), None);
-    loop {
-        let request = cx.aws.lambda.list_event_source_mappings().set_marker(marker);
-        let answer = none_if_missing(answer!("lambda:ListEventSourceMappings", request))?.unwrap_or_default();
-        all.extend(list(&answer, "EventSourceMappings").iter().cloned());
-        marker = text(&answer, "NextMarker").map(ToOwned::to_owned);
-        if marker.is_none() {
-            return Ok(all);
-        }
-    }
+    let mappings =
+        collect_pages("lambda:ListEventSourceMappings", "EventSourceMappings", "NextMarker", async |marker| {
+            let request = cx.aws.lambda.list_event_source_mappings().set_marker(marker);
+            answer!("lambda:ListEventSourceMappings", request)
+        });
+    Ok(none_if_missing(mappings.await)?.unwrap_or_default())
 }
 
 async fn list_functions(cx: &DecommissionContext<'_>) -> Result<Vec<Value>, CallError> {
-    let (mut all, mut marker) = (Vec::new(), None);
-    loop {
-        let request = cx.aws.lambda.list_functions().set_marker(marker);
-        let answer = answer!("lambda:ListFunctions", request)?;
-        all.extend(list(&answer, "Functions").iter().cloned());
-        marker = text(&answer, "NextMarker").map(ToOwned::to_owned);
-        if marker.is_none() {
-            return Ok(all);
-        }
-    }
+    collect_pages("lambda:ListFunctions", "Functions", "NextMarker", async |marker| {
+        answer!("lambda:ListFunctions", cx.aws.lambda.list_functions().set_marker(marker))
+    })
+    .await
 }

@@ -9,10 +9,9 @@ use serde::Serialize;
 
 use super::archive::Archive;
 use super::journal::JournalStep;
-use super::kinds;
 use super::parts::ResourceParts;
 use super::plan::{ARCHIVED_AT_ONCE, DecommissionAction, DecommissionItem, DecommissionPlan};
-use super::{DecommissionContext, DecommissionTarget, TAG_ARCHIVE, TAG_QUARANTINE, kind_word};
+use super::{DecommissionContext, DecommissionTarget, TAG_ARCHIVE, TAG_QUARANTINE};
 use deployer_core::error::{Error, Result};
 
 /// What happened to a resource.
@@ -30,8 +29,7 @@ pub struct DecommissionEvent {
 
 impl DecommissionEvent {
     pub(super) fn new(target: &DecommissionTarget, step: &'static str) -> Self {
-        let what = format!("{} {}", kind_word(target.kind), target.name);
-        Self { id: target.id.clone(), what, step, notes: Vec::new() }
+        Self { id: target.id.clone(), what: target.kind_and_name(), step, notes: Vec::new() }
     }
 
     pub(super) fn with_notes(self, notes: Vec<String>) -> Self {
@@ -94,13 +92,13 @@ async fn archive_all(
     // Read again, since a person may take hours to confirm the plan.
     let read = async |item: &DecommissionItem| {
         let target = item.target.clone();
-        let parts = kinds::read(cx, &target).await;
+        let parts = target.kind.read_parts(cx, &target).await;
         (target, parts)
     };
     let mut reading = stream::iter(items).map(read).buffer_unordered(ARCHIVED_AT_ONCE);
     let mut archived = Vec::new();
     while let Some((target, parts)) = reading.next().await {
-        let what = format!("{} {}", kind_word(target.kind), target.name);
+        let what = target.kind_and_name();
         let parts = parts.map_err(|error| {
             let mut failed = Error::failed(format!("could not archive {what}; nothing was disabled or deleted"));
             failed.hints.extend(error.hint());
@@ -111,7 +109,7 @@ async fn archive_all(
             .find_entry(&target.id)
             .is_some_and(|entry| archive.read_parts(entry).is_ok_and(|known| known == parts));
         if !same {
-            let lost = kinds::lost(&target, &parts);
+            let lost = target.kind.lost_parts(&parts);
             archive.write_resource(&target, &parts, lost)?;
         }
         archived.push((target, parts));
@@ -120,7 +118,7 @@ async fn archive_all(
     for (target, parts) in archived {
         let back = archive.find_entry(&target.id).map(|entry| archive.read_parts(entry)).transpose()?;
         if back.as_ref() != Some(&parts) {
-            let what = format!("the archived {} {} differs from what was read", kind_word(target.kind), target.name);
+            let what = format!("the archived {} differs from what was read", target.kind_and_name());
             return Err(Error::failed(what).hint("nothing was disabled or deleted; run the same command again"));
         }
         write_journal(archive, &target, JournalStep::Archived).map_err(Error::failed)?;
@@ -160,18 +158,20 @@ async fn carry_out_item(
         (DecommissionAction::Delete | DecommissionAction::DeleteQuiet, last) => {
             let wanted = match last {
                 Some(JournalStep::Quarantined { fingerprint, .. }) => fingerprint,
-                _ => archived_parts(archive, target)?.compute_fingerprint(kinds::volatile_attributes(target.kind)),
+                _ => target.kind.compute_fingerprint(&archived_parts(archive, target)?),
             };
-            match kinds::read(cx, target).await.map_err(|error| error.to_string())? {
+            match target.kind.read_parts(cx, target).await.map_err(|error| error.to_string())? {
                 None => {
                     write_journal(archive, target, JournalStep::Deleted)?;
                     return Ok("gone");
                 }
                 Some(now) => {
-                    if now.compute_fingerprint(kinds::volatile_attributes(target.kind)) != wanted {
+                    if target.kind.compute_fingerprint(&now) != wanted {
                         return Err("it was changed after it was archived: run the same command again".to_owned());
                     }
-                    refuse_messages(target, &now)?;
+                    if let Some(why) = target.kind.find_late_objection(&now) {
+                        return Err(why);
+                    }
                 }
             }
             write_journal(archive, target, JournalStep::Deleting)?;
@@ -180,21 +180,13 @@ async fn carry_out_item(
     }
 }
 
-/// Refuses a queue that has messages: they can arrive at any time and aren't archived.
-fn refuse_messages(target: &DecommissionTarget, now: &ResourceParts) -> Result<(), String> {
-    if target.kind != crate::audit::NodeKind::Queue {
-        return Ok(());
-    }
-    kinds::objection(target, now, None, Timestamp::now()).map_or(Ok(()), Err)
-}
-
 async fn delete_target(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
     archive: &mut Archive,
 ) -> Result<&'static str, String> {
     let parts = archived_parts(archive, target)?;
-    kinds::delete(cx, target, &parts).await.map_err(|error| error.to_string())?;
+    target.kind.delete_resource(cx, target, &parts).await.map_err(|error| error.to_string())?;
     write_journal(archive, target, JournalStep::Deleted)?;
     Ok("deleted")
 }
@@ -210,10 +202,10 @@ async fn disable_target(
     let name =
         archive.archive_directory().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let tags = [(TAG_QUARANTINE, until.strftime("%Y-%m-%d").to_string()), (TAG_ARCHIVE, tag_value(&name))];
-    kinds::disable(cx, target, &parts, &tags).await.map_err(|error| error.to_string())?;
-    let now = kinds::read(cx, target).await.map_err(|error| error.to_string())?;
+    target.kind.disable_resource(cx, target, &parts, &tags).await.map_err(|error| error.to_string())?;
+    let now = target.kind.read_parts(cx, target).await.map_err(|error| error.to_string())?;
     let now = now.ok_or("it no longer exists")?;
-    let fingerprint = now.compute_fingerprint(kinds::volatile_attributes(target.kind));
+    let fingerprint = target.kind.compute_fingerprint(&now);
     write_journal(archive, target, JournalStep::Quarantined { since: Timestamp::now(), until, fingerprint })?;
     Ok("disabled")
 }
@@ -226,7 +218,7 @@ pub(super) async fn release_target(
     let parts = archived_parts(archive, target)?;
     write_journal(archive, target, JournalStep::Releasing)?;
     let keys = [TAG_QUARANTINE, TAG_ARCHIVE];
-    kinds::enable(cx, target, &parts, &keys).await.map_err(|error| error.to_string())?;
+    target.kind.enable_resource(cx, target, &parts, &keys).await.map_err(|error| error.to_string())?;
     write_journal(archive, target, JournalStep::Released)?;
     Ok("released")
 }

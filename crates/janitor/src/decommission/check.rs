@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
+use super::archivable::UseWindow;
 use super::callers::CallerLists;
 use super::kinds;
 use super::parts::ResourceParts;
 use super::select::{
     DecommissionRefusal, DecommissionRequest, DeletionCandidate, DeletionSelection, select_candidates,
 };
-use super::{DecommissionContext, DecommissionTarget, kind_word, usage};
-use crate::audit::{Audit, NodeKind};
+use super::{DecommissionContext, DecommissionTarget, usage};
+use crate::audit::Audit;
 use deployer_core::naming::TAG_DEPLOYMENT;
 
 /// How many resources are read at the same time.
@@ -88,7 +89,7 @@ pub async fn check_candidates(
 
 /// A refusal of a target.
 pub fn refuse_target(target: &DecommissionTarget, why: String) -> DecommissionRefusal {
-    DecommissionRefusal { id: target.id.clone(), what: format!("{} {}", kind_word(target.kind), target.name), why }
+    DecommissionRefusal { id: target.id.clone(), what: target.kind_and_name(), why }
 }
 
 /// Reads several targets at once. An error is in words.
@@ -97,7 +98,7 @@ pub async fn read_targets(
     targets: &[&DecommissionTarget],
 ) -> Vec<(String, Result<Option<ResourceParts>, String>)> {
     let read = async |target: &DecommissionTarget| {
-        let parts = kinds::read(cx, target).await.map_err(|error| error.to_string());
+        let parts = target.kind.read_parts(cx, target).await.map_err(|error| error.to_string());
         (target.id.clone(), parts)
     };
     stream::iter(targets.iter().copied()).map(read).buffer_unordered(AT_ONCE).collect().await
@@ -159,16 +160,17 @@ impl CandidateFacts {
         if let Some((_, deployment)) = owner {
             return Some(format!("deployment {deployment} owns it now"));
         }
-        if let Some(changed) = kinds::changed_at(target, parts).filter(|changed| *changed > since) {
+        if let Some(changed) = target.kind.changed_at(parts).filter(|changed| *changed > since) {
             return Some(format!(
                 "it was changed on {}, after the audit",
                 changed.strftime("%Y-%m-%d at %H:%M:%S UTC")
             ));
         }
-        if target.kind == NodeKind::LogGroup && !terms.with_logs {
-            return Some("its log events aren't archived: pass --with-logs to delete it anyway".to_owned());
+        if let Some(why) = target.kind.find_missing_consent(terms) {
+            return Some(why.to_owned());
         }
-        if let Some(why) = kinds::objection(target, parts, candidate.last_used.as_deref(), since) {
+        let window = UseWindow { since, last_used: candidate.last_used.as_deref() };
+        if let Some(why) = target.kind.find_objection(target, parts, window) {
             return Some(why);
         }
         match self.count_uses(&target.id) {

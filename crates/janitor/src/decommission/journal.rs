@@ -25,7 +25,7 @@ pub enum JournalStep {
         since: Timestamp,
         /// When its quarantine ends and it may be deleted.
         until: Timestamp,
-        /// Its fingerprint in the disabled state ([`super::parts::Parts::fingerprint`]).
+        /// Its fingerprint in the disabled state ([`super::parts::ResourceParts::compute_fingerprint`]).
         fingerprint: String,
     },
     /// Its quarantine is ending because it was called or somebody restores it; its original state is being put back.

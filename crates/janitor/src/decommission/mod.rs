@@ -8,9 +8,11 @@
 //!    the [`journal`] records each step, so that the same command resumes after a crash.
 //! 5. [`restore`]: the reverse, which ends with a comparison, attribute by attribute.
 //!
-//! `kinds` has one file for each kind of resource. Responses are kept as AWS returned them ([`wire`]), so the archive
-//! also has the attributes that this program doesn't know.
+//! [`archivable::ArchivableKind`] is what all of these do with a kind of resource, and [`kinds`] implements it, one file
+//! for each kind. Responses are kept as AWS returned them ([`wire`]), so the archive also has the attributes that this
+//! program doesn't know.
 
+pub mod archivable;
 pub mod archive;
 pub mod callers;
 pub mod carry_out;
@@ -25,10 +27,14 @@ pub mod select;
 pub mod usage;
 mod wire;
 
+use crate::audit::arn::Arn;
 use crate::audit::{Node, NodeKind};
 use deployer_aws::retry::CallRetry;
 use deployer_aws::{Aws, CallError, FailureKind};
 use deployer_core::desired::Scope;
+
+use archivable::ArchivableKind;
+use kinds::find_archivable;
 
 /// The tag with the day on which a quarantine ends, as `2026-12-10`.
 pub const TAG_QUARANTINE: &str = "deployer:quarantine";
@@ -40,8 +46,8 @@ pub const TAG_RESTORING: &str = "deployer:restoring";
 /// A resource that is archived, deleted or restored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DecommissionTarget {
-    /// What it is.
-    pub kind: NodeKind,
+    /// What it is, and so what can be done with it.
+    pub kind: &'static dyn ArchivableKind,
     /// Its ARN.
     pub id: String,
     /// Its name, as people know it.
@@ -49,29 +55,36 @@ pub struct DecommissionTarget {
 }
 
 impl DecommissionTarget {
-    /// The target with the id and name of an audit's node.
-    pub fn from_node(node: &Node) -> Self {
-        Self { kind: node.kind, id: node.id.clone(), name: node.name.clone() }
+    /// A resource of one of the audit's kinds.
+    ///
+    /// # Errors
+    /// Why resources of this kind can't be archived, in words.
+    pub fn new(kind: NodeKind, id: String, name: String) -> Result<Self, &'static str> {
+        Ok(Self { kind: find_archivable(kind)?, id, name })
     }
 
-    /// The identifier that AWS calls take, mostly the end of the ARN. Rules and schedules take [`DecommissionTarget::grouped`].
+    /// The target with the kind, id and name of an audit's node.
+    ///
+    /// # Errors
+    /// Why resources of this kind can't be archived, in words.
+    pub fn from_node(node: &Node) -> Result<Self, &'static str> {
+        Self::new(node.kind, node.id.clone(), node.name.clone())
+    }
+
+    /// Its kind and name: `function push`.
+    pub fn kind_and_name(&self) -> String {
+        format!("{} {}", self.kind.display_name(), self.name)
+    }
+
+    /// The identifier that AWS calls take ([`ArchivableKind::aws_identifier`]). Rules and schedules take
+    /// [`DecommissionTarget::group_and_name`].
     pub fn aws_identifier(&self) -> &str {
-        let last = |at: char| self.id.rsplit(at).next().unwrap_or_default();
-        match self.kind {
-            NodeKind::Role | NodeKind::RestApi | NodeKind::HttpApi => last('/'),
-            NodeKind::LogGroup => {
-                let name = self.id.split_once(":log-group:").map_or(self.id.as_str(), |(_, name)| name);
-                name.strip_suffix(":*").unwrap_or(name)
-            }
-            NodeKind::Alarm => self.id.split_once(":alarm:").map_or(self.id.as_str(), |(_, name)| name),
-            NodeKind::Secret | NodeKind::Topic | NodeKind::StateMachine => &self.id,
-            _ => last(':'),
-        }
+        self.kind.aws_identifier(&self.id)
     }
 
     /// The bus and name of a rule, or the group and name of a schedule.
     pub fn group_and_name(&self) -> (&str, &str) {
-        let path = self.id.rsplit(':').next().unwrap_or_default();
+        let path = Arn::parse_arn(&self.id).map_or(self.id.as_str(), |arn| arn.resource);
         match path.split('/').collect::<Vec<_>>()[..] {
             [_, group, name] => (group, name),
             [_, name] => ("default", name),
@@ -141,27 +154,6 @@ pub(crate) fn none_if_missing<T>(answer: Result<T, CallError>) -> Result<Option<
     }
 }
 
-/// The word for a kind in a sentence.
-pub fn kind_word(kind: NodeKind) -> &'static str {
-    match kind {
-        NodeKind::Function => "function",
-        NodeKind::Rule => "rule",
-        NodeKind::Schedule => "schedule",
-        NodeKind::Queue => "queue",
-        NodeKind::Topic => "topic",
-        NodeKind::RestApi => "REST API",
-        NodeKind::HttpApi => "HTTP API",
-        NodeKind::StateMachine => "state machine",
-        NodeKind::Secret => "secret",
-        NodeKind::Role => "role",
-        NodeKind::LogGroup => "log group",
-        NodeKind::Alarm => "alarm",
-        NodeKind::HubspotWorkflow => "HubSpot workflow",
-        NodeKind::HubspotWebhook => "HubSpot webhook",
-        NodeKind::Endpoint => "endpoint",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,11 +172,18 @@ mod tests {
             ),
             (NodeKind::Alarm, "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a:b", "a:b"),
         ] {
-            let target = DecommissionTarget { kind, id: id.to_owned(), name: String::new() };
+            let target = DecommissionTarget::new(kind, id.to_owned(), String::new()).expect("it can be archived");
             assert_eq!(target.aws_identifier(), key);
         }
-        let rule = |id: &str| DecommissionTarget { kind: NodeKind::Rule, id: id.to_owned(), name: String::new() };
-        assert_eq!(rule("arn:aws:events:us-east-1:1:rule/nightly").group_and_name(), ("default", "nightly"));
-        assert_eq!(rule("arn:aws:events:us-east-1:1:rule/orders/nightly").group_and_name(), ("orders", "nightly"));
+        let rule = |id: &str| {
+            let rule = DecommissionTarget::new(NodeKind::Rule, id.to_owned(), String::new());
+            let rule = rule.expect("it can be archived");
+            let (bus, name) = rule.group_and_name();
+            (bus.to_owned(), name.to_owned())
+        };
+        let default = ("default".to_owned(), "nightly".to_owned());
+        assert_eq!(rule("arn:aws:events:us-east-1:1:rule/nightly"), default);
+        let orders = ("orders".to_owned(), "nightly".to_owned());
+        assert_eq!(rule("arn:aws:events:us-east-1:1:rule/orders/nightly"), orders);
     }
 }

@@ -4,74 +4,85 @@ use std::collections::BTreeMap;
 
 use super::DecommissionTarget;
 use super::parts::ResourceParts;
-use crate::audit::NodeKind;
 
-/// Kinds in the order in which they are deleted: callers before what they call, and last what others need. A function's
+/// When a kind is deleted, earliest first: callers before what they call, and last what others need. A function's
 /// mappings and URLs are deleted with it, just before it, and a topic's subscriptions with the topic.
-const DELETION_ORDER: [NodeKind; 11] = [
-    NodeKind::Rule,
-    NodeKind::Schedule,
-    NodeKind::Topic,
-    NodeKind::RestApi,
-    NodeKind::HttpApi,
-    NodeKind::Function,
-    NodeKind::Queue,
-    NodeKind::Alarm,
-    NodeKind::LogGroup,
-    NodeKind::Secret,
-    NodeKind::Role,
-];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeletionStage {
+    /// What calls by itself: rules, schedules, topics.
+    Caller,
+    /// What passes calls on from outside: APIs.
+    Api,
+    /// Functions, before the queues that they read and write.
+    Function,
+    /// Queues.
+    Queue,
+    /// Alarms: until here, they still watch the others.
+    Alarm,
+    /// Log groups.
+    Log,
+    /// Secrets.
+    Secret,
+    /// Roles, which all the others may use.
+    Role,
+}
 
-/// Kinds in the order in which they are restored. APIs come before functions, because functions' policies need the
-/// APIs' new ids. Topics come after functions and queues, because subscriptions refer to them.
-const RESTORE_ORDER: [NodeKind; 11] = [
-    NodeKind::Role,
-    NodeKind::Secret,
-    NodeKind::LogGroup,
-    NodeKind::Queue,
-    NodeKind::RestApi,
-    NodeKind::HttpApi,
-    NodeKind::Function,
-    NodeKind::Topic,
-    NodeKind::Alarm,
-    NodeKind::Rule,
-    NodeKind::Schedule,
-];
-
-/// Whether this kind can be archived, deleted and restored.
-pub fn is_supported(kind: NodeKind) -> bool {
-    DELETION_ORDER.contains(&kind)
+/// When a kind is restored, earliest first: a resource comes after everything that it refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RestoreStage {
+    /// Roles, which all the others may use.
+    Role,
+    /// Secrets.
+    Secret,
+    /// Log groups.
+    Log,
+    /// Queues.
+    Queue,
+    /// APIs come before functions, because functions' policies need the APIs' new ids.
+    Api,
+    /// Functions.
+    Function,
+    /// Topics come after functions and queues, because subscriptions refer to them.
+    Topic,
+    /// Alarms.
+    Alarm,
+    /// What calls by itself comes last: rules and schedules.
+    Caller,
 }
 
 /// Sorts targets in the order of deletion.
 pub fn sort_for_deletion(targets: &mut [DecommissionTarget]) {
-    targets.sort_by_key(|target| (kind_rank(&DELETION_ORDER, target.kind), target.name.clone(), target.id.clone()));
+    targets.sort_by_key(|target| {
+        (target.kind.kind_facts().deletion_stage, target.kind, target.name.clone(), target.id.clone())
+    });
 }
 
-/// Sorts targets in the order of restoration. A queue comes after its dead-letter queue, which SQS requires to exist.
+/// Sorts targets in the order of restoration.
 pub fn sort_for_restore(targets: &mut [DecommissionTarget], parts: &BTreeMap<String, ResourceParts>) {
-    let redrives = |target: &DecommissionTarget| {
-        let attributes = parts.get(&target.id).map(|parts| parts.get("attributes.json"));
-        attributes.is_some_and(|attributes| attributes.get("RedrivePolicy").is_some())
-    };
-    let key = |target: &DecommissionTarget| {
-        (kind_rank(&RESTORE_ORDER, target.kind), redrives(target), target.name.clone(), target.id.clone())
-    };
-    targets.sort_by_key(key);
-}
-
-fn kind_rank(order: &[NodeKind], kind: NodeKind) -> usize {
-    order.iter().position(|other| *other == kind).unwrap_or(order.len())
+    targets.sort_by_key(|target| {
+        let late = parts.get(&target.id).is_some_and(|parts| target.kind.restores_late(parts));
+        (target.kind.kind_facts().restore_stage, target.kind, late, target.name.clone(), target.id.clone())
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::NodeKind;
+
+    fn sorted_kinds(sort: impl Fn(&mut [DecommissionTarget])) -> Vec<NodeKind> {
+        let target = |kind| DecommissionTarget::new(kind, "id".to_owned(), "name".to_owned()).ok();
+        let mut targets: Vec<_> = NodeKind::ALL.into_iter().filter_map(target).collect();
+        sort(&mut targets);
+        targets.into_iter().map(|target| target.kind.node_kind()).collect()
+    }
 
     #[test]
-    fn restores_every_kind_that_it_deletes() {
-        for kind in DELETION_ORDER {
-            assert!(RESTORE_ORDER.contains(&kind), "{kind:?}");
-        }
+    fn deletes_callers_first_and_restores_them_last() {
+        use NodeKind::{Alarm, Function, HttpApi, LogGroup, Queue, RestApi, Role, Rule, Schedule, Secret, Topic};
+        let deleted = sorted_kinds(sort_for_deletion);
+        assert_eq!(deleted, [Rule, Schedule, Topic, RestApi, HttpApi, Function, Queue, Alarm, LogGroup, Secret, Role]);
+        let restored = sorted_kinds(|targets| sort_for_restore(targets, &BTreeMap::new()));
+        assert_eq!(restored, [Role, Secret, LogGroup, Queue, RestApi, HttpApi, Function, Topic, Alarm, Rule, Schedule]);
     }
 }

@@ -42,7 +42,7 @@ impl ResourceParts {
         json.chain(self.bytes.clone()).collect()
     }
 
-    /// Parses files as [`ResourceParts::files`] returned them.
+    /// Parses files as [`ResourceParts::to_files`] returned them.
     ///
     /// # Errors
     /// A document isn't valid JSON.
@@ -74,7 +74,7 @@ impl ResourceParts {
         })
     }
 
-    /// Every attribute by its path, except those that match a pattern in `ignored` ([`same_path`]).
+    /// Every attribute by its path, except those that match a pattern in `ignored` ([`matches_path`]).
     pub fn flat_attributes(&self, ignored: &[&str]) -> BTreeMap<String, String> {
         let mut attributes = BTreeMap::new();
         for (name, value) in &self.json {
@@ -87,7 +87,7 @@ impl ResourceParts {
         attributes
     }
 
-    /// One hash over all [`ResourceParts::attributes`].
+    /// One hash over all [`ResourceParts::flat_attributes`].
     pub fn compute_fingerprint(&self, ignored: &[&str]) -> String {
         let mut hash = Sha256::new();
         for (path, value) in self.flat_attributes(ignored) {

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::archivable::UseWindow;
 use super::archive::Archive;
 use super::check::{AT_ONCE, CandidateFacts, CheckedCandidate, read_targets, refuse_target};
 use super::journal::JournalStep;
-use super::kinds;
 use super::parts::ResourceParts;
 use super::select::{DecommissionRefusal, DeletionCandidate};
 use super::{DecommissionContext, DecommissionTarget, order};
@@ -100,7 +100,7 @@ impl DecommissionPlan {
                 (Some(_), None) => DecommissionAction::Delete,
                 (Some(_), Some(until)) => DecommissionAction::Quarantine { until },
             };
-            let lost = parts.as_ref().map(|parts| kinds::lost(&target, parts)).unwrap_or_default();
+            let lost = parts.as_ref().map(|parts| target.kind.lost_parts(parts)).unwrap_or_default();
             DecommissionItem { target, action, evidence, notes, lost, parts }
         };
         Self { items: checked.into_iter().map(item).collect(), refusals }
@@ -206,7 +206,7 @@ fn pending_item(
     action: DecommissionAction,
     parts: Option<ResourceParts>,
 ) -> DecommissionItem {
-    let lost = parts.as_ref().map(|parts| kinds::lost(target, parts)).unwrap_or_default();
+    let lost = parts.as_ref().map(|parts| target.kind.lost_parts(parts)).unwrap_or_default();
     DecommissionItem { target: target.clone(), action, evidence: Vec::new(), notes: Vec::new(), lost, parts }
 }
 
@@ -250,10 +250,10 @@ fn judge_quarantined(
             ));
         }
     }
-    if let Some(why) = kinds::objection(target, parts, None, since) {
+    if let Some(why) = target.kind.find_objection(target, parts, UseWindow { since, last_used: None }) {
         return QuarantineVerdict::Called(why);
     }
-    if parts.compute_fingerprint(kinds::volatile_attributes(target.kind)) != fingerprint {
+    if target.kind.compute_fingerprint(parts) != fingerprint {
         return QuarantineVerdict::Refused(
             "somebody changed it in quarantine: look at it, then release it with `deployer restore` or delete it yourself"
                 .to_owned(),

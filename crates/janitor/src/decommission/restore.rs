@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::archivable::RestoredResource;
 use super::archive::Archive;
 use super::carry_out::{DecommissionEvent, DecommissionOutcome, release_target};
 use super::check::{read_targets, refuse_target};
 use super::journal::JournalStep;
-use super::kinds::{self, RestoredResource};
+use super::kinds;
 use super::parts::{AttributeDifference, ResourceParts, find_differences};
 use super::select::DecommissionRefusal;
 use super::{DecommissionContext, DecommissionTarget, order};
-use crate::audit::NodeKind;
 use deployer_core::error::{Error, Result};
 
 /// What to do with one resource.
@@ -102,7 +102,7 @@ impl RestorePlan {
                 (_, None) => RestoreAction::Restore,
                 (_, Some(found)) => {
                     let archived = self.renamed_parts(archive, target);
-                    let differing = find_differences(&archived, found, &kinds::new_after_restore(target.kind));
+                    let differing = find_differences(&archived, found, &target.kind.uncompared_attributes());
                     if differing.is_empty() {
                         RestoreAction::Same
                     } else {
@@ -125,8 +125,7 @@ impl RestorePlan {
                 continue;
             }
             for entry in &archive.manifest.entries {
-                let kind = matches!(entry.kind, NodeKind::Role | NodeKind::Queue)
-                    || (target.kind == NodeKind::Topic && entry.kind == NodeKind::Function);
+                let kind = target.kind.requires_kind(entry.kind.node_kind());
                 let gone =
                     matches!(archive.journal.last_step(&entry.id), Some(JournalStep::Deleted | JournalStep::Deleting));
                 let planned = self.items.iter().any(|(item, _)| item.id == entry.id)
@@ -206,16 +205,16 @@ async fn restore_target(
     // If it is restored already, only settling it is left.
     let now = current_target(archive, target);
     let made = matches!(archive.journal.last_step(&target.id), Some(JournalStep::Restored { .. }));
-    if !made || kinds::read(cx, &now).await.map_err(|error| error.to_string())?.is_none() {
+    if !made || now.kind.read_parts(cx, &now).await.map_err(|error| error.to_string())?.is_none() {
         archive.journal.write_step(&target.id, JournalStep::Restoring).map_err(unwritten)?;
         let parts = plan.renamed_parts(archive, target);
         let RestoredResource { id, renamed, notes } =
-            kinds::restore(cx, target, &parts).await.map_err(|error| error.to_string())?;
+            target.kind.restore_resource(cx, target, &parts).await.map_err(|error| error.to_string())?;
         let now = id.unwrap_or_else(|| target.id.clone());
         archive.journal.write_step(&target.id, JournalStep::Restored { now, renamed }).map_err(unwritten)?;
         said = notes;
     }
-    kinds::settle(cx, &current_target(archive, target)).await.map_err(|error| error.to_string())?;
+    target.kind.settle_restore(cx, &current_target(archive, target)).await.map_err(|error| error.to_string())?;
     Ok(said)
 }
 
@@ -226,9 +225,9 @@ async fn compare_target(
     archive: &Archive,
 ) -> Result<RestoreComparison, String> {
     let now = current_target(archive, target);
-    let found = kinds::read(cx, &now).await.map_err(|error| error.to_string())?;
+    let found = now.kind.read_parts(cx, &now).await.map_err(|error| error.to_string())?;
     let found = found.ok_or("it doesn't exist after it was restored")?;
-    let ignored = kinds::new_after_restore(target.kind);
+    let ignored = target.kind.uncompared_attributes();
     let archived = plan.renamed_parts(archive, target);
     let differences = find_differences(&archived, &found, &ignored);
     let gone = differences.iter().filter(|difference| difference.archived.is_some()).count();

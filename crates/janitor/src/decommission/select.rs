@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{DecommissionTarget, kind_word, order};
+use super::kinds::find_archivable;
+use super::{DecommissionTarget, order};
+use crate::audit::arn::node_id;
 use crate::audit::{Audit, AuditFinding, AuditVerdict, Edge, EdgeKind, Node, NodeKind};
 
 /// What the user asked to delete.
@@ -63,7 +65,7 @@ pub fn select_candidates(audit: &Audit, request: &DecommissionRequest, kept: &BT
         let gone = |finding: &&AuditFinding| matches!(finding.verdict, AuditVerdict::Stale | AuditVerdict::Orphaned);
         // `--stale` doesn't include what can't be deleted here, such as a HubSpot workflow.
         let nodes = audit.findings.iter().filter(gone).filter_map(|finding| graph.nodes.get(finding.id.as_str()));
-        chosen.extend(nodes.filter(|node| order::is_supported(node.kind)).map(|node| (node.id.as_str(), *node)));
+        chosen.extend(nodes.filter(|node| find_archivable(node.kind).is_ok()).map(|node| (node.id.as_str(), *node)));
     }
     for asked in &request.ids {
         match graph.find_named_node(asked) {
@@ -74,20 +76,23 @@ pub fn select_candidates(audit: &Audit, request: &DecommissionRequest, kept: &BT
         }
     }
     chosen.retain(|id, _| !kept.contains(*id));
-    loop {
+    let mut targets = loop {
         let ids: BTreeSet<&str> = chosen.keys().copied().collect();
-        let refused: Vec<DecommissionRefusal> =
-            chosen.values().filter_map(|node| graph.refuse_node(node, &ids)).collect();
+        let (mut targets, mut refused) = (Vec::new(), Vec::new());
+        for node in chosen.values() {
+            match graph.judge_node(node, &ids) {
+                Ok(target) => targets.push(target),
+                Err(refusal) => refused.push(refusal),
+            }
+        }
         if refused.is_empty() {
-            break;
+            break targets;
         }
         for refusal in refused {
             chosen.remove(refusal.id.as_str());
             selection.refusals.push(refusal);
         }
-    }
-    let mut targets: Vec<DecommissionTarget> =
-        chosen.values().map(|node| DecommissionTarget::from_node(node)).collect();
+    };
     order::sort_for_deletion(&mut targets);
     selection.candidates = targets.into_iter().map(|target| graph.build_candidate(target)).collect();
     selection
@@ -131,14 +136,18 @@ impl<'a> SelectionGraph<'a> {
         }
     }
 
-    fn refuse_node(&self, node: &Node, chosen: &BTreeSet<&str>) -> Option<DecommissionRefusal> {
-        let why = self.find_objection(node, chosen)?;
-        Some(DecommissionRefusal { id: node.id.clone(), what: kind_and_name(node), why })
+    fn judge_node(&self, node: &Node, chosen: &BTreeSet<&str>) -> Result<DecommissionTarget, DecommissionRefusal> {
+        self.check_node(node, chosen).map_err(|why| DecommissionRefusal {
+            id: node.id.clone(),
+            what: kind_and_name(node),
+            why,
+        })
     }
 
-    fn find_objection(&self, node: &Node, chosen: &BTreeSet<&str>) -> Option<String> {
+    /// Makes a node a target, unless something speaks against its deletion.
+    fn check_node(&self, node: &Node, chosen: &BTreeSet<&str>) -> Result<DecommissionTarget, String> {
         if let Some(deployment) = &node.deployment {
-            return Some(format!(
+            return Err(format!(
                 "deployment {deployment} owns it: remove the venue from venues.toml, then run `deployer apply`"
             ));
         }
@@ -147,36 +156,34 @@ impl<'a> SelectionGraph<'a> {
         let evidence = evidence.unwrap_or_default();
         match finding.map_or(AuditVerdict::Unknown, |finding| finding.verdict) {
             AuditVerdict::Managed => {
-                return Some(
+                return Err(
                     "a deployment of deployer owns it: remove the venue from venues.toml, then run `deployer apply`"
                         .to_owned(),
                 );
             }
-            AuditVerdict::Active => return Some(format!("it is in use{evidence}")),
+            AuditVerdict::Active => return Err(format!("it is in use{evidence}")),
             AuditVerdict::Unknown => {
-                return Some(format!(
+                return Err(format!(
                     "it is unknown whether it is in use{evidence}: fix what the audit could not read, then audit again"
                 ));
             }
             AuditVerdict::Stale | AuditVerdict::Orphaned | AuditVerdict::Suspect => {}
         }
-        match node.kind {
-            NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook => {
-                return Some("it is in HubSpot: turn it off there, then audit again".to_owned());
-            }
-            NodeKind::Endpoint => return Some("it isn't a resource in this account".to_owned()),
-            NodeKind::StateMachine => {
-                return Some("this version doesn't archive state machines: delete it yourself".to_owned());
-            }
-            _ => {}
+        let target = DecommissionTarget::from_node(node)?;
+        if let Some(why) =
+            self.incoming_edges(&node.id).into_iter().find_map(|edge| self.caller_left_behind(node, edge, chosen))
+        {
+            return Err(why);
         }
-        self.incoming_edges(&node.id).into_iter().find_map(|edge| self.caller_left_behind(node, edge, chosen)).or_else(
-            || {
-                let fed = self.out_of.get(node.id.as_str())?.iter().filter(|edge| edge.kind == EdgeKind::Mapping);
-                let fed = fed.map(|edge| edge.to.as_str()).find(|to| !chosen.contains(strip_qualifier(to)))?;
-                Some(format!("it feeds {}: name that too, or remove its event source mapping", self.describe_id(fed)))
-            },
-        )
+        let mut mappings =
+            self.out_of.get(node.id.as_str()).into_iter().flatten().filter(|edge| edge.kind == EdgeKind::Mapping);
+        match mappings.find(|edge| !chosen.contains(node_id(&edge.to).0.as_str())) {
+            Some(mapping) => Err(format!(
+                "it feeds {}: name that too, or remove its event source mapping",
+                self.describe_id(&mapping.to)
+            )),
+            None => Ok(target),
+        }
     }
 
     /// The incoming edges. For a function with a URL, those of the URL too.
@@ -222,7 +229,7 @@ impl<'a> SelectionGraph<'a> {
     }
 
     fn describe_id(&self, id: &str) -> String {
-        self.nodes.get(strip_qualifier(id)).map_or_else(|| id.to_owned(), |node| kind_and_name(node))
+        self.nodes.get(node_id(id).0.as_str()).map_or_else(|| id.to_owned(), |node| kind_and_name(node))
     }
 
     fn build_candidate(&self, target: DecommissionTarget) -> DeletionCandidate {
@@ -249,18 +256,7 @@ impl<'a> SelectionGraph<'a> {
 
 /// `function push`.
 fn kind_and_name(node: &Node) -> String {
-    format!("{} {}", kind_word(node.kind), node.name)
-}
-
-/// A function's ARN without the alias or version that an edge may have.
-fn strip_qualifier(id: &str) -> &str {
-    match id.split_once(":function:") {
-        Some((head, rest)) => match rest.find(':') {
-            Some(at) => &id[..head.len() + ":function:".len() + at],
-            None => id,
-        },
-        None => id,
-    }
+    format!("{} {}", node.kind.display_name(), node.name)
 }
 
 fn edge_verb(kind: EdgeKind) -> &'static str {

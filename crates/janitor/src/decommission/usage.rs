@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::archivable::UsageMetrics;
 use super::{DecommissionContext, DecommissionTarget};
-use crate::audit::NodeKind;
 use deployer_aws::CallError;
 use deployer_aws::signed::{list_of, text_of};
 
@@ -26,10 +26,8 @@ pub async fn count_uses_since(
     targets: &[&DecommissionTarget],
     since: Timestamp,
 ) -> Result<BTreeMap<String, u64>, CallError> {
-    let counted: Vec<(&DecommissionTarget, UsageCounter)> = targets
-        .iter()
-        .flat_map(|target| usage_counters(target).into_iter().map(|counter| (*target, counter)))
-        .collect();
+    let counted: Vec<(&DecommissionTarget, UsageCounter<'_>)> =
+        targets.iter().flat_map(|target| usage_counters(target).map(|counter| (*target, counter))).collect();
     let mut used = BTreeMap::new();
     for batch in counted.chunks(BATCH) {
         let values = count_batch_since(cx, batch, since).await?;
@@ -40,49 +38,30 @@ pub async fn count_uses_since(
     Ok(used)
 }
 
-/// The CloudWatch metric that counts the uses of a resource.
-struct UsageCounter {
-    namespace: &'static str,
+/// One metric that counts the uses of a resource.
+struct UsageCounter<'t> {
     metric: &'static str,
-    dimension: &'static str,
-    value: String,
+    metrics: UsageMetrics<'t>,
 }
 
-fn usage_counters(target: &DecommissionTarget) -> Vec<UsageCounter> {
-    let (namespace, dimension, metrics): (_, _, &[&str]) = match target.kind {
-        // A call of a disabled function counts as a throttle.
-        NodeKind::Function => ("AWS/Lambda", "FunctionName", &["Invocations", "Throttles"]),
-        NodeKind::Queue => ("AWS/SQS", "QueueName", &["NumberOfMessagesSent", "NumberOfMessagesReceived"]),
-        NodeKind::Topic => ("AWS/SNS", "TopicName", &["NumberOfMessagesPublished"]),
-        // The count includes requests that got 429.
-        NodeKind::RestApi => ("AWS/ApiGateway", "ApiName", &["Count"]),
-        NodeKind::HttpApi => ("AWS/ApiGateway", "ApiId", &["Count"]),
-        NodeKind::Rule => ("AWS/Events", "RuleName", &["TriggeredRules"]),
-        NodeKind::LogGroup => ("AWS/Logs", "LogGroupName", &["IncomingLogEvents"]),
-        _ => return Vec::new(),
-    };
-    let value = match target.kind {
-        NodeKind::RestApi => target.name.clone(),
-        NodeKind::Topic => target.aws_identifier().rsplit(':').next().unwrap_or_default().to_owned(),
-        NodeKind::Rule => target.group_and_name().1.to_owned(),
-        _ => target.aws_identifier().to_owned(),
-    };
-    metrics.iter().map(|metric| UsageCounter { namespace, metric, dimension, value: value.clone() }).collect()
+fn usage_counters(target: &DecommissionTarget) -> impl Iterator<Item = UsageCounter<'_>> {
+    let metrics = target.kind.usage_metrics(target);
+    metrics.into_iter().flat_map(|metrics| metrics.metrics.iter().map(move |metric| UsageCounter { metric, metrics }))
 }
 
 async fn count_batch_since(
     cx: &DecommissionContext<'_>,
-    batch: &[(&DecommissionTarget, UsageCounter)],
+    batch: &[(&DecommissionTarget, UsageCounter<'_>)],
     since: Timestamp,
 ) -> Result<Vec<u64>, CallError> {
     let now = Timestamp::now();
     // CloudWatch keeps values by the minute for 15 days, and one day of them is one page.
     let period: i64 = if now.duration_since(since) <= SignedDuration::from_hours(24) { 60 } else { 3600 };
-    let query = |(at, (_, counter)): (usize, &(&DecommissionTarget, UsageCounter))| {
+    let query = |(at, (_, counter)): (usize, &(&DecommissionTarget, UsageCounter<'_>))| {
         let metric = json!({
-            "Namespace": counter.namespace,
+            "Namespace": counter.metrics.namespace,
             "MetricName": counter.metric,
-            "Dimensions": [{ "Name": counter.dimension, "Value": counter.value }],
+            "Dimensions": [{ "Name": counter.metrics.dimension, "Value": counter.metrics.value }],
         });
         json!({
             "Id": format!("m{at}"),

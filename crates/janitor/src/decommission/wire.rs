@@ -1,7 +1,8 @@
-//! Requests and responses as JSON, through the generated clients of the services that have one here: an archive keeps
-//! everything that AWS returned, also what a client's types have no member for. All other services are called with JSON
-//! anyway ([`deployer_aws::signed`]).
+//! Requests and responses as JSON, through the generated clients of the services that this program has one for. An
+//! archive keeps everything that AWS returned, including what the client's types don't know. All other services are
+//! called with JSON anyway ([`deployer_aws::signed`]).
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,22 +16,25 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
+use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 
-use super::unexpected_error;
+use super::{DecommissionContext, unexpected_error};
 use deployer_aws::CallError;
-pub(super) use deployer_aws::signed::{list_of as list, text_of as text};
+pub(super) use deployer_aws::signed::{list_of, text_of};
 
 /// Lambda allows 250 MB of unzipped code for a function, and a zip isn't larger.
 const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
 /// The longest wait for a connection, and for the next byte.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often a download is tried.
-const TRIES: u32 = 3;
+/// How often a failed download is retried.
+const MORE_TRIES: usize = 2;
+/// The pause before the first retry, without the jitter. The next one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Keeps the body of one response, and replaces the body of the request if there is another one.
+/// Keeps the body of one response. It can also replace the body of the request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RawExchange {
     body: Option<Bytes>,
@@ -54,8 +58,14 @@ impl RawExchange {
             .map_err(|error| unexpected_error(operation, format!("the response isn't valid JSON: {error}")))
     }
 
-    /// Downloads what a response pointed at, with the HTTP client that received the response.
-    pub(super) async fn download_file(&self, operation: &'static str, uri: &str) -> Result<Bytes, CallError> {
+    /// Downloads what a response pointed to, with the HTTP client that received the response. A failed download is
+    /// retried after a pause.
+    pub(super) async fn download_file(
+        &self,
+        cx: &DecommissionContext<'_>,
+        operation: &'static str,
+        uri: &str,
+    ) -> Result<Bytes, CallError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let client = kept.and_then(|(_, components)| Some((components.http_client()?, components)));
         let Some((client, components)) = client else {
@@ -64,21 +74,22 @@ impl RawExchange {
         let settings =
             HttpConnectorSettings::builder().connect_timeout(READ_TIMEOUT).read_timeout(READ_TIMEOUT).build();
         let connector = client.http_connector(&settings, &components);
-        let mut tried = 0;
-        loop {
-            let request = HttpRequest::get(uri);
-            let request =
-                request.map_err(|error| unexpected_error(operation, format!("the code's URL is invalid: {error}")))?;
-            match fetch_body(&connector, request).await {
-                Ok(bytes) => return Ok(bytes),
-                Err(why) => {
-                    tried += 1;
-                    if tried == TRIES {
-                        return Err(unexpected_error(operation, format!("could not download the code: {why}")));
-                    }
-                }
+        let request = HttpRequest::get(uri);
+        let request =
+            request.map_err(|error| unexpected_error(operation, format!("the code's URL is invalid: {error}")))?;
+        let fetch = || async {
+            let request = request.try_clone().expect("a request without a body can be cloned");
+            fetch_body(&connector, request).await
+        };
+        let delays = cx.delays;
+        let pause = move |pause| async move {
+            if delays {
+                tokio::time::sleep(pause).await;
             }
-        }
+        };
+        let pauses = ExponentialBuilder::new().with_jitter().with_min_delay(FIRST_PAUSE).with_max_times(MORE_TRIES);
+        let fetched = fetch.retry(pauses).sleep(pause).await;
+        fetched.map_err(|why| unexpected_error(operation, format!("could not download the code: {why}")))
     }
 }
 
@@ -93,7 +104,7 @@ async fn fetch_body(connector: &impl HttpConnector, request: HttpRequest) -> Res
 
 impl Intercept for RawExchange {
     fn name(&self) -> &'static str {
-        "Raw"
+        "RawExchange"
     }
 
     fn modify_before_signing(
@@ -139,6 +150,30 @@ macro_rules! answer {
     }};
 }
 pub(super) use answer;
+
+/// Reads all pages of a list through a generated client, and returns the elements of `member`. `page` calls `operation`
+/// with the token of the next page, which each page but the last has as `token_member`.
+///
+/// # Errors
+/// The first page that can't be read: a part of a list isn't the list. A token that comes a second time, because such a
+/// list would never end.
+pub(super) async fn collect_pages(
+    operation: &'static str,
+    member: &str,
+    token_member: &str,
+    mut page: impl AsyncFnMut(Option<String>) -> Result<Value, CallError>,
+) -> Result<Vec<Value>, CallError> {
+    let (mut all, mut seen, mut token) = (Vec::new(), HashSet::new(), None);
+    loop {
+        let answer = page(token).await?;
+        all.extend(list_of(&answer, member).iter().cloned());
+        token = text_of(&answer, token_member).filter(|token| !token.is_empty()).map(ToOwned::to_owned);
+        let Some(next) = &token else { return Ok(all) };
+        if !seen.insert(next.clone()) {
+            return Err(unexpected_error(operation, "a page's token came a second time, so the list would never end"));
+        }
+    }
+}
 
 /// The members of `value` that are in `names` and aren't null: the part of a response that a request accepts.
 pub(super) fn pick_members(value: &Value, names: &[&str]) -> Value {

@@ -3,45 +3,170 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
+use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
-use super::super::wire::{list, text};
+use super::super::wire::{list_of, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
-use super::{RestoredResource, parse_time, tag_list, tag_object};
+use super::{arn_resource, parse_time, tag_list, tag_object};
+use crate::audit::NodeKind;
+use deployer_aws::Found;
 use deployer_aws::signed::{flag_of, integer_of, number_of, time_of};
-use deployer_aws::{CallError, Found};
 
-pub(super) const VOLATILE: &[&str] = &[];
+const NEW: &[&str] = &["alarm.json/UpdatedAt"];
 
-pub(super) const NEW: &[&str] = &["alarm.json/UpdatedAt"];
+/// CloudWatch's metric alarms.
+pub struct Alarm;
 
-pub(super) async fn read(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-) -> Result<Option<ResourceParts>, CallError> {
-    const CALL: &str = "cloudwatch:DescribeAlarms";
-    let aws = &cx.aws.signed;
-    let answer = aws.call(CALL, json!({ "AlarmNames": [target.aws_identifier()] })).await?;
-    let found =
-        list(&answer, "MetricAlarms").iter().find(|alarm| text(alarm, "AlarmName") == Some(target.aws_identifier()));
-    let Some(alarm) = found else { return Ok(None) };
-    let tags = aws.call("cloudwatch:ListTagsForResource", json!({ "ResourceARN": target.id })).await;
-    let tags = none_if_missing(tags)?.unwrap_or_default();
-    let mut parts = ResourceParts::default();
-    parts.put_document("alarm.json", describe_alarm(alarm).map_err(|why| unexpected_error(CALL, why))?);
-    parts.put_document("tags.json", tag_object(list(&tags, "Tags"), "Key", "Value"));
-    Ok(Some(parts))
+const FACTS: KindFacts = KindFacts {
+    node_kind: NodeKind::Alarm,
+    deletion_stage: DeletionStage::Alarm,
+    restore_stage: RestoreStage::Alarm,
+    rule_target: false,
+    volatile_attributes: &[],
+    new_attributes: NEW,
+};
+
+impl ArchivableKind for Alarm {
+    fn kind_facts(&self) -> &'static KindFacts {
+        &FACTS
+    }
+
+    fn aws_identifier<'t>(&self, id: &'t str) -> &'t str {
+        // A name may contain colons and slashes.
+        arn_resource(id, "alarm:")
+    }
+
+    fn usage_metrics<'t>(&self, _: &'t DecommissionTarget) -> Option<UsageMetrics<'t>> {
+        None
+    }
+
+    fn read_parts<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+    ) -> KindFuture<'a, Option<ResourceParts>> {
+        Box::pin(async move {
+            const CALL: &str = "cloudwatch:DescribeAlarms";
+            let aws = &cx.aws.signed;
+            let answer = aws.call(CALL, json!({ "AlarmNames": [target.aws_identifier()] })).await?;
+            let found = list_of(&answer, "MetricAlarms")
+                .iter()
+                .find(|alarm| text_of(alarm, "AlarmName") == Some(target.aws_identifier()));
+            let Some(alarm) = found else { return Ok(None) };
+            let tags = aws.call("cloudwatch:ListTagsForResource", json!({ "ResourceARN": target.id })).await;
+            let tags = none_if_missing(tags)?.unwrap_or_default();
+            let mut parts = ResourceParts::default();
+            parts.put_document("alarm.json", describe_alarm(alarm).map_err(|why| unexpected_error(CALL, why))?);
+            parts.put_document("tags.json", tag_object(list_of(&tags, "Tags"), "Key", "Value"));
+            Ok(Some(parts))
+        })
+    }
+
+    fn delete_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        _: &'a ResourceParts,
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move {
+            let parameters = json!({ "AlarmNames": [target.aws_identifier()] });
+            cx.aws.signed.call("cloudwatch:DeleteAlarms", parameters).await.found().map(drop)
+        })
+    }
+
+    fn restore_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+    ) -> KindFuture<'a, RestoredResource> {
+        Box::pin(async move {
+            let alarm = parts.get("alarm.json");
+            let queries: Vec<Value> = list_of(alarm, "Metrics").iter().map(build_query).collect();
+            // What is null, empty or an empty list isn't sent.
+            let parameters = json!({
+                "AlarmName": target.aws_identifier(),
+                "AlarmDescription": text_of(alarm, "AlarmDescription"),
+                "ActionsEnabled": alarm["ActionsEnabled"],
+                "OKActions": alarm["OKActions"],
+                "AlarmActions": alarm["AlarmActions"],
+                "InsufficientDataActions": alarm["InsufficientDataActions"],
+                "MetricName": text_of(alarm, "MetricName"),
+                "Namespace": text_of(alarm, "Namespace"),
+                "Statistic": text_of(alarm, "Statistic"),
+                "ExtendedStatistic": text_of(alarm, "ExtendedStatistic"),
+                "Dimensions": alarm["Dimensions"],
+                "Period": alarm["Period"],
+                "Unit": text_of(alarm, "Unit"),
+                "EvaluationPeriods": alarm["EvaluationPeriods"],
+                "DatapointsToAlarm": alarm["DatapointsToAlarm"],
+                "Threshold": alarm["Threshold"],
+                "ComparisonOperator": text_of(alarm, "ComparisonOperator"),
+                "TreatMissingData": text_of(alarm, "TreatMissingData"),
+                "EvaluateLowSampleCountPercentile": text_of(alarm, "EvaluateLowSampleCountPercentile"),
+                "ThresholdMetricId": text_of(alarm, "ThresholdMetricId"),
+                "Metrics": queries,
+                "Tags": tag_list(super::resource_tags(parts)),
+            });
+            cx.call_with_retry(async || cx.aws.signed.call("cloudwatch:PutMetricAlarm", parameters.clone()).await)
+                .await?;
+            Ok(RestoredResource::default())
+        })
+    }
+
+    /// An alarm only calls what its actions name, so it is only tagged.
+    fn disable_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        _: &'a ResourceParts,
+        tags: &'a [(&'a str, String)],
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move {
+            let parameters = json!({ "ResourceARN": target.id, "Tags": tag_list(tags.iter().cloned()) });
+            none_if_missing(cx.aws.signed.call("cloudwatch:TagResource", parameters).await).map(drop)
+        })
+    }
+
+    fn enable_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        _: &'a ResourceParts,
+        keys: &'a [&'a str],
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move {
+            let parameters = json!({ "ResourceARN": target.id, "TagKeys": keys });
+            none_if_missing(cx.aws.signed.call("cloudwatch:UntagResource", parameters).await).map(drop)
+        })
+    }
+
+    fn find_objection(&self, _: &DecommissionTarget, parts: &ResourceParts, _: UseWindow<'_>) -> Option<String> {
+        let alarm = parts.get("alarm.json");
+        let metric = !alarm["MetricName"].is_null() || !list_of(alarm, "Metrics").is_empty();
+        (!metric).then(|| "it is an alarm on a query, which can't be archived: delete it yourself".to_owned())
+    }
+
+    fn lost_parts(&self, _: &ResourceParts) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn changed_at(&self, parts: &ResourceParts) -> Option<Timestamp> {
+        parse_time(&parts.get("alarm.json")["UpdatedAt"])
+    }
 }
 
-/// The alarm with numbers and truth values, which the query protocol answers as texts.
+/// The alarm, with numbers and booleans, which the query protocol returns as strings.
 fn describe_alarm(alarm: &Value) -> Result<Value, String> {
-    let metrics: Result<Vec<Value>, String> = list(alarm, "Metrics").iter().map(describe_query).collect();
+    let metrics: Result<Vec<Value>, String> = list_of(alarm, "Metrics").iter().map(describe_query).collect();
     Ok(json!({
         "AlarmDescription": alarm["AlarmDescription"],
         "UpdatedAt": time_of(alarm, "AlarmConfigurationUpdatedTimestamp")?.map(Timestamp::as_second),
         "ActionsEnabled": flag_of(alarm, "ActionsEnabled")?,
-        "OKActions": list(alarm, "OKActions"),
-        "AlarmActions": list(alarm, "AlarmActions"),
-        "InsufficientDataActions": list(alarm, "InsufficientDataActions"),
+        "OKActions": list_of(alarm, "OKActions"),
+        "AlarmActions": list_of(alarm, "AlarmActions"),
+        "InsufficientDataActions": list_of(alarm, "InsufficientDataActions"),
         "MetricName": alarm["MetricName"],
         "Namespace": alarm["Namespace"],
         "Statistic": alarm["Statistic"],
@@ -61,7 +186,7 @@ fn describe_alarm(alarm: &Value) -> Result<Value, String> {
 }
 
 fn describe_dimensions(metric: &Value) -> Value {
-    let dimensions = list(metric, "Dimensions").iter();
+    let dimensions = list_of(metric, "Dimensions").iter();
     dimensions.map(|dimension| json!({ "Name": dimension["Name"], "Value": dimension["Value"] })).collect()
 }
 
@@ -89,105 +214,29 @@ fn describe_query(query: &Value) -> Result<Value, String> {
     }))
 }
 
-pub(super) fn objection(parts: &ResourceParts) -> Option<String> {
-    let alarm = parts.get("alarm.json");
-    let metric = !alarm["MetricName"].is_null() || !list(alarm, "Metrics").is_empty();
-    (!metric).then(|| "it is an alarm on a query, which can't be archived: delete it yourself".to_owned())
-}
-
-pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
-    parse_time(&parts.get("alarm.json")["UpdatedAt"])
-}
-
-pub(super) async fn delete(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    _: &ResourceParts,
-) -> Result<(), CallError> {
-    let parameters = json!({ "AlarmNames": [target.aws_identifier()] });
-    cx.aws.signed.call("cloudwatch:DeleteAlarms", parameters).await.found().map(drop)
-}
-
-pub(super) async fn restore(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    parts: &ResourceParts,
-) -> Result<RestoredResource, CallError> {
-    let alarm = parts.get("alarm.json");
-    let queries: Vec<Value> = list(alarm, "Metrics").iter().map(build_query).collect();
-    // What is null, empty or an empty list isn't sent.
-    let parameters = json!({
-        "AlarmName": target.aws_identifier(),
-        "AlarmDescription": text(alarm, "AlarmDescription"),
-        "ActionsEnabled": alarm["ActionsEnabled"],
-        "OKActions": alarm["OKActions"],
-        "AlarmActions": alarm["AlarmActions"],
-        "InsufficientDataActions": alarm["InsufficientDataActions"],
-        "MetricName": text(alarm, "MetricName"),
-        "Namespace": text(alarm, "Namespace"),
-        "Statistic": text(alarm, "Statistic"),
-        "ExtendedStatistic": text(alarm, "ExtendedStatistic"),
-        "Dimensions": alarm["Dimensions"],
-        "Period": alarm["Period"],
-        "Unit": text(alarm, "Unit"),
-        "EvaluationPeriods": alarm["EvaluationPeriods"],
-        "DatapointsToAlarm": alarm["DatapointsToAlarm"],
-        "Threshold": alarm["Threshold"],
-        "ComparisonOperator": text(alarm, "ComparisonOperator"),
-        "TreatMissingData": text(alarm, "TreatMissingData"),
-        "EvaluateLowSampleCountPercentile": text(alarm, "EvaluateLowSampleCountPercentile"),
-        "ThresholdMetricId": text(alarm, "ThresholdMetricId"),
-        "Metrics": queries,
-        "Tags": tag_list(super::resource_tags(parts)),
-    });
-    cx.call_with_retry(async || cx.aws.signed.call("cloudwatch:PutMetricAlarm", parameters.clone()).await).await?;
-    Ok(RestoredResource::default())
-}
-
 fn build_query(query: &Value) -> Value {
     let stat = &query["MetricStat"];
     let stat = stat.is_object().then(|| {
         json!({
             "Metric": {
-                "Namespace": text(stat, "Namespace"),
-                "MetricName": text(stat, "MetricName"),
+                "Namespace": text_of(stat, "Namespace"),
+                "MetricName": text_of(stat, "MetricName"),
                 "Dimensions": stat["Dimensions"],
             },
             "Period": stat["Period"],
-            "Stat": text(stat, "Stat"),
-            "Unit": text(stat, "Unit"),
+            "Stat": text_of(stat, "Stat"),
+            "Unit": text_of(stat, "Unit"),
         })
     });
     json!({
-        "Id": text(query, "Id"),
+        "Id": text_of(query, "Id"),
         "MetricStat": stat,
-        "Expression": text(query, "Expression"),
-        "Label": text(query, "Label"),
+        "Expression": text_of(query, "Expression"),
+        "Label": text_of(query, "Label"),
         "ReturnData": query["ReturnData"],
         "Period": query["Period"],
-        "AccountId": text(query, "AccountId"),
+        "AccountId": text_of(query, "AccountId"),
     })
-}
-
-/// An alarm only calls what its actions name, so it is only tagged.
-pub(super) async fn disable(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    _: &ResourceParts,
-    tags: &[(&str, String)],
-) -> Result<(), CallError> {
-    let parameters = json!({ "ResourceARN": target.id, "Tags": tag_list(tags.iter().cloned()) });
-    none_if_missing(cx.aws.signed.call("cloudwatch:TagResource", parameters).await).map(drop)
-}
-
-pub(super) async fn enable(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    _: &ResourceParts,
-    keys: &[&str],
-) -> Result<(), CallError> {
-    let parameters = json!({ "ResourceARN": target.id, "TagKeys": keys });
-    none_if_missing(cx.aws.signed.call("cloudwatch:UntagResource", parameters).await).map(drop)
 }
 
 #[cfg(test)]
@@ -195,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_in_texts_become_numbers() {
+    fn parses_numbers_in_strings() {
         let alarm = json!({ "AlarmName": "a", "Threshold": "5.0", "Period": "60", "ActionsEnabled": "true",
             "OKActions": "", "Metrics": [{ "Id": "m", "ReturnData": "false", "MetricStat": { "Period": "300",
             "Metric": { "Namespace": "n", "Dimensions": [{ "Name": "d", "Value": "v" }] } } }] });

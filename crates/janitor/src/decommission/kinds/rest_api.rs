@@ -5,14 +5,17 @@ use http::Method;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
+use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::{ResourceParts, replace_word};
-use super::super::wire::{list, pick_members, text};
+use super::super::wire::{list_of, pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, TAG_RESTORING, none_if_missing, unexpected_error};
-use super::{RestoredResource, parse_time, tag_map};
+use super::{new_api_arn, parse_time, tag_map};
+use crate::audit::NodeKind;
 use deployer_aws::signed::{AnswerPages, RestRequest};
 use deployer_aws::{CallError, Found};
 
-pub(super) const NEW: &[&str] = &[
+const NEW: &[&str] = &[
     "api.json/id",
     "api.json/createdDate",
     "api.json/rootResourceId",
@@ -74,12 +77,12 @@ fn read_request(operation: &'static str, segments: &[&str]) -> RestRequest {
     RestRequest::new(operation, Method::GET, segments)
 }
 
-/// A list in pages of 500, which is the most.
+/// A list in pages of 500, the maximum.
 fn list_pages<'c>(cx: &DecommissionContext<'c>, operation: &'static str, segments: &[&str]) -> AnswerPages<'c> {
     cx.aws.signed.send_pages(read_request(operation, segments).with_query("limit", 500))
 }
 
-/// Creates something, again while that is worth it, and gives the answer.
+/// Creates one of an API's parts, and returns the response.
 async fn create_part(
     cx: &DecommissionContext<'_>,
     operation: &'static str,
@@ -90,35 +93,228 @@ async fn create_part(
     cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await
 }
 
-pub(super) async fn read(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-) -> Result<Option<ResourceParts>, CallError> {
-    let (id, aws) = (target.aws_identifier(), &cx.aws.signed);
-    let answer = aws.send(read_request("apigateway:GetRestApi", &["restapis", id])).await;
-    let Some(mut api) = answer.found()? else { return Ok(None) };
-    let tags = api.as_object_mut().and_then(|members| members.remove("tags")).unwrap_or_else(|| json!({}));
-    let stages = aws.send(read_request("apigateway:GetStages", &["restapis", id, "stages"])).await?;
-    let stages = list(&stages, "item").to_vec();
-    let deployments = read_request("apigateway:GetDeployments", &["restapis", id, "deployments"]);
-    let deployments = aws.send(deployments.with_query("limit", 500)).await?;
-    let mut parts = ResourceParts::default();
-    for stage in stages.iter().filter_map(|stage| text(stage, "stageName")) {
-        const CALL: &str = "apigateway:GetExport";
-        let request = read_request(CALL, &["restapis", id, "stages", stage, "exports", "oas30"]);
-        let export = aws.send_for_bytes(request.with_query("extensions", "apigateway")).await?;
-        if export.is_empty() {
-            return Err(unexpected_error(CALL, format!("the export of stage {stage} is empty")));
-        }
-        parts.put_bytes(&format!("openapi/{stage}.json"), export);
+/// API Gateway's REST APIs.
+pub struct RestApi;
+
+const FACTS: KindFacts = KindFacts {
+    node_kind: NodeKind::RestApi,
+    deletion_stage: DeletionStage::Api,
+    restore_stage: RestoreStage::Api,
+    rule_target: true,
+    volatile_attributes: &[],
+    new_attributes: NEW,
+};
+
+impl ArchivableKind for RestApi {
+    fn kind_facts(&self) -> &'static KindFacts {
+        &FACTS
     }
-    parts.put_document("api.json", api);
-    parts.put_document("tags.json", tags);
-    parts.put_document("stages.json", Value::Array(stages));
-    parts.put_document("deployments.json", json!(list(&deployments, "item")));
-    parts.put_document("resources.json", read_resources(cx, id).await?);
-    parts.put_document("mappings.json", Value::Array(read_mappings(cx, id).await?));
-    Ok(Some(parts))
+
+    /// The count includes requests that got 429.
+    fn usage_metrics<'t>(&self, target: &'t DecommissionTarget) -> Option<UsageMetrics<'t>> {
+        Some(UsageMetrics {
+            namespace: "AWS/ApiGateway",
+            metrics: &["Count"],
+            dimension: "ApiName",
+            value: &target.name,
+        })
+    }
+
+    fn read_parts<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+    ) -> KindFuture<'a, Option<ResourceParts>> {
+        Box::pin(async move {
+            let (id, aws) = (target.aws_identifier(), &cx.aws.signed);
+            let answer = aws.send(read_request("apigateway:GetRestApi", &["restapis", id])).await;
+            let Some(mut api) = answer.found()? else { return Ok(None) };
+            let tags = api.as_object_mut().and_then(|members| members.remove("tags")).unwrap_or_else(|| json!({}));
+            let stages = aws.send(read_request("apigateway:GetStages", &["restapis", id, "stages"])).await?;
+            let stages = list_of(&stages, "item").to_vec();
+            let deployments = list_pages(cx, "apigateway:GetDeployments", &["restapis", id, "deployments"]);
+            let deployments = deployments.collect_items("item").await?;
+            let mut parts = ResourceParts::default();
+            for stage in stages.iter().filter_map(|stage| text_of(stage, "stageName")) {
+                const CALL: &str = "apigateway:GetExport";
+                let request = read_request(CALL, &["restapis", id, "stages", stage, "exports", "oas30"]);
+                let export = aws.send_for_bytes(request.with_query("extensions", "apigateway")).await?;
+                if export.is_empty() {
+                    return Err(unexpected_error(CALL, format!("the export of stage {stage} is empty")));
+                }
+                parts.put_bytes(&format!("openapi/{stage}.json"), export);
+            }
+            parts.put_document("api.json", api);
+            parts.put_document("tags.json", tags);
+            parts.put_document("stages.json", Value::Array(stages));
+            parts.put_document("deployments.json", Value::Array(deployments));
+            parts.put_document("resources.json", read_resources(cx, id).await?);
+            parts.put_document("mappings.json", Value::Array(read_mappings(cx, id).await?));
+            Ok(Some(parts))
+        })
+    }
+
+    /// Deletes the mappings of domains first: they prevent the API's deletion.
+    fn delete_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move {
+            let aws = &cx.aws.signed;
+            for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
+                let domain = text_of(mapping, "domainName").unwrap_or_default();
+                let path =
+                    ["domainnames", domain, "basepathmappings", text_of(mapping, "basePath").unwrap_or("(none)")];
+                let request = RestRequest::new("apigateway:DeleteBasePathMapping", Method::DELETE, &path);
+                aws.send(request).await.found()?;
+            }
+            // An account may call `DeleteRestApi` once in 30 seconds, so the SDK's own retries may not be enough.
+            let request =
+                RestRequest::new("apigateway:DeleteRestApi", Method::DELETE, &["restapis", target.aws_identifier()]);
+            cx.call_with_retry(async || aws.send(request.clone()).await).await.found().map(drop)
+        })
+    }
+
+    fn restore_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+    ) -> KindFuture<'a, RestoredResource> {
+        Box::pin(async move {
+            let aws = &cx.aws.signed;
+            let old = target.aws_identifier();
+            let id = find_or_create_api(cx, old, parts).await?;
+            let mut stages: Vec<&Value> = parts.get("stages.json").as_array().into_iter().flatten().collect();
+            let deployments = parts.get("deployments.json").as_array().into_iter().flatten();
+            let dates: Map<String, Value> = deployments
+                .filter_map(|deployment| {
+                    Some((text_of(deployment, "id")?.to_owned(), deployment["createdDate"].clone()))
+                })
+                .collect();
+            let deployed =
+                |stage: &Value| text_of(stage, "deploymentId").and_then(|id| dates.get(id)).and_then(parse_time);
+            // The newest comes last: the next deployment will contain its resources.
+            stages.sort_by_key(|stage| deployed(stage));
+            for stage in stages {
+                let name = text_of(stage, "stageName").unwrap_or_default();
+                let there = aws.send(read_request("apigateway:GetStage", &["restapis", &id, "stages", name])).await;
+                if there.found()?.is_none() {
+                    let export = parts.file_bytes(&format!("openapi/{name}.json"));
+                    let export = export.ok_or_else(|| {
+                        unexpected_error("apigateway:PutRestApi", "the archive lacks the stage's export")
+                    })?;
+                    let request = RestRequest::new("apigateway:PutRestApi", Method::PUT, &["restapis", &id]);
+                    // Its policy may contain the old id.
+                    let export = replace_word(&String::from_utf8_lossy(export), old, &id);
+                    let request = request.with_query("mode", "overwrite").with_bytes(Bytes::from(export));
+                    cx.call_with_retry(async || aws.send(request.clone()).await).await?;
+                    let path = ["restapis", id.as_str(), "deployments"];
+                    let mut deployment = create_part(cx, "apigateway:CreateDeployment", &path, &json!({})).await?;
+                    let mut body = pick_members(stage, STAGE);
+                    body["deploymentId"] = deployment["id"].take();
+                    create_part(cx, "apigateway:CreateStage", &["restapis", &id, "stages"], &body).await?;
+                }
+                patch_stage(cx, &id, name, stage_settings(stage)).await?;
+            }
+            for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
+                let domain = text_of(mapping, "domainName").unwrap_or_default();
+                let mut body = pick_members(mapping, &["basePath", "stage"]);
+                body["restApiId"] = json!(id);
+                let path = ["domainnames", domain, "basepathmappings"];
+                match create_part(cx, "apigateway:CreateBasePathMapping", &path, &body).await {
+                    // An earlier restore that was interrupted created it.
+                    Err(error) if error.code == "ConflictException" => {}
+                    other => drop(other?),
+                }
+            }
+            let arn = new_api_arn(cx, target, &id);
+            let region = &cx.scope.region;
+            let note = format!(
+                "its address is now https://{id}.execute-api.{region}.amazonaws.com; update everything that uses https://{old}.execute-api.{region}.amazonaws.com"
+            );
+            Ok(RestoredResource { id: Some(arn), renamed: vec![(old.to_owned(), id)], notes: vec![note] })
+        })
+    }
+
+    /// Removes the tag by which an interrupted restore finds the API that it created.
+    fn settle_restore<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move { remove_tags(cx, target, &[TAG_RESTORING]).await })
+    }
+
+    /// Throttles every request, so that each gets 429.
+    fn disable_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+        tags: &'a [(&'a str, String)],
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move {
+            let request = RestRequest::new("apigateway:TagResource", Method::PUT, &["tags", &target.id]);
+            cx.aws.signed.send(request.with_body(&json!({ "tags": tag_map(tags) }))).await?;
+            for stage in parts.get("stages.json").as_array().into_iter().flatten() {
+                let settings = stage["methodSettings"].as_object().into_iter().flatten();
+                let mut keys: Vec<&str> = settings.map(|(key, _)| key.as_str()).filter(|key| *key != ALL).collect();
+                keys.push(ALL);
+                let limits = keys.into_iter().flat_map(|key| {
+                    ["throttling/rateLimit", "throttling/burstLimit"]
+                        .map(|limit| (format!("/{key}/{limit}"), "0".to_owned()))
+                });
+                patch_stage(
+                    cx,
+                    target.aws_identifier(),
+                    text_of(stage, "stageName").unwrap_or_default(),
+                    limits.collect(),
+                )
+                .await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn enable_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+        keys: &'a [&'a str],
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move {
+            for stage in parts.get("stages.json").as_array().into_iter().flatten() {
+                let name = text_of(stage, "stageName").unwrap_or_default();
+                if stage["methodSettings"][ALL].is_null() {
+                    let remove = json!({ "op": "remove", "path": format!("/{ALL}") });
+                    cx.aws.signed.send(patch_request(target.aws_identifier(), name, &[remove])).await?;
+                }
+                patch_stage(cx, target.aws_identifier(), name, stage_settings(stage)).await?;
+            }
+            remove_tags(cx, target, keys).await
+        })
+    }
+
+    fn find_objection(&self, _: &DecommissionTarget, parts: &ResourceParts, _: UseWindow<'_>) -> Option<String> {
+        let stages = parts.get("stages.json").as_array().is_none_or(Vec::is_empty);
+        stages.then(|| {
+            "it has no stage, and API Gateway exports an API by stage: deploy it to one, or delete it yourself"
+                .to_owned()
+        })
+    }
+
+    fn lost_parts(&self, _: &ResourceParts) -> Vec<String> {
+        vec!["its id and so its address; API keys and usage plans".to_owned()]
+    }
+
+    fn changed_at(&self, parts: &ResourceParts) -> Option<Timestamp> {
+        let stages = parts.get("stages.json").as_array().into_iter().flatten();
+        stages.filter_map(|stage| parse_time(&stage["lastUpdatedDate"])).max()
+    }
 }
 
 /// The methods of every path, with their integrations.
@@ -127,7 +323,7 @@ async fn read_resources(cx: &DecommissionContext<'_>, id: &str) -> Result<Value,
     let pages = cx.aws.signed.send_pages(request.with_query("embed", "methods").with_query("limit", 500));
     let mut paths = Map::new();
     for mut resource in pages.collect_items("item").await? {
-        let path = text(&resource, "path").unwrap_or_default().to_owned();
+        let path = text_of(&resource, "path").unwrap_or_default().to_owned();
         paths.insert(path, resource["resourceMethods"].take());
     }
     Ok(Value::Object(paths))
@@ -139,11 +335,11 @@ async fn read_mappings(cx: &DecommissionContext<'_>, id: &str) -> Result<Vec<Val
     let mut pages = list_pages(cx, "apigateway:GetDomainNames", &["domainnames"]);
     while let Some(page) = pages.next_page().await {
         let page = none_if_missing(page)?.unwrap_or_default();
-        for domain in list(&page, "item").iter().filter_map(|domain| text(domain, "domainName")) {
+        for domain in list_of(&page, "item").iter().filter_map(|domain| text_of(domain, "domainName")) {
             let path = ["domainnames", domain, "basepathmappings"];
-            let request = read_request("apigateway:GetBasePathMappings", &path).with_query("limit", 500);
-            let answer = none_if_missing(cx.aws.signed.send(request).await)?.unwrap_or_default();
-            for mapping in list(&answer, "item").iter().filter(|mapping| text(mapping, "restApiId") == Some(id)) {
+            let mappings = list_pages(cx, "apigateway:GetBasePathMappings", &path).collect_items("item").await;
+            let mappings = none_if_missing(mappings)?.unwrap_or_default();
+            for mapping in mappings.iter().filter(|mapping| text_of(mapping, "restApiId") == Some(id)) {
                 let mut mapping = pick_members(mapping, &["basePath", "stage"]);
                 mapping["domainName"] = json!(domain);
                 found.push(mapping);
@@ -151,96 +347,6 @@ async fn read_mappings(cx: &DecommissionContext<'_>, id: &str) -> Result<Vec<Val
         }
     }
     Ok(found)
-}
-
-pub(super) fn objection(parts: &ResourceParts) -> Option<String> {
-    let stages = parts.get("stages.json").as_array().is_none_or(Vec::is_empty);
-    stages.then(|| {
-        "it has no stage, and API Gateway exports an API by stage: deploy it to one, or delete it yourself".to_owned()
-    })
-}
-
-pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
-    let stages = parts.get("stages.json").as_array().into_iter().flatten();
-    stages.filter_map(|stage| parse_time(&stage["lastUpdatedDate"])).max()
-}
-
-/// Deletes the mappings of domains first: they prevent the API's deletion.
-pub(super) async fn delete(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    parts: &ResourceParts,
-) -> Result<(), CallError> {
-    let aws = &cx.aws.signed;
-    for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let domain = text(mapping, "domainName").unwrap_or_default();
-        let path = ["domainnames", domain, "basepathmappings", text(mapping, "basePath").unwrap_or("(none)")];
-        let request = RestRequest::new("apigateway:DeleteBasePathMapping", Method::DELETE, &path);
-        aws.send(request).await.found()?;
-    }
-    // An account may call `DeleteRestApi` once in 30 seconds, so the SDK's own retries may not be enough.
-    let request = RestRequest::new("apigateway:DeleteRestApi", Method::DELETE, &["restapis", target.aws_identifier()]);
-    cx.call_with_retry(async || aws.send(request.clone()).await).await.found().map(drop)
-}
-
-pub(super) async fn restore(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    parts: &ResourceParts,
-) -> Result<RestoredResource, CallError> {
-    let aws = &cx.aws.signed;
-    let old = target.aws_identifier();
-    let id = find_or_create_api(cx, old, parts).await?;
-    let mut stages: Vec<&Value> = parts.get("stages.json").as_array().into_iter().flatten().collect();
-    let deployments = parts.get("deployments.json").as_array().into_iter().flatten();
-    let dates: Map<String, Value> = deployments
-        .filter_map(|deployment| Some((text(deployment, "id")?.to_owned(), deployment["createdDate"].clone())))
-        .collect();
-    let deployed = |stage: &Value| text(stage, "deploymentId").and_then(|id| dates.get(id)).and_then(parse_time);
-    // The newest comes last: its resources are what the next deployment will have.
-    stages.sort_by_key(|stage| deployed(stage));
-    for stage in stages {
-        let name = text(stage, "stageName").unwrap_or_default();
-        let there = aws.send(read_request("apigateway:GetStage", &["restapis", &id, "stages", name])).await;
-        if there.found()?.is_none() {
-            let export = parts.file_bytes(&format!("openapi/{name}.json"));
-            let export = export
-                .ok_or_else(|| unexpected_error("apigateway:PutRestApi", "the archive lacks the stage's export"))?;
-            let request = RestRequest::new("apigateway:PutRestApi", Method::PUT, &["restapis", &id]);
-            // Its policy may contain the old id.
-            let export = replace_word(&String::from_utf8_lossy(export), old, &id);
-            let request = request.with_query("mode", "overwrite").with_bytes(Bytes::from(export));
-            cx.call_with_retry(async || aws.send(request.clone()).await).await?;
-            let path = ["restapis", id.as_str(), "deployments"];
-            let mut deployment = create_part(cx, "apigateway:CreateDeployment", &path, &json!({})).await?;
-            let mut body = pick_members(stage, STAGE);
-            body["deploymentId"] = deployment["id"].take();
-            create_part(cx, "apigateway:CreateStage", &["restapis", &id, "stages"], &body).await?;
-        }
-        patch_stage(cx, &id, name, stage_settings(stage)).await?;
-    }
-    for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let domain = text(mapping, "domainName").unwrap_or_default();
-        let mut body = pick_members(mapping, &["basePath", "stage"]);
-        body["restApiId"] = json!(id);
-        let path = ["domainnames", domain, "basepathmappings"];
-        match create_part(cx, "apigateway:CreateBasePathMapping", &path, &body).await {
-            // From an earlier restore that was interrupted.
-            Err(error) if error.code == "ConflictException" => {}
-            other => drop(other?),
-        }
-    }
-    let region = &cx.scope.region;
-    let note = format!(
-        "its address is now https://{id}.execute-api.{region}.amazonaws.com; update everything that uses https://{old}.execute-api.{region}.amazonaws.com"
-    );
-    Ok(RestoredResource { id: Some(api_arn(target, &id)), renamed: vec![(old.to_owned(), id)], notes: vec![note] })
-}
-
-/// The ARN of another API of the same kind.
-fn api_arn(target: &DecommissionTarget, id: &str) -> String {
-    let (head, _) = target.id.rsplit_once('/').unwrap_or_default();
-    format!("{head}/{id}")
 }
 
 /// Finds the API that an interrupted restore created, or creates one, and returns its id.
@@ -251,8 +357,8 @@ async fn find_or_create_api(
 ) -> Result<String, CallError> {
     let mut pages = list_pages(cx, "apigateway:GetRestApis", &["restapis"]);
     while let Some(page) = pages.next_page().await {
-        let begun = |api: &&Value| text(&api["tags"], TAG_RESTORING) == Some(old);
-        if let Some(id) = list(&page?, "item").iter().find(begun).and_then(|api| text(api, "id")) {
+        let begun = |api: &&Value| text_of(&api["tags"], TAG_RESTORING) == Some(old);
+        if let Some(id) = list_of(&page?, "item").iter().find(begun).and_then(|api| text_of(api, "id")) {
             return Ok(id.to_owned());
         }
     }
@@ -263,66 +369,26 @@ async fn find_or_create_api(
         body["endpointConfiguration"] = pick_members(types, &["types", "vpcEndpointIds", "ipAddressType"]);
     }
     // API Gateway returns a policy with escaped quotation marks. It still contains the old id here.
-    if let Some(policy) = text(&body, "policy") {
+    if let Some(policy) = text_of(&body, "policy") {
         body["policy"] = json!(policy.replace("\\\"", "\""));
     }
     body["tags"] = parts.get("tags.json").clone();
     body["tags"][TAG_RESTORING] = json!(old);
     let made = create_part(cx, "apigateway:CreateRestApi", &["restapis"], &body).await?;
-    let id = text(&made, "id").map(ToOwned::to_owned);
-    id.ok_or_else(|| unexpected_error("apigateway:CreateRestApi", "the answer has no id"))
+    let id = text_of(&made, "id").map(ToOwned::to_owned);
+    id.ok_or_else(|| unexpected_error("apigateway:CreateRestApi", "the response has no id"))
 }
 
-/// Removes the tag by which an interrupted restore finds the API that it created.
-pub(super) async fn settle(cx: &DecommissionContext<'_>, target: &DecommissionTarget) -> Result<(), CallError> {
-    untag(cx, target, &[TAG_RESTORING]).await
-}
-
-async fn untag(cx: &DecommissionContext<'_>, target: &DecommissionTarget, keys: &[&str]) -> Result<(), CallError> {
+async fn remove_tags(
+    cx: &DecommissionContext<'_>,
+    target: &DecommissionTarget,
+    keys: &[&str],
+) -> Result<(), CallError> {
     let mut request = RestRequest::new("apigateway:UntagResource", Method::DELETE, &["tags", &target.id]);
     for key in keys {
         request = request.with_query("tagKeys", key);
     }
     cx.aws.signed.send(request).await.map(drop)
-}
-
-/// Throttles every request, so that each gets 429.
-pub(super) async fn disable(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    parts: &ResourceParts,
-    tags: &[(&str, String)],
-) -> Result<(), CallError> {
-    let request = RestRequest::new("apigateway:TagResource", Method::PUT, &["tags", &target.id]);
-    cx.aws.signed.send(request.with_body(&json!({ "tags": tag_map(tags) }))).await?;
-    for stage in parts.get("stages.json").as_array().into_iter().flatten() {
-        let settings = stage["methodSettings"].as_object().into_iter().flatten();
-        let mut keys: Vec<&str> = settings.map(|(key, _)| key.as_str()).filter(|key| *key != ALL).collect();
-        keys.push(ALL);
-        let limits = keys.into_iter().flat_map(|key| {
-            ["throttling/rateLimit", "throttling/burstLimit"].map(|limit| (format!("/{key}/{limit}"), "0".to_owned()))
-        });
-        patch_stage(cx, target.aws_identifier(), text(stage, "stageName").unwrap_or_default(), limits.collect())
-            .await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn enable(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    parts: &ResourceParts,
-    keys: &[&str],
-) -> Result<(), CallError> {
-    for stage in parts.get("stages.json").as_array().into_iter().flatten() {
-        let name = text(stage, "stageName").unwrap_or_default();
-        if stage["methodSettings"][ALL].is_null() {
-            let remove = json!({ "op": "remove", "path": format!("/{ALL}") });
-            cx.aws.signed.send(patch_request(target.aws_identifier(), name, &[remove])).await?;
-        }
-        patch_stage(cx, target.aws_identifier(), name, stage_settings(stage)).await?;
-    }
-    untag(cx, target, keys).await
 }
 
 /// The settings of a stage that `CreateStage` doesn't accept, by path.
@@ -338,7 +404,7 @@ fn stage_settings(stage: &Value) -> Vec<(String, String)> {
         }
     }
     for name in ["destinationArn", "format"] {
-        if let Some(value) = text(&stage["accessLogSettings"], name) {
+        if let Some(value) = text_of(&stage["accessLogSettings"], name) {
             settings.push((format!("/accessLogSettings/{name}"), value.to_owned()));
         }
     }

@@ -4,14 +4,17 @@ use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
+use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
-use super::super::wire::{pick_members, text};
+use super::super::wire::{pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget};
-use super::{RestoredResource, parse_time};
+use super::parse_time;
+use crate::audit::NodeKind;
 use deployer_aws::signed::RestRequest;
 use deployer_aws::{CallError, FailureKind, Found};
 
-pub(super) const NEW: &[&str] = &["schedule.json/CreationDate", "schedule.json/LastModificationDate"];
+const NEW: &[&str] = &["schedule.json/CreationDate", "schedule.json/LastModificationDate"];
 
 /// The members of a response that a request accepts.
 const TAKEN: &[&str] = &[
@@ -29,76 +32,119 @@ const TAKEN: &[&str] = &[
     "ActionAfterCompletion",
 ];
 
-pub(super) async fn read(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-) -> Result<Option<ResourceParts>, CallError> {
-    let (group, name) = target.group_and_name();
-    let request = RestRequest::new("scheduler:GetSchedule", Method::GET, &["schedules", name]);
-    let answer = cx.aws.signed.send(request.with_query("groupName", group)).await;
-    let Some(schedule) = answer.found()? else { return Ok(None) };
-    let mut parts = ResourceParts::default();
-    parts.put_document("schedule.json", schedule);
-    Ok(Some(parts))
-}
+/// EventBridge Scheduler's schedules.
+pub struct Schedule;
 
-pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
-    parse_time(&parts.get("schedule.json")["LastModificationDate"])
-}
+const FACTS: KindFacts = KindFacts {
+    node_kind: NodeKind::Schedule,
+    deletion_stage: DeletionStage::Caller,
+    restore_stage: RestoreStage::Caller,
+    rule_target: false,
+    volatile_attributes: &[],
+    new_attributes: NEW,
+};
 
-pub(super) async fn delete(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    _: &ResourceParts,
-) -> Result<(), CallError> {
-    let (group, name) = target.group_and_name();
-    let request = RestRequest::new("scheduler:DeleteSchedule", Method::DELETE, &["schedules", name]);
-    cx.aws.signed.send(request.with_query("groupName", group)).await.found().map(drop)
-}
-
-pub(super) async fn restore(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    parts: &ResourceParts,
-) -> Result<RestoredResource, CallError> {
-    let mut restored = RestoredResource::default();
-    let mut body = pick_members(parts.get("schedule.json"), TAKEN);
-    let past = parse_time(&body["StartDate"]).is_some_and(|at| at < Timestamp::now());
-    if past && let Some(members) = body.as_object_mut() {
-        // Scheduler refuses a start more than five minutes ago, and a past start doesn't affect future runs.
-        members.remove("StartDate");
-        restored.notes.push("its start date has passed and was left out".to_owned());
+impl ArchivableKind for Schedule {
+    fn kind_facts(&self) -> &'static KindFacts {
+        &FACTS
     }
-    match put_schedule(cx, target, &body, true).await {
-        Err(error) if already_there(&error) => put_schedule(cx, target, &body, false).await?,
-        other => other?,
+
+    fn usage_metrics<'t>(&self, _: &'t DecommissionTarget) -> Option<UsageMetrics<'t>> {
+        None
     }
-    Ok(restored)
+
+    fn read_parts<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+    ) -> KindFuture<'a, Option<ResourceParts>> {
+        Box::pin(async move {
+            let (group, name) = target.group_and_name();
+            let request = RestRequest::new("scheduler:GetSchedule", Method::GET, &["schedules", name]);
+            let answer = cx.aws.signed.send(request.with_query("groupName", group)).await;
+            let Some(schedule) = answer.found()? else { return Ok(None) };
+            let mut parts = ResourceParts::default();
+            parts.put_document("schedule.json", schedule);
+            Ok(Some(parts))
+        })
+    }
+
+    fn delete_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        _: &'a ResourceParts,
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move {
+            let (group, name) = target.group_and_name();
+            let request = RestRequest::new("scheduler:DeleteSchedule", Method::DELETE, &["schedules", name]);
+            cx.aws.signed.send(request.with_query("groupName", group)).await.found().map(drop)
+        })
+    }
+
+    fn restore_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+    ) -> KindFuture<'a, RestoredResource> {
+        Box::pin(async move {
+            let mut restored = RestoredResource::default();
+            let mut body = pick_members(parts.get("schedule.json"), TAKEN);
+            let past = parse_time(&body["StartDate"]).is_some_and(|at| at < Timestamp::now());
+            if past && let Some(members) = body.as_object_mut() {
+                // Scheduler refuses a start more than five minutes ago, and a past start doesn't affect future runs.
+                members.remove("StartDate");
+                restored.notes.push("its start date has passed and was left out".to_owned());
+            }
+            match put_schedule(cx, target, &body, true).await {
+                Err(error) if already_there(&error) => put_schedule(cx, target, &body, false).await?,
+                other => other?,
+            }
+            Ok(restored)
+        })
+    }
+
+    fn disable_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+        _: &'a [(&'a str, String)],
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move {
+            let mut body = pick_members(parts.get("schedule.json"), TAKEN);
+            body["State"] = json!("DISABLED");
+            put_schedule(cx, target, &body, false).await
+        })
+    }
+
+    fn enable_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+        _: &'a [&'a str],
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move { put_schedule(cx, target, &pick_members(parts.get("schedule.json"), TAKEN), false).await })
+    }
+
+    fn find_objection(&self, _: &DecommissionTarget, _: &ResourceParts, _: UseWindow<'_>) -> Option<String> {
+        None
+    }
+
+    fn lost_parts(&self, _: &ResourceParts) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn changed_at(&self, parts: &ResourceParts) -> Option<Timestamp> {
+        parse_time(&parts.get("schedule.json")["LastModificationDate"])
+    }
 }
 
-/// `CreateSchedule` returns a code that other services return while a change is in progress.
+/// For a schedule that exists, `CreateSchedule` returns a code that other services return while a change is in progress.
 fn already_there(error: &CallError) -> bool {
     matches!(error.kind, FailureKind::AlreadyExists) || error.code == "ConflictException"
-}
-
-pub(super) async fn disable(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    parts: &ResourceParts,
-    _: &[(&str, String)],
-) -> Result<(), CallError> {
-    let mut body = pick_members(parts.get("schedule.json"), TAKEN);
-    body["State"] = json!("DISABLED");
-    put_schedule(cx, target, &body, false).await
-}
-
-pub(super) async fn enable(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    parts: &ResourceParts,
-    _: &[&str],
-) -> Result<(), CallError> {
-    put_schedule(cx, target, &pick_members(parts.get("schedule.json"), TAKEN), false).await
 }
 
 /// Creates or updates a schedule. Both calls take the whole schedule; what an update omits is reset to its default.
@@ -116,7 +162,7 @@ async fn put_schedule(
     let request = RestRequest::new(call, method, &["schedules", name]).with_body(body);
     cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await.map(drop).map_err(|mut error| {
         if error.kind == FailureKind::NotFound {
-            let group = text(body, "GroupName").unwrap_or("default");
+            let group = text_of(body, "GroupName").unwrap_or("default");
             error.message = format!("{}; create schedule group {group} first if it doesn't exist", error.message);
         }
         error

@@ -1,5 +1,5 @@
-//! Lambda functions: code, configuration, the versions that aliases point to, policies, mappings, URLs, asynchronous
-//! settings.
+//! Lambda functions: code, configuration, the versions that aliases point to, policies, mappings, URLs, settings for
+//! asynchronous calls.
 
 mod policy;
 mod read;
@@ -8,20 +8,21 @@ mod restore;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
+use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
-use super::super::wire::{answer, list, text};
+use super::super::wire::{answer, text_of};
 use super::super::{DecommissionContext, DecommissionTarget};
 use super::parse_time;
+use crate::audit::NodeKind;
+use crate::audit::arn::node_id;
 use deployer_aws::{Call, CallError, Found};
-
-pub(super) use read::read;
-pub(super) use restore::restore;
 
 /// The largest zip that Lambda accepts in a request; it accepts a larger one only from S3
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const MAX_ZIP: usize = 50 * 1024 * 1024;
 
-pub(super) const VOLATILE: &[&str] = &[
+const VOLATILE: &[&str] = &[
     // Lambda makes a function that isn't called inactive.
     "function.json/Configuration/State",
     "function.json/Configuration/StateReason",
@@ -42,7 +43,7 @@ pub(super) const VOLATILE: &[&str] = &[
     "mappings.json/*/LastModified",
 ];
 
-pub(super) const NEW: &[&str] = &[
+const NEW: &[&str] = &[
     "function.json/Configuration/LastModified",
     // Versions are numbered from 1 again, and only those that an alias points to are restored.
     "versions.json/*/Version",
@@ -60,88 +61,171 @@ pub(super) const NEW: &[&str] = &[
     "invoke-configs.json/*/LastModified",
 ];
 
-pub(super) fn objection(parts: &ResourceParts) -> Option<String> {
-    let longest = parts.to_files().iter().filter(|(name, _)| name.ends_with(".zip")).map(|(_, zip)| zip.len()).max()?;
-    (longest > MAX_ZIP).then(|| {
-        "its code is larger than 50 MB, which Lambda accepts only from S3: it couldn't be restored from an archive"
-            .to_owned()
-    })
-}
+/// A call of a disabled function counts as a throttle.
+const METRICS: &[&str] = &["Invocations", "Throttles"];
 
-pub(super) fn lost(parts: &ResourceParts) -> Vec<String> {
-    let mut lost = vec!["versions that no alias points to, and the version numbers".to_owned()];
-    let code = &parts.get("function.json")["Code"];
-    if let Some(image) = text(code, "ImageUri") {
-        lost.push(format!("its code, if image {image} is deleted from its registry"));
+/// Lambda functions.
+pub struct Function;
+
+const FACTS: KindFacts = KindFacts {
+    node_kind: NodeKind::Function,
+    deletion_stage: DeletionStage::Function,
+    restore_stage: RestoreStage::Function,
+    rule_target: true,
+    volatile_attributes: VOLATILE,
+    new_attributes: NEW,
+};
+
+impl ArchivableKind for Function {
+    fn kind_facts(&self) -> &'static KindFacts {
+        &FACTS
     }
-    if !list(parts.get("urls.json"), "").is_empty()
-        || parts.get("urls.json").as_array().is_some_and(|urls| !urls.is_empty())
-    {
-        lost.push("its URL: a restored function gets a new one".to_owned());
+
+    fn usage_metrics<'t>(&self, target: &'t DecommissionTarget) -> Option<UsageMetrics<'t>> {
+        Some(UsageMetrics {
+            namespace: "AWS/Lambda",
+            metrics: METRICS,
+            dimension: "FunctionName",
+            value: target.aws_identifier(),
+        })
     }
-    lost
-}
 
-pub(super) fn changed_at(parts: &ResourceParts) -> Option<Timestamp> {
-    parse_time(&parts.get("function.json")["Configuration"]["LastModified"])
-}
-
-/// Deletes the mappings first: they would stay behind and point at nothing.
-pub(super) async fn delete(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    parts: &ResourceParts,
-) -> Result<(), CallError> {
-    let lambda = &cx.aws.lambda;
-    for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let Some(uuid) = text(mapping, "UUID") else { continue };
-        const CALL: &str = "lambda:DeleteEventSourceMapping";
-        let gone = async || lambda.delete_event_source_mapping().uuid(uuid).send().await.call(CALL).found().map(drop);
-        cx.call_with_retry(gone).await?;
+    fn read_parts<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+    ) -> KindFuture<'a, Option<ResourceParts>> {
+        Box::pin(async move { read::read_function(cx, target).await })
     }
-    let call = async || {
-        lambda.delete_function().function_name(target.aws_identifier()).send().await.call("lambda:DeleteFunction")
-    };
-    cx.call_with_retry(call).await.found().map(drop)
-}
 
-/// Allows no execution and no polling, so a queue's messages stay in it.
-pub(super) async fn disable(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    parts: &ResourceParts,
-    tags: &[(&str, String)],
-) -> Result<(), CallError> {
-    const CALL: &str = "lambda:PutFunctionConcurrency";
-    let lambda = &cx.aws.lambda;
-    let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    lambda.tag_resource().resource(&target.id).set_tags(Some(tags)).send().await.call("lambda:TagResource")?;
-    for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        set_mapping(cx, mapping, false).await?;
+    /// Deletes the mappings first: they would stay behind and point at nothing.
+    fn delete_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move {
+            let lambda = &cx.aws.lambda;
+            for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
+                let Some(uuid) = text_of(mapping, "UUID") else { continue };
+                const CALL: &str = "lambda:DeleteEventSourceMapping";
+                let gone =
+                    async || lambda.delete_event_source_mapping().uuid(uuid).send().await.call(CALL).found().map(drop);
+                cx.call_with_retry(gone).await?;
+            }
+            let call = async || {
+                lambda
+                    .delete_function()
+                    .function_name(target.aws_identifier())
+                    .send()
+                    .await
+                    .call("lambda:DeleteFunction")
+            };
+            cx.call_with_retry(call).await.found().map(drop)
+        })
     }
-    let name = target.aws_identifier();
-    let call = async || {
-        lambda.put_function_concurrency().function_name(name).reserved_concurrent_executions(0).send().await.call(CALL)
-    };
-    cx.call_with_retry(call).await.map(drop)
-}
 
-pub(super) async fn enable(
-    cx: &DecommissionContext<'_>,
-    target: &DecommissionTarget,
-    parts: &ResourceParts,
-    keys: &[&str],
-) -> Result<(), CallError> {
-    let (lambda, name) = (&cx.aws.lambda, target.aws_identifier());
-    put_concurrency(cx, name, parts).await?;
-    for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        if is_enabled(mapping) {
-            set_mapping(cx, mapping, true).await?;
+    fn restore_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+    ) -> KindFuture<'a, RestoredResource> {
+        Box::pin(async move { restore::restore_function(cx, target, parts).await })
+    }
+
+    /// Allows no execution and no polling, so a queue's messages stay in it.
+    fn disable_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+        tags: &'a [(&'a str, String)],
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move {
+            const CALL: &str = "lambda:PutFunctionConcurrency";
+            let lambda = &cx.aws.lambda;
+            let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+            lambda.tag_resource().resource(&target.id).set_tags(Some(tags)).send().await.call("lambda:TagResource")?;
+            for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
+                set_mapping(cx, mapping, false).await?;
+            }
+            let name = target.aws_identifier();
+            let call = async || {
+                lambda
+                    .put_function_concurrency()
+                    .function_name(name)
+                    .reserved_concurrent_executions(0)
+                    .send()
+                    .await
+                    .call(CALL)
+            };
+            cx.call_with_retry(call).await.map(drop)
+        })
+    }
+
+    fn enable_resource<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+        parts: &'a ResourceParts,
+        keys: &'a [&'a str],
+    ) -> KindFuture<'a, ()> {
+        Box::pin(async move {
+            let (lambda, name) = (&cx.aws.lambda, target.aws_identifier());
+            put_concurrency(cx, name, parts).await?;
+            for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
+                if is_enabled(mapping) {
+                    set_mapping(cx, mapping, true).await?;
+                }
+            }
+            let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+            let untag = lambda.untag_resource().resource(&target.id).set_tag_keys(Some(keys));
+            untag.send().await.call("lambda:UntagResource").map(drop)
+        })
+    }
+
+    /// Its aliases and versions reach it, too.
+    fn is_reached_by(&self, arn: &str, target: &DecommissionTarget) -> bool {
+        node_id(arn).0 == target.id
+    }
+
+    fn list_alias_arns<'a>(
+        &self,
+        cx: &'a DecommissionContext<'a>,
+        target: &'a DecommissionTarget,
+    ) -> KindFuture<'a, Vec<String>> {
+        Box::pin(async move {
+            let aliases = read::list_aliases(cx, target.aws_identifier()).await?;
+            Ok(aliases.iter().filter_map(|alias| text_of(alias, "AliasArn")).map(ToOwned::to_owned).collect())
+        })
+    }
+
+    fn find_objection(&self, _: &DecommissionTarget, parts: &ResourceParts, _: UseWindow<'_>) -> Option<String> {
+        let longest =
+            parts.to_files().iter().filter(|(name, _)| name.ends_with(".zip")).map(|(_, zip)| zip.len()).max()?;
+        (longest > MAX_ZIP).then(|| {
+            "its code is larger than 50 MB, which Lambda accepts only from S3: it couldn't be restored from an archive"
+                .to_owned()
+        })
+    }
+
+    fn lost_parts(&self, parts: &ResourceParts) -> Vec<String> {
+        let mut lost = vec!["versions that no alias points to, and the version numbers".to_owned()];
+        let code = &parts.get("function.json")["Code"];
+        if let Some(image) = text_of(code, "ImageUri") {
+            lost.push(format!("its code, if image {image} is deleted from its registry"));
         }
+        if parts.get("urls.json").as_array().is_some_and(|urls| !urls.is_empty()) {
+            lost.push("its URL: a restored function gets a new one".to_owned());
+        }
+        lost
     }
-    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    let untag = lambda.untag_resource().resource(&target.id).set_tag_keys(Some(keys));
-    untag.send().await.call("lambda:UntagResource").map(drop)
+
+    fn changed_at(&self, parts: &ResourceParts) -> Option<Timestamp> {
+        parse_time(&parts.get("function.json")["Configuration"]["LastModified"])
+    }
 }
 
 /// Sets the reserved concurrency to the archived value, or removes it.
@@ -169,7 +253,7 @@ fn is_enabled(mapping: &Value) -> bool {
 
 async fn set_mapping(cx: &DecommissionContext<'_>, mapping: &Value, enabled: bool) -> Result<(), CallError> {
     const CALL: &str = "lambda:UpdateEventSourceMapping";
-    let Some(uuid) = text(mapping, "UUID") else { return Ok(()) };
+    let Some(uuid) = text_of(mapping, "UUID") else { return Ok(()) };
     let body = json!({ "Enabled": enabled });
     let call = async || answer!(CALL, cx.aws.lambda.update_event_source_mapping().uuid(uuid).enabled(enabled), &body);
     cx.call_with_retry(call).await.map(drop)

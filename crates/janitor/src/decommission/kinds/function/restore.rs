@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::super::super::archivable::RestoredResource;
 use super::super::super::parts::ResourceParts;
-use super::super::super::wire::{answer, list, pick_members, text};
+use super::super::super::wire::{answer, list_of, pick_members, text_of};
 use super::super::super::{DecommissionContext, DecommissionTarget, unexpected_error};
-use super::super::RestoredResource;
 use super::read::{LATEST, code_file};
 use super::{is_enabled, policy, put_concurrency};
 use deployer_aws::limiter::AwsLimiter;
@@ -60,7 +60,7 @@ const MAPPING: &[&str] = &[
     "ProvisionedPollerConfig",
 ];
 
-pub(in super::super) async fn restore(
+pub(super) async fn restore_function(
     cx: &DecommissionContext<'_>,
     target: &DecommissionTarget,
     parts: &ResourceParts,
@@ -129,9 +129,9 @@ async fn restore_code(
             there = true;
         }
         wait_until_function_ready(cx.aws, name, &AwsLimiter::unlimited(), cx.delays).await?;
-        if let Some(old) = text(configuration, "Version").filter(|version| *version != LATEST) {
+        if let Some(old) = text_of(configuration, "Version").filter(|version| *version != LATEST) {
             const CALL: &str = "lambda:PublishVersion";
-            let description = text(configuration, "Description").unwrap_or_default();
+            let description = text_of(configuration, "Description").unwrap_or_default();
             let request = lambda.publish_version().function_name(name).description(description);
             let answer = cx.call_with_retry(async || request.clone().send().await.call(CALL)).await?;
             numbers.insert(old.to_owned(), answer.version().unwrap_or_default().to_owned());
@@ -141,10 +141,11 @@ async fn restore_code(
 }
 
 fn code_request(configuration: &Value, code: &Value, parts: &ResourceParts) -> Result<Value, CallError> {
-    if let Some(image) = text(code, "ImageUri") {
+    if let Some(image) = text_of(code, "ImageUri") {
         return Ok(json!({ "ImageUri": image }));
     }
-    let zip = text(configuration, "CodeSha256").and_then(code_file).and_then(|file| parts.file_bytes(&file).cloned());
+    let zip =
+        text_of(configuration, "CodeSha256").and_then(code_file).and_then(|file| parts.file_bytes(&file).cloned());
     let zip = zip.ok_or_else(|| unexpected_error(CREATE, "the archive lacks its code"))?;
     Ok(json!({ "ZipFile": STANDARD.encode(zip) }))
 }
@@ -154,11 +155,11 @@ fn settings_request(configuration: &Value) -> Value {
     let mut body = pick_members(configuration, SETTINGS);
     body["Environment"] =
         json!({ "Variables": configuration["Environment"]["Variables"].as_object().cloned().unwrap_or_default() });
-    let layers: Vec<&Value> = list(configuration, "Layers").iter().map(|layer| &layer["Arn"]).collect();
+    let layers: Vec<&Value> = list_of(configuration, "Layers").iter().map(|layer| &layer["Arn"]).collect();
     if !layers.is_empty() {
         body["Layers"] = json!(layers);
     }
-    if !list(&configuration["VpcConfig"], "SubnetIds").is_empty() {
+    if !list_of(&configuration["VpcConfig"], "SubnetIds").is_empty() {
         let taken = ["SubnetIds", "SecurityGroupIds", "Ipv6AllowedForDualStack"];
         body["VpcConfig"] = pick_members(&configuration["VpcConfig"], &taken);
     }
@@ -181,13 +182,13 @@ async fn restore_aliases(
     let renumbered = |version: &str| versions.get(version).cloned().unwrap_or_else(|| version.to_owned());
     for alias in parts.get("aliases.json").as_array().into_iter().flatten() {
         let mut body = pick_members(alias, &["Name", "Description"]);
-        body["FunctionVersion"] = json!(renumbered(text(alias, "FunctionVersion").unwrap_or(LATEST)));
+        body["FunctionVersion"] = json!(renumbered(text_of(alias, "FunctionVersion").unwrap_or(LATEST)));
         if let Some(weights) = alias["RoutingConfig"]["AdditionalVersionWeights"].as_object() {
             let weights: serde_json::Map<_, _> =
                 weights.iter().map(|(version, weight)| (renumbered(version), weight.clone())).collect();
             body["RoutingConfig"] = json!({ "AdditionalVersionWeights": weights });
         }
-        let alias_name = text(alias, "Name").unwrap_or_default();
+        let alias_name = text_of(alias, "Name").unwrap_or_default();
         let create = async || answer!("lambda:CreateAlias", lambda.create_alias().function_name(name), &body);
         match cx.call_with_retry(create).await {
             Err(error) if error.kind == FailureKind::AlreadyExists => {
@@ -209,11 +210,11 @@ async fn restore_permissions(
     const CALL: &str = "lambda:AddPermission";
     for (qualifier, document) in parts.get("policies.json").as_object().into_iter().flatten() {
         let qualifier = (qualifier != LATEST).then(|| qualifier.clone());
-        for statement in list(document, "Statement") {
+        for statement in list_of(document, "Statement") {
             let body = match policy::permission_request(statement) {
                 Ok(body) => body,
                 Err(condition) => {
-                    let sid = text(statement, "Sid").unwrap_or_default();
+                    let sid = text_of(statement, "Sid").unwrap_or_default();
                     let note = format!(
                         "statement {sid} of its policy has the condition {condition}, which can't be recreated"
                     );
@@ -279,7 +280,7 @@ async fn restore_urls(
             }
             other => other?,
         };
-        if let (Some(old), Some(new)) = (text(url, "FunctionUrl"), text(&made, "FunctionUrl"))
+        if let (Some(old), Some(new)) = (text_of(url, "FunctionUrl"), text_of(&made, "FunctionUrl"))
             && old != new
         {
             restored.notes.push(format!("its URL is now {new}; update everything that uses {old}"));
@@ -302,7 +303,7 @@ async fn restore_mappings(
         {
             members.remove("MaximumBatchingWindowInSeconds");
         }
-        let function = text(mapping, "FunctionArn").unwrap_or_default();
+        let function = text_of(mapping, "FunctionArn").unwrap_or_default();
         body["FunctionName"] = json!(function);
         body["Enabled"] = json!(is_enabled(mapping));
         let lambda = &cx.aws.lambda;
@@ -311,7 +312,7 @@ async fn restore_mappings(
             Err(error) if error.kind == FailureKind::AlreadyExists => {}
             Err(error) => return Err(error),
             Ok(made) => {
-                if let (Some(old), Some(new)) = (text(mapping, "UUID"), text(&made, "UUID")) {
+                if let (Some(old), Some(new)) = (text_of(mapping, "UUID"), text_of(&made, "UUID")) {
                     restored.renamed.push((old.to_owned(), new.to_owned()));
                 }
             }
@@ -322,6 +323,6 @@ async fn restore_mappings(
 
 /// The alias or version at the end of a `FunctionArn`.
 fn arn_qualifier(value: &Value) -> Option<String> {
-    let arn = text(value, "FunctionArn")?;
+    let arn = text_of(value, "FunctionArn")?;
     arn.split(':').nth(7).map(ToOwned::to_owned)
 }
