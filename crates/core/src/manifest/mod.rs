@@ -1,7 +1,7 @@
 //! `venues.toml`: reading and checking. Every mistake is reported with its place and how to fix it.
 //!
-//! [`load`] reads a file, [`parse`] a string. The keys of a manifest are described once, in `keys`; the checks and
-//! [`schema`] are both derived from it. `isolation` checks that no venue can reach another venue's contacts or leads.
+//! [`load_manifest`] reads a file, [`parse_manifest`] a string. The keys of a manifest are declared once, in `keys`; the
+//! checks, [`manifest_schema`] and reading all use the declaration. `isolation` checks that no venue can reach another venue's contacts or leads.
 //! [`add_venue`] and the other edits change only what they are about and keep the rest of the text byte for byte.
 
 mod cron;
@@ -9,6 +9,7 @@ mod duration;
 mod edit;
 mod format;
 mod isolation;
+mod key;
 mod keys;
 mod mapping;
 mod model;
@@ -21,7 +22,9 @@ mod schema;
 mod secret;
 mod shape;
 mod syntax;
+mod table;
 mod template;
+mod value;
 mod venue;
 
 pub use duration::{format_duration, parse_duration};

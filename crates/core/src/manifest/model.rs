@@ -7,6 +7,8 @@ use jiff::Unit;
 use jiff::civil::Date;
 use sync_config::config::{DestinationConfig as SyncDestination, OnAmbiguous};
 
+use super::value::WordValue;
+
 /// A valid manifest.
 #[derive(Debug, Clone)]
 pub struct Manifest {
@@ -142,10 +144,7 @@ pub enum Architecture {
 impl Architecture {
     /// Lambda's name for it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64",
-            Self::Arm64 => "arm64",
-        }
+        self.as_word()
     }
 }
 
