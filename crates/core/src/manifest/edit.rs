@@ -32,7 +32,7 @@ pub struct NewVenue {
     pub schedule: Option<String>,
     /// Timeout of a run (`50s`); the default if `None`.
     pub timeout: Option<String>,
-    /// Keys of `secrets` (`hubspot_token`), with references to their values.
+    /// Keys of `secrets` (those of [`secret_keys`]), with references to their values.
     pub secrets: Vec<(&'static str, SecretRef)>,
     /// Tripleseat's base URL, if it isn't the public one.
     pub tripleseat_base_uri: Option<String>,
@@ -40,6 +40,22 @@ pub struct NewVenue {
     pub destination: DestinationConfig,
     /// Destination fields with their mapping expressions.
     pub fields: Vec<(String, String)>,
+}
+
+/// The keys of `[venues.NAME.secrets]`.
+pub mod secret_keys {
+    use super::super::keys::SECRETS;
+
+    /// Token of a HubSpot private app.
+    pub const HUBSPOT_TOKEN: &str = SECRETS.hubspot_token.name();
+    /// Tripleseat's public key.
+    pub const TRIPLESEAT_PUBLIC_KEY: &str = SECRETS.tripleseat_public_key.name();
+    /// OAuth client in Tripleseat.
+    pub const TRIPLESEAT_CLIENT_ID: &str = SECRETS.tripleseat_client_id.name();
+    /// Secret of the OAuth client.
+    pub const TRIPLESEAT_CLIENT_SECRET: &str = SECRETS.tripleseat_client_secret.name();
+    /// Credential of a destination with kind "http".
+    pub const DESTINATION_CREDENTIAL: &str = SECRETS.destination_credential.name();
 }
 
 /// A key of a blocker, and its new value.

@@ -243,3 +243,42 @@ declare_table! {
     AUTH_QUERY: AuthQueryKeys = "A query parameter with the credential as its value.", kind of AuthTable;
     name: Required<String> = Key::text(TextFormat::HeaderName, "The parameter's name.").with_example(T("api_key")),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::{KeySpec, ValueSpec};
+    use super::super::shape::{ManifestReading, TablePlace};
+    use super::*;
+
+    /// Every key with a default, in every table.
+    fn list_defaults(table: &'static TableSpec, defaults: &mut Vec<String>) {
+        for key in table.list_keys() {
+            match key.value {
+                ValueSpec::Table(inner) | ValueSpec::Named(inner) => list_defaults(inner, defaults),
+                ValueSpec::Kinds(kinds) => kinds.iter().for_each(|(_, inner)| list_defaults(inner, defaults)),
+                _ => {}
+            }
+            let Some(default) = key.default else { continue };
+            let text = format!("{} = {default}", key.name);
+            let (parsed, _) = toml::de::DeTable::parse_recoverable(&text);
+            let mut reading = ManifestReading { text: &text, problems: Vec::new() };
+            let optional = KeySpec { required: false, ..*key };
+            let alone = TableSpec { doc: "", own: Box::leak(Box::new([optional])), inherited: &[] };
+            reading.check_table(parsed.get_ref(), &alone, &TablePlace { path: String::new(), span: 0..0 });
+            assert!(reading.problems.is_empty(), "{text}: {:?}", reading.problems);
+            defaults.push(text);
+        }
+    }
+
+    #[test]
+    fn every_default_is_valid() {
+        let mut defaults = Vec::new();
+        list_defaults(RootKeys::SPEC, &mut defaults);
+        assert!(defaults.len() > 10, "{defaults:?}");
+        let minimal = "[deployment]\nname = \"a\"\nregion = \"us-east-1\"\n[venues.a]\ndisplay_name = \"A\"\n\
+                       secrets = { hubspot_token = \"managed\", tripleseat_public_key = \"managed\" }\n\
+                       destination = { kind = \"tripleseat\" }\n";
+        // Reading an absent key reads its default.
+        super::super::parse_manifest(minimal, "venues.toml").expect("a valid manifest without optional keys");
+    }
+}

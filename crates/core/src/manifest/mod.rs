@@ -27,12 +27,15 @@ mod template;
 mod value;
 mod venue;
 
+pub use cron::{CronBase, CronDays, CronExpression, CronItem, CronList};
 pub use duration::{format_duration, parse_duration};
+pub use edit::secret_keys;
 pub use edit::{BlockerEntry, NewVenue, Uneditable, add_venue, remove_blocker, set_blocker, set_status, status_word};
 pub use format::{check_domain, check_name};
 pub use model::*;
 pub use read::{LoadedManifest, check_manifest, load_manifest, parse_manifest};
 pub use report::{Advice, Flaw, ManifestErrors, ManifestFinding, ReportStyle};
+pub use schedule::{SchedulePattern, ScheduleRate};
 pub use schema::manifest_schema;
 pub use secret::{ResolveError, SecretValue};
 pub use template::{TEMPLATE, init_template};

@@ -7,6 +7,7 @@ use jiff::Unit;
 use jiff::civil::Date;
 use sync_config::config::{DestinationConfig as SyncDestination, OnAmbiguous};
 
+use super::schedule::SchedulePattern;
 use super::value::WordValue;
 
 /// A valid manifest.
@@ -128,8 +129,9 @@ impl Blocker {
 pub struct ScheduleExpression {
     /// The expression, as EventBridge accepts it.
     pub expression: String,
-    /// The shortest time between two firings, in seconds, if known.
+    /// The shortest time between two firings, in seconds; `None` if it fires only once.
     pub interval_s: Option<u64>,
+    pub(super) pattern: SchedulePattern,
 }
 
 /// Processor architecture, under Lambda's names.
