@@ -4,6 +4,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 
+use deployer_core::manifest::{CronBase, CronDays, CronExpression, CronItem, ScheduleExpression, SchedulePattern};
+
 /// `today 14:05`, `yesterday 23:10`, `23 Nov 14:05`; with the year if it isn't the current one.
 pub(super) fn moment_text(at: Timestamp, now: Timestamp) -> String {
     let (at, today) = (at.to_zoned(TimeZone::UTC), now.to_zoned(TimeZone::UTC).date());
@@ -24,67 +26,65 @@ fn days_between(from: Date, to: Date) -> i32 {
 /// `every 5 minutes`, `every day at 08:00 UTC`, `Monday to Friday at 08:00 UTC`. An expression that can't be put into
 /// such words is returned unchanged.
 pub(super) fn schedule_text(expression: &str) -> String {
-    let inner = |kind: &str| expression.strip_prefix(kind)?.strip_suffix(')');
-    if let Some(rate) = inner("rate(") {
-        return match rate.split_once(' ') {
-            Some(("1", unit)) => format!("every {unit}"),
-            _ => format!("every {rate}"),
-        };
-    }
-    inner("cron(").and_then(cron_text).unwrap_or_else(|| format!("{expression} UTC"))
+    let schedule = ScheduleExpression::parse_expression(expression).ok();
+    let words = schedule.and_then(|schedule| match schedule.pattern() {
+        SchedulePattern::Rate(rate) => Some(match rate.count_and_unit() {
+            (1, unit) => format!("every {unit}"),
+            (count, unit) => format!("every {count} {unit}s"),
+        }),
+        SchedulePattern::Cron(cron) => cron_text(cron),
+    });
+    words.unwrap_or_else(|| format!("{expression} UTC"))
 }
 
-fn cron_text(fields: &str) -> Option<String> {
-    let fields: Vec<&str> = fields.split(' ').collect();
-    let [minutes, hours, day_of_month, "*", day_of_week, "*"] = fields.as_slice() else { return None };
-    let days = match (*day_of_month, *day_of_week) {
-        ("*", "?") | ("?", "*") => "every day".to_owned(),
-        ("?", days) => weekday_names(days)?,
-        ("L", "?") => "on the last day of the month".to_owned(),
-        (day, "?") => format!("on day {} of the month", day.parse::<u8>().ok()?),
+fn cron_text(cron: &CronExpression) -> Option<String> {
+    if cron.months.items != [CronItem::ALL] || cron.years.items != [CronItem::ALL] {
+        return None;
+    }
+    let days = match (&cron.day_of_month, &cron.day_of_week) {
+        (CronDays::List(days), CronDays::Any) if days.items == [CronItem::ALL] => "every day".to_owned(),
+        (CronDays::Any, CronDays::List(days)) if days.items == [CronItem::ALL] => "every day".to_owned(),
+        (CronDays::Any, CronDays::List(days)) => weekday_names(&days.items)?,
+        (CronDays::LastOfMonth, CronDays::Any) => "on the last day of the month".to_owned(),
+        (CronDays::List(days), CronDays::Any) => format!("on day {} of the month", single_value(&days.items)?),
         _ => return None,
     };
-    if let (Ok(minute), Ok(hour)) = (minutes.parse::<u8>(), hours.parse::<u8>()) {
+    let (minutes, hours) = (&cron.minutes.items, &cron.hours.items);
+    if let (Some(minute), Some(hour)) = (single_value(minutes), single_value(hours)) {
         return Some(format!("{days} at {hour:02}:{minute:02} UTC"));
     }
-    let often = match minutes.strip_prefix("0/").or_else(|| minutes.strip_prefix("*/")) {
-        Some(step) => format!("every {} minutes", step.parse::<u8>().ok().filter(|step| *step > 1 && 60 % step == 0)?),
-        None if *minutes == "*" => "every minute".to_owned(),
-        None => format!("at minute {} of every hour", minutes.parse::<u8>().ok()?),
-    };
-    let hours = match hours.split_once('-') {
-        _ if *hours == "*" => String::new(),
-        Some((from, to)) => {
-            format!(" from {:02}:00 to {:02}:59 UTC", from.parse::<u8>().ok()?, to.parse::<u8>().ok()?)
+    let often = match minutes[..] {
+        [CronItem::ALL] => "every minute".to_owned(),
+        [CronItem { base: CronBase::All | CronBase::One(0), step: Some(step) }] if step > 1 && 60 % step == 0 => {
+            format!("every {step} minutes")
         }
-        None => return None,
+        [CronItem { base: CronBase::One(minute), step: None }] => format!("at minute {minute} of every hour"),
+        _ => return None,
+    };
+    let hours = match hours[..] {
+        [CronItem::ALL] => String::new(),
+        [CronItem { base: CronBase::Range(from, to), step: None }] => format!(" from {from:02}:00 to {to:02}:59 UTC"),
+        _ => return None,
     };
     let days = if days == "every day" { String::new() } else { format!(", {days}") };
     Some(format!("{often}{hours}{days}"))
 }
 
-fn weekday_names(words: &str) -> Option<String> {
-    const NAMES: [(&str, &str); 7] = [
-        ("SUN", "Sunday"),
-        ("MON", "Monday"),
-        ("TUE", "Tuesday"),
-        ("WED", "Wednesday"),
-        ("THU", "Thursday"),
-        ("FRI", "Friday"),
-        ("SAT", "Saturday"),
-    ];
-    let name = |word: &str| {
-        let by_name = NAMES.iter().find(|(short, _)| *short == word);
-        let by_number = || NAMES.get(word.parse::<usize>().ok()?.checked_sub(1)?);
-        by_name.or_else(by_number).map(|(_, long)| *long)
-    };
-    match words.split_once('-') {
-        Some((from, to)) => Some(format!("{} to {}", name(from)?, name(to)?)),
-        None => {
-            let names: Option<Vec<&str>> = words.split(',').map(name).collect();
-            Some(format!("every {}", names?.join(", ")))
-        }
+fn single_value(items: &[CronItem]) -> Option<u16> {
+    match items {
+        [CronItem { base: CronBase::One(value), step: None }] => Some(*value),
+        _ => None,
     }
+}
+
+fn weekday_names(items: &[CronItem]) -> Option<String> {
+    const NAMES: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+    let name = |day: u16| NAMES.get(usize::from(day).checked_sub(1)?).copied();
+    if let [CronItem { base: CronBase::Range(from, to), step: None }] = *items {
+        return Some(format!("{} to {}", name(from)?, name(to)?));
+    }
+    let names: Option<Vec<&str>> = items.iter().map(|item| name(single_value(&[*item])?)).collect();
+    Some(format!("every {}", names?.join(", ")))
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use crate::commands::shared::ask::{self, Prompter};
 use crate::render::JsonLines;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::manifest::{NewVenue, ScheduleExpression, SecretRef, add_venue, check_name, status_word};
+use deployer_core::manifest::{
+    NewVenue, ScheduleExpression, SecretRef, add_venue, check_name, secret_keys, status_word,
+};
 
 /// The fields of a lead for an `http` destination, unless others are given.
 const HTTP_FIELDS: [(&str, &str); 3] = [("name", "{firstname} {lastname}"), ("email", "email"), ("phone", "phone")];
@@ -198,11 +200,11 @@ fn collect_secrets<R: BufRead, W: Write>(
     let http = kind == DestinationKind::Http;
     // The key, what was given, and whether it is needed.
     let all = [
-        ("hubspot_token", &given.hubspot_token, true),
-        ("tripleseat_public_key", &given.tripleseat_public_key, !http),
-        ("tripleseat_client_id", &given.tripleseat_client_id, false),
-        ("tripleseat_client_secret", &given.tripleseat_client_secret, false),
-        ("destination_credential", &given.destination_credential, http && args.auth.is_some()),
+        (secret_keys::HUBSPOT_TOKEN, &given.hubspot_token, true),
+        (secret_keys::TRIPLESEAT_PUBLIC_KEY, &given.tripleseat_public_key, !http),
+        (secret_keys::TRIPLESEAT_CLIENT_ID, &given.tripleseat_client_id, false),
+        (secret_keys::TRIPLESEAT_CLIENT_SECRET, &given.tripleseat_client_secret, false),
+        (secret_keys::DESTINATION_CREDENTIAL, &given.destination_credential, http && args.auth.is_some()),
     ];
     let mut secrets = Vec::new();
     for (key, given, needed) in all {
@@ -215,7 +217,7 @@ fn collect_secrets<R: BufRead, W: Write>(
                     Error::usage(format!("--{flag} is not a reference: {}", flaw.message)).hint(flaw.help)
                 })?
             }
-            (None, Some(person)) if !http && key == "tripleseat_client_id" => {
+            (None, Some(person)) if !http && key == secret_keys::TRIPLESEAT_CLIENT_ID => {
                 let question = "OAuth client ID, to look up leads (env:NAME, file:PATH, …; empty: none)";
                 let answer = person.ask_until_valid(question, Some(""), |answer| match answer {
                     "" => Ok(None),
@@ -226,7 +228,9 @@ fn collect_secrets<R: BufRead, W: Write>(
             }
             // The client secret is needed exactly if there is a client ID.
             (None, _)
-                if !(needed || key == "tripleseat_client_secret" && has_secret(&secrets, "tripleseat_client_id")) =>
+                if !(needed
+                    || key == secret_keys::TRIPLESEAT_CLIENT_SECRET
+                        && has_secret(&secrets, secret_keys::TRIPLESEAT_CLIENT_ID)) =>
             {
                 continue;
             }

@@ -34,13 +34,50 @@ const FIELDS: [CronField; 6] = [
     CronField { name: "year", range: 1970..=2199, names: &[], increments: true },
 ];
 
+/// A field: its items as they are written, and all the values that they stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum CronDays {
+pub struct CronList {
+    /// What the commas separate.
+    pub items: Vec<CronItem>,
+    values: BTreeSet<u16>,
+}
+
+/// An item of a list, such as `5`, `8-18`, `*` or `0/15`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CronItem {
+    /// What is before the `/`.
+    pub base: CronBase,
+    /// The increment, after the `/`.
+    pub step: Option<u16>,
+}
+
+/// The values that an item starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CronBase {
+    /// `*`
+    All,
+    /// One value; with an increment, all values from there on.
+    One(u16),
+    /// From the first to the last.
+    Range(u16, u16),
+}
+
+impl CronItem {
+    /// `*`
+    pub const ALL: Self = Self { base: CronBase::All, step: None };
+}
+
+/// One of the two fields for days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CronDays {
     /// `?`
     Any,
-    Set(BTreeSet<u16>),
+    /// Days of the month, or days of the week from 1 for Sunday.
+    List(CronList),
     /// `L` in day-of-month.
     LastOfMonth,
+    /// `L` in day-of-week: Saturday.
+    LastOfWeek,
     /// `15W`
     NearestWeekday(u16),
     /// `6L`: the last Friday.
@@ -49,16 +86,22 @@ enum CronDays {
     NthWeekday(u16, u16),
 }
 
-/// A valid expression.
+/// A valid expression, by its six fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CronExpression {
+pub struct CronExpression {
     text: String,
-    minutes: BTreeSet<u16>,
-    hours: BTreeSet<u16>,
-    day_of_month: CronDays,
-    months: BTreeSet<u16>,
-    day_of_week: CronDays,
-    years: BTreeSet<u16>,
+    /// 0 to 59.
+    pub minutes: CronList,
+    /// 0 to 23.
+    pub hours: CronList,
+    /// Days of the month; [`CronDays::Any`] unless day-of-week is.
+    pub day_of_month: CronDays,
+    /// 1 to 12.
+    pub months: CronList,
+    /// Days of the week; [`CronDays::Any`] unless day-of-month is.
+    pub day_of_week: CronDays,
+    /// 1970 to 2199.
+    pub years: CronList,
 }
 
 impl CronExpression {
@@ -109,8 +152,9 @@ impl CronExpression {
     pub(super) fn shortest_interval_s(&self) -> Option<u64> {
         let times: Vec<u64> = self
             .hours
+            .values
             .iter()
-            .flat_map(|hour| self.minutes.iter().map(|m| u64::from(*hour) * 60 + u64::from(*m)))
+            .flat_map(|hour| self.minutes.values.iter().map(|m| u64::from(*hour) * 60 + u64::from(*m)))
             .collect();
         let (first, last) = (*times.first()?, *times.last()?);
         let within_a_day = times.windows(2).map(|pair| pair[1] - pair[0]).min();
@@ -131,7 +175,7 @@ impl CronExpression {
     /// The first firing after `now`, in UTC.
     pub(super) fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
         let now = TimeZone::UTC.to_datetime(now);
-        let last_year = *self.years.last()?;
+        let last_year = *self.years.values.last()?;
         let mut date = now.date();
         while date.year() <= last_year.cast_signed() {
             if let Some(time) = self.times_on(date).find(|time| *time > now) {
@@ -144,12 +188,12 @@ impl CronExpression {
 
     /// Firings in the given number of hours, averaged over the years in which it fires, in thousandths of a firing.
     pub(super) fn firings_in(&self, hours: u64) -> u64 {
-        self.average_firings(hours, self.hours.len() * self.minutes.len())
+        self.average_firings(hours, self.hours.values.len() * self.minutes.values.len())
     }
 
     /// How many of the given hours have at least one firing, on average, in thousandths of an hour.
     pub(super) fn busy_hours_in(&self, hours: u64) -> u64 {
-        self.average_firings(hours, self.hours.len())
+        self.average_firings(hours, self.hours.values.len())
     }
 
     /// How often something happens in the given number of hours if it happens `on_a_day` times on each day with a
@@ -170,20 +214,20 @@ impl CronExpression {
     fn times_on(&self, date: Date) -> impl Iterator<Item = DateTime> + '_ {
         let number = |part: i8| u16::try_from(part).unwrap_or(0);
         let weekday = number(date.first_of_month().weekday().to_sunday_one_offset());
-        let fires = self.years.contains(&date.year().cast_unsigned())
-            && self.months.contains(&number(date.month()))
+        let fires = self.years.values.contains(&date.year().cast_unsigned())
+            && self.months.values.contains(&number(date.month()))
             && self.fires_on(number(date.day()), number(date.days_in_month()), weekday);
-        let hours = self.hours.iter().filter(move |_| fires);
+        let hours = self.hours.values.iter().filter(move |_| fires);
         hours.flat_map(move |&hour| {
             let part = |part: u16| i8::try_from(part).unwrap_or(0);
-            self.minutes.iter().map(move |&minute| date.at(part(hour), part(minute), 0, 0))
+            self.minutes.values.iter().map(move |&minute| date.at(part(hour), part(minute), 0, 0))
         })
     }
 
     /// The days on which it fires, as consecutive day numbers.
     fn firing_days(&self) -> impl Iterator<Item = u64> + '_ {
         self.typical_years().into_iter().flat_map(move |year| {
-            self.months.iter().flat_map(move |&month| {
+            self.months.values.iter().flat_map(move |&month| {
                 let first = Date::new(year, i8::try_from(month).unwrap_or(1), 1).ok();
                 first.into_iter().flat_map(move |first| {
                     let length = u16::try_from(first.days_in_month()).unwrap_or(31);
@@ -199,8 +243,9 @@ impl CronExpression {
 
     /// Years that represent all the years in which it fires.
     fn typical_years(&self) -> Vec<i16> {
-        let every_year = self.years.len() == FIELDS[5].range.clone().count();
-        let years: Vec<u16> = if every_year { TYPICAL_YEARS.collect() } else { self.years.iter().copied().collect() };
+        let every_year = self.years.values.len() == FIELDS[5].range.clone().count();
+        let years: Vec<u16> =
+            if every_year { TYPICAL_YEARS.collect() } else { self.years.values.iter().copied().collect() };
         years.into_iter().map(u16::cast_signed).collect()
     }
 
@@ -209,16 +254,17 @@ impl CronExpression {
         let weekday_of = |day: u16| (first_weekday + day - 2) % 7 + 1;
         let by_month = match &self.day_of_month {
             CronDays::Any => true,
-            CronDays::Set(days) => days.contains(&day),
+            CronDays::List(days) => days.values.contains(&day),
             CronDays::LastOfMonth => day == length,
             CronDays::NearestWeekday(wanted) => {
                 *wanted <= length && day == nearest_weekday(*wanted, length, weekday_of)
             }
-            CronDays::LastWeekday(_) | CronDays::NthWeekday(..) => false,
+            CronDays::LastOfWeek | CronDays::LastWeekday(_) | CronDays::NthWeekday(..) => false,
         };
         let by_week = match &self.day_of_week {
             CronDays::Any => true,
-            CronDays::Set(days) => days.contains(&weekday_of(day)),
+            CronDays::List(days) => days.values.contains(&weekday_of(day)),
+            CronDays::LastOfWeek => weekday_of(day) == 7,
             CronDays::LastWeekday(wanted) => weekday_of(day) == *wanted && day + 7 > length,
             CronDays::NthWeekday(wanted, nth) => weekday_of(day) == *wanted && (day - 1) / 7 + 1 == *nth,
             CronDays::LastOfMonth | CronDays::NearestWeekday(_) => false,
@@ -300,7 +346,7 @@ fn parse_day_of_month(word: &str) -> Result<CronDays, Flaw> {
             "L (the last day) and W (15W, the weekday nearest the 15th) can't be part of a list or a range",
         ));
     }
-    parse_list(field, word).map(CronDays::Set)
+    parse_list(field, word).map(CronDays::List)
 }
 
 fn parse_day_of_week(word: &str) -> Result<CronDays, Flaw> {
@@ -309,7 +355,7 @@ fn parse_day_of_week(word: &str) -> Result<CronDays, Flaw> {
         return Ok(CronDays::Any);
     }
     if word == "L" {
-        return Ok(CronDays::Set(BTreeSet::from([7])));
+        return Ok(CronDays::LastOfWeek);
     }
     if let Some((day, nth)) = word.split_once('#') {
         let nth = nth.parse::<u16>().ok().filter(|nth| (1..=5).contains(nth)).ok_or_else(|| {
@@ -323,18 +369,20 @@ fn parse_day_of_week(word: &str) -> Result<CronDays, Flaw> {
     if let Some(day) = word.strip_suffix('L').filter(|day| !day.contains([',', '-'])) {
         return Ok(CronDays::LastWeekday(parse_field_value(field, day)?));
     }
-    parse_list(field, word).map(CronDays::Set)
+    parse_list(field, word).map(CronDays::List)
 }
 
-fn parse_list(field: &CronField, word: &str) -> Result<BTreeSet<u16>, Flaw> {
-    let mut values = BTreeSet::new();
+fn parse_list(field: &CronField, word: &str) -> Result<CronList, Flaw> {
+    let mut list = CronList { items: Vec::new(), values: BTreeSet::new() };
     for item in word.split(',') {
-        values.extend(parse_list_item(field, item)?);
+        let (item, values) = parse_list_item(field, item)?;
+        list.items.push(item);
+        list.values.extend(values);
     }
-    Ok(values)
+    Ok(list)
 }
 
-fn parse_list_item(field: &CronField, item: &str) -> Result<Vec<u16>, Flaw> {
+fn parse_list_item(field: &CronField, item: &str) -> Result<(CronItem, impl Iterator<Item = u16> + use<>), Flaw> {
     let (low, high) = (*field.range.start(), *field.range.end());
     let (base, step) = match item.split_once('/') {
         None => (item, None),
@@ -350,12 +398,15 @@ fn parse_list_item(field: &CronField, item: &str) -> Result<Vec<u16>, Flaw> {
             (base, Some(step))
         }
     };
-    let (from, to) = match base.split_once('-') {
-        _ if base == "*" => (low, high),
-        Some((from, to)) => (parse_field_value(field, from)?, parse_field_value(field, to)?),
+    let (parsed, from, to) = match base.split_once('-') {
+        _ if base == "*" => (CronBase::All, low, high),
+        Some((from, to)) => {
+            let (from, to) = (parse_field_value(field, from)?, parse_field_value(field, to)?);
+            (CronBase::Range(from, to), from, to)
+        }
         None => {
             let from = parse_field_value(field, base)?;
-            (from, if step.is_some() { high } else { from })
+            (CronBase::One(from), from, if step.is_some() { high } else { from })
         }
     };
     if from > to {
@@ -364,7 +415,7 @@ fn parse_list_item(field: &CronField, item: &str) -> Result<Vec<u16>, Flaw> {
             format!("write it as a list of two ranges: {}-{high},{low}-{}", from, to),
         ));
     }
-    Ok((from..=to).step_by(usize::from(step.unwrap_or(1))).collect())
+    Ok((CronItem { base: parsed, step }, (from..=to).step_by(usize::from(step.unwrap_or(1)))))
 }
 
 fn parse_field_value(field: &CronField, word: &str) -> Result<u16, Flaw> {

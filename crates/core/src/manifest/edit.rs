@@ -6,6 +6,12 @@ use std::ops::Range;
 use sync_config::config::{DestinationConfig, HttpAuth, TRIPLESEAT_BASE_URI};
 use toml_edit::{Document, Item, Table, TableLike};
 
+use super::key::{KIND, Key, Optional};
+use super::keys::{
+    AUTH_HEADER, AUTH_QUERY, AuthTable, BLOCKER, DestinationTable, HTTP, INHERITED, ROOT, TRIPLESEAT, TripleseatKeys,
+    VENUE,
+};
+use super::value::WordValue;
 use super::{SecretRef, Status};
 
 /// The file is valid but written in a way that can't be edited without changing more than requested.
@@ -26,7 +32,7 @@ pub struct NewVenue {
     pub schedule: Option<String>,
     /// Timeout of a run (`50s`); the default if `None`.
     pub timeout: Option<String>,
-    /// Keys of `secrets` (`hubspot_token`), with references to their values.
+    /// Keys of `secrets` (those of [`secret_keys`]), with references to their values.
     pub secrets: Vec<(&'static str, SecretRef)>,
     /// Tripleseat's base URL, if it isn't the public one.
     pub tripleseat_base_uri: Option<String>,
@@ -34,6 +40,22 @@ pub struct NewVenue {
     pub destination: DestinationConfig,
     /// Destination fields with their mapping expressions.
     pub fields: Vec<(String, String)>,
+}
+
+/// The keys of `[venues.NAME.secrets]`.
+pub mod secret_keys {
+    use super::super::keys::SECRETS;
+
+    /// Token of a HubSpot private app.
+    pub const HUBSPOT_TOKEN: &str = SECRETS.hubspot_token.name();
+    /// Tripleseat's public key.
+    pub const TRIPLESEAT_PUBLIC_KEY: &str = SECRETS.tripleseat_public_key.name();
+    /// OAuth client in Tripleseat.
+    pub const TRIPLESEAT_CLIENT_ID: &str = SECRETS.tripleseat_client_id.name();
+    /// Secret of the OAuth client.
+    pub const TRIPLESEAT_CLIENT_SECRET: &str = SECRETS.tripleseat_client_secret.name();
+    /// Credential of a destination with kind "http".
+    pub const DESTINATION_CREDENTIAL: &str = SECRETS.destination_credential.name();
 }
 
 /// A key of a blocker, and its new value.
@@ -52,10 +74,10 @@ pub enum BlockerEntry {
 impl BlockerEntry {
     fn entry_key(&self) -> &'static str {
         match self {
-            Self::Reason(_) => "reason",
-            Self::Owner(_) => "owner",
-            Self::NextStep(_) => "next_step",
-            Self::Since(_) => "since",
+            Self::Reason(_) => BLOCKER.reason.name(),
+            Self::Owner(_) => BLOCKER.owner.name(),
+            Self::NextStep(_) => BLOCKER.next_step.name(),
+            Self::Since(_) => BLOCKER.since.name(),
         }
     }
 
@@ -70,33 +92,33 @@ impl BlockerEntry {
 /// Returns `text` with a table for the new venue after those of the other venues.
 pub fn add_venue(text: &str, new: &NewVenue) -> Result<String, Uneditable> {
     let manifest = ManifestText::parse_text(text)?;
-    let mut block =
-        format!("[venues.{}]\n{}", new.name, format_entry("display_name", &quote_string(&new.display_name)));
+    let title = format_entry(VENUE.display_name.name(), &quote_string(&new.display_name));
+    let mut block = format!("[{}.{}]\n{title}", ROOT.venues.name(), new.name);
     if new.status != Status::Active {
-        block.push_str(&format_entry("status", &quote_string(status_word(new.status))));
+        block.push_str(&format_entry(VENUE.status.name(), &quote_string(new.status.as_word())));
     }
-    for (key, value) in [("schedule", &new.schedule), ("timeout", &new.timeout)] {
+    for (key, value) in [(INHERITED.schedule.name(), &new.schedule), (INHERITED.timeout.name(), &new.timeout)] {
         block.extend(value.iter().map(|value| format_entry(key, &quote_string(value))));
     }
     block.push_str(&format_section(
         &new.name,
-        "secrets",
+        VENUE.secrets.name(),
         new.secrets.iter().map(|(key, from)| (*key, quote_string(from))),
     ));
     let destination = destination_entries(new);
     block.push_str(&format_section(
         &new.name,
-        "destination",
+        VENUE.destination.name(),
         destination.iter().map(|(key, value)| (*key, value.clone())),
     ));
     let fields: Vec<_> = new.fields.iter().map(|(field, from)| (format_key(field), quote_string(from))).collect();
     block.push_str(&format_section(
         &new.name,
-        "fields",
+        VENUE.fields.name(),
         fields.iter().map(|(key, value)| (key.as_str(), value.clone())),
     ));
 
-    let last = manifest.document.get("venues").map(end_of_item).unwrap_or_default();
+    let last = manifest.document.get(ROOT.venues.name()).map(end_of_item).unwrap_or_default();
     match manifest.next_header(last).filter(|_| last > 0) {
         // Comments right above the next table belong to that table, so the new venue goes before them.
         Some(header) => {
@@ -122,46 +144,49 @@ pub fn add_venue(text: &str, new: &NewVenue) -> Result<String, Uneditable> {
 pub fn set_status(text: &str, venue: &str, status: Status) -> Result<String, Uneditable> {
     let manifest = ManifestText::parse_text(text)?;
     let table = manifest.find_venue(venue)?;
-    if status == Status::Active && !table.contains_key("status") {
+    let key = VENUE.status.name();
+    if status == Status::Active && !table.contains_key(key) {
         return Ok(text.to_owned());
     }
-    manifest.set_key(table, "status", &quote_string(status_word(status)), "display_name")
+    manifest.set_key(table, key, &quote_string(status.as_word()), VENUE.display_name.name())
 }
 
 /// Returns `text` with these entries set in the venue's blocker. Its other entries stay.
 pub fn set_blocker(text: &str, venue: &str, entries: &[BlockerEntry]) -> Result<String, Uneditable> {
     let manifest = ManifestText::parse_text(text)?;
     let table = manifest.find_venue(venue)?;
-    if table.contains_key("blocker") {
+    let key_name = VENUE.blocker.name();
+    if table.contains_key(key_name) {
         let mut text = text.to_owned();
         // Each entry is inserted right after the reason, so the last one has to be inserted first.
         for entry in entries.iter().rev() {
             let manifest = ManifestText::parse_text(&text)?;
-            let blocker = manifest.find_venue(venue)?.get("blocker").and_then(Item::as_table_like);
+            let blocker = manifest.find_venue(venue)?.get(key_name).and_then(Item::as_table_like);
             let blocker = blocker.ok_or_else(|| uneditable_error("its blocker is not a table"))?;
-            text = manifest.set_key(blocker, entry.entry_key(), &entry.toml_value(), "reason")?;
+            text = manifest.set_key(blocker, entry.entry_key(), &entry.toml_value(), BLOCKER.reason.name())?;
         }
         return Ok(text);
     }
-    let anchor = if table.contains_key("status") { "status" } else { "display_name" };
+    let status = VENUE.status.name();
+    let anchor = if table.contains_key(status) { status } else { VENUE.display_name.name() };
     let (key, value) = manifest.key_and_value_places(table, anchor)?;
     if manifest.is_inline(venue) {
         let inner: Vec<_> =
             entries.iter().map(|entry| format!("{} = {}", entry.entry_key(), entry.toml_value())).collect();
-        return Ok(manifest.replace_text(value.end..value.end, &format!(", blocker = {{ {} }}", inner.join(", "))));
+        return Ok(manifest.replace_text(value.end..value.end, &format!(", {key_name} = {{ {} }}", inner.join(", "))));
     }
     let prefix = &text[line_start(text, key.start)..key.start];
     if !prefix.trim().is_empty() {
         let lines = entries
             .iter()
-            .map(|item| format!("{prefix}blocker.{}", format_entry(item.entry_key(), &item.toml_value())));
+            .map(|item| format!("{prefix}{key_name}.{}", format_entry(item.entry_key(), &item.toml_value())));
         return Ok(manifest.insert_lines(line_end(text, value.end), &lines.collect::<String>()));
     }
     let table =
         manifest.venue_with_header(venue).ok_or_else(|| uneditable_error("its table does not have its own header"))?;
     let at = manifest.end_of_section(table);
     let apart = if text[at..line_end(text, at)].trim().is_empty() { "\n" } else { "" };
-    let block = format_section(venue, "blocker", entries.iter().map(|entry| (entry.entry_key(), entry.toml_value())));
+    let block = format_section(venue, key_name, entries.iter().map(|entry| (entry.entry_key(), entry.toml_value())));
     Ok(manifest.insert_lines(at, &format!("{apart}{block}")))
 }
 
@@ -169,9 +194,9 @@ pub fn set_blocker(text: &str, venue: &str, entries: &[BlockerEntry]) -> Result<
 pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
     let manifest = ManifestText::parse_text(text)?;
     let table = manifest.find_venue(venue)?;
-    let Some(item) = table.get("blocker") else { return Ok(text.to_owned()) };
+    let Some(item) = table.get(VENUE.blocker.name()) else { return Ok(text.to_owned()) };
     if let Item::Value(_) = item {
-        let (key, value) = manifest.key_and_value_places(table, "blocker")?;
+        let (key, value) = manifest.key_and_value_places(table, VENUE.blocker.name())?;
         if manifest.is_inline(venue) {
             // Also remove the comma before it or, if it is the first entry, the comma after it.
             let before = text[..key.start].trim_end();
@@ -212,11 +237,7 @@ pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
 
 /// `active`, `paused` or `blocked`.
 pub fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Active => "active",
-        Status::Paused => "paused",
-        Status::Blocked => "blocked",
-    }
+    status.as_word()
 }
 
 struct ManifestText<'t> {
@@ -232,18 +253,18 @@ impl<'t> ManifestText<'t> {
     }
 
     fn find_venue(&self, name: &str) -> Result<&dyn TableLike, Uneditable> {
-        let venues = self.document.get("venues").and_then(Item::as_table_like);
+        let venues = self.document.get(ROOT.venues.name()).and_then(Item::as_table_like);
         let venue = venues.and_then(|venues| venues.get(name)).and_then(Item::as_table_like);
         venue.ok_or_else(|| uneditable_error(format!("it has no venue {name}")))
     }
 
     fn venue_with_header(&self, name: &str) -> Option<&Table> {
-        self.document.get("venues")?.as_table()?.get(name)?.as_table().filter(|table| !table.is_dotted())
+        self.document.get(ROOT.venues.name())?.as_table()?.get(name)?.as_table().filter(|table| !table.is_dotted())
     }
 
     /// Whether the venue is written as an inline table.
     fn is_inline(&self, name: &str) -> bool {
-        let venues = self.document.get("venues");
+        let venues = self.document.get(ROOT.venues.name());
         let venue = venues.and_then(Item::as_table_like).and_then(|venues| venues.get(name));
         [venues, venue].into_iter().flatten().any(|item| item.is_value())
     }
@@ -393,42 +414,53 @@ fn format_entry(key: &str, value: &str) -> String {
 /// A table of the venue, or an empty string if it would have no entries.
 fn format_section<'k>(venue: &str, table: &str, entries: impl Iterator<Item = (&'k str, String)>) -> String {
     let entries: String = entries.map(|(key, value)| format_entry(key, &value)).collect();
-    if entries.is_empty() { entries } else { format!("[venues.{venue}.{table}]\n{entries}") }
+    if entries.is_empty() { entries } else { format!("[{}.{venue}.{table}]\n{entries}", ROOT.venues.name()) }
 }
 
 fn destination_entries(new: &NewVenue) -> Vec<(&'static str, String)> {
     let mut entries = Vec::new();
-    let number = |key, value: Option<u64>| value.map(|value| (key, value.to_string()));
     match &new.destination {
         DestinationConfig::Tripleseat { location_id, lead_form_id, site_id } => {
-            entries.push(("kind", quote_string("tripleseat")));
+            let number = |key: &Key<TripleseatKeys, Optional<u64>>, value: Option<u64>| {
+                value.map(|value| (key.name(), value.to_string()))
+            };
+            entries.push(kind_entry(DestinationTable::Tripleseat));
             let base_uri = new.tripleseat_base_uri.as_deref().filter(|uri| *uri != TRIPLESEAT_BASE_URI);
-            entries.extend(base_uri.map(|uri| ("base_uri", quote_string(uri))));
-            entries.extend(number("location_id", *location_id));
-            entries.extend(number("lead_form_id", *lead_form_id));
-            entries.extend(number("site_id", *site_id));
+            entries.extend(base_uri.map(|uri| (TRIPLESEAT.base_uri.name(), quote_string(uri))));
+            entries.extend(number(&TRIPLESEAT.location_id, *location_id));
+            entries.extend(number(&TRIPLESEAT.lead_form_id, *lead_form_id));
+            entries.extend(number(&TRIPLESEAT.site_id, *site_id));
         }
         DestinationConfig::Http(http) => {
-            entries.extend([("kind", quote_string("http")), ("url", quote_string(&http.url))]);
-            entries.extend(http.auth.as_ref().map(|auth| ("auth", format_auth(auth))));
+            entries.extend([kind_entry(DestinationTable::Http), (HTTP.url.name(), quote_string(&http.url))]);
+            entries.extend(http.auth.as_ref().map(|auth| (HTTP.auth.name(), format_auth(auth))));
             let texts = [
-                ("success_pointer", &http.success_pointer),
-                ("id_pointer", &http.id_pointer),
-                ("lookup_url", &http.lookup_url),
-                ("lookup_id_pointer", &http.lookup_id_pointer),
+                (&HTTP.success_pointer, &http.success_pointer),
+                (&HTTP.id_pointer, &http.id_pointer),
+                (&HTTP.lookup_url, &http.lookup_url),
+                (&HTTP.lookup_id_pointer, &http.lookup_id_pointer),
             ];
-            entries.extend(texts.into_iter().filter_map(|(key, value)| Some((key, quote_string(value.as_ref()?)))));
-            entries.extend(number("requests_per_second", http.requests_per_second.map(u64::from)));
+            entries
+                .extend(texts.into_iter().filter_map(|(key, value)| Some((key.name(), quote_string(value.as_ref()?)))));
+            let rate = http.requests_per_second.map(|number| (HTTP.requests_per_second.name(), number.to_string()));
+            entries.extend(rate);
         }
     }
     entries
 }
 
+fn kind_entry(kind: impl WordValue) -> (&'static str, String) {
+    (KIND.name, quote_string(kind.as_word()))
+}
+
 fn format_auth(auth: &HttpAuth) -> String {
-    match auth {
-        HttpAuth::Bearer => "{ kind = \"bearer\" }".to_owned(),
-        HttpAuth::Basic => "{ kind = \"basic\" }".to_owned(),
-        HttpAuth::Header { name } => format!("{{ kind = \"header\", name = {} }}", quote_string(name)),
-        HttpAuth::Query { name } => format!("{{ kind = \"query\", name = {} }}", quote_string(name)),
-    }
+    let (kind, name) = match auth {
+        HttpAuth::Bearer => (AuthTable::Bearer, None),
+        HttpAuth::Basic => (AuthTable::Basic, None),
+        HttpAuth::Header { name } => (AuthTable::Header, Some((AUTH_HEADER.name.name(), quote_string(name)))),
+        HttpAuth::Query { name } => (AuthTable::Query, Some((AUTH_QUERY.name.name(), quote_string(name)))),
+    };
+    let entries = std::iter::once(kind_entry(kind)).chain(name);
+    let entries: Vec<String> = entries.map(|(key, value)| format!("{key} = {value}")).collect();
+    format!("{{ {} }}", entries.join(", "))
 }

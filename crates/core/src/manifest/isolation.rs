@@ -10,7 +10,7 @@ use sync_config::config::{
 };
 
 use super::report::{ManifestProblem, Span};
-use super::venue::{ParsedVenue, SECRET_KEYS};
+use super::venue::ParsedVenue;
 use super::{SecretRef, SecretValue};
 
 /// The result of a comparison.
@@ -58,8 +58,7 @@ fn find_reference<'r>(read: &'r ParsedVenue, key: &str) -> Option<&'r SecretRef>
 
 /// The place of a credential in the file, by its key in the secret.
 fn credential_place(read: &ParsedVenue, key: &str) -> Span {
-    let manifest_key = SECRET_KEYS.iter().find(|(_, secret_key)| *secret_key == key).map_or("", |(name, _)| *name);
-    read.places.secret_place(manifest_key).unwrap_or_else(|| read.places.name.clone())
+    read.places.secret_place(key).unwrap_or_else(|| read.places.name.clone())
 }
 
 /// Venue names must differ by more than `-` and `_`, for HubSpot's properties, and by more than case, for IAM roles.

@@ -1,7 +1,7 @@
 //! `venues.toml`: reading and checking. Every mistake is reported with its place and how to fix it.
 //!
-//! [`load`] reads a file, [`parse`] a string. The keys of a manifest are described once, in `keys`; the checks and
-//! [`schema`] are both derived from it. `isolation` checks that no venue can reach another venue's contacts or leads.
+//! [`load_manifest`] reads a file, [`parse_manifest`] a string. The keys of a manifest are declared once, in `keys`; the
+//! checks, [`manifest_schema`] and reading all use the declaration. `isolation` checks that no venue can reach another venue's contacts or leads.
 //! [`add_venue`] and the other edits change only what they are about and keep the rest of the text byte for byte.
 
 mod cron;
@@ -9,6 +9,7 @@ mod duration;
 mod edit;
 mod format;
 mod isolation;
+mod key;
 mod keys;
 mod mapping;
 mod model;
@@ -21,15 +22,20 @@ mod schema;
 mod secret;
 mod shape;
 mod syntax;
+mod table;
 mod template;
+mod value;
 mod venue;
 
+pub use cron::{CronBase, CronDays, CronExpression, CronItem, CronList};
 pub use duration::{format_duration, parse_duration};
+pub use edit::secret_keys;
 pub use edit::{BlockerEntry, NewVenue, Uneditable, add_venue, remove_blocker, set_blocker, set_status, status_word};
 pub use format::{check_domain, check_name};
 pub use model::*;
 pub use read::{LoadedManifest, check_manifest, load_manifest, parse_manifest};
 pub use report::{Advice, Flaw, ManifestErrors, ManifestFinding, ReportStyle};
+pub use schedule::{SchedulePattern, ScheduleRate};
 pub use schema::manifest_schema;
 pub use secret::{ResolveError, SecretValue};
 pub use template::{TEMPLATE, init_template};

@@ -7,6 +7,9 @@ use jiff::Unit;
 use jiff::civil::Date;
 use sync_config::config::{DestinationConfig as SyncDestination, OnAmbiguous};
 
+use super::schedule::SchedulePattern;
+use super::value::WordValue;
+
 /// A valid manifest.
 #[derive(Debug, Clone)]
 pub struct Manifest {
@@ -126,8 +129,9 @@ impl Blocker {
 pub struct ScheduleExpression {
     /// The expression, as EventBridge accepts it.
     pub expression: String,
-    /// The shortest time between two firings, in seconds, if known.
+    /// The shortest time between two firings, in seconds; `None` if it fires only once.
     pub interval_s: Option<u64>,
+    pub(super) pattern: SchedulePattern,
 }
 
 /// Processor architecture, under Lambda's names.
@@ -142,10 +146,7 @@ pub enum Architecture {
 impl Architecture {
     /// Lambda's name for it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64",
-            Self::Arm64 => "arm64",
-        }
+        self.as_word()
     }
 }
 

@@ -1,12 +1,12 @@
 //! Checks that AWS and HubSpot accept every name derived from a venue's name, with prefixes and suffixes.
 
 use sync_config::config::LedgerProperties;
-use toml::de::DeTable;
 
 use super::Deployment;
-use super::read::get_table;
+use super::keys::{DEPLOYMENT, ROOT, RootKeys};
 use super::report::ManifestProblem;
 use super::shape::ManifestReading;
+use super::table::ManifestTable;
 use super::venue::ParsedVenue;
 use crate::naming::{MAX_FUNCTION_NAME, MAX_PROPERTY_NAME, MAX_ROLE_NAME, MAX_RULE_NAME, VenueNames};
 
@@ -16,18 +16,18 @@ const SHORTEST_VENUE: &str = "v";
 pub(super) fn check_name_lengths(
     reading: &mut ManifestReading<'_>,
     deployment: &Deployment,
-    root: &DeTable<'_>,
+    root: ManifestTable<'_, '_, RootKeys>,
     venues: &[ParsedVenue],
 ) {
     let excess = find_longest_name(&deployment.name, SHORTEST_VENUE);
     if excess.over > 0 {
-        let Some(value) = get_table(root, "deployment").and_then(|table| table.get("name")) else { return };
+        let Some(span) = root.open_or_empty(&ROOT.deployment).value_span(&DEPLOYMENT.name) else { return };
         let message = format!(
             "this name leaves no room for a venue name: {} is limited to {} characters",
             excess.what, excess.limit
         );
         let help = format!("shorten the deployment name by at least {} characters", excess.over + 8);
-        reading.push_problem(ManifestProblem::new("name_too_long", value.span(), message, "too long").with_help(help));
+        reading.push_problem(ManifestProblem::new("name_too_long", span, message, "too long").with_help(help));
         return;
     }
     for read in venues {

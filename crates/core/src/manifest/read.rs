@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
+use super::key::TableKeys;
+use super::keys::{DEPLOYMENT, DeploymentKeys, HUBSPOT, HubSpotKeys, ROOT, RootKeys};
 use super::report::{ManifestProblem, ManifestSource};
-use super::shape::{ManifestReading, TablePlace, in_file_order, parse_integer};
+use super::shape::{ManifestReading, TablePlace};
 use super::syntax::{self, SyntaxState};
-use super::venue::{self, ParsedVenue, VenueDefaults};
+use super::table::{ManifestTable, VenueTable};
+use super::venue::{self, ParsedVenue};
 use super::{
     Advice, Deployment, HubSpotSettings, Manifest, ManifestErrors, SecretRef, SecretValue, isolation, names, redact,
 };
@@ -100,16 +103,16 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
 
     let mut reading = ManifestReading { text, problems };
     let start = first_line_span(text);
-    reading.check_table(root, &super::keys::ROOT, &TablePlace { path: String::new(), span: start.clone() });
-    let deployment = read_deployment(root);
-    let hubspot = read_hubspot(root);
-    let defaults = VenueDefaults::from_table(get_table(root, "defaults"));
+    reading.check_table(root, RootKeys::SPEC, &TablePlace { path: String::new(), span: start.clone() });
+    let root = ManifestTable::from_root(root);
+    let deployment = read_deployment(root.open_or_empty(&ROOT.deployment));
+    let hubspot = read_hubspot(root.open_or_empty(&ROOT.hubspot));
+    let defaults = root.open_or_empty(&ROOT.defaults);
     let mut advice = Vec::new();
     let mut read = Vec::new();
-    for (name, value) in get_table(root, "venues").map(in_file_order).unwrap_or_default() {
-        if let DeValue::Table(table) = value.get_ref() {
-            read.push(venue::read_venue(&mut reading, &mut advice, name, table, &defaults, &hubspot));
-        }
+    for (name, own) in root.list_tables(&ROOT.venues) {
+        let table = VenueTable { own, defaults };
+        read.push(venue::read_venue(&mut reading, &mut advice, name, table, &hubspot));
     }
     names::check_name_lengths(&mut reading, &deployment, root, &read);
     let by_reference = isolation::compare_by_reference(&read);
@@ -176,39 +179,20 @@ fn first_line_span(text: &str) -> std::ops::Range<usize> {
     0..0
 }
 
-pub(super) fn get_table<'t, 's>(table: &'t DeTable<'s>, key: &str) -> Option<&'t DeTable<'s>> {
-    table.get(key).and_then(|value| value.get_ref().as_table())
-}
-
-pub(super) fn get_string(table: &DeTable<'_>, key: &str) -> Option<String> {
-    Some(table.get(key)?.get_ref().as_str()?.to_owned())
-}
-
-pub(super) fn get_unsigned(table: &DeTable<'_>, key: &str) -> Option<u64> {
-    u64::try_from(parse_integer(table.get(key)?)?).ok()
-}
-
-fn read_deployment(root: &DeTable<'_>) -> Deployment {
-    let table = get_table(root, "deployment");
-    let text = |key| table.and_then(|table| get_string(table, key));
+fn read_deployment(table: ManifestTable<'_, '_, DeploymentKeys>) -> Deployment {
     Deployment {
-        name: text("name").unwrap_or_default(),
-        region: text("region").unwrap_or_default(),
-        account: text("account"),
-        recovery_window_days: table
-            .and_then(|table| get_unsigned(table, "recovery_window_days"))
-            .and_then(|days| u32::try_from(days).ok())
-            .unwrap_or(super::keys::DEFAULT_RECOVERY_WINDOW_DAYS),
+        name: table.read(&DEPLOYMENT.name),
+        region: table.read(&DEPLOYMENT.region),
+        account: table.read(&DEPLOYMENT.account),
+        recovery_window_days: table.read(&DEPLOYMENT.recovery_window_days),
     }
 }
 
-fn read_hubspot(root: &DeTable<'_>) -> HubSpotSettings {
-    let table = get_table(root, "hubspot");
-    let text = |key| table.and_then(|table| get_string(table, key));
+fn read_hubspot(table: ManifestTable<'_, '_, HubSpotKeys>) -> HubSpotSettings {
     HubSpotSettings {
-        portal_id: table.and_then(|table| get_unsigned(table, "portal_id")),
-        token: text("token").and_then(|text| SecretRef::parse_reference(&text).ok()),
-        base_uri: venue::normalize_base_uri(text("base_uri"), sync_config::config::HUBSPOT_BASE_URI),
-        test_domain: text("test_domain").unwrap_or_else(|| super::keys::DEFAULT_TEST_DOMAIN.to_owned()),
+        portal_id: table.read(&HUBSPOT.portal_id),
+        token: table.read(&HUBSPOT.token),
+        base_uri: table.read(&HUBSPOT.base_uri).0,
+        test_domain: table.read(&HUBSPOT.test_domain),
     }
 }

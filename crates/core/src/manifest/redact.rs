@@ -6,7 +6,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::SecretRef;
 use super::format::TextFormat;
-use super::keys::SECRETS;
+use super::key::TableKeys;
+use super::keys::{HTTP, SecretsKeys};
 use super::report::Span;
 
 /// A key that contains one of these words holds a credential.
@@ -44,7 +45,7 @@ pub(super) fn redact_secrets(text: &str, root: &DeTable<'_>, broken: bool) -> St
 fn collect_secrets(table: &DeTable<'_>, in_secrets: bool, spans: &mut Vec<Span>, values: &mut Vec<String>) {
     for (name, value) in table {
         let secret = in_secrets || is_secret_key(name.get_ref());
-        let query_allowed = matches!(name.get_ref().as_ref(), "url" | "lookup_url");
+        let query_allowed = [HTTP.url.name(), HTTP.lookup_url.name()].contains(&name.get_ref().as_ref());
         collect_secret_value(value, secret, query_allowed, spans, values);
     }
 }
@@ -117,7 +118,7 @@ fn key_length(line: &str) -> usize {
     }
     let indent = line.len() - line.trim_start().len();
     let word = line[indent..].find([' ', '\t', ':']).unwrap_or(line.len() - indent);
-    let known = SECRETS.keys.iter().any(|key| key.name == &line[indent..indent + word]);
+    let known = SecretsKeys::SPEC.find_key(&line[indent..indent + word]).is_some();
     if known { indent + word } else { 0 }
 }
 

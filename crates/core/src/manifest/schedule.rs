@@ -26,41 +26,104 @@ impl ScheduleExpression {
         }
         if let Some(inner) = text.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
             let cron = CronExpression::parse_fields(inner, "cron(".len())?;
-            return Ok(Self { expression: cron.to_expression(), interval_s: cron.shortest_interval_s() });
+            let (expression, interval_s) = (cron.to_expression(), cron.shortest_interval_s());
+            return Ok(Self { expression, interval_s, pattern: SchedulePattern::Cron(cron) });
         }
         Err(explain_invalid_schedule(text))
     }
 
+    /// What the expression says.
+    pub fn pattern(&self) -> &SchedulePattern {
+        &self.pattern
+    }
+
     /// When a rule with this schedule next fires after `now`. A rate counts from when the rule was enabled.
     pub fn next_after(&self, now: Timestamp, enabled: Timestamp) -> Option<Timestamp> {
-        if let Some(inner) = self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
-            return CronExpression::parse_fields(inner, 0).ok()?.next_after(now);
+        match &self.pattern {
+            SchedulePattern::Cron(cron) => cron.next_after(now),
+            SchedulePattern::Rate(rate) => {
+                let interval = i64::try_from(rate.interval_s()).ok()?;
+                let passed = (now.as_second() - enabled.as_second()).max(0) / interval;
+                enabled.checked_add(SignedDuration::from_secs((passed + 1).checked_mul(interval)?)).ok()
+            }
         }
-        let interval = i64::try_from(self.interval_s?).ok().filter(|seconds| *seconds > 0)?;
-        let passed = (now.as_second() - enabled.as_second()).max(0) / interval;
-        enabled.checked_add(SignedDuration::from_secs((passed + 1).checked_mul(interval)?)).ok()
     }
 
     /// Firings in the given number of hours, on average, in thousandths of a firing, rounded to the nearest.
     pub fn firings_in(&self, hours: u64) -> u64 {
-        if let Some(inner) = self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
-            return CronExpression::parse_fields(inner, 0).map(|cron| cron.firings_in(hours)).unwrap_or_default();
+        match &self.pattern {
+            SchedulePattern::Cron(cron) => cron.firings_in(hours),
+            SchedulePattern::Rate(rate) => {
+                let interval = u128::from(rate.interval_s());
+                let thousandths = u128::from(hours) * 3600 * 1000;
+                u64::try_from((thousandths + interval / 2) / interval).unwrap_or(u64::MAX)
+            }
         }
-        let interval = self.interval_s.unwrap_or_default();
-        let thousandths = u128::from(hours) * 3600 * 1000;
-        let rounded = (thousandths + u128::from(interval / 2)).checked_div(u128::from(interval));
-        u64::try_from(rounded.unwrap_or_default()).unwrap_or(u64::MAX)
     }
 
     /// How many of the given hours have at least one firing of a rule with this schedule, on average, in thousandths of
     /// an hour.
     pub fn busy_hours_in(&self, hours: u64) -> u64 {
-        match self.expression.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
-            Some(inner) => {
-                CronExpression::parse_fields(inner, 0).map(|cron| cron.busy_hours_in(hours)).unwrap_or_default()
-            }
-            None => self.firings_in(hours).min(hours.saturating_mul(1000)),
+        match &self.pattern {
+            SchedulePattern::Cron(cron) => cron.busy_hours_in(hours),
+            SchedulePattern::Rate(_) => self.firings_in(hours).min(hours.saturating_mul(1000)),
         }
+    }
+}
+
+/// The two kinds of schedules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchedulePattern {
+    /// `rate(...)`: at an interval that starts when the rule is enabled.
+    Rate(ScheduleRate),
+    /// `cron(...)`: at times of the day, in UTC.
+    Cron(CronExpression),
+}
+
+/// An interval, such as `5 minutes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScheduleRate {
+    /// How many units. Never 0.
+    count: u64,
+    unit: RateUnit,
+}
+
+/// The units of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RateUnit {
+    Minute,
+    Hour,
+    Day,
+}
+
+impl RateUnit {
+    fn seconds(self) -> u64 {
+        match self {
+            Self::Minute => 60,
+            Self::Hour => 3600,
+            Self::Day => 86_400,
+        }
+    }
+
+    /// The unit in the singular.
+    fn unit_word(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+}
+
+impl ScheduleRate {
+    /// How many units it has, and the unit's name in the singular.
+    pub fn count_and_unit(self) -> (u64, &'static str) {
+        (self.count, self.unit.unit_word())
+    }
+
+    /// The interval in seconds. Never 0.
+    fn interval_s(self) -> u64 {
+        self.count.saturating_mul(self.unit.seconds())
     }
 }
 
@@ -95,10 +158,10 @@ fn parse_rate(text: &str, inner: &str) -> Result<ScheduleExpression, Flaw> {
     };
     let singular = unit.to_ascii_lowercase();
     let singular = singular.strip_suffix('s').unwrap_or(&singular);
-    let seconds: u64 = match singular {
-        "minute" | "min" => 60,
-        "hour" | "hr" => 3600,
-        "day" => 86_400,
+    let rate_unit = match singular {
+        "minute" | "min" => RateUnit::Minute,
+        "hour" | "hr" => RateUnit::Hour,
+        "day" => RateUnit::Day,
         _ => {
             let help = match singular {
                 "second" | "sec" => "the shortest is rate(1 minute)".to_owned(),
@@ -109,11 +172,7 @@ fn parse_rate(text: &str, inner: &str) -> Result<ScheduleExpression, Flaw> {
             return Err(Flaw::new("the unit of a rate must be minutes, hours or days", help).at_span(at));
         }
     };
-    let singular = match seconds {
-        60 => "minute",
-        3600 => "hour",
-        _ => "day",
-    };
+    let singular = rate_unit.unit_word();
     let count = number.parse::<u64>().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()));
     let Some(count) = count.filter(|count| *count > 0) else {
         return Err(Flaw::new(
@@ -134,7 +193,9 @@ fn parse_rate(text: &str, inner: &str) -> Result<ScheduleExpression, Flaw> {
         };
         return Err(Flaw::new(message, format!("write {right}")).at_span(at));
     }
-    Ok(ScheduleExpression { expression: right, interval_s: Some(count.saturating_mul(seconds)) })
+    let rate = ScheduleRate { count, unit: rate_unit };
+    let interval_s = Some(rate.interval_s());
+    Ok(ScheduleExpression { expression: right, interval_s, pattern: SchedulePattern::Rate(rate) })
 }
 
 /// The byte range of `part` in the expression. `part` is a slice of `inner`, which starts at `start`.

@@ -4,29 +4,31 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::format::TextFormat;
-use super::keys::{KeySpec, LiteralValue, ROOT, TableSpec, ValueSpec};
+use super::key::{KIND, KeySpec, TableKeys, TableSpec, ValueSpec};
+use super::keys::RootKeys;
 use super::mapping::TRIPLESEAT_LEAD_FIELDS;
+use super::value::ScalarValue;
 
 /// The schema, in JSON Schema draft 2020-12.
 pub fn manifest_schema() -> Json {
     let mut schema = Map::new();
     schema.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
     schema.insert("title".into(), json!("venues.toml of deployer"));
-    schema.extend(table_schema(&ROOT, None));
+    schema.extend(table_schema(RootKeys::SPEC, None));
     Json::Object(schema)
 }
 
 /// `kind` is the value that the table's `kind` key must have, if this is one of several alternative tables.
 fn table_schema(description: &TableSpec, kind: Option<&str>) -> Map<String, Json> {
     let mut properties = Map::new();
-    for key in description.keys {
+    for key in description.list_keys() {
         let value = match kind {
-            Some(kind) if key.name == "kind" => json!({ "description": key.doc, "const": kind }),
+            Some(kind) if key.name == KIND.name => json!({ "description": key.doc, "const": kind }),
             _ => key_schema(key),
         };
         properties.insert(key.name.into(), value);
     }
-    let required: Vec<&str> = description.keys.iter().filter(|key| key.required).map(|key| key.name).collect();
+    let required: Vec<&str> = description.list_keys().filter(|key| key.required).map(|key| key.name).collect();
     let mut schema = Map::new();
     schema.insert("description".into(), json!(description.doc));
     schema.insert("type".into(), json!("object"));
@@ -64,7 +66,7 @@ fn key_schema(key: &KeySpec) -> Json {
         ValueSpec::Kinds(kinds) => {
             let kinds: Vec<Map<String, Json>> =
                 kinds.iter().map(|(kind, fields)| table_schema(fields, Some(kind))).collect();
-            into_object(json!({ "type": "object", "required": ["kind"], "oneOf": kinds }))
+            into_object(json!({ "type": "object", "required": [KIND.name], "oneOf": kinds }))
         }
         ValueSpec::Mapping => into_object(json!({
             "type": "object",
@@ -74,19 +76,20 @@ fn key_schema(key: &KeySpec) -> Json {
     };
     schema.insert("description".into(), json!(key.doc));
     if let Some(default) = key.default {
-        schema.insert("default".into(), literal_json(default));
+        schema.insert("default".into(), scalar_json(default));
     }
     if let Some(example) = key.example {
-        schema.insert("examples".into(), json!([literal_json(example)]));
+        schema.insert("examples".into(), json!([scalar_json(example)]));
     }
     Json::Object(schema)
 }
 
-fn literal_json(literal: LiteralValue) -> Json {
-    match literal {
-        LiteralValue::Text(text) => json!(text),
-        LiteralValue::Integer(number) => json!(number),
-        LiteralValue::Bool(value) => json!(value),
+fn scalar_json(value: ScalarValue<'_>) -> Json {
+    match value {
+        ScalarValue::Text(text) => json!(text),
+        ScalarValue::Integer(number) => json!(number),
+        ScalarValue::Bool(value) => json!(value),
+        ScalarValue::Date(date) => json!(date.to_string()),
     }
 }
 

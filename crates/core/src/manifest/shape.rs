@@ -7,7 +7,8 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::format::TextFormat;
-use super::keys::{KeySpec, LiteralValue, ROOT, TableSpec, ValueSpec};
+use super::key::{KIND, KeySpec, TableKeys, TableSpec, ValueSpec};
+use super::keys::RootKeys;
 use super::report::{Flaw, ManifestProblem, Span};
 use super::{format, mapping};
 
@@ -34,11 +35,11 @@ impl ManifestReading<'_> {
             }
         }
         // A misspelled key is not reported as missing as well.
-        let known: Vec<&str> = description.keys.iter().map(|key| key.name).collect();
+        let known: Vec<&str> = description.list_keys().map(|key| key.name).collect();
         let unknown = table.keys().filter(|name| description.find_key(name.get_ref()).is_none());
         let misspelled: Vec<&str> = unknown.filter_map(|name| find_nearest(name.get_ref(), &known)).collect();
-        let absent = |key: &&KeySpec| !table.contains_key(key.name) && !misspelled.contains(&key.name);
-        for key in description.keys.iter().filter(|key| key.required).filter(absent) {
+        let absent = |key: &&'static KeySpec| !table.contains_key(key.name) && !misspelled.contains(&key.name);
+        for key in description.list_keys().filter(|key| key.required).filter(absent) {
             self.report_missing_key(key, at);
         }
     }
@@ -116,11 +117,12 @@ impl ManifestReading<'_> {
 
     fn check_kinds(&mut self, table: &DeTable<'_>, kinds: &[(&str, &TableSpec)], at: &TablePlace) {
         let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
-        let Some(kind) = table.get("kind") else {
-            let help = format!("add kind = {}", join_alternatives(&words));
-            let message = format!("`{}` is missing the key `kind`", at.path);
+        let Some(kind) = table.get(KIND.name) else {
+            let help = format!("add {} = {}", KIND.name, join_alternatives(&words));
+            let message = format!("`{}` is missing the key `{}`", at.path, KIND.name);
             self.push_problem(
-                ManifestProblem::new("missing_key", at.span.clone(), message, "missing `kind`").with_help(help),
+                ManifestProblem::new("missing_key", at.span.clone(), message, format!("missing `{}`", KIND.name))
+                    .with_help(help),
             );
             return;
         };
@@ -168,7 +170,7 @@ impl ManifestReading<'_> {
     }
 
     fn report_unknown_key(&mut self, name: &Spanned<DeString<'_>>, table: &TableSpec, at: &TablePlace) {
-        let known: Vec<&str> = table.keys.iter().map(|key| key.name).collect();
+        let known: Vec<&str> = table.list_keys().map(|key| key.name).collect();
         let help = match (find_nearest(name.get_ref(), &known), find_table_of_key(name.get_ref())) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, Some(path)) => format!("`{}` belongs in {path}", name.get_ref()),
@@ -185,7 +187,7 @@ impl ManifestReading<'_> {
             (_, Some(example)) => example,
             (ValueSpec::Kinds(kinds), None) => {
                 let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
-                format!("add [{}] with kind = {}", at.child_path(key.name), join_alternatives(&words))
+                format!("add [{}] with {} = {}", at.child_path(key.name), KIND.name, join_alternatives(&words))
             }
             (_, None) => format!("add [{}]", at.child_path(key.name)),
         };
@@ -221,16 +223,6 @@ impl TablePlace {
 
     fn quoted_path(&self) -> String {
         format!("`{}`", self.path)
-    }
-}
-
-impl std::fmt::Display for LiteralValue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "\"{text}\""),
-            Self::Integer(number) => write!(f, "{number}"),
-            Self::Bool(value) => write!(f, "{value}"),
-        }
     }
 }
 
@@ -280,7 +272,7 @@ fn find_table_of_key(name: &str) -> Option<String> {
     fn find_table_with_key(name: &str, table: &TableSpec, path: &str) -> Option<String> {
         let here = || table.find_key(name).is_some().then(|| format!("[{path}]"));
         let below = || {
-            table.keys.iter().find_map(|key| {
+            table.list_keys().find_map(|key| {
                 let path = if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
                 match &key.value {
                     ValueSpec::Table(table) => find_table_with_key(name, table, &path),
@@ -294,7 +286,7 @@ fn find_table_of_key(name: &str) -> Option<String> {
         };
         if path.is_empty() { below() } else { here().or_else(below) }
     }
-    find_table_with_key(name, &ROOT, "")
+    find_table_with_key(name, RootKeys::SPEC, "")
 }
 
 fn problem_code(format: TextFormat) -> &'static str {

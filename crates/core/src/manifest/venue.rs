@@ -3,34 +3,37 @@
 use sync_config::config::{
     DestinationConfig, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
     ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN,
-    KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, OnAmbiguous, SyncConfig,
-    TRIPLESEAT_BASE_URI, default_flag_property,
+    KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, SyncConfig,
+    default_flag_property,
 };
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::DeString;
 
-use super::keys::{DEFAULT_LOG_RETENTION_DAYS, DEFAULT_MEMORY_MB, DEFAULT_SCHEDULE, DEFAULT_TIMEOUT};
-use super::mapping::{TRIPLESEAT_DESTINATION_FIELDS, TRIPLESEAT_LEAD_FIELDS};
-use super::read::{get_string, get_table, get_unsigned};
-use super::report::{ManifestProblem, Span};
-use super::shape::{ManifestReading, find_nearest, in_file_order};
-use super::{
-    Architecture, Blocker, HubSpotSettings, ScheduleExpression, SecretRef, Status, Venue, format, format_duration,
-    parse_duration,
+use super::key::{Key, Optional};
+use super::keys::{
+    AUTH_HEADER, AUTH_QUERY, AuthTable, BLOCKER, BlockerKeys, DestinationTable, HTTP, HttpKeys, INHERITED, SECRETS,
+    SecretsKeys, TRIPLESEAT, TripleseatKeys, VENUE, VenueKeys,
 };
+use super::mapping::{TRIPLESEAT_DESTINATION_FIELDS, TRIPLESEAT_LEAD_FIELDS};
+use super::report::{ManifestProblem, Span};
+use super::shape::{ManifestReading, find_nearest};
+use super::table::{ManifestTable, OpenedKind, VenueTable};
+use super::{Blocker, HubSpotSettings, ScheduleExpression, SecretRef, Status, Venue, format, format_duration};
 
 /// Lambda's limit for all environment variables of a function together, in bytes.
 const MAX_ENVIRONMENT: usize = 4096;
 /// Upper bound for the parts of a secret's ARN other than its name. The ARN itself isn't known yet.
 const SECRET_ARN_OVERHEAD: usize = 80;
 
+type SecretKey = Key<SecretsKeys, Optional<SecretRef>>;
+
 /// The keys of `secrets` and those of the secret's JSON object, in the secret's order.
-pub(super) const SECRET_KEYS: [(&str, &str); 5] = [
-    ("hubspot_token", KEY_HUBSPOT_TOKEN),
-    ("tripleseat_public_key", KEY_TRIPLESEAT_PUBLIC_KEY),
-    ("tripleseat_client_id", KEY_TRIPLESEAT_CLIENT_ID),
-    ("tripleseat_client_secret", KEY_TRIPLESEAT_CLIENT_SECRET),
-    ("destination_credential", KEY_DESTINATION_CREDENTIAL),
+static SECRET_KEYS: [(&SecretKey, &str); 5] = [
+    (&SECRETS.hubspot_token, KEY_HUBSPOT_TOKEN),
+    (&SECRETS.tripleseat_public_key, KEY_TRIPLESEAT_PUBLIC_KEY),
+    (&SECRETS.tripleseat_client_id, KEY_TRIPLESEAT_CLIENT_ID),
+    (&SECRETS.tripleseat_client_secret, KEY_TRIPLESEAT_CLIENT_SECRET),
+    (&SECRETS.destination_credential, KEY_DESTINATION_CREDENTIAL),
 ];
 
 /// A venue, and where its parts are in the file.
@@ -48,6 +51,7 @@ pub(super) struct VenuePlaces {
     pub(super) flag: Span,
     pub(super) destination: Span,
     pub(super) location: Option<Span>,
+    /// By key in the secret, like [`Venue::secrets`].
     pub(super) secrets: Vec<(&'static str, Span)>,
     pub(super) canary: Option<Span>,
 }
@@ -58,178 +62,127 @@ impl VenuePlaces {
     }
 }
 
-/// The `[defaults]` table.
-pub(super) struct VenueDefaults<'t, 's> {
-    table: Option<&'t DeTable<'s>>,
-}
-
-impl<'t, 's> VenueDefaults<'t, 's> {
-    pub(super) fn from_table(table: Option<&'t DeTable<'s>>) -> Self {
-        Self { table }
-    }
-
-    /// A key's value: the venue's own, or else the default.
-    fn get_value(&self, venue: &'t DeTable<'s>, key: &str) -> Option<&'t Spanned<DeValue<'s>>> {
-        venue.get(key).or_else(|| self.table?.get(key))
-    }
-}
-
 /// Reads a venue. A value that is wrong by itself has been reported already and is treated as absent.
 pub(super) fn read_venue(
     reading: &mut ManifestReading<'_>,
     advice: &mut Vec<ManifestProblem>,
     name: &Spanned<DeString<'_>>,
-    own: &DeTable<'_>,
-    defaults: &VenueDefaults<'_, '_>,
+    table: VenueTable<'_, '_>,
     hubspot: &HubSpotSettings,
 ) -> ParsedVenue {
-    let text = |key: &str| defaults.get_value(own, key).and_then(|value| value.get_ref().as_str());
-    let number = |key: &str| {
-        defaults.get_value(own, key).and_then(super::shape::parse_integer).and_then(|n| u32::try_from(n).ok())
-    };
-    let flag = |key: &str| defaults.get_value(own, key).and_then(|value| value.get_ref().as_bool()).unwrap_or_default();
-    let destination = get_table(own, "destination");
-    let secrets_table = get_table(own, "secrets");
-
+    let own = table.own;
+    let secrets_table = own.open_or_empty(&VENUE.secrets);
     let mut secrets = Vec::new();
     let mut secret_places = Vec::new();
     for (key, secret_key) in SECRET_KEYS {
-        let Some(value) = secrets_table.and_then(|table| table.get(key)) else { continue };
-        if let Some(reference) = value.get_ref().as_str().and_then(|text| SecretRef::parse_reference(text).ok()) {
+        if let (Some(reference), Some(place)) = (secrets_table.read(key), secrets_table.value_span(key)) {
             secrets.push((secret_key.to_owned(), reference));
-            secret_places.push((key, value.span()));
+            secret_places.push((secret_key, place));
         }
     }
 
-    let status = match text("status") {
-        Some("paused") => Status::Paused,
-        Some("blocked") => Status::Blocked,
-        _ => Status::Active,
-    };
+    let destination = own.open_kind(&VENUE.destination).unwrap_or(OpenedKind::empty());
+    let (destination_config, tripleseat_base_uri) = read_destination(destination);
     let venue = Venue {
         name: name.get_ref().clone().into_owned(),
-        display_name: text("display_name").unwrap_or_default().to_owned(),
-        status,
-        blocker: get_table(own, "blocker").map(read_blocker),
-        flag_property: text("flag_property").map_or_else(|| default_flag_property(name.get_ref()), str::to_owned),
-        schedule: parse_schedule(text("schedule")),
-        architecture: if text("architecture") == Some("arm64") { Architecture::Arm64 } else { Architecture::X86_64 },
-        memory_mb: number("memory_mb").unwrap_or(DEFAULT_MEMORY_MB),
-        timeout_s: text("timeout").and_then(|text| parse_duration(text).ok()).unwrap_or_else(default_timeout_s),
-        log_retention_days: number("log_retention_days").unwrap_or(DEFAULT_LOG_RETENTION_DAYS),
+        display_name: own.read(&VENUE.display_name),
+        status: own.read(&VENUE.status),
+        blocker: own.open_table(&VENUE.blocker).map(read_blocker),
+        flag_property: own.read(&VENUE.flag_property).unwrap_or_else(|| default_flag_property(name.get_ref())),
+        schedule: table.read_inherited(&INHERITED.schedule),
+        architecture: table.read_inherited(&INHERITED.architecture),
+        memory_mb: table.read_inherited(&INHERITED.memory_mb),
+        timeout_s: table.read_inherited(&INHERITED.timeout).0,
+        log_retention_days: table.read_inherited(&INHERITED.log_retention_days),
         secrets,
-        tripleseat_base_uri: match destination.and_then(|table| get_string(table, "kind")).as_deref() {
-            Some("http") => None,
-            _ => Some(normalize_base_uri(
-                destination.and_then(|table| get_string(table, "base_uri")),
-                TRIPLESEAT_BASE_URI,
-            )),
-        },
-        destination: destination.map(read_destination).unwrap_or_default(),
+        tripleseat_base_uri,
+        destination: destination_config,
         fields: read_fields(own),
-        on_ambiguous: match text("on_ambiguous") {
-            Some("resend") => OnAmbiguous::Resend,
-            _ => OnAmbiguous::NeedsReview,
-        },
-        protect: flag("protect"),
-        canary: own.get("canary").and_then(|value| value.get_ref().as_bool()).unwrap_or_default(),
+        on_ambiguous: table.read_inherited(&INHERITED.on_ambiguous),
+        protect: table.read_inherited(&INHERITED.protect),
+        canary: own.read(&VENUE.canary),
     };
     let name_span = name.span();
     let places = VenuePlaces {
-        flag: own.get("flag_property").map_or_else(|| name_span.clone(), Spanned::span),
-        destination: key_span(own, "destination").unwrap_or_else(|| name_span.clone()),
-        location: destination.and_then(|table| table.get("location_id")).map(Spanned::span),
+        flag: own.value_span(&VENUE.flag_property).unwrap_or_else(|| name_span.clone()),
+        destination: own.key_span(&VENUE.destination).unwrap_or_else(|| name_span.clone()),
+        location: destination.with_keys::<TripleseatKeys>().value_span(&TRIPLESEAT.location_id),
         secrets: secret_places,
-        canary: own.get("canary").map(Spanned::span),
+        canary: own.value_span(&VENUE.canary),
         name: name_span,
     };
     let read = ParsedVenue { venue, places };
     check_blocker(reading, advice, &read, own);
     check_secrets(reading, &read, own);
-    check_timeout(reading, &read, own, defaults);
+    check_timeout(reading, &read, table);
     check_fields(reading, &read, own);
     check_environment(reading, &read, hubspot);
     read
 }
 
-/// The base URL without a trailing slash.
-pub(super) fn normalize_base_uri(text: Option<String>, default: &str) -> String {
-    text.as_deref().unwrap_or(default).trim_end_matches('/').to_owned()
-}
-
-fn default_timeout_s() -> u32 {
-    parse_duration(DEFAULT_TIMEOUT).unwrap_or(format::MAX_TIMEOUT_S)
-}
-
-fn parse_schedule(text: Option<&str>) -> ScheduleExpression {
-    let expression = text.unwrap_or(DEFAULT_SCHEDULE);
-    ScheduleExpression::parse_expression(expression)
-        .unwrap_or_else(|_| ScheduleExpression { expression: expression.to_owned(), interval_s: None })
-}
-
-fn read_blocker(table: &DeTable<'_>) -> Blocker {
-    let since = table.get("since").map(|value| match value.get_ref() {
-        DeValue::Datetime(date) => date.to_string(),
-        other => other.as_str().unwrap_or_default().to_owned(),
-    });
+fn read_blocker(table: ManifestTable<'_, '_, BlockerKeys>) -> Blocker {
     Blocker {
-        reason: get_string(table, "reason").unwrap_or_default(),
-        owner: get_string(table, "owner"),
-        next_step: get_string(table, "next_step"),
-        since,
+        reason: table.read(&BLOCKER.reason),
+        owner: table.read(&BLOCKER.owner),
+        next_step: table.read(&BLOCKER.next_step),
+        since: table.read(&BLOCKER.since).map(|date| date.0),
     }
 }
 
-fn read_destination(table: &DeTable<'_>) -> DestinationConfig {
-    if get_string(table, "kind").as_deref() != Some("http") {
-        return DestinationConfig::Tripleseat {
-            location_id: get_unsigned(table, "location_id"),
-            lead_form_id: get_unsigned(table, "lead_form_id"),
-            site_id: get_unsigned(table, "site_id"),
-        };
-    }
-    let auth = super::read::get_table(table, "auth").and_then(|auth| {
-        let name = get_string(auth, "name").unwrap_or_default();
-        match get_string(auth, "kind")?.as_str() {
-            "bearer" => Some(HttpAuth::Bearer),
-            "basic" => Some(HttpAuth::Basic),
-            "header" => Some(HttpAuth::Header { name }),
-            "query" => Some(HttpAuth::Query { name }),
-            _ => None,
+/// The destination, and Tripleseat's base URL if it is Tripleseat. A destination of an unknown kind, which has been
+/// reported, is read as Tripleseat.
+fn read_destination(table: OpenedKind<'_, '_, DestinationTable>) -> (DestinationConfig, Option<String>) {
+    match table.read_kind() {
+        Some(DestinationTable::Http) => (DestinationConfig::Http(read_http(table.with_keys())), None),
+        Some(DestinationTable::Tripleseat) | None => {
+            let table = table.with_keys();
+            let config = DestinationConfig::Tripleseat {
+                location_id: table.read(&TRIPLESEAT.location_id),
+                lead_form_id: table.read(&TRIPLESEAT.lead_form_id),
+                site_id: table.read(&TRIPLESEAT.site_id),
+            };
+            (config, Some(table.read(&TRIPLESEAT.base_uri).0))
         }
-    });
-    DestinationConfig::Http(HttpDestination {
-        url: get_string(table, "url").unwrap_or_default(),
-        auth,
-        success_pointer: get_string(table, "success_pointer"),
-        id_pointer: get_string(table, "id_pointer"),
-        lookup_url: get_string(table, "lookup_url"),
-        lookup_id_pointer: get_string(table, "lookup_id_pointer"),
-        requests_per_second: get_unsigned(table, "requests_per_second").and_then(|number| u32::try_from(number).ok()),
+    }
+}
+
+fn read_http(table: ManifestTable<'_, '_, HttpKeys>) -> HttpDestination {
+    HttpDestination {
+        url: table.read(&HTTP.url),
+        auth: table.open_kind(&HTTP.auth).and_then(read_auth),
+        success_pointer: table.read(&HTTP.success_pointer),
+        id_pointer: table.read(&HTTP.id_pointer),
+        lookup_url: table.read(&HTTP.lookup_url),
+        lookup_id_pointer: table.read(&HTTP.lookup_id_pointer),
+        requests_per_second: table.read(&HTTP.requests_per_second),
+    }
+}
+
+fn read_auth(table: OpenedKind<'_, '_, AuthTable>) -> Option<HttpAuth> {
+    Some(match table.read_kind()? {
+        AuthTable::Bearer => HttpAuth::Bearer,
+        AuthTable::Basic => HttpAuth::Basic,
+        AuthTable::Header => HttpAuth::Header { name: table.with_keys().read(&AUTH_HEADER.name) },
+        AuthTable::Query => HttpAuth::Query { name: table.with_keys().read(&AUTH_QUERY.name) },
     })
 }
 
-fn read_fields(own: &DeTable<'_>) -> Vec<(String, String)> {
-    let entries = get_table(own, "fields").map(in_file_order).unwrap_or_default();
-    let pair = |(name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
-        Some((name.get_ref().clone().into_owned(), value.get_ref().as_str()?.to_owned()))
-    };
-    entries.into_iter().filter_map(pair).collect()
-}
-
-fn key_span(table: &DeTable<'_>, key: &str) -> Option<Span> {
-    table.get_key_value(key).map(|(name, _)| name.span())
+fn read_fields(own: ManifestTable<'_, '_, VenueKeys>) -> Vec<(String, String)> {
+    let entries = own.list_mappings(&VENUE.fields).into_iter();
+    entries
+        .filter_map(|(name, value)| Some((name.get_ref().clone().into_owned(), value.get_ref().as_str()?.to_owned())))
+        .collect()
 }
 
 fn check_blocker(
     reading: &mut ManifestReading<'_>,
     advice: &mut Vec<ManifestProblem>,
     read: &ParsedVenue,
-    own: &DeTable<'_>,
+    own: ManifestTable<'_, '_, VenueKeys>,
 ) {
     let venue = &read.venue;
     let name = &venue.name;
-    let status = own.get("status").map_or_else(|| read.places.name.clone(), Spanned::span);
+    let status = own.value_span(&VENUE.status).unwrap_or_else(|| read.places.name.clone());
     match (&venue.blocker, venue.status) {
         (None, Status::Blocked) => {
             let message = format!("the venue `{name}` is blocked but has no blocker");
@@ -237,11 +190,11 @@ fn check_blocker(
             reading.push_problem(ManifestProblem::new("blocker", status, message, "blocked").with_help(help));
         }
         (Some(blocker), Status::Blocked) => {
-            let span = key_span(own, "blocker").unwrap_or(status);
-            let missing: Vec<&str> = [("owner", &blocker.owner), ("next_step", &blocker.next_step)]
+            let span = own.key_span(&VENUE.blocker).unwrap_or(status);
+            let missing: Vec<&str> = [(&BLOCKER.owner, &blocker.owner), (&BLOCKER.next_step, &blocker.next_step)]
                 .into_iter()
                 .filter(|(_, value)| value.is_none())
-                .map(|(key, _)| key)
+                .map(|(key, _)| key.name())
                 .collect();
             if !missing.is_empty() {
                 let message = format!("the blocker of `{name}` has no {}", missing.join(" and no "));
@@ -250,7 +203,7 @@ fn check_blocker(
             }
         }
         (Some(_), Status::Active | Status::Paused) => {
-            let span = key_span(own, "blocker").unwrap_or(status);
+            let span = own.key_span(&VENUE.blocker).unwrap_or(status);
             let message = format!("`{name}` has a blocker but is not blocked");
             let problem = ManifestProblem::new("blocker_unused", span, message, "");
             advice.push(problem.with_help("remove the blocker, or set status = \"blocked\""));
@@ -266,22 +219,23 @@ fn check_blocker(
     }
 }
 
-fn check_secrets(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: &DeTable<'_>) {
+fn check_secrets(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: ManifestTable<'_, '_, VenueKeys>) {
     let venue = &read.venue;
-    let Some(destination) = get_table(own, "destination") else { return };
-    let kind = get_string(destination, "kind");
-    let secrets = get_table(own, "secrets");
-    let given = |key: &str| secrets.is_some_and(|table| table.contains_key(key));
-    let place = key_span(own, "secrets").unwrap_or_else(|| read.places.name.clone());
-    let auth = destination.contains_key("auth");
+    let Some(destination) = own.open_kind(&VENUE.destination) else { return };
+    let kind = destination.read_kind();
+    let secrets = own.open_or_empty(&VENUE.secrets);
+    let given = |key: &SecretKey| secrets.has_key(key);
+    let place = own.key_span(&VENUE.secrets).unwrap_or_else(|| read.places.name.clone());
+    let auth = destination.with_keys::<HttpKeys>().has_key(&HTTP.auth);
 
-    let mut required = vec!["hubspot_token"];
-    match kind.as_deref() {
-        Some("tripleseat") => required.push("tripleseat_public_key"),
-        Some("http") if auth => required.push("destination_credential"),
-        _ => {}
+    let mut required = vec![&SECRETS.hubspot_token];
+    match kind {
+        Some(DestinationTable::Tripleseat) => required.push(&SECRETS.tripleseat_public_key),
+        Some(DestinationTable::Http) if auth => required.push(&SECRETS.destination_credential),
+        Some(DestinationTable::Http) | None => {}
     }
     for key in required.into_iter().filter(|key| venue.status != Status::Blocked && !given(key)) {
+        let key = key.name();
         let message = format!("the venue `{}` is missing the secret `{key}`", venue.name);
         let variable = format!("{}_{key}", venue.name.replace('-', "_")).to_uppercase();
         let table = format!("[venues.{}.secrets]", venue.name);
@@ -289,75 +243,82 @@ fn check_secrets(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: &De
         let label = format!("missing `{key}`");
         reading.push_problem(ManifestProblem::new("missing_secret", place.clone(), message, label).with_help(help));
     }
-    let pair = ["tripleseat_client_id", "tripleseat_client_secret"];
+    let pair = [&SECRETS.tripleseat_client_id, &SECRETS.tripleseat_client_secret];
     if let [true, false] | [false, true] = pair.map(given) {
         let (present, absent) = if given(pair[0]) { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
-        let span = secrets.and_then(|table| key_span(table, present)).unwrap_or_else(|| place.clone());
+        let span = secrets.key_span(present).unwrap_or_else(|| place.clone());
+        let (present, absent) = (present.name(), absent.name());
         let message = format!("`{present}` has no effect without `{absent}`");
         reading.push_problem(
             ManifestProblem::new("missing_secret", span, message, "here")
                 .with_help(format!("add {absent}, or remove {present}")),
         );
     }
-    let useless: &[&str] = match kind.as_deref() {
-        Some("tripleseat") => &["destination_credential"],
-        Some("http") if auth => &["tripleseat_public_key", "tripleseat_client_id", "tripleseat_client_secret"],
-        Some("http") => {
-            &["tripleseat_public_key", "tripleseat_client_id", "tripleseat_client_secret", "destination_credential"]
-        }
-        _ => &[],
+    const NOT_HTTP: &str = "remove it: only destinations of kind \"tripleseat\" use it";
+    let of_tripleseat =
+        [&SECRETS.tripleseat_public_key, &SECRETS.tripleseat_client_id, &SECRETS.tripleseat_client_secret];
+    let mut useless: Vec<(&SecretKey, &str)> = match kind {
+        Some(DestinationTable::Http) => of_tripleseat.map(|key| (key, NOT_HTTP)).to_vec(),
+        Some(DestinationTable::Tripleseat) | None => Vec::new(),
     };
-    for key in useless {
-        let Some(span) = secrets.and_then(|table| key_span(table, key)) else { continue };
-        let message = format!("the destination of `{}` does not use `{key}`", venue.name);
-        let help = match *key {
-            "destination_credential" if kind.as_deref() == Some("http") => {
-                "add auth = { kind = \"bearer\" } to the destination, or remove the credential"
-            }
-            "destination_credential" => "remove it: only destinations of kind \"http\" use it",
-            _ => "remove it: only destinations of kind \"tripleseat\" use it",
-        };
+    match kind {
+        Some(DestinationTable::Tripleseat) => {
+            let help = "remove it: only destinations of kind \"http\" use it";
+            useless.push((&SECRETS.destination_credential, help));
+        }
+        Some(DestinationTable::Http) if !auth => {
+            let help = "add auth = { kind = \"bearer\" } to the destination, or remove the credential";
+            useless.push((&SECRETS.destination_credential, help));
+        }
+        Some(DestinationTable::Http) | None => {}
+    }
+    for (key, help) in useless {
+        let Some(span) = secrets.key_span(key) else { continue };
+        let message = format!("the destination of `{}` does not use `{}`", venue.name, key.name());
         reading.push_problem(ManifestProblem::new("useless_secret", span, message, "not used").with_help(help));
     }
 }
 
-fn check_timeout(
-    reading: &mut ManifestReading<'_>,
-    read: &ParsedVenue,
-    own: &DeTable<'_>,
-    defaults: &VenueDefaults<'_, '_>,
-) {
+fn check_timeout(reading: &mut ManifestReading<'_>, read: &ParsedVenue, table: VenueTable<'_, '_>) {
     let venue = &read.venue;
+    // Nothing is known about the interval of an invalid schedule, which has been reported.
+    let text = table.inherited_text(&INHERITED.schedule);
+    if text.is_some_and(|text| ScheduleExpression::parse_expression(text).is_err()) {
+        return;
+    }
     let Some(interval_s) = venue.schedule.interval_s.filter(|interval| u64::from(venue.timeout_s) > *interval) else {
         return;
     };
-    let timeout = defaults.get_value(own, "timeout");
-    let schedule = defaults.get_value(own, "schedule");
+    let timeout = table.inherited_span(&INHERITED.timeout);
+    let schedule = table.inherited_span(&INHERITED.schedule);
     let every = format_duration(interval_s);
     let limit = format_duration(u64::from(venue.timeout_s));
     let message = format!("a run may take {limit}, but the next one starts after {every}");
     let help = format!("set timeout = \"{every}\" or less, or run less often: runs of one venue must not overlap");
-    let mut problem = match (timeout, schedule) {
-        (Some(timeout), _) => ManifestProblem::new("timeout", timeout.span(), message, "longer than the interval"),
+    let problem = match (timeout, schedule) {
+        (Some(timeout), schedule) => {
+            let problem = ManifestProblem::new("timeout", timeout, message, "longer than the interval");
+            match schedule {
+                Some(schedule) => problem.with_other_place(schedule, format!("every {every}")),
+                None => problem,
+            }
+        }
         (None, Some(schedule)) => {
             let label = format!("shorter than the default timeout, {limit}");
-            ManifestProblem::new("timeout", schedule.span(), message, label)
+            ManifestProblem::new("timeout", schedule, message, label)
         }
         (None, None) => return,
     };
-    if let (Some(_), Some(schedule)) = (timeout, schedule) {
-        problem = problem.with_other_place(schedule.span(), format!("every {every}"));
-    }
     reading.push_problem(problem.with_help(help));
 }
 
-fn check_fields(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: &DeTable<'_>) {
-    let entries = get_table(own, "fields").map(in_file_order).unwrap_or_default();
-    let kind = get_table(own, "destination").and_then(|table| get_string(table, "kind"));
+fn check_fields(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: ManifestTable<'_, '_, VenueKeys>) {
+    let entries = own.list_mappings(&VENUE.fields);
+    let kind = own.open_kind(&VENUE.destination).and_then(OpenedKind::read_kind);
     for (name, _) in &entries {
         let field = name.get_ref();
-        match kind.as_deref() {
-            Some("tripleseat") if !TRIPLESEAT_LEAD_FIELDS.contains(&field.as_ref()) => {
+        match kind {
+            Some(DestinationTable::Tripleseat) if !TRIPLESEAT_LEAD_FIELDS.contains(&field.as_ref()) => {
                 let help = if TRIPLESEAT_DESTINATION_FIELDS.contains(&field.as_ref()) {
                     format!("set {field} under [venues.{}.destination]", read.venue.name)
                 } else if let Some(near) = find_nearest(field, &TRIPLESEAT_LEAD_FIELDS) {
@@ -370,20 +331,20 @@ fn check_fields(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: &DeT
                     ManifestProblem::new("unknown_field", name.span(), message, "unknown field").with_help(help),
                 );
             }
-            Some("http") if field.is_empty() => {
+            Some(DestinationTable::Http) if field.is_empty() => {
                 let problem =
                     ManifestProblem::new("mapping", name.span(), "a field of the request body needs a name", "empty");
                 reading.push_problem(problem.with_help("write a name, or a JSON pointer such as \"/lead/name\""));
             }
-            Some("http") if field.starts_with('/') => {
+            Some(DestinationTable::Http) if field.starts_with('/') => {
                 if let Err(flaw) = format::check_json_pointer(field) {
                     reading.push_flaw(&flaw, "mapping", name.span(), field);
                 }
             }
-            _ => {}
+            Some(DestinationTable::Tripleseat | DestinationTable::Http) | None => {}
         }
     }
-    if kind.as_deref() == Some("http") && entries.is_empty() {
+    if kind == Some(DestinationTable::Http) && entries.is_empty() {
         let message = format!("`{}` has no field mappings, so its leads would be empty", read.venue.name);
         let help = format!("add [venues.{}.fields], such as email = \"email\"", read.venue.name);
         reading.push_problem(

@@ -22,7 +22,7 @@ pub use runs::{BROKEN_OFF_PATTERN, ENDED_PATTERN, RunFailure, RunHistory, VenueR
 
 use deployer_aws::Aws;
 use deployer_core::desired::Scope;
-use deployer_core::manifest::{Manifest, ScheduleExpression, Status, Venue};
+use deployer_core::manifest::{Manifest, ScheduleExpression, SchedulePattern, Status, Venue};
 use deployer_core::naming::VenueNames;
 use deployer_core::resource::Observed;
 
@@ -143,7 +143,7 @@ async fn read_contacts(portal: &StatusPortal, venue: &Venue) -> ContactCounts {
 
 fn next_firing(rule: &LiveFiring, last: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     let schedule = ScheduleExpression::parse_expression(&rule.schedule).ok().filter(|_| rule.enabled)?;
-    let by_the_clock = rule.schedule.starts_with("cron(");
+    let by_the_clock = matches!(schedule.pattern(), SchedulePattern::Cron(_));
     let enabled = if by_the_clock { last.unwrap_or(now) } else { last? };
     schedule.next_after(now, enabled)
 }
