@@ -1,10 +1,10 @@
 //! Fires the rules of the embedded cloud as EventBridge does: the enabled ones, each on its schedule.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +59,7 @@ impl RuleScheduler {
 
     /// When a venue's rule fires next.
     pub fn next_run(&self, venue: &str) -> Option<Timestamp> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner).get(venue).copied()
+        self.next.lock().get(venue).copied()
     }
 
     /// Calls `fire` for each venue that is due, until `shutdown`.
@@ -69,7 +69,7 @@ impl RuleScheduler {
             for venue in self.take_due_venues(now) {
                 fire(&venue);
             }
-            let earliest = self.next.lock().unwrap_or_else(PoisonError::into_inner).values().min().copied();
+            let earliest = self.next.lock().values().min().copied();
             let Some(earliest) = earliest else {
                 return shutdown.cancelled().await;
             };
@@ -83,7 +83,7 @@ impl RuleScheduler {
 
     /// Returns the venues that are due, and sets when each is due next.
     fn take_due_venues(&self, now: Timestamp) -> Vec<String> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.next.lock();
         let due: Vec<String> = next.iter().filter(|(_, at)| **at <= now).map(|(venue, _)| venue.clone()).collect();
         for venue in &due {
             let following = match (self.every, self.schedules.get(venue)) {

@@ -1,8 +1,8 @@
 //! Keeps requests below a vendor's rate limit, instead of finding the limit by hitting it.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::time::sleep_until;
 
 /// The fraction of a vendor's rate that is used. A vendor counts requests as they arrive, and the network delivers them
@@ -51,13 +51,13 @@ impl VendorRateLimiter {
     }
 
     fn pause_from(&self, now: Instant, pause: Duration) {
-        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = self.due.lock();
         *due = (*due).max(now + pause + self.tolerance);
     }
 
     /// Reserves the next slot and returns when its request may be sent.
     fn reserve_slot(&self, now: Instant) -> Instant {
-        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = self.due.lock();
         let at = due.checked_sub(self.tolerance).unwrap_or(*due).max(now);
         *due = (*due).max(at) + self.interval;
         at

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::ApiError;
 
@@ -73,7 +75,7 @@ struct CallHistory {
 
 impl CallLog {
     pub(super) fn set_hook(&self, hook: Option<CloudFaultHook>) {
-        *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
+        *self.hook.lock() = hook;
     }
 
     /// Logs a request and returns the fault to inject, if any.
@@ -84,7 +86,7 @@ impl CallLog {
         resource: String,
     ) -> Option<InjectedFault> {
         let call = {
-            let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut list = self.list.lock();
             list.count += 1;
             let (number, operation, kind) = (list.count, operation.to_owned(), call_kind(operation));
             let call = CloudCall { number, service, operation, kind, resource };
@@ -94,16 +96,16 @@ impl CallLog {
             list.newest.push_back(call.clone());
             call
         };
-        let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let hook = self.hook.lock().clone();
         hook.and_then(|hook| hook(&call))
     }
 
     pub(super) fn all_calls(&self) -> Vec<CloudCall> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner).newest.iter().cloned().collect()
+        self.list.lock().newest.iter().cloned().collect()
     }
 
     pub(super) fn forget_calls(&self) {
-        *self.list.lock().unwrap_or_else(PoisonError::into_inner) = CallHistory::default();
+        *self.list.lock() = CallHistory::default();
     }
 }
 

@@ -5,7 +5,6 @@
 //! process dies in between, the others read the file once more, but never keep an old state.
 
 use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Seek, Write};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -108,7 +107,7 @@ impl StateFile {
             Err(error) => return Err(error_at_path(&self.path, &error)),
         };
         let content = if text.is_empty() {
-            CloudState::new(&self.account, RandomState::new().hash_one(&self.path))
+            CloudState::new(&self.account, fastrand::u64(..))
         } else {
             let content: CloudState = serde_json::from_slice(&text)
                 .map_err(|error| error_at_path(&self.path, &format!("not the state of a local cloud: {error}")))?;

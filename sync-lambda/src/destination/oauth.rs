@@ -1,8 +1,8 @@
 //! Tripleseat's OAuth 2.0: exchanges client credentials for a bearer token, which is cached until it expires.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -52,7 +52,7 @@ impl OAuthTokenSource {
         renew: bool,
         timeout: Duration,
     ) -> Result<Result<CredentialValue, String>, RunError> {
-        let kept = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = self.token.lock().clone();
         if let Some((token, _)) = kept.filter(|(_, ends)| !renew && *ends > Instant::now()) {
             return Ok(Ok(token));
         }
@@ -122,7 +122,7 @@ impl OAuthTokenSource {
         let token = CredentialValue::new(body.get("access_token")?.as_str()?);
         let life = body.get("expires_in").and_then(Value::as_u64).map_or(LIFE, Duration::from_secs);
         let ends = Instant::now() + life.saturating_sub(MARGIN);
-        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some((token.clone(), ends));
+        *self.token.lock() = Some((token.clone(), ends));
         Some(token)
     }
 }
