@@ -6,7 +6,7 @@
 //! - [`handler`]: one invocation. [`engine`]: one run, step by step. [`ledger`]: the status of each contact, kept in
 //!   HubSpot.
 //! - [`hubspot`] and [`destination`]: the two sides. [`mapping`] turns a contact into a lead, [`phone`] normalizes
-//!   phone numbers, [`limiter`] enforces rate limits.
+//!   phone numbers, [`limiter`] enforces rate limits, [`retry`] spaces retries.
 //! - [`report`]: log lines, metrics and the response. [`error`]: why a run ended early.
 
 pub mod credentials;
@@ -20,5 +20,6 @@ pub mod ledger;
 pub mod limiter;
 pub mod phone;
 pub mod report;
+pub mod retry;
 pub mod secret;
 pub mod settings;
