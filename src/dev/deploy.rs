@@ -6,10 +6,11 @@ use super::vendors::DevSandboxes;
 use deployer_artifact::Artifact;
 use deployer_aws::observe::observe;
 use deployer_aws::{Aws, Call};
-use deployer_core::desired::{Scope, derive_desired};
+use deployer_core::desired::derive_desired;
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::Manifest;
 use deployer_core::plan::{invariants, plan};
+use deployer_core::scope::Scope;
 use deployer_reconcile::apply::{self, ApplyInputs, ApplyOptions};
 
 /// Applies `manifest`, and returns how many resources there are now.

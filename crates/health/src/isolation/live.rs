@@ -12,13 +12,13 @@ use sync_config::config::{ENV_FLAG_PROPERTY, ENV_SECRET_ARN, ENV_SYNC_CONFIG, EN
 
 use deployer_aws::observe::observe;
 use deployer_aws::{Aws, Call, CallError, Found};
-use deployer_core::desired::Scope;
 use deployer_core::isolation::planned::{CredentialsByVenue, log_group_arn, manifest_holdings};
 use deployer_core::isolation::policy::Policy;
 use deployer_core::isolation::{ComparedCredential, ReadOutcome, VenueHoldings, VenueSubject, parse_policies};
 use deployer_core::manifest::{Manifest, Status, Venue};
 use deployer_core::naming::{ALIAS, VenueNames};
 use deployer_core::resource::{LiveRole, LiveStack, Observed, StringMap};
+use deployer_core::scope::Scope;
 
 /// How many venues' policies are read concurrently.
 const VENUES_AT_ONCE: usize = 8;

@@ -16,7 +16,7 @@ use super::super::{Edge, EdgeKind, Node, NodeUsage, UnreadCall};
 use deployer_aws::limiter::AwsLimiter;
 use deployer_aws::signed::{AnswerPages, list_of};
 use deployer_aws::{Call, CallError, FailureKind};
-use deployer_core::desired::Scope;
+use deployer_core::scope::Scope;
 use deployer_hubspot::VendorError;
 
 /// Calls per second, below the quotas of an account and region:
