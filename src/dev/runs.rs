@@ -110,8 +110,10 @@ impl VenueRuns {
                 run.cold = tail.contains("Init Duration");
                 run.log = self.read_log(&function, started, &run.id).await.unwrap_or_else(|| split_lines(&tail));
                 let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
-                let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
-                read_function_response(&mut run, &payload, answer.function_error().is_some());
+                match serde_json::from_slice(payload) {
+                    Ok(payload) => read_function_response(&mut run, &payload, answer.function_error().is_some()),
+                    Err(_) => run.error = Some("the function's response isn't JSON".to_owned()),
+                }
             }
             Err(error) => run.error = Some(error.to_string()),
         }

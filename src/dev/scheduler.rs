@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use deployer_aws::{Aws, Call};
+use deployer_aws::{Aws, Call, Found};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{Manifest, ScheduleExpression, format_duration};
 use deployer_core::naming::VenueNames;
@@ -26,15 +26,16 @@ impl RuleScheduler {
     /// schedule, or at the interval `every`.
     ///
     /// # Errors
-    /// A rule has an invalid schedule.
+    /// A rule can't be read or has an invalid schedule.
     pub async fn read_rules(aws: &Aws, manifest: &Manifest, every: Option<Duration>) -> Result<Self> {
         let enabled = Timestamp::now();
         let mut schedules = BTreeMap::new();
         for venue in &manifest.venues {
             let name = VenueNames::new(&manifest.deployment.name, &venue.name).rule;
-            let Ok(rule) = aws.events.describe_rule().name(&name).send().await.call("events:DescribeRule") else {
-                continue;
-            };
+            let rule = aws.events.describe_rule().name(&name).send().await.call("events:DescribeRule").found();
+            let rule = rule.map_err(|error| Error::failed(format!("could not read rule {name}")).caused_by(&error))?;
+            // A blocked venue has no rule.
+            let Some(rule) = rule else { continue };
             if rule.state().is_none_or(|state| state.as_str() != "ENABLED") {
                 continue;
             }
@@ -97,5 +98,50 @@ impl RuleScheduler {
             };
         }
         due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use deployer_cloud::{ApiError, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
+    use deployer_core::manifest::parse_manifest;
+
+    use super::*;
+
+    const MANIFEST: &str = r#"
+[deployment]
+name = "sync"
+region = "us-east-1"
+
+[venues.a]
+display_name = "A"
+
+[venues.a.secrets]
+hubspot_token = "env:TOKEN"
+tripleseat_public_key = "env:KEY"
+
+[venues.a.destination]
+kind = "tripleseat"
+"#;
+
+    #[tokio::test]
+    async fn a_rule_that_cannot_be_read_does_not_count_as_disabled() {
+        let manifest = parse_manifest(MANIFEST, "venues.toml").expect("valid").manifest;
+        let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
+        let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
+        let none = RuleScheduler::read_rules(&aws, &manifest, None).await.expect("there is no rule");
+        assert_eq!(none.enabled_venues().count(), 0);
+        let rule = aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(1 minute)");
+        rule.send().await.expect("put");
+        let one = RuleScheduler::read_rules(&aws, &manifest, None).await.expect("the rule is readable");
+        assert_eq!(one.enabled_venues().collect::<Vec<_>>(), ["a"]);
+        cloud.set_faults(Some(Arc::new(|_| {
+            let denied = ApiError::new(403, "AccessDeniedException", "not authorized");
+            Some(InjectedFault::Before(CloudFault::Error(denied)))
+        })));
+        let error = RuleScheduler::read_rules(&aws, &manifest, None).await.err().expect("the rule is unreadable");
+        assert!(error.to_string().contains("could not read rule sync-a-schedule"), "{error}");
     }
 }

@@ -45,6 +45,8 @@ impl fmt::Display for CloudCall {
 pub enum CloudFault {
     /// The response is this error.
     Error(ApiError),
+    /// The response is a success with this body.
+    Answer(String),
     /// The connection breaks without a response.
     Disconnect,
 }

@@ -221,6 +221,7 @@ fn respond_with_fault(
 ) -> Result<Response<Bytes>, Disconnected> {
     match fault {
         CloudFault::Error(error) => Ok(build_response(protocol, Err(error), request_id)),
+        CloudFault::Answer(body) => Ok(Response::new(Bytes::from(body))),
         CloudFault::Disconnect => Err(Disconnected),
     }
 }

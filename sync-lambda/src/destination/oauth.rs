@@ -129,7 +129,7 @@ impl OAuthTokenSource {
 
 /// A rejection's message: `error` and `error_description` (RFC 6749, section 5.2), or else the beginning of the body.
 fn rejection_message(body: &str) -> String {
-    let json: Value = serde_json::from_str(body).unwrap_or_default();
+    let Ok(json) = serde_json::from_str::<Value>(body) else { return response_excerpt(body) };
     let texts = ["error", "error_description"].map(|name| json.get(name).and_then(Value::as_str));
     let texts: Vec<&str> = texts.into_iter().flatten().collect();
     if texts.is_empty() { response_excerpt(body) } else { texts.join(": ") }
