@@ -15,10 +15,11 @@ pub mod summary;
 mod vendors;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -141,7 +142,7 @@ impl System {
         self.scheduler
             .fire_due_rules(shutdown, |venue| {
                 let (system, venue, on_run) = (Arc::clone(self), venue.to_owned(), Arc::clone(&on_run));
-                let mut under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut under_way = under_way.lock();
                 while under_way.try_join_next().is_some() {}
                 under_way.spawn(async move {
                     if let Some(run) = system.runs.run_venue(&venue).await {
@@ -150,7 +151,7 @@ impl System {
                 });
             })
             .await;
-        let under_way = under_way.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let under_way = under_way.into_inner();
         under_way.join_all().await;
     }
 

@@ -1,7 +1,6 @@
 //! Runs of the venues' functions: started through the Lambda API, and kept for the page.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use aws_sdk_lambda::operation::RequestId;
@@ -10,6 +9,7 @@ use aws_sdk_lambda::types::LogType;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -43,12 +43,12 @@ impl VenueRuns {
 
     /// Newest first.
     pub fn all_runs(&self) -> Vec<RunView> {
-        lock_mutex(&self.kept).iter().cloned().collect()
+        self.kept.lock().iter().cloned().collect()
     }
 
     /// Whether the venue's function is running.
     pub fn is_running(&self, venue: &str) -> bool {
-        lock_mutex(&self.running).contains(venue)
+        self.running.lock().contains(venue)
     }
 
     /// A counter that grows with every change.
@@ -59,13 +59,13 @@ impl VenueRuns {
     /// Invokes a venue's function with the event that EventBridge sends, and waits for it to finish. Returns `None` if
     /// it is already running: with a reserved concurrency of 1, Lambda would refuse a second run.
     pub async fn run_venue(&self, venue: &str) -> Option<RunView> {
-        if !lock_mutex(&self.running).insert(venue.to_owned()) {
+        if !self.running.lock().insert(venue.to_owned()) {
             return None;
         }
         self.notify_change();
         let run = self.invoke_function(venue).await;
-        lock_mutex(&self.running).remove(venue);
-        let mut kept = lock_mutex(&self.kept);
+        self.running.lock().remove(venue);
+        let mut kept = self.kept.lock();
         kept.push_front(run.clone());
         kept.truncate(KEPT);
         drop(kept);
@@ -110,8 +110,10 @@ impl VenueRuns {
                 run.cold = tail.contains("Init Duration");
                 run.log = self.read_log(&function, started, &run.id).await.unwrap_or_else(|| split_lines(&tail));
                 let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
-                let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
-                read_function_response(&mut run, &payload, answer.function_error().is_some());
+                match serde_json::from_slice(payload) {
+                    Ok(payload) => read_function_response(&mut run, &payload, answer.function_error().is_some()),
+                    Err(_) => run.error = Some("the function's response isn't JSON".to_owned()),
+                }
             }
             Err(error) => run.error = Some(error.to_string()),
         }
@@ -134,10 +136,6 @@ impl VenueRuns {
     fn notify_change(&self) {
         self.changes.send_modify(|number| *number += 1);
     }
-}
-
-fn lock_mutex<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn split_lines(text: &str) -> Vec<String> {

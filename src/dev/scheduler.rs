@@ -1,14 +1,14 @@
 //! Fires the rules of the embedded cloud as EventBridge does: the enabled ones, each on its schedule.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use deployer_aws::{Aws, Call};
+use deployer_aws::{Aws, Call, Found};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{Manifest, ScheduleExpression, format_duration};
 use deployer_core::naming::VenueNames;
@@ -26,15 +26,16 @@ impl RuleScheduler {
     /// schedule, or at the interval `every`.
     ///
     /// # Errors
-    /// A rule has an invalid schedule.
+    /// A rule can't be read or has an invalid schedule.
     pub async fn read_rules(aws: &Aws, manifest: &Manifest, every: Option<Duration>) -> Result<Self> {
         let enabled = Timestamp::now();
         let mut schedules = BTreeMap::new();
         for venue in &manifest.venues {
             let name = VenueNames::new(&manifest.deployment.name, &venue.name).rule;
-            let Ok(rule) = aws.events.describe_rule().name(&name).send().await.call("events:DescribeRule") else {
-                continue;
-            };
+            let rule = aws.events.describe_rule().name(&name).send().await.call("events:DescribeRule").found();
+            let rule = rule.map_err(|error| Error::failed(format!("could not read rule {name}")).caused_by(&error))?;
+            // A blocked venue has no rule.
+            let Some(rule) = rule else { continue };
             if rule.state().is_none_or(|state| state.as_str() != "ENABLED") {
                 continue;
             }
@@ -59,7 +60,7 @@ impl RuleScheduler {
 
     /// When a venue's rule fires next.
     pub fn next_run(&self, venue: &str) -> Option<Timestamp> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner).get(venue).copied()
+        self.next.lock().get(venue).copied()
     }
 
     /// Calls `fire` for each venue that is due, until `shutdown`.
@@ -69,7 +70,7 @@ impl RuleScheduler {
             for venue in self.take_due_venues(now) {
                 fire(&venue);
             }
-            let earliest = self.next.lock().unwrap_or_else(PoisonError::into_inner).values().min().copied();
+            let earliest = self.next.lock().values().min().copied();
             let Some(earliest) = earliest else {
                 return shutdown.cancelled().await;
             };
@@ -83,7 +84,7 @@ impl RuleScheduler {
 
     /// Returns the venues that are due, and sets when each is due next.
     fn take_due_venues(&self, now: Timestamp) -> Vec<String> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.next.lock();
         let due: Vec<String> = next.iter().filter(|(_, at)| **at <= now).map(|(venue, _)| venue.clone()).collect();
         for venue in &due {
             let following = match (self.every, self.schedules.get(venue)) {
@@ -97,5 +98,50 @@ impl RuleScheduler {
             };
         }
         due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use deployer_cloud::{ApiError, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
+    use deployer_core::manifest::parse_manifest;
+
+    use super::*;
+
+    const MANIFEST: &str = r#"
+[deployment]
+name = "sync"
+region = "us-east-1"
+
+[venues.a]
+display_name = "A"
+
+[venues.a.secrets]
+hubspot_token = "env:TOKEN"
+tripleseat_public_key = "env:KEY"
+
+[venues.a.destination]
+kind = "tripleseat"
+"#;
+
+    #[tokio::test]
+    async fn a_rule_that_cannot_be_read_does_not_count_as_disabled() {
+        let manifest = parse_manifest(MANIFEST, "venues.toml").expect("valid").manifest;
+        let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
+        let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
+        let none = RuleScheduler::read_rules(&aws, &manifest, None).await.expect("there is no rule");
+        assert_eq!(none.enabled_venues().count(), 0);
+        let rule = aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(1 minute)");
+        rule.send().await.expect("put");
+        let one = RuleScheduler::read_rules(&aws, &manifest, None).await.expect("the rule is readable");
+        assert_eq!(one.enabled_venues().collect::<Vec<_>>(), ["a"]);
+        cloud.set_faults(Some(Arc::new(|_| {
+            let denied = ApiError::new(403, "AccessDeniedException", "not authorized");
+            Some(InjectedFault::Before(CloudFault::Error(denied)))
+        })));
+        let error = RuleScheduler::read_rules(&aws, &manifest, None).await.err().expect("the rule is unreadable");
+        assert!(error.to_string().contains("could not read rule sync-a-schedule"), "{error}");
     }
 }

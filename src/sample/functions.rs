@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_eventbridge::types::{RuleState, Target};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
+use backon::{ConstantBuilder, Retryable};
 use serde_json::json;
 
 use super::{BACKFILL, HANDLER, LIVE, LegacyAccount, OLD_PUSH, WORKER, accept_existing};
@@ -18,7 +19,7 @@ const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","P
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["logs:CreateLogGroup","logs:CreateLogStream","logs:PutLogEvents"],"Resource":"*"}]}"#;
 const CODE: &str = "export const handler = async (event) => {\n  console.log(JSON.stringify(event));\n};\n";
 /// A new role can only be assumed after some seconds.
-const ROLE_TRIES: u32 = 20;
+const ROLE_TRIES: usize = 20;
 const ROLE_PAUSE: Duration = Duration::from_secs(1);
 
 struct SampleFunction {
@@ -48,14 +49,11 @@ pub(super) async fn create_functions(aws: &Aws, legacy: &LegacyAccount, queue_ur
     for sample in sample_functions(queue_url) {
         let group = format!("/aws/lambda/{}", sample.name);
         accept_existing(aws.signed.call("logs:CreateLogGroup", json!({ "logGroupName": group })).await)?;
-        let mut tries = 0;
-        while let Err(error) = create_function(aws, legacy, &sample).await {
-            tries += 1;
-            if error.kind != FailureKind::RoleNotReady || tries == ROLE_TRIES {
-                return Err(error);
-            }
-            tokio::time::sleep(ROLE_PAUSE).await;
-        }
+        // Without jitter: this waits for a moment, and competes with nobody.
+        (|| create_function(aws, legacy, &sample))
+            .retry(ConstantBuilder::new().with_delay(ROLE_PAUSE).with_max_times(ROLE_TRIES - 1))
+            .when(|error| error.kind == FailureKind::RoleNotReady)
+            .await?;
     }
     Ok(())
 }
@@ -73,7 +71,7 @@ async fn create_function(aws: &Aws, legacy: &LegacyAccount, sample: &SampleFunct
     let request = request
         .runtime(Runtime::from("nodejs20.x"))
         .handler("index.handler")
-        .role(format!("arn:aws:iam::{}:role/service-role/{ROLE}", legacy.account))
+        .role(legacy.role_arn(&format!("service-role/{ROLE}")))
         .memory_size(256)
         .timeout(30)
         .environment(Environment::builder().set_variables(Some(variables.collect())).build())

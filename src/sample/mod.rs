@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use deployer_aws::signed::{RestRequest, list_of, text_of};
 use deployer_aws::{Aws, Call, CallError, FailureKind};
+use deployer_core::arn::Arn;
 
 pub use history::age_account;
 pub use put::InstalledSample;
@@ -60,8 +61,13 @@ pub struct LegacyAccount {
 }
 
 impl LegacyAccount {
-    fn resource_arn(&self, service: &str, rest: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{rest}", self.region, self.account)
+    fn resource_arn(&self, service: &str, resource: &str) -> String {
+        Arn { partition: "aws", service, region: &self.region, account: &self.account, resource }.to_string()
+    }
+
+    fn role_arn(&self, path: &str) -> String {
+        let resource = &format!("role/{path}");
+        Arn { partition: "aws", service: "iam", region: "", account: &self.account, resource }.to_string()
     }
 
     fn api_endpoint(&self, api: &str) -> String {
@@ -156,11 +162,16 @@ async fn create_api(aws: &Aws, legacy: &LegacyAccount) -> Result<String, CallErr
     let path = ["restapis", id.as_str(), "resources", resource.as_str(), "methods", "POST"];
     let request = RestRequest::new("apigateway:PutMethod", Method::PUT, &path);
     aws.signed.send(request.with_body(&json!({ "authorizationType": "NONE" }))).await?;
-    let uri = format!(
-        "arn:aws:apigateway:{}:lambda:path/2015-03-31/functions/{}/invocations",
-        legacy.region,
-        legacy.resource_arn("lambda", &format!("function:{HANDLER}"))
-    );
+    let function = legacy.resource_arn("lambda", &format!("function:{HANDLER}"));
+    // The integrated service is where other ARNs have the account.
+    let uri = Arn {
+        partition: "aws",
+        service: "apigateway",
+        region: &legacy.region,
+        account: "lambda",
+        resource: &format!("path/2015-03-31/functions/{function}/invocations"),
+    }
+    .to_string();
     let path = [&path[..], &["integration"]].concat();
     let request = RestRequest::new("apigateway:PutIntegration", Method::PUT, &path);
     let body = json!({ "type": "AWS_PROXY", "httpMethod": "POST", "uri": uri });

@@ -25,10 +25,9 @@ pub struct Attempt {
 impl Attempt {
     /// A new, unique attempt.
     pub fn new(contact_id: &str, now: Timestamp) -> Self {
-        use std::hash::{BuildHasher, RandomState};
-        // Each `RandomState` is seeded from the system's randomness.
-        let random = RandomState::new().hash_one(contact_id);
-        Self { contact_id: contact_id.to_owned(), key: format!("{:x}-{:08x}", now.as_millisecond(), random >> 32) }
+        // Functions that start together must not draw the same number, so it comes from the operating system.
+        let random = getrandom::u32().expect("the kernel seeds its random numbers before any function starts");
+        Self { contact_id: contact_id.to_owned(), key: format!("{:x}-{random:08x}", now.as_millisecond()) }
     }
 
     /// The reference in the lead: `HS-<contact>-<key>`.

@@ -6,7 +6,7 @@
 //! - [`handler`]: one invocation. [`engine`]: one run, step by step. [`ledger`]: the status of each contact, kept in
 //!   HubSpot.
 //! - [`hubspot`] and [`destination`]: the two sides. [`mapping`] turns a contact into a lead, [`phone`] normalizes
-//!   phone numbers. The crate `pacing` enforces rate limits.
+//!   phone numbers. [`retry`] spaces retries, and the crate `pacing` enforces rate limits.
 //! - [`report`]: log lines, metrics and the response. [`error`]: why a run ended early.
 
 pub mod credentials;
@@ -19,5 +19,6 @@ pub mod hubspot;
 pub mod ledger;
 pub mod phone;
 pub mod report;
+pub mod retry;
 pub mod secret;
 pub mod settings;

@@ -8,13 +8,18 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials as AwsCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use backon::Retryable;
 use serde_json::{Value, json};
 
 use crate::error::{RunError, Side};
 use crate::http::send_request;
+use crate::retry::retry_pauses;
+use sync_config::arn::Arn;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-const TRIES: u32 = 3;
+const TRIES: usize = 3;
+/// The pause before the first retry; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(400);
 
 /// Reads the secret's string. `variable` reads the environment, where Lambda puts the role's credentials.
 ///
@@ -25,33 +30,37 @@ pub async fn read_secret(
     arn: &str,
     variable: &(dyn Fn(&str) -> Option<String> + Sync),
 ) -> Result<String, RunError> {
-    let mut failed = String::new();
-    for attempt in 0..TRIES {
-        if attempt > 0 {
-            tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
-        }
-        let answer = match send_request(signed_request(client, arn, variable)?, TIMEOUT).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                failed = error.message;
-                continue;
-            }
+    (|| attempt_read(client, arn, variable))
+        .retry(retry_pauses(FIRST_PAUSE, TRIES))
+        .when(|error| matches!(error, RunError::Unavailable { .. }))
+        .await
+}
+
+/// Reads the secret's string with one request. Only [`RunError::Unavailable`] is worth a retry.
+async fn attempt_read(
+    client: &reqwest::Client,
+    arn: &str,
+    variable: &(dyn Fn(&str) -> Option<String> + Sync),
+) -> Result<String, RunError> {
+    let unavailable = |message| RunError::Unavailable { side: Side::SecretsManager, message };
+    let answer = send_request(signed_request(client, arn, variable)?, TIMEOUT).await;
+    let answer = answer.map_err(|error| unavailable(error.message))?;
+    let body: Option<Value> = serde_json::from_str(&answer.body).ok();
+    if answer.status == 200 {
+        let Some(body) = body else {
+            return Err(unavailable("200, the response isn't JSON".to_owned()));
         };
-        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        if answer.status == 200 {
-            return body.get("SecretString").and_then(Value::as_str).map(ToOwned::to_owned).ok_or_else(|| {
-                RunError::Settings("the venue's secret has no text; `deployer secret push VENUE` writes it".to_owned())
-            });
-        }
-        let code = body.get("__type").and_then(Value::as_str).unwrap_or_default();
-        let code = code.rsplit('#').next().unwrap_or_default();
-        failed = format!("{} {code}", answer.status);
-        let passes = answer.status >= 500 || answer.status == 429 || code.contains("Throttling");
-        if !passes {
-            return Err(secret_rejection(code, arn));
-        }
+        return body.get("SecretString").and_then(Value::as_str).map(ToOwned::to_owned).ok_or_else(|| {
+            RunError::Settings("the venue's secret has no text; `deployer secret push VENUE` writes it".to_owned())
+        });
     }
-    Err(RunError::Unavailable { side: Side::SecretsManager, message: failed })
+    // An error from a proxy in between has no code.
+    let code = body.as_ref().and_then(|body| body.get("__type")?.as_str()).unwrap_or_default();
+    let code = code.rsplit('#').next().unwrap_or(code);
+    if answer.status >= 500 || answer.status == 429 || code.contains("Throttling") {
+        return Err(unavailable(format!("{} {code}", answer.status)));
+    }
+    Err(secret_rejection(code, arn))
 }
 
 fn secret_rejection(code: &str, arn: &str) -> RunError {
@@ -79,12 +88,10 @@ fn signed_request(
     let missing =
         |name: &str| RunError::Settings(format!("the environment variable {name} isn't set; normally Lambda sets it"));
     let required = |name: &str| variable(name).ok_or_else(|| missing(name));
-    // arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME
-    let mut parts = arn.split(':');
-    let partition = parts.nth(1).unwrap_or("aws");
-    let region = match parts.nth(1).filter(|region| !region.is_empty()) {
-        Some(region) => region.to_owned(),
-        None => required("AWS_REGION")?,
+    // A secret can be given by its name too, which then is in the function's own region.
+    let (partition, region) = match Arn::parse_arn(arn) {
+        Ok(arn) if !arn.region.is_empty() => (arn.partition, arn.region.to_owned()),
+        _ => ("aws", required("AWS_REGION")?),
     };
     let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     let endpoint = variable("AWS_ENDPOINT_URL_SECRETS_MANAGER")

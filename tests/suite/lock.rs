@@ -6,8 +6,8 @@ use std::time::Duration;
 use deployer_aws::lock::{DeploymentLocks, HeldLock, LockOptions};
 use deployer_aws::{Aws, Call as _};
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
-use deployer_core::desired::Scope;
 use deployer_core::exit_code::ExitCode;
+use deployer_core::scope::Scope;
 
 use crate::sdk::GeneratedClients as _;
 

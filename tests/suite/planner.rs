@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use deployer::render::plan_text;
-use deployer_core::desired::{Desired, Scope, derive_desired};
+use deployer_core::desired::{Desired, derive_desired};
 use deployer_core::manifest;
 use deployer_core::plan::{Action, Operation, Plan, invariants, plan};
 use deployer_core::resource::{
     DesiredStack, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret, LiveStack,
     Observed, ResourceKind, SECRET_ARN_PLACEHOLDER,
 };
+use deployer_core::scope::Scope;
 use deployer_core::snapshot::Snapshot;
 use proptest::prelude::*;
 

@@ -9,6 +9,7 @@ use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud
 use deployer_core::plan::{Action, Plan};
 use deployer_core::resource::ResourceKind;
 
+use crate::processes::Site;
 use crate::sdk::GeneratedClients as _;
 use crate::world::{World, two_venue_manifest};
 
@@ -196,6 +197,43 @@ left_alone! {
     tags_of_a_rule "events" "ListTagsForResource" RULE, NO_BULK => [ResourceKind::Rule, ResourceKind::Permission, ResourceKind::Target];
     targets_of_a_rule "events" "ListTargetsByRule" "sync-a-schedule", [] =>
         [ResourceKind::Rule, ResourceKind::Permission, ResourceKind::Target];
+}
+
+/// Answers of `GetPolicy` that are a success, but not a policy.
+const UNPARSABLE_POLICIES: [&str; 3] = ["{}", r#"{"Policy":"{not json"}"#, r#"{"Policy":"{}"}"#];
+
+fn answer_calls(cloud: &EmbeddedCloud, operation: &'static str, body: &'static str) {
+    cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+        (call.operation == operation).then(|| InjectedFault::Before(CloudFault::Answer(body.to_owned())))
+    })));
+}
+
+#[tokio::test]
+async fn leaves_permissions_alone_whose_policy_cannot_be_parsed() {
+    for body in UNPARSABLE_POLICIES {
+        let (cloud, world) = drifted_world().await;
+        answer_calls(&cloud, "GetPolicy", body);
+        let left = addresses_of(&["a", "b"], &[ResourceKind::Permission]);
+        let plan = world.plan(&world.desired_from(&two_venue_manifest("sync"))).await;
+        assert_eq!(unreadable_addresses(&plan), left, "{body}");
+        assert!(changed_addresses(&plan).is_disjoint(&left), "{body}");
+        assert!(plan.unreadable.iter().all(|unread| unread.reason.contains("lambda:GetPolicy")), "{body}");
+    }
+}
+
+#[test]
+fn plan_exits_with_3_and_changes_nothing_if_a_policy_cannot_be_parsed() {
+    for body in UNPARSABLE_POLICIES {
+        let site = Site::new();
+        let (code, text) = site.run_apply();
+        assert_eq!(code, 0, "{text}");
+        site.take_write_calls();
+        answer_calls(&site.cloud, "GetPolicy", body);
+        let (code, text) = site.run_deployer(&["plan", "--artifact", "bootstrap"]);
+        assert_eq!(code, 3, "{text}");
+        assert!(text.contains("the policy of sync-a:live"), "{text}");
+        assert_eq!(site.take_write_calls(), Vec::<String>::new());
+    }
 }
 
 macro_rules! not_created {

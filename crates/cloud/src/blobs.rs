@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 /// Contents by hash.
@@ -41,7 +41,7 @@ impl BlobStore {
                 file.persist(path)?;
             }
         } else {
-            self.memory.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), content.clone());
+            self.memory.lock().insert(name.clone(), content.clone());
         }
         Ok(name)
     }
@@ -51,12 +51,12 @@ impl BlobStore {
     /// # Errors
     /// There is no such content, or its file can't be read.
     pub fn read_blob(&self, name: &str) -> io::Result<Bytes> {
-        if let Some(content) = self.memory.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+        if let Some(content) = self.memory.lock().get(name) {
             return Ok(content.clone());
         }
         let Some(directory) = &self.directory else { return Err(io::ErrorKind::NotFound.into()) };
         let content = Bytes::from(fs::read(directory.join(name))?);
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), content.clone());
+        self.memory.lock().insert(name.to_owned(), content.clone());
         Ok(content)
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::ApiError;
 
@@ -43,6 +45,8 @@ impl fmt::Display for CloudCall {
 pub enum CloudFault {
     /// The response is this error.
     Error(ApiError),
+    /// The response is a success with this body.
+    Answer(String),
     /// The connection breaks without a response.
     Disconnect,
 }
@@ -73,7 +77,7 @@ struct CallHistory {
 
 impl CallLog {
     pub(super) fn set_hook(&self, hook: Option<CloudFaultHook>) {
-        *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
+        *self.hook.lock() = hook;
     }
 
     /// Logs a request and returns the fault to inject, if any.
@@ -84,7 +88,7 @@ impl CallLog {
         resource: String,
     ) -> Option<InjectedFault> {
         let call = {
-            let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut list = self.list.lock();
             list.count += 1;
             let (number, operation, kind) = (list.count, operation.to_owned(), call_kind(operation));
             let call = CloudCall { number, service, operation, kind, resource };
@@ -94,16 +98,16 @@ impl CallLog {
             list.newest.push_back(call.clone());
             call
         };
-        let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let hook = self.hook.lock().clone();
         hook.and_then(|hook| hook(&call))
     }
 
     pub(super) fn all_calls(&self) -> Vec<CloudCall> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner).newest.iter().cloned().collect()
+        self.list.lock().newest.iter().cloned().collect()
     }
 
     pub(super) fn forget_calls(&self) {
-        *self.list.lock().unwrap_or_else(PoisonError::into_inner) = CallHistory::default();
+        *self.list.lock() = CallHistory::default();
     }
 }
 

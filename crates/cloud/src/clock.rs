@@ -1,8 +1,7 @@
 //! The cloud's clock. It shows the machine's time until a test stops it.
 
-use std::sync::{Mutex, PoisonError};
-
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 
 #[derive(Debug, Default)]
 pub(super) struct CloudClock {
@@ -11,11 +10,11 @@ pub(super) struct CloudClock {
 
 impl CloudClock {
     pub(super) fn current_time(&self) -> Timestamp {
-        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(Timestamp::now)
+        self.stopped.lock().unwrap_or_else(Timestamp::now)
     }
 
     pub(super) fn stop_at(&self, now: Timestamp) {
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        *self.stopped.lock() = Some(now);
     }
 
     pub(super) fn advance_by(&self, by: SignedDuration) {

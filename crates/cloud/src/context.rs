@@ -8,6 +8,7 @@ use super::blobs::BlobStore;
 use super::state::{CloudState, RegionState};
 use super::store::ChangeTracked;
 use super::{CloudConfig, Invoker};
+use deployer_core::arn::Arn;
 
 /// The locked state during one request.
 pub struct CloudContext<'a> {
@@ -58,9 +59,14 @@ impl<'a> CloudContext<'a> {
         self.state.region_state_mut(&self.region)
     }
 
-    /// `arn:aws:<service>:<region>:<account>:<rest>`.
-    pub fn build_arn(&self, service: &str, rest: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{rest}", self.region, self.account_id())
+    /// `arn:aws:<service>:<region>:<account>:<resource>`.
+    pub fn build_arn(&self, service: &str, resource: &str) -> String {
+        Arn { partition: "aws", service, region: &self.region, account: self.account_id(), resource }.to_string()
+    }
+
+    /// `arn:aws:iam::<account>:<resource>`.
+    pub fn build_iam_arn(&self, resource: &str) -> String {
+        Arn { partition: "aws", service: "iam", region: "", account: self.account_id(), resource }.to_string()
     }
 
     /// Seconds since 1970 with milliseconds, the time format of AWS's JSON protocols.

@@ -1,6 +1,5 @@
 //! Routes each request to its service and injects the faults that a test asks for.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -224,6 +223,7 @@ fn respond_with_fault(
 ) -> Result<Response<Bytes>, Disconnected> {
     match fault {
         CloudFault::Error(error) => Ok(build_response(protocol, Err(error), request_id)),
+        CloudFault::Answer(body) => Ok(Response::new(Bytes::from(body))),
         CloudFault::Disconnect => Err(Disconnected),
     }
 }
@@ -238,7 +238,7 @@ fn unknown_service(request: &CloudRequest) -> ApiError {
 
 /// Nothing depends on request ids, so, unlike random values in the state, they may differ between processes.
 fn request_id() -> String {
-    static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+    static SEED: LazyLock<u64> = LazyLock::new(|| fastrand::u64(..));
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(2, Ordering::Relaxed);
     context::format_uuid(state::mix_bits(SEED.wrapping_add(count)), state::mix_bits(SEED.wrapping_add(count + 1)))

@@ -27,6 +27,11 @@ impl JsonBody {
         }
     }
 
+    /// All members.
+    pub fn into_value(self) -> Value {
+        Value::Object(self.members)
+    }
+
     /// The object inside `value`; empty if `value` is not an object.
     pub fn from_value(value: &Value) -> Self {
         Self { members: value.as_object().cloned().unwrap_or_default() }

@@ -40,7 +40,7 @@ mod tagging;
 mod transport;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -54,6 +54,7 @@ pub use request::CloudRequest;
 pub use state::{CloudState, RegionState};
 
 use deployer_core::error::{Error, Result};
+use parking_lot::Mutex;
 
 /// Settings of an embedded cloud.
 #[derive(Debug, Clone)]
@@ -156,9 +157,9 @@ impl EmbeddedCloud {
     }
 
     fn with_region<T>(&self, region: &str, work: impl FnOnce(&mut CloudContext<'_>) -> T) -> std::io::Result<T> {
-        let mut store = self.inner.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut store = self.inner.store.lock();
         store.run_transaction(|state, blobs| {
-            let invoker = self.inner.invoker.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let invoker = self.inner.invoker.lock().clone();
             let mut context = CloudContext::new(
                 state,
                 blobs,
@@ -179,13 +180,13 @@ impl EmbeddedCloud {
     pub fn hold_back(&self, operations: &[&'static str]) -> Result<()> {
         let state = self.with_context(|cx| CloudState::clone(cx.state))?;
         let held_back = (!operations.is_empty()).then(|| HeldBackState { operations: operations.to_vec(), state });
-        *self.inner.held_back.lock().unwrap_or_else(PoisonError::into_inner) = held_back;
+        *self.inner.held_back.lock() = held_back;
         Ok(())
     }
 
     /// The state that `operation` responds from, unless that is the newest.
     fn held_back(&self, operation: &str) -> Option<CloudState> {
-        let held_back = self.inner.held_back.lock().unwrap_or_else(PoisonError::into_inner);
+        let held_back = self.inner.held_back.lock();
         held_back.as_ref().filter(|held| held.operations.contains(&operation)).map(|held| held.state.clone())
     }
 
@@ -196,7 +197,7 @@ impl EmbeddedCloud {
         state: CloudState,
         work: impl FnOnce(&mut CloudContext<'_>) -> T,
     ) -> std::io::Result<T> {
-        let mut store = self.inner.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut store = self.inner.store.lock();
         let mut state = store::ChangeTracked::new(state);
         store.run_transaction(|_, blobs| {
             let now = self.inner.clock.current_time();
@@ -207,7 +208,7 @@ impl EmbeddedCloud {
     /// Sets what runs functions. Their lines go to their log groups. Without an invoker, `Invoke` fails.
     pub fn set_invoker(&self, invoker: Arc<dyn Invoker>) {
         let logged = invoke::LoggingInvoker { cloud: Arc::downgrade(&self.inner), invoker };
-        *self.inner.invoker.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(logged));
+        *self.inner.invoker.lock() = Some(Arc::new(logged));
     }
 
     /// The current time of the cloud's clock.

@@ -67,7 +67,12 @@ fn create_state_machine(cx: &mut CloudContext<'_>, body: &JsonBody) -> Result<Va
     if !named || name.len() > 80 {
         return Err(ApiError::bad_request("InvalidName", format!("Invalid Name: '{name}'")));
     }
-    let document: Value = serde_json::from_str(definition).unwrap_or_default();
+    let document: Value = serde_json::from_str(definition).map_err(|_| {
+        ApiError::bad_request(
+            "InvalidDefinition",
+            "Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: the definition is not JSON'",
+        )
+    })?;
     let start = document["StartAt"].as_str();
     if start.is_none_or(|start| document["States"].get(start).is_none()) {
         return Err(ApiError::bad_request(

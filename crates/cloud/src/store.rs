@@ -5,7 +5,6 @@
 //! process dies in between, the others read the file once more, but never keep an old state.
 
 use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Seek, Write};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -79,10 +78,10 @@ impl StateStore {
             fs::create_dir_all(directory)?;
         }
         let lock_path = with_suffix(&file.path, ".lock");
-        let mut lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(lock_path)?;
+        let mut lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path)?;
         // The lock is released when the file is closed, even if the process dies.
         lock.lock()?;
-        let number = read_number(&mut lock)?;
+        let number = read_number(&mut lock).map_err(|error| error_at_path(&lock_path, &error))?;
         file.refresh_state(&mut self.state, number)?;
         let result = work(&mut self.state, &self.blobs);
         if std::mem::take(&mut self.state.touched)
@@ -108,7 +107,7 @@ impl StateFile {
             Err(error) => return Err(error_at_path(&self.path, &error)),
         };
         let content = if text.is_empty() {
-            CloudState::new(&self.account, RandomState::new().hash_one(&self.path))
+            CloudState::new(&self.account, fastrand::u64(..))
         } else {
             let content: CloudState = serde_json::from_slice(&text)
                 .map_err(|error| error_at_path(&self.path, &format!("not the state of a local cloud: {error}")))?;
@@ -147,7 +146,11 @@ impl StateFile {
 fn read_number(lock: &mut File) -> io::Result<u64> {
     let mut text = String::new();
     lock.read_to_string(&mut text)?;
-    Ok(text.trim().parse().unwrap_or_default())
+    // Empty until the first write.
+    match text.trim() {
+        "" => Ok(0),
+        text => text.parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it doesn't hold a number")),
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -15,7 +15,7 @@ pub(super) fn handle_request(
 ) -> Result<HandlerOutcome, ApiError> {
     match operation {
         "GetCallerIdentity" => Ok(query::xml_answer(NAMESPACE, operation, &request.id, |xml| {
-            xml.write_text("Arn", &format!("arn:aws:iam::{}:user/local", cx.account_id()));
+            xml.write_text("Arn", &cx.build_iam_arn("user/local"));
             xml.write_text("UserId", "AIDALOCALLOCALLOCAL00");
             xml.write_text("Account", cx.account_id());
         })

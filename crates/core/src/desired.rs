@@ -17,6 +17,8 @@ use crate::resource::{
     RuleTarget, SECRET_ARN_PLACEHOLDER, SecretSpec, StringMap, TargetSpec,
 };
 
+pub use crate::scope::Scope;
+
 /// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
 pub const RUNTIME: &str = "provided.al2023";
 /// Runs of one venue never overlap.
@@ -25,36 +27,6 @@ const RESERVED_CONCURRENCY: u32 = 1;
 const MAXIMUM_RETRY_ATTEMPTS: u32 = 0;
 /// The minimum that Lambda and EventBridge accept. A run that can't start within a minute is left to the next firing.
 const MAXIMUM_EVENT_AGE_S: u32 = 60;
-
-/// The account and region that everything is in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Scope {
-    /// Account id, 12 digits.
-    pub account: String,
-    /// Region, such as `eu-west-1`.
-    pub region: String,
-}
-
-impl Scope {
-    /// The partition in this region's ARNs.
-    pub fn aws_partition(&self) -> &'static str {
-        match self.region.split('-').next() {
-            Some("cn") => "aws-cn",
-            Some("us") if self.region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        }
-    }
-
-    /// The ARN of a regional resource.
-    pub fn regional_arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{}:{resource}", self.aws_partition(), self.region, self.account)
-    }
-
-    /// The ARN of a role.
-    pub fn role_arn(&self, path: &str, name: &str) -> String {
-        format!("arn:{}:iam::{}:role{path}{name}", self.aws_partition(), self.account)
-    }
-}
 
 /// What should exist in an account and a region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -260,7 +232,7 @@ fn function_environment(manifest: &Manifest, venue: &Venue) -> StringMap {
         fields: venue.fields.iter().cloned().collect(),
         on_ambiguous: venue.on_ambiguous,
     };
-    let json = serde_json::to_string(&config).unwrap_or_default();
+    let json = serde_json::to_string(&config).expect("all keys of its maps are strings, so it always has a JSON form");
     environment.insert(ENV_SYNC_CONFIG.to_owned(), json);
     environment
 }

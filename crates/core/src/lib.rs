@@ -1,5 +1,6 @@
 //! The pure part of `deployer`: from a manifest and what was observed to a plan, without a network, a clock or a client.
 
+pub mod arn;
 pub mod call_error;
 pub mod cost;
 pub mod counted;
@@ -13,4 +14,5 @@ pub mod plan;
 pub mod property;
 pub mod resource;
 pub mod scheduled_event;
+pub mod scope;
 pub mod snapshot;

@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
+use backon::Retryable as _;
 use pacing::VendorRateLimiter;
 use reqwest::Method;
 use serde_json::Value;
 use sync_lambda::credentials::CredentialValue;
 use sync_lambda::http::{self, VendorResponse};
 use sync_lambda::hubspot::{HubSpotErrorBody, VERSION};
-use tokio::time::{Instant, sleep};
+use sync_lambda::retry::{RetryAfterFloor, retry_pauses};
+use tokio::time::Instant;
 
 use super::{VendorError, VendorFailure};
 
 /// Attempts per request, including the first.
-const TRIES: u32 = 5;
+const TRIES: usize = 5;
 /// Timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// The pause before the first retry; it doubles each time.
@@ -43,6 +45,24 @@ pub enum Retryable {
     Yes,
     /// It creates something, which would then exist twice.
     No,
+}
+
+/// A request that failed once.
+struct FailedRequest {
+    error: VendorError,
+    retry_after: Option<Duration>,
+    /// HubSpot may have processed it.
+    taken: bool,
+}
+
+impl FailedRequest {
+    fn may_be_retried(&self, again: Retryable) -> bool {
+        match &self.error.failure {
+            VendorFailure::RateLimited(limit) => !limit.eq_ignore_ascii_case("DAILY"),
+            VendorFailure::Unavailable(_) | VendorFailure::NoAnswer(_) => again == Retryable::Yes || !self.taken,
+            _ => false,
+        }
+    }
 }
 
 impl HubSpotClient {
@@ -86,41 +106,39 @@ impl HubSpotClient {
         body: Option<&Value>,
         again: Retryable,
     ) -> Result<Value, VendorError> {
+        let mut floor = RetryAfterFloor::default();
+        (|| self.attempt_request(&method, path, body))
+            .retry(retry_pauses(FIRST_PAUSE, TRIES))
+            .when(|failed| failed.may_be_retried(again))
+            .adjust(|failed, pause| Some(floor.raise_pause(pause?, failed.retry_after)))
+            .await
+            .map_err(|failed| failed.error)
+    }
+
+    async fn attempt_request(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Value, FailedRequest> {
         let limiter = if path.ends_with("/search") { &self.searches } else { &self.calls };
-        let mut pause = FIRST_PAUSE;
-        let mut tries = 1;
-        loop {
-            limiter.wait_for_slot(Instant::now() + LONGEST).await;
-            let mut request = self.client.request(method.clone(), format!("{}{path}", self.base_uri));
-            request = request.bearer_auth(self.token.expose());
-            if let Some(body) = body {
-                request = request.json(body);
+        limiter.wait_for_slot(Instant::now() + LONGEST).await;
+        let mut request = self.client.request(method.clone(), format!("{}{path}", self.base_uri));
+        request = request.bearer_auth(self.token.expose());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        match http::send_request(request, TIMEOUT).await {
+            Ok(answer) if (200..300).contains(&answer.status) => parse_body(&answer).ok_or_else(|| FailedRequest {
+                error: undocumented_response(method, path),
+                retry_after: None,
+                taken: true,
+            }),
+            Ok(answer) => Err(FailedRequest {
+                error: self.judge_failure(&answer, method, path),
+                retry_after: answer.retry_after,
+                taken: answer.status != 429,
+            }),
+            Err(no_answer) => {
+                let failure = VendorFailure::NoAnswer(no_answer.message);
+                let error = vendor_error(method, path, failure, &HubSpotErrorBody::default());
+                Err(FailedRequest { error, retry_after: None, taken: !no_answer.not_sent })
             }
-            let (error, taken) = match http::send_request(request, TIMEOUT).await {
-                Ok(answer) if (200..300).contains(&answer.status) => match parse_body(&answer) {
-                    Some(value) => return Ok(value),
-                    None => (undocumented_response(&method, path), true),
-                },
-                Ok(answer) => {
-                    pause = pause.max(answer.retry_after.unwrap_or_default());
-                    (self.judge_failure(&answer, &method, path), answer.status != 429)
-                }
-                Err(no_answer) => {
-                    let failure = VendorFailure::NoAnswer(no_answer.message);
-                    (vendor_error(&method, path, failure, &HubSpotErrorBody::default()), !no_answer.not_sent)
-                }
-            };
-            let passes = match &error.failure {
-                VendorFailure::RateLimited(limit) => !limit.eq_ignore_ascii_case("DAILY"),
-                VendorFailure::Unavailable(_) | VendorFailure::NoAnswer(_) => again == Retryable::Yes || !taken,
-                _ => false,
-            };
-            if !passes || tries == TRIES {
-                return Err(error);
-            }
-            sleep(pause).await;
-            pause *= 2;
-            tries += 1;
         }
     }
 

@@ -1,8 +1,9 @@
 //! The sandboxes' clock: the system time, or a time that a test sets.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 
 /// A clock. Clones are cheap and share the same time.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ impl SandboxClock {
     }
 
     pub fn now(&self) -> Timestamp {
-        match *self.time.lock().unwrap_or_else(PoisonError::into_inner) {
+        match *self.time.lock() {
             SandboxTime::Running { ahead } => add_clamped(Timestamp::now(), ahead),
             SandboxTime::Stopped(now) => now,
         }
@@ -36,7 +37,7 @@ impl SandboxClock {
 
     /// Moves the clock forward by `by`. A running clock keeps running from there.
     pub fn advance(&self, by: SignedDuration) {
-        let mut time = self.time.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut time = self.time.lock();
         *time = match *time {
             SandboxTime::Running { ahead } => SandboxTime::Running { ahead: ahead.saturating_add(by) },
             SandboxTime::Stopped(now) => SandboxTime::Stopped(add_clamped(now, by)),

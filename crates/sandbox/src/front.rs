@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::{Request as HttpRequest, State};
@@ -10,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::answer::{SandboxResponse, dropped_connection};
@@ -101,24 +101,24 @@ impl VendorFront {
     }
 
     pub(super) fn set_fault_hook(&self, hook: Option<SandboxFaultHook>) {
-        *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
+        *self.hook.lock() = hook;
     }
 
     pub(super) fn recorded_requests(&self) -> Vec<RecordedRequest> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).newest.iter().cloned().collect()
+        self.log.lock().newest.iter().cloned().collect()
     }
 
     pub(super) fn forget_requests(&self) {
-        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = RequestLog::default();
+        *self.log.lock() = RequestLog::default();
     }
 
     fn choose_fault(&self, vendor: &'static str, request: &ReceivedRequest, query: &str) -> Option<SandboxFault> {
         let number = {
-            let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut log = self.log.lock();
             log.count += 1;
             log.count
         };
-        let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let hook = self.hook.lock().clone()?;
         let body = request.form_fields().map_or_else(
             || serde_json::from_slice(&request.body).unwrap_or(Value::Null),
             |fields| {
@@ -131,7 +131,7 @@ impl VendorFront {
     }
 
     fn record_request(&self, request: &ReceivedRequest, status: Option<u16>) {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.log.lock();
         if log.newest.len() == REMEMBERED {
             log.newest.pop_front();
         }

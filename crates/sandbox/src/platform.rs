@@ -2,7 +2,7 @@
 //! it up again. Its responses have the shape that the venue's JSON pointers expect.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Map, Value, json};
 use sync_config::config::{HttpAuth, HttpDestination};
 use tokio::sync::watch;
@@ -89,7 +90,7 @@ impl SandboxPlatform {
     }
 
     fn lock_accounts(&self) -> MutexGuard<'_, BTreeMap<String, PlatformAccount>> {
-        self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.accounts.lock()
     }
 }
 

@@ -1,5 +1,7 @@
-//! What a venue's function and the deployer agree on: the function's configuration, and how a contact becomes a lead.
+//! What a venue's function and the deployer agree on: the function's configuration, how a contact becomes a lead,
+//! and how ARNs are written.
 
+pub mod arn;
 pub mod config;
 pub mod mapping;
 pub mod metrics;

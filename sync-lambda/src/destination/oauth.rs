@@ -1,8 +1,8 @@
 //! Tripleseat's OAuth 2.0: exchanges client credentials for a bearer token, which is cached until it expires.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -52,7 +52,7 @@ impl OAuthTokenSource {
         renew: bool,
         timeout: Duration,
     ) -> Result<Result<CredentialValue, String>, RunError> {
-        let kept = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = self.token.lock().clone();
         if let Some((token, _)) = kept.filter(|(_, ends)| !renew && *ends > Instant::now()) {
             return Ok(Ok(token));
         }
@@ -122,14 +122,14 @@ impl OAuthTokenSource {
         let token = CredentialValue::new(body.get("access_token")?.as_str()?);
         let life = body.get("expires_in").and_then(Value::as_u64).map_or(LIFE, Duration::from_secs);
         let ends = Instant::now() + life.saturating_sub(MARGIN);
-        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some((token.clone(), ends));
+        *self.token.lock() = Some((token.clone(), ends));
         Some(token)
     }
 }
 
 /// A rejection's message: `error` and `error_description` (RFC 6749, section 5.2), or else the beginning of the body.
 fn rejection_message(body: &str) -> String {
-    let json: Value = serde_json::from_str(body).unwrap_or_default();
+    let Ok(json) = serde_json::from_str::<Value>(body) else { return response_excerpt(body) };
     let texts = ["error", "error_description"].map(|name| json.get(name).and_then(Value::as_str));
     let texts: Vec<&str> = texts.into_iter().flatten().collect();
     if texts.is_empty() { response_excerpt(body) } else { texts.join(": ") }

@@ -164,8 +164,10 @@ impl TripleseatClient {
 
     /// Judges the body before the status: a rejection can come with status 200.
     fn judge_response(&self, answer: &http::VendorResponse) -> Result<SendResult, RunError> {
-        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        let errors = body.get("errors").or_else(|| body.get("error")).map(error_texts).unwrap_or_default();
+        // `None` is no JSON, which is neither a lead nor an error.
+        let body: Option<Value> = serde_json::from_str(&answer.body).ok();
+        let errors = body.as_ref().and_then(|body| body.get("errors").or_else(|| body.get("error")));
+        let errors = errors.map(error_texts).unwrap_or_default();
         let refused_key = errors.iter().any(|text| mentions_public_key(text));
         match answer.status {
             401 | 403 => return Err(self.public_key_rejected(answer.status, &errors.join("; "))),
@@ -183,7 +185,7 @@ impl TripleseatClient {
             return Ok(SendResult::Refused(self.credentials.redact_keys(&errors.join("; "))));
         }
         if errors.is_empty() && (200..300).contains(&answer.status) {
-            if let Some(id) = accepted_lead_id(&body) {
+            if let Some(id) = body.as_ref().and_then(accepted_lead_id) {
                 return Ok(SendResult::Accepted(id));
             }
             let what =

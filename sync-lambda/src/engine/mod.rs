@@ -15,12 +15,12 @@ mod settle;
 mod take;
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
@@ -75,7 +75,7 @@ pub async fn run_sync(
     let report = Mutex::new(RunReport { venue: settings.venue.clone(), ..RunReport::default() });
     let destination = match LeadDestination::new(client.clone(), settings, credentials, calls_end) {
         Ok(destination) => destination,
-        Err(error) => return RunResult { report: into_inner(report), error: Some(error) },
+        Err(error) => return RunResult { report: report.into_inner(), error: Some(error) },
     };
     let run = SyncRun {
         settings,
@@ -96,12 +96,8 @@ pub async fn run_sync(
     if let Err(error) = run.run_steps().await {
         run.stop_run(error);
     }
-    let error = into_inner(run.stop).error;
-    RunResult { report: into_inner(run.report), error }
-}
-
-fn into_inner<T>(mutex: Mutex<T>) -> T {
-    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+    let error = run.stop.into_inner().error;
+    RunResult { report: run.report.into_inner(), error }
 }
 
 /// One run and everything it uses.
@@ -197,13 +193,13 @@ impl SyncRun<'_> {
     /// run's own writes change it. So this reads the flag's history, for the least recently changed contacts.
     async fn measure_oldest_flag(&self, ids: &[String]) {
         let left: Vec<String> = {
-            let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+            let done = self.done.lock();
             ids.iter().filter(|id| !done.contains(*id)).take(HISTORY_BATCH).cloned().collect()
         };
         let unreachable = |stop: &RunStop| stop.error.as_ref().is_some_and(RunError::is_from_hubspot);
         if left.is_empty() {
             self.update_report(|report| report.oldest_flag_age = (report.left == 0).then_some(Duration::ZERO));
-        } else if !unreachable(&self.stop.lock().unwrap_or_else(PoisonError::into_inner)) {
+        } else if !unreachable(&self.stop.lock()) {
             // This is only a metric: failing to read it is not a failure of the run.
             let since = self.hubspot.value_set_times(&left, &self.ledger.property_names().flag, "true").await.ok();
             let age = |since: Vec<Timestamp>| {
@@ -260,22 +256,22 @@ impl SyncRun<'_> {
 
     /// Whether new work may start.
     fn is_open(&self) -> bool {
-        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        let stop = self.stop.lock();
         stop.error.is_none() && stop.failures_in_a_row < OUTAGE && Instant::now() < self.closes
     }
 
     /// Stops new work from starting. Only the first error is kept and reported.
     fn stop_run(&self, error: RunError) {
-        let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stop = self.stop.lock();
         stop.error.get_or_insert(error);
     }
 
     fn update_failure_count(&self, count: impl FnOnce(u32) -> u32) {
-        let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stop = self.stop.lock();
         stop.failures_in_a_row = count(stop.failures_in_a_row);
     }
 
     fn update_report(&self, change: impl FnOnce(&mut RunReport)) {
-        change(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.report.lock());
     }
 }

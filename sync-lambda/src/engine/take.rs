@@ -1,7 +1,6 @@
 //! Takes contacts: confirms them in the primary store, and marks them so that a run that dies leaves a trace.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -83,13 +82,13 @@ impl SyncRun<'_> {
 
     /// Records that a contact's flag is no longer set.
     pub(super) fn mark_done(&self, contact_id: &str) {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(contact_id.to_owned());
+        self.done.lock().insert(contact_id.to_owned());
     }
 
     /// Records a contact as taken; returns `false` if this run has taken it already. A merged contact is found under
     /// both ids, and the second time it is `sending` because of this run itself.
     fn mark_begun(&self, contact_id: &str) -> bool {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(contact_id.to_owned())
+        self.begun.lock().insert(contact_id.to_owned())
     }
 
     /// Reads contacts from the primary store. A contact that was merged into another is returned under the other's id.

@@ -6,21 +6,23 @@ pub mod wire;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use backon::Retryable;
 use jiff::Timestamp;
 use pacing::VendorRateLimiter;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
 use crate::error::{RunError, Side};
 use crate::http::{self, VendorResponse};
 use crate::ledger::LedgerWrite;
+use crate::retry::{RetryAfterFloor, retry_pauses};
 
 pub use wire::{BATCH, BatchResponse, HISTORY_BATCH, HubSpotErrorBody, MAX_RESULTS, SearchPage, VERSION, WireContact};
 
 /// Attempts per call, including the first.
-const TRIES: u32 = 5;
+const TRIES: usize = 5;
 /// Default timeout of one request; the settings can override it.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// The pause before the first retry; it doubles each time.
@@ -178,40 +180,56 @@ impl SyncHubSpotClient {
         path: &str,
         body: Option<Value>,
     ) -> Result<T, RunError> {
-        let mut pause = FIRST_PAUSE;
+        let mut floor = RetryAfterFloor::default();
         let mut last = "no time was left for the request".to_owned();
-        for attempt in 0..TRIES {
-            if attempt > 0 {
-                if Instant::now() + pause >= self.deadline {
-                    break;
+        let failed = (|| self.attempt_request(limiter, &method, path, body.as_ref()))
+            .retry(retry_pauses(FIRST_PAUSE, TRIES))
+            .when(|failed| matches!(failed, FailedAttempt::Temporary { .. }))
+            .adjust(|failed, pause| {
+                let pause = floor.raise_pause(pause?, failed.retry_after());
+                (Instant::now() + pause < self.deadline).then_some(pause)
+            })
+            .notify(|failed, _| {
+                if let FailedAttempt::Temporary { message, .. } = failed {
+                    last.clone_from(message);
                 }
-                sleep(pause).await;
-                pause *= 2;
-            }
-            if !limiter.wait_for_slot(self.deadline).await {
-                break;
-            }
-            let left = self.deadline.saturating_duration_since(Instant::now());
-            let mut request = self.client.request(method.clone(), format!("{}{path}", self.base_uri));
-            request = request.bearer_auth(self.credentials.hubspot_token.expose());
-            if let Some(body) = &body {
-                request = request.json(body);
-            }
-            last = match http::send_request(request, self.timeout.min(left)).await {
-                Ok(answer) => match self.judge_response(&answer, &method, path)? {
-                    JudgedResponse::Usable => match serde_json::from_str(&answer.body) {
-                        Ok(value) => return Ok(value),
-                        Err(_) => format!("{}, the response doesn't have the documented format", answer.status),
-                    },
-                    JudgedResponse::Again(message) => {
-                        pause = pause.max(answer.retry_after.unwrap_or_default());
-                        message
-                    }
-                },
-                Err(error) => error.message,
-            };
+            })
+            .await;
+        let message = match failed {
+            Ok(value) => return Ok(value),
+            Err(FailedAttempt::Final(error)) => return Err(error),
+            Err(FailedAttempt::Temporary { message, .. }) => message,
+            Err(FailedAttempt::OutOfTime) => last,
+        };
+        Err(RunError::Unavailable { side: Side::HubSpot, message: format!("{method} {path}: {message}") })
+    }
+
+    async fn attempt_request<T: DeserializeOwned>(
+        &self,
+        limiter: &VendorRateLimiter,
+        method: &reqwest::Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T, FailedAttempt> {
+        if !limiter.wait_for_slot(self.deadline).await {
+            return Err(FailedAttempt::OutOfTime);
         }
-        Err(RunError::Unavailable { side: Side::HubSpot, message: format!("{method} {path}: {last}") })
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let mut request = self.client.request(method.clone(), format!("{}{path}", self.base_uri));
+        request = request.bearer_auth(self.credentials.hubspot_token.expose());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let temporary = |message, retry_after| FailedAttempt::Temporary { message, retry_after };
+        let answer = http::send_request(request, self.timeout.min(left)).await;
+        let answer = answer.map_err(|error| temporary(error.message, None))?;
+        match self.judge_response(&answer, method, path).map_err(FailedAttempt::Final)? {
+            JudgedResponse::Usable => serde_json::from_str(&answer.body).map_err(|_| {
+                let message = format!("{}, the response doesn't have the documented format", answer.status);
+                temporary(message, None)
+            }),
+            JudgedResponse::Again(message) => Err(temporary(message, answer.retry_after)),
+        }
     }
 
     fn judge_response(
@@ -249,6 +267,27 @@ impl SyncHubSpotClient {
             credential: sync_config::config::KEY_HUBSPOT_TOKEN,
             message,
             advice: advice.to_owned(),
+        }
+    }
+}
+
+/// Why one attempt of a request failed.
+enum FailedAttempt {
+    /// The next attempt may succeed.
+    Temporary {
+        message: String,
+        retry_after: Option<Duration>,
+    },
+    Final(RunError),
+    /// The rate limit leaves no slot before the deadline.
+    OutOfTime,
+}
+
+impl FailedAttempt {
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Temporary { retry_after, .. } => *retry_after,
+            Self::Final(_) | Self::OutOfTime => None,
         }
     }
 }

@@ -16,7 +16,7 @@ use axum::routing::get;
 use deployer_artifact::{Artifact, ArtifactPlatform};
 use deployer_aws::Aws;
 use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
-use deployer_core::desired::Scope;
+use deployer_core::scope::Scope;
 use deployer_hubspot::HubSpotClient;
 use deployer_janitor::audit::{
     AuditFinding, AuditInventory, AuditVerdict, EdgeKind, HubSpotSource, Node, NodeKind, NodeUsage, Options,

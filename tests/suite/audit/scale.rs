@@ -13,7 +13,7 @@ use deployer::render::{audit_html, audit_markdown};
 use deployer_artifact::zip;
 use deployer_aws::Aws;
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
-use deployer_core::desired::Scope;
+use deployer_core::scope::Scope;
 use deployer_janitor::audit::{AUDIT_VERSION, Audit, NodeKind, Options, judge_inventory, read};
 use futures_util::{StreamExt, stream};
 

@@ -168,6 +168,69 @@ fn unreadable_policies_are_reported_and_fail_the_check() {
     assert!(text.contains("the credentials lack iam:SimulatePrincipalPolicy"), "{text}");
 }
 
+fn answer_operation(site: &Site, operation: &'static str, body: &str) {
+    let body = body.to_owned();
+    site.cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+        (call.operation == operation).then(|| InjectedFault::Before(CloudFault::Answer(body.clone())))
+    })));
+}
+
+/// An empty policy allows nothing, so it would count as proof that the venues are isolated.
+#[test]
+fn policies_that_cannot_be_parsed_are_unknown() {
+    let site = applied_site();
+    let assert_unknown = |operation: &'static str, body: &str, what: &str| {
+        answer_operation(&site, operation, body);
+        let (code, text) = site.run_deployer(&ISOLATION);
+        assert_eq!(code, 3, "{text}");
+        assert!(text.contains("unknown:") && text.contains(&format!("could not read {what}")), "{text}");
+        site.cloud.set_faults(None);
+    };
+    assert_unknown("GetPolicy", r#"{"Policy":"{not json"}"#, "the policy of a's alias");
+    assert_unknown("GetPolicy", "{}", "the policy of a's alias");
+    assert_unknown("GetResourcePolicy", r#"{"ResourcePolicy":"{not json"}"#, "the policy of a's secret");
+    let attached = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
+    change_outside_deployer(&site, async |aws| {
+        aws.iam.attach_role_policy().role_name("sync-a-role").policy_arn(attached).send().await.expect("attached");
+    });
+    let version = "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>%7Bnot json</Document>\
+                   </PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>";
+    assert_unknown("GetPolicyVersion", version, &format!("policy {attached}, attached to a's role"));
+}
+
+#[test]
+fn settings_that_cannot_be_parsed_are_unknown() {
+    let site = applied_site();
+    change_outside_deployer(&site, async |aws| {
+        let found = aws.lambda.get_function_configuration().function_name("sync-b").send().await.expect("there");
+        let mut variables = found.environment().and_then(|found| found.variables()).expect("variables").clone();
+        variables.insert("SYNC_CONFIG".to_owned(), "{not json".to_owned());
+        let environment = aws_sdk_lambda::types::Environment::builder().set_variables(Some(variables)).build();
+        let update = aws.lambda.update_function_configuration().function_name("sync-b").environment(environment);
+        update.send().await.expect("changed");
+        let version = aws.lambda.publish_version().function_name("sync-b").send().await.expect("published");
+        let alias = aws.lambda.update_alias().function_name("sync-b").name("live");
+        alias.function_version(version.version().expect("a number")).send().await.expect("moved");
+    });
+    let (code, text) = site.run_deployer(&ISOLATION);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("unknown:") && text.contains("could not read SYNC_CONFIG of b's function"), "{text}");
+}
+
+#[test]
+fn stored_values_that_cannot_be_parsed_are_not_compared() {
+    let site = applied_site();
+    for (stored, why) in [("token-of-a", "its secret is not a JSON object"), ("\"token-of-a\"", "not a JSON object")] {
+        change_outside_deployer(&site, async |aws| {
+            aws.secrets.put_secret_value().secret_id("sync/b").secret_string(stored).send().await.expect("written");
+        });
+        let (code, text) = site.run_deployer(&ISOLATION);
+        assert_eq!(code, 0, "{text}");
+        assert!(text.contains("the credentials of b were compared only by their references in the manifest"), "{text}");
+        assert!(text.contains(why) && !text.contains("token-of-a"), "{text}");
+    }
+}
+
 #[test]
 fn undeployed_venue_is_unknown() {
     let site = applied_site();

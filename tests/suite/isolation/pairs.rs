@@ -1,13 +1,14 @@
 //! Every pair of venues, as planned and with changes that break the isolation.
 
 use deployer::render::isolation_text;
-use deployer_core::desired::{Desired, Scope, derive_desired};
+use deployer_core::desired::{Desired, derive_desired};
 use deployer_core::isolation::planned::{CredentialsByVenue, planned_subjects};
 use deployer_core::isolation::{
     ComparedCredential, IsolationReport, PairState, Reach, RequestVerdict, SimulationResults, VenueSubject,
     judge_pairs, parse_policies,
 };
 use deployer_core::manifest::{self, Manifest};
+use deployer_core::scope::Scope;
 use serde_json::json;
 
 use crate::world::venue_tables;

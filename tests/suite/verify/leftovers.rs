@@ -131,3 +131,17 @@ fn rejects_a_second_verify_of_the_same_venue() {
     journal.clear_entry().expect("cleared");
     assert_eq!(journal.read_leftover().expect("read"), None);
 }
+
+#[test]
+fn an_unreadable_journal_does_not_count_as_empty() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let read = |content: &str| {
+        std::fs::write(directory.path().join("a.json"), content).expect("written");
+        VerifyJournal::open_file(directory.path(), "a").expect("free").read_leftover()
+    };
+    assert_eq!(read(r#"{"email":"a@exa"#).expect("a partial entry counts as none"), None);
+    for content in ["<html>", r#"{"email":"a@b.c","contact_id":null}ple.com"}"#, "[]"] {
+        let error = read(content).expect_err(content).to_string();
+        assert!(error.contains("a.json") && error.contains("delete it"), "{error}");
+    }
+}

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -37,9 +36,7 @@ impl LockLease {
     pub(super) fn new(purpose: &str, length: Duration) -> Self {
         let now = Timestamp::now();
         let holder = format!("{purpose} by {}@{}, process {}", user_name(), machine_name(), std::process::id());
-        // The system seeds each `RandomState` randomly, which makes the id unique.
-        let id = format!("{:016x}{:016x}", RandomState::new().hash_one(now), RandomState::new().hash_one(&holder));
-        Self { id, holder, since: now, expires: add_duration(now, length) }
+        Self { id: random_lock_id(), holder, since: now, expires: add_duration(now, length) }
     }
 
     pub(super) fn to_tags(&self, deployment: &str) -> StringMap {
@@ -105,6 +102,13 @@ impl LockWatch {
 pub(super) fn add_duration(time: Timestamp, length: Duration) -> Timestamp {
     let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
     time.saturating_add(length).unwrap_or(Timestamp::MAX)
+}
+
+/// 128 bits from the operating system, since two holders on two machines must never have the same id.
+fn random_lock_id() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system seeds its random numbers before it starts programs");
+    format!("{:032x}", u128::from_ne_bytes(bytes))
 }
 
 fn user_name() -> String {

@@ -24,8 +24,8 @@ pub use lease::LockLease;
 
 use crate::signed::{list_of, text_of, texts_of};
 use crate::{Aws, CallError, FailureKind};
-use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
+use deployer_core::scope::Scope;
 use lease::LockWatch;
 use mark::LockMark;
 

@@ -130,8 +130,19 @@ async fn read_permission(lambda: &Client, name: &str) -> Result<Option<LivePermi
     else {
         return Ok(None);
     };
-    let policy: Value = serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default();
-    let statements = policy["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let unreadable = |why| CallError::unexpected("lambda:GetPolicy", format!("the policy of {name}:{ALIAS} {why}"));
+    let text = answer.policy().ok_or_else(|| unreadable("is missing from the response"))?;
+    parse_permission(text).map_err(unreadable)
+}
+
+/// Finds our permission in a function's policy. The error says what the policy lacks.
+fn parse_permission(policy: &str) -> Result<Option<LivePermission>, &'static str> {
+    let policy: Value = serde_json::from_str(policy).map_err(|_| "isn't JSON")?;
+    let statements = match policy.get("Statement") {
+        Some(Value::Array(statements)) => statements.as_slice(),
+        Some(statement @ Value::Object(_)) => std::slice::from_ref(statement),
+        _ => return Err("has no statements"),
+    };
     let ours = statements.iter().find(|statement| statement["Sid"] == PERMISSION_SID);
     Ok(ours.map(|statement| LivePermission {
         action: json_text(&statement["Action"]),
@@ -188,5 +199,35 @@ fn convert_configuration(found: &SdkConfiguration) -> FunctionConfiguration {
         role_arn: found.role().unwrap_or_default().to_owned(),
         environment: environment.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
         code_sha256: found.code_sha256().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_our_permission_in_a_policy() {
+        let ours = r#"{"Sid":"deployer-schedule","Action":"lambda:InvokeFunction",
+            "Principal":{"Service":"events.amazonaws.com"},"Condition":{"ArnLike":{"AWS:SourceArn":"arn"}}}"#;
+        let expected = LivePermission {
+            action: "lambda:InvokeFunction".to_owned(),
+            principal: "events.amazonaws.com".to_owned(),
+            source_arn: Some("arn".to_owned()),
+        };
+        for policy in [format!(r#"{{"Statement":[{{"Sid":"other"}},{ours}]}}"#), format!(r#"{{"Statement":{ours}}}"#)] {
+            assert_eq!(parse_permission(&policy), Ok(Some(expected.clone())), "{policy}");
+        }
+        assert_eq!(parse_permission(r#"{"Statement":[{"Sid":"other"}]}"#), Ok(None));
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_parsed_is_not_an_empty_one() {
+        for policy in ["", "{not json", "%7B%7D"] {
+            assert_eq!(parse_permission(policy), Err("isn't JSON"), "{policy}");
+        }
+        for policy in ["{}", "null", r#"{"Statement":"none"}"#] {
+            assert_eq!(parse_permission(policy), Err("has no statements"), "{policy}");
+        }
     }
 }

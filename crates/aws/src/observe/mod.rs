@@ -20,9 +20,9 @@ pub use role::parse_policy_document;
 use tags::KnownTags;
 
 use crate::{Aws, CallError};
-use deployer_core::desired::Scope;
 use deployer_core::naming::{self, TAG_DEPLOYMENT, TAG_VENUE, VenueNames};
 use deployer_core::resource::{FunctionConfiguration, LiveStack, Observed, StringMap};
+use deployer_core::scope::Scope;
 use deployer_core::snapshot::Snapshot;
 
 /// How many venues' details are read concurrently. Each takes about seven reads, which are concurrent too.

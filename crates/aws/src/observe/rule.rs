@@ -8,8 +8,8 @@ use aws_sdk_eventbridge::types::RuleState;
 use super::tags::KnownTags;
 use super::{ResourceList, to_unreadable};
 use crate::{Call, CallError, FailureKind, Found};
-use deployer_core::desired::Scope;
 use deployer_core::resource::{LiveRule, Observed, RuleTarget, StringMap};
+use deployer_core::scope::Scope;
 
 /// Reads `ListRules` for the deployment's names.
 pub(super) async fn list_rules(events: &Client, deployment: &str) -> ResourceList<LiveRule> {

@@ -123,7 +123,7 @@ fn create_domain_name(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, 
     if call.gateway_state().domains.contains_key(&name) {
         return Err(bad_request("The domain name you provided already exists."));
     }
-    let given = serde_json::from_slice(&call.request.body).unwrap_or_default();
+    let given = call.request_members()?;
     let domain = StoredDomain { tags: json!({ "tags": body.member_map("tags") }), given, mappings: Vec::new() };
     let answer = CloudAnswer::from_rest_json(201, &domain_json(call, &name, &domain));
     call.gateway_state_mut().domains.insert(name, domain);

@@ -66,6 +66,11 @@ impl ApiGatewayCall<'_, '_> {
         super::JsonBody::parse_body(&self.request.body)
     }
 
+    /// The members of the request's body.
+    fn request_members(&self) -> Result<Value, ApiError> {
+        self.json_body().map(super::JsonBody::into_value)
+    }
+
     fn random_id(&mut self, length: usize) -> String {
         self.cx.random_text(LETTERS, length)
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{ApiError, ApiGatewayCall, ApiGatewayState, CloudAnswer, not_found, tags_of};
 use crate::CloudContext;
+use deployer_core::arn::Arn;
 
 impl ApiGatewayState {
     /// The resource at a path below `arn:aws:apigateway:<region>::`.
@@ -25,7 +26,7 @@ impl ApiGatewayState {
     pub(in super::super) fn all_tagged(&self, region: &str) -> Vec<(&'static str, String, BTreeMap<String, String>)> {
         let mut all = Vec::new();
         let mut add = |kind, path: String, shown: &Value| {
-            all.push((kind, format!("arn:aws:apigateway:{region}::/{path}"), tags_of(shown)));
+            all.push((kind, resource_arn(region, &path), tags_of(shown)));
         };
         for (id, api) in &self.rest {
             add("apigateway:restapis", format!("restapis/{id}"), &api.shown);
@@ -67,7 +68,11 @@ pub(super) fn handle_tag_request(call: &mut ApiGatewayCall<'_, '_>, operation: &
 }
 
 fn resource_path(cx: &CloudContext<'_>, arn: &str) -> Result<String, ApiError> {
-    let prefix = format!("arn:aws:apigateway:{}::/", cx.request_region());
-    let path = arn.strip_prefix(&prefix).ok_or_else(|| super::bad_request("Invalid ARN specified in the request"))?;
-    Ok(path.to_owned())
+    let path = arn.strip_prefix(&resource_arn(cx.request_region(), ""));
+    path.map(ToOwned::to_owned).ok_or_else(|| super::bad_request("Invalid ARN specified in the request"))
+}
+
+fn resource_arn(region: &str, path: &str) -> String {
+    let resource = &format!("/{path}");
+    Arn { partition: "aws", service: "apigateway", region, account: "", resource }.to_string()
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::JsonBody;
 use super::{ApiError, EventBridgeCall, limit_exceeded, list_answer};
+use deployer_core::arn::Arn;
 
 /// EventBridge's quota "Targets per rule".
 const MAX_TARGETS: usize = 5;
@@ -71,7 +72,7 @@ fn check_target(target: &JsonBody) -> Result<(), ApiError> {
         )));
     }
     let arn = target.required_text("Arn")?;
-    if !arn.starts_with("arn:") || arn.splitn(6, ':').count() < 6 {
+    if Arn::parse_arn(arn).is_err() {
         return Err(ApiError::validation_error(format!(
             "Parameter {arn} is not valid. Reason: Provided Arn is not in correct format."
         )));

@@ -47,9 +47,9 @@ pub(super) fn check_document(text: &str, purpose: PolicyPurpose) -> Result<(), A
     Ok(())
 }
 
-/// Whether a trust policy lets the service assume the role.
+/// Whether a trust policy lets the service assume the role. One that can't be parsed lets nobody.
 pub(super) fn trusts_service(text: &str, service: &str) -> bool {
-    let document: Value = serde_json::from_str(text).unwrap_or_default();
+    let Ok(document) = serde_json::from_str::<Value>(text) else { return false };
     policy_statements(&document).iter().any(|statement| {
         statement.get("Effect").and_then(Value::as_str) == Some("Allow")
             && match statement.get("Principal").and_then(|principal| principal.get("Service")) {

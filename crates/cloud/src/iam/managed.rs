@@ -22,7 +22,7 @@ pub(super) fn create_policy(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, A
     let name = call.form.required_text("PolicyName")?.to_owned();
     let text = call.form.required_text("PolicyDocument")?.to_owned();
     let path = call.form.member_text("Path").unwrap_or("/");
-    let arn = format!("arn:aws:iam::{}:policy{path}{name}", call.cx.account_id());
+    let arn = call.cx.build_iam_arn(&format!("policy{path}{name}"));
     document::check_document(&text, PolicyPurpose::Identity)?;
     if call.cx.state.iam.policies.contains_key(&arn) {
         return Err(ApiError::new(409, "EntityAlreadyExists", format!("A policy called {name} already exists.")));

@@ -52,7 +52,7 @@ pub(super) fn create_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, Api
     }
     let role = StoredRole {
         id: format!("AROA{}", call.cx.random_text(ID_LETTERS, 17)),
-        arn: format!("arn:aws:iam::{}:role{path}{name}", call.cx.account_id()),
+        arn: call.cx.build_iam_arn(&format!("role{path}{name}")),
         created: call.cx.now,
         max_session_s: form.member_integer("MaxSessionDuration").unwrap_or(SESSION_S),
         inline: BTreeMap::new(),

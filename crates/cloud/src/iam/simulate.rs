@@ -40,7 +40,8 @@ pub(super) fn simulate_custom_policy(call: &IamCall<'_, '_>) -> Result<CloudAnsw
 
 fn evaluate_policies(call: &IamCall<'_, '_>, documents: &[&str], role: &str) -> Result<CloudAnswer, ApiError> {
     let read = |text: &&str| {
-        let document: Value = serde_json::from_str(text).unwrap_or_default();
+        let document: Value = serde_json::from_str(text)
+            .map_err(|_| ApiError::bad_request("MalformedPolicyDocument", "This policy contains invalid Json"))?;
         Policy::parse_document("a policy", &document).map_err(validation_error)
     };
     let policies = documents.iter().map(read).collect::<Result<Vec<_>, _>>()?;

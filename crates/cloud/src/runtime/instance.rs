@@ -5,11 +5,12 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
@@ -129,12 +130,12 @@ impl FunctionProcess {
     }
 
     fn add_line(&self, line: &str) {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+        self.lines.lock().push(line.to_owned());
     }
 
     /// The lines since the last invocation, between Lambda's own lines.
     fn invocation_log(&mut self, invocation: &Invocation, begun: Instant) -> String {
-        let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
+        let lines = std::mem::take(&mut *self.lines.lock());
         let id = &invocation.request_id;
         let took = begun.elapsed().as_secs_f64() * 1000.0;
         let mut log = format!("START RequestId: {id} Version: {}\n", invocation.version);
@@ -219,7 +220,7 @@ fn collect_lines(pipe: impl AsyncRead + Unpin + Send + 'static, lines: &Arc<Mute
     tokio::spawn(async move {
         let mut pipe = BufReader::new(pipe).lines();
         while let Ok(Some(line)) = pipe.next_line().await {
-            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            lines.lock().push(line);
         }
     });
 }

@@ -10,12 +10,13 @@ mod instance;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
 use crate::{ApiError, Invocation, InvocationResult, Invoker};
 use instance::FunctionProcess;
+use parking_lot::{Mutex, MutexGuard};
 
 /// Where functions run.
 #[derive(Debug, Clone)]
@@ -62,7 +63,7 @@ impl LambdaRuntime {
 
 impl RuntimeInner {
     fn lock_pool(&self) -> MutexGuard<'_, ProcessPool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pool.lock()
     }
 
     async fn run_invocation(self: Arc<Self>, invocation: Invocation) -> Result<InvocationResult, ApiError> {

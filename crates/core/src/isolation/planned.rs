@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::model::{ComparedCredential, VenueHoldings, VenueSubject, parse_policies};
-use crate::desired::{Desired, Scope};
+use crate::desired::Desired;
 use crate::manifest::{Manifest, Venue};
 use crate::resource::{DesiredStack, PermissionSpec};
+use crate::scope::Scope;
 
 /// Six random-looking characters, like those that Secrets Manager appends to a secret's ARN.
 const SUFFIX: &str = "Xy7Zq2";

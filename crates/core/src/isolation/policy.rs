@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::condition::{self, RequestContext};
 use super::pattern::{Certainty, action_matches, resource_matches};
+use crate::arn::Arn;
 
 /// Who makes a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,8 +222,11 @@ impl StatementPrincipals {
             ("*", _) => Certainty::from(name == "*"),
             ("AWS", RequestPrincipal::Role(_)) if name == "*" => Certainty::Yes,
             ("AWS", RequestPrincipal::Role(role)) => {
-                let account = role.split(':').nth(4).unwrap_or_default();
-                let role_name = role.rsplit('/').next().unwrap_or_default();
+                // Only an ARN says whose role it is.
+                let Ok(Arn { account, resource, .. }) = Arn::parse_arn(role) else {
+                    return Certainty::from(name == role);
+                };
+                let role_name = resource.rsplit('/').next().unwrap_or(resource);
                 let is_account = name == account || name.ends_with(&format!(":iam::{account}:root"));
                 let is_session = name.contains(&format!(":sts::{account}:assumed-role/{role_name}/"));
                 Certainty::from(name == role || is_session || (is_account && account_counts))

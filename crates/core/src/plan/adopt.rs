@@ -7,9 +7,10 @@ use super::{
     Action, Change, Differences, EventBridgeOperation, IamOperation, LambdaOperation, LogsOperation, Operation, Plan,
     SecretsManagerOperation, plan,
 };
-use crate::desired::{Desired, Scope};
+use crate::desired::Desired;
 use crate::naming::TAG_ADOPTED;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
+use crate::scope::Scope;
 use crate::snapshot::Snapshot;
 
 /// What an adoption changes, and what the next apply changes after it.

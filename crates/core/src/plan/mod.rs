@@ -41,10 +41,11 @@ pub use saved::{PlanOrigin, SavedPlan, UnusablePlan};
 
 use attributes::Differences;
 
-use crate::desired::{Desired, DesiredVenue, Scope};
+use crate::desired::{Desired, DesiredVenue};
 use crate::naming::{TAG_DEPLOYMENT, TAG_VENUE};
 use crate::property::ObservedPortal;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
+use crate::scope::Scope;
 use crate::snapshot::Snapshot;
 
 /// Everything that an apply would change, and everything that it would leave alone and why.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{Action, Change, Differences, LambdaOperation, Plan, is_owner};
-use crate::desired::Scope;
 use crate::naming::{ALIAS, TAG_PINNED};
 use crate::resource::{
     FunctionConfiguration, LiveAlias, LiveFunction, LiveStack, ResourceAddress, ResourceKind, StringMap,
 };
+use crate::scope::Scope;
 
 /// Plans moving `venue`'s alias to version `to`, or to the previous version if `to` is `None`. `versions` are the
 /// existing versions.

@@ -171,7 +171,7 @@ impl SavedPlan {
 
     fn compute_checksum(&self) -> String {
         let without = Self { checksum: String::new(), ..self.clone() };
-        sha256_hex(&serde_json::to_vec(&without).unwrap_or_default())
+        hash_json(&without)
     }
 }
 
@@ -201,11 +201,8 @@ impl PortalFingerprint {
             Some((_, slug)) => wanted(slug),
             None => property.group_name == PROPERTY_GROUP,
         });
-        let mut observed: BTreeMap<String, String> = ours
-            .map(|property| {
-                (format!("property {}", property.name), sha256_hex(&serde_json::to_vec(property).unwrap_or_default()))
-            })
-            .collect();
+        let mut observed: BTreeMap<String, String> =
+            ours.map(|property| (format!("property {}", property.name), hash_json(property))).collect();
         if live.has_group {
             observed.insert(format!("property group {PROPERTY_GROUP}"), String::new());
         }
@@ -245,8 +242,12 @@ fn hash_stack(stack: &LiveStack) -> impl Iterator<Item = (ResourceKind, Option<S
 fn hash_observed<T: Serialize>(observed: &Observed<T>) -> Option<String> {
     match observed {
         Observed::Absent => None,
-        observed => Some(sha256_hex(&serde_json::to_vec(observed).unwrap_or_default())),
+        observed => Some(hash_json(observed)),
     }
+}
+
+fn hash_json<T: Serialize>(value: &T) -> String {
+    sha256_hex(&serde_json::to_vec(value).expect("all keys of its maps are strings, so it always has a JSON form"))
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {

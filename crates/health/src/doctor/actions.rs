@@ -2,8 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/>
 
-use deployer_core::desired::Scope;
 use deployer_core::naming::{VenueNames, role_path};
+use deployer_core::scope::Scope;
 
 /// What an action applies to. Its ARN follows from the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

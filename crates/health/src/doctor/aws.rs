@@ -4,7 +4,7 @@ use tokio::time::timeout;
 
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination, TIMEOUT};
 use deployer_aws::{Call, CallError, FailureKind};
-use deployer_core::desired::Scope;
+use deployer_core::scope::Scope;
 
 /// The identity behind the credentials.
 #[derive(Debug, Clone)]

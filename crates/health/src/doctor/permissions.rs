@@ -14,6 +14,7 @@ use super::actions::{ACTIONS, ActionTarget, IamAction, simulated_arns};
 use super::aws::{CallerIdentity, finding_for_call, not_checked};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
 use deployer_aws::{Aws, Call, CallError, FailureKind};
+use deployer_core::arn::Arn;
 use deployer_core::manifest::Status;
 use deployer_core::naming::TAG_DEPLOYMENT;
 
@@ -32,10 +33,11 @@ enum SimulatedPrincipal {
 
 impl SimulatedPrincipal {
     fn from_arn(arn: &str) -> Self {
-        match arn.splitn(6, ':').nth(5).map(|resource| resource.split_once('/').unwrap_or((resource, ""))) {
-            Some(("root", _)) => Self::Root,
-            Some(("user" | "role", _)) => Self::Known(arn.to_owned()),
-            Some(("assumed-role", rest)) => Self::SessionOf(rest.split('/').next().unwrap_or_default().to_owned()),
+        let Ok(Arn { resource, .. }) = Arn::parse_arn(arn) else { return Self::Unsimulated };
+        match resource.split_once('/').unwrap_or((resource, "")) {
+            ("root", _) => Self::Root,
+            ("user" | "role", _) => Self::Known(arn.to_owned()),
+            ("assumed-role", rest) => Self::SessionOf(rest.split('/').next().unwrap_or(rest).to_owned()),
             _ => Self::Unsimulated,
         }
     }

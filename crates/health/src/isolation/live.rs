@@ -12,13 +12,13 @@ use sync_config::config::{ENV_FLAG_PROPERTY, ENV_SECRET_ARN, ENV_SYNC_CONFIG, EN
 
 use deployer_aws::observe::observe;
 use deployer_aws::{Aws, Call, CallError, Found};
-use deployer_core::desired::Scope;
 use deployer_core::isolation::planned::{CredentialsByVenue, log_group_arn, manifest_holdings};
 use deployer_core::isolation::policy::Policy;
 use deployer_core::isolation::{ComparedCredential, ReadOutcome, VenueHoldings, VenueSubject, parse_policies};
 use deployer_core::manifest::{Manifest, Status, Venue};
 use deployer_core::naming::{ALIAS, VenueNames};
 use deployer_core::resource::{LiveRole, LiveStack, Observed, StringMap};
+use deployer_core::scope::Scope;
 
 /// How many venues' policies are read concurrently.
 const VENUES_AT_ONCE: usize = 8;
@@ -98,7 +98,7 @@ impl LiveVenueReader<'_> {
             account: scope.account.clone(),
             holdings: self
                 .require_present(&live.alias, "alias")
-                .map(|alias| self.deployed_holdings(&alias.configuration.environment, credentials)),
+                .and_then(|alias| self.deployed_holdings(&alias.configuration.environment, credentials)),
             venue: name.clone(),
         };
         (subject, notes)
@@ -124,23 +124,23 @@ impl LiveVenueReader<'_> {
         let mut all = inline.collect::<Result<Vec<_>, _>>()?;
         for arn in &role.attached {
             let what = format!("policy {arn}, attached to {}'s role", self.venue.name);
-            let document =
+            let text =
                 self.read_attached_policy(arn).await.map_err(|error| format!("could not read {what}: {error}"))?;
-            all.push(Policy::parse_document(&what, &document)?);
+            // AWS percent-encodes the document (RFC 3986); some emulators don't.
+            let decoded = percent_decode_str(&text).decode_utf8_lossy();
+            all.push(parse_policy(&what, &text).or_else(|_| parse_policy(&what, &decoded))?);
         }
         Ok(all)
     }
 
-    async fn read_attached_policy(&self, arn: &str) -> Result<Value, CallError> {
+    async fn read_attached_policy(&self, arn: &str) -> Result<String, CallError> {
         let iam = &self.aws.iam;
         let policy = iam.get_policy().policy_arn(arn).send().await.call("iam:GetPolicy")?;
         let version = policy.policy().and_then(|policy| policy.default_version_id()).unwrap_or("v1");
         let request = iam.get_policy_version().policy_arn(arn).version_id(version);
         let answer = request.send().await.call("iam:GetPolicyVersion")?;
-        let text = answer.policy_version().and_then(|version| version.document()).unwrap_or_default();
-        // AWS percent-encodes the document (RFC 3986); some emulators don't.
-        let decoded = percent_decode_str(text).decode_utf8_lossy();
-        Ok(serde_json::from_str(text).or_else(|_| serde_json::from_str(&decoded)).unwrap_or_default())
+        let document = answer.policy_version.and_then(|version| version.document);
+        document.ok_or_else(|| CallError::unexpected("iam:GetPolicyVersion", "the response has no document"))
     }
 
     /// The function's policies. Permissions are normally on the alias but could also be on the function itself.
@@ -152,11 +152,10 @@ impl LiveVenueReader<'_> {
         );
         let name = &self.venue.name;
         let mut all = Vec::new();
-        for (document, what) in [(alias, "alias"), (function, "function")] {
-            let document =
-                document.map_err(|error| format!("could not read the policy of {name}'s {what}: {error}"))?;
-            if let Some(document) = document {
-                all.push(Policy::parse_document(&format!("the policy of {name}'s {what}"), &document)?);
+        for (policy, what) in [(alias, "alias"), (function, "function")] {
+            let what = format!("the policy of {name}'s {what}");
+            if let Some(text) = policy.map_err(|error| format!("could not read {what}: {error}"))? {
+                all.push(parse_policy(&what, &text)?);
             }
         }
         Ok(all)
@@ -172,7 +171,7 @@ impl LiveVenueReader<'_> {
         let answer = answer.map_err(|error| format!("could not read {what}: {error}"))?;
         match answer.resource_policy() {
             None => Ok(Vec::new()),
-            Some(text) => parse_policies(&what, &serde_json::from_str(text).unwrap_or_default()),
+            Some(text) => Ok(vec![parse_policy(&what, text)?]),
         }
     }
 
@@ -183,8 +182,10 @@ impl LiveVenueReader<'_> {
         }
         let request = self.aws.secrets.get_secret_value().secret_id(&self.names.secret);
         let answer = request.send().await.call("secretsmanager:GetSecretValue").map_err(|error| error.to_string())?;
+        let text = answer.secret_string().ok_or("its secret has no text")?;
+        // The parser's own error could quote a value.
         let stored: BTreeMap<String, Value> =
-            serde_json::from_str(answer.secret_string().unwrap_or_default()).unwrap_or_default();
+            serde_json::from_str(text).map_err(|_| "its secret is not a JSON object".to_owned())?;
         let digests = stored.iter().filter_map(|(key, value)| Some((key.clone(), digest_value(value.as_str()?))));
         Ok(digests.collect())
     }
@@ -194,22 +195,37 @@ impl LiveVenueReader<'_> {
         &self,
         environment: &StringMap,
         credentials: BTreeMap<String, ComparedCredential>,
-    ) -> VenueHoldings {
+    ) -> ReadOutcome<VenueHoldings> {
         let mut all = manifest_holdings(self.venue, credentials);
         let given = |name: &str| environment.get(name).cloned();
         all.flag_property = given(ENV_FLAG_PROPERTY).unwrap_or(all.flag_property);
         all.tripleseat_base_uri = given(ENV_TRIPLESEAT_BASE_URI).or(all.tripleseat_base_uri);
         all.secret_arn = given(ENV_SECRET_ARN);
-        let config = given(ENV_SYNC_CONFIG).and_then(|text| serde_json::from_str::<SyncConfig>(&text).ok());
-        all.destination = config.map_or(all.destination, |config| config.destination);
-        all
+        if let Some(text) = given(ENV_SYNC_CONFIG) {
+            let config: SyncConfig = serde_json::from_str(&text).map_err(|error| {
+                format!("could not read {ENV_SYNC_CONFIG} of {}'s function: {error}", self.venue.name)
+            })?;
+            all.destination = config.destination;
+        }
+        Ok(all)
     }
 }
 
-async fn get_function_policy(lambda: &Lambda, name: &str, qualifier: Option<&str>) -> Result<Option<Value>, CallError> {
+/// A policy in a response. One that can't be parsed is unreadable: it isn't empty.
+fn parse_policy(what: &str, text: &str) -> ReadOutcome<Policy> {
+    let document = serde_json::from_str(text).map_err(|error| format!("could not read {what}: {error}"))?;
+    Policy::parse_document(what, &document)
+}
+
+async fn get_function_policy(
+    lambda: &Lambda,
+    name: &str,
+    qualifier: Option<&str>,
+) -> Result<Option<String>, CallError> {
     let request = lambda.get_policy().function_name(name).set_qualifier(qualifier.map(ToOwned::to_owned));
-    let answer = request.send().await.call("lambda:GetPolicy").found()?;
-    Ok(answer.map(|answer| serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default()))
+    let Some(answer) = request.send().await.call("lambda:GetPolicy").found()? else { return Ok(None) };
+    let missing = || CallError::unexpected("lambda:GetPolicy", "the response has no policy");
+    answer.policy.map(Some).ok_or_else(missing)
 }
 
 /// The credentials with the stored values' digests, which take precedence over the references.

@@ -71,7 +71,11 @@ async fn read_function(aws: &Aws, deployment: &str, name: &str) -> Result<Option
         owned: latest.tags_error().is_some() || tag(TAG_DEPLOYMENT).as_deref() == Some(deployment),
         version: shown.and_then(|found| found.version()).map(ToOwned::to_owned),
         code_sha256: shown.or(configuration).and_then(|found| found.code_sha256()).unwrap_or_default().to_owned(),
-        changed_at: shown.or(configuration).and_then(|found| found.last_modified()).and_then(|at| at.parse().ok()),
+        changed_at: shown
+            .or(configuration)
+            .and_then(|found| found.last_modified())
+            .map(|at| at.parse().map_err(|_| CallError::unexpected(GET, format!("LastModified is not a time: {at}"))))
+            .transpose()?,
         pinned: tag(TAG_PINNED),
     }))
 }

@@ -21,10 +21,10 @@ pub use live::{LiveCode, LiveFiring};
 pub use runs::{BROKEN_OFF_PATTERN, ENDED_PATTERN, RunFailure, RunHistory, VenueRun};
 
 use deployer_aws::Aws;
-use deployer_core::desired::Scope;
 use deployer_core::manifest::{Manifest, ScheduleExpression, SchedulePattern, Status, Venue};
 use deployer_core::naming::VenueNames;
 use deployer_core::resource::Observed;
+use deployer_core::scope::Scope;
 
 /// How many venues are read at once. CloudWatch allows no more than ten `FilterLogEvents` calls per second in most
 /// regions.

@@ -20,6 +20,7 @@ pub struct TestContactEntry {
 #[derive(Debug)]
 pub struct VerifyJournal {
     file: File,
+    path: PathBuf,
 }
 
 /// Why the journal couldn't be opened.
@@ -50,7 +51,7 @@ impl VerifyJournal {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { file }),
+            Ok(()) => Ok(Self { file, path }),
             Err(TryLockError::WouldBlock) => Err(JournalError::Busy),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
@@ -60,12 +61,22 @@ impl VerifyJournal {
     /// because nothing had been created by then.
     ///
     /// # Errors
-    /// The file can't be read.
+    /// The file can't be read, or its entry makes no sense.
     pub fn read_leftover(&mut self) -> io::Result<Option<TestContactEntry>> {
         let mut text = String::new();
         self.file.rewind()?;
         self.file.read_to_string(&mut text)?;
-        Ok(serde_json::from_str(&text).ok())
+        match serde_json::from_str(&text) {
+            Ok(entry) => Ok(Some(entry)),
+            Err(error) if error.is_eof() => Ok(None),
+            Err(_) => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!(
+                    "{} is not an entry of verify; delete it once no test contact is left in HubSpot",
+                    self.path.display()
+                ),
+            )),
+        }
     }
 
     /// Records an entry, which replaces the one before.

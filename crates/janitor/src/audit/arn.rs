@@ -1,53 +1,33 @@
-//! ARNs, parsed as far as an audit needs.
+//! What an audit reads from ARNs.
+
+use deployer_core::arn::Arn;
 
 use super::NodeKind;
 
-/// The parts of an ARN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Arn<'a> {
-    pub(crate) partition: &'a str,
-    pub(crate) service: &'a str,
-    pub(crate) region: &'a str,
-    pub(crate) account: &'a str,
-    pub(crate) resource: &'a str,
-}
-
-impl<'a> Arn<'a> {
-    pub(crate) fn parse_arn(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        let (scheme, partition) = (parts.next()?, parts.next()?);
-        if scheme != "arn" || !partition.starts_with("aws") {
-            return None;
-        }
-        let (service, region, account, resource) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        Some(Self { partition, service, region, account, resource })
-    }
-
-    /// The kind of node that has such an ARN, if an audit reads that kind.
-    pub(super) fn node_kind(&self) -> Option<NodeKind> {
-        match self.service {
-            "lambda" if self.resource.starts_with("function:") => Some(NodeKind::Function),
-            "sqs" => Some(NodeKind::Queue),
-            "sns" => Some(NodeKind::Topic),
-            "states" if self.resource.starts_with("stateMachine:") => Some(NodeKind::StateMachine),
-            "secretsmanager" => Some(NodeKind::Secret),
-            "events" if self.resource.starts_with("rule/") => Some(NodeKind::Rule),
-            "scheduler" if self.resource.starts_with("schedule/") => Some(NodeKind::Schedule),
-            "iam" if self.resource.starts_with("role/") => Some(NodeKind::Role),
-            "logs" => Some(NodeKind::LogGroup),
-            "apigateway" if self.resource.starts_with("/restapis/") => Some(NodeKind::RestApi),
-            "apigateway" if self.resource.starts_with("/apis/") => Some(NodeKind::HttpApi),
-            _ => None,
-        }
+/// The kind of node that has such an ARN, if an audit reads that kind.
+pub(super) fn arn_node_kind(arn: &Arn<'_>) -> Option<NodeKind> {
+    match arn.service {
+        "lambda" if arn.resource.starts_with("function:") => Some(NodeKind::Function),
+        "sqs" => Some(NodeKind::Queue),
+        "sns" => Some(NodeKind::Topic),
+        "states" if arn.resource.starts_with("stateMachine:") => Some(NodeKind::StateMachine),
+        "secretsmanager" => Some(NodeKind::Secret),
+        "events" if arn.resource.starts_with("rule/") => Some(NodeKind::Rule),
+        "scheduler" if arn.resource.starts_with("schedule/") => Some(NodeKind::Schedule),
+        "iam" if arn.resource.starts_with("role/") => Some(NodeKind::Role),
+        "logs" => Some(NodeKind::LogGroup),
+        "apigateway" if arn.resource.starts_with("/restapis/") => Some(NodeKind::RestApi),
+        "apigateway" if arn.resource.starts_with("/apis/") => Some(NodeKind::HttpApi),
+        _ => None,
     }
 }
 
 /// The id of the node that an ARN is about, and the suffix after it: the version or alias of a function or a state
 /// machine.
 pub(crate) fn node_id(arn: &str) -> (String, Option<String>) {
-    let Some(parsed) = Arn::parse_arn(arn) else { return (arn.to_owned(), None) };
+    let Ok(parsed) = Arn::parse_arn(arn) else { return (arn.to_owned(), None) };
     let head = &arn[..arn.len() - parsed.resource.len()];
-    match parsed.node_kind() {
+    match arn_node_kind(&parsed) {
         Some(NodeKind::Function | NodeKind::StateMachine) => {
             let mut parts = parsed.resource.splitn(3, ':');
             let (what, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -62,15 +42,15 @@ pub(crate) fn node_id(arn: &str) -> (String, Option<String>) {
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html>).
 pub(crate) fn api_id(kind: NodeKind, partition: &str, region: &str, id: &str) -> String {
     let path = if kind == NodeKind::RestApi { "restapis" } else { "apis" };
-    format!("arn:{partition}:apigateway:{region}::/{path}/{id}")
+    Arn { partition, service: "apigateway", region, account: "", resource: &format!("/{path}/{id}") }.to_string()
 }
 
 /// The name of a resource: the last part of its id.
 pub(crate) fn short_name(id: &str) -> &str {
     match Arn::parse_arn(id) {
-        Some(arn) if arn.service == "logs" => arn.resource.trim_start_matches("log-group:"),
-        Some(arn) => arn.resource.rsplit(['/', ':']).next().unwrap_or(id),
-        None => id,
+        Ok(arn) if arn.service == "logs" => arn.resource.trim_start_matches("log-group:"),
+        Ok(arn) => arn.resource.rsplit(['/', ':']).next().unwrap_or(id),
+        Err(_) => id,
     }
 }
 
@@ -81,15 +61,15 @@ pub(super) fn integration_target_arn(uri: &str) -> Option<String> {
     if let Some((_, rest)) = uri.split_once("/functions/") {
         return Some(rest.trim_end_matches("/invocations").to_owned());
     }
-    let arn = Arn::parse_arn(uri)?;
+    let arn = Arn::parse_arn(uri).ok()?;
     if arn.service != "apigateway" {
         return Some(uri.to_owned());
     }
-    // `account` is the integrated service here.
+    // The integrated service is where other ARNs have the account.
+    let service = arn.account;
     let path = arn.resource.strip_prefix("path/")?;
-    let (account, name) = path.split_once('/')?;
-    let known = matches!(arn.account, "sqs" | "sns");
-    known.then(|| format!("arn:{}:{}:{}:{account}:{name}", arn.partition, arn.account, arn.region))
+    let (account, resource) = path.split_once('/')?;
+    matches!(service, "sqs" | "sns").then(|| Arn { service, account, resource, ..arn }.to_string())
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::wire::{answer, collect_pages, text_of};
 use super::{DecommissionContext, DecommissionTarget, none_if_missing};
-use crate::audit::arn::{Arn, node_id};
+use crate::audit::arn::node_id;
 use deployer_aws::CallError;
 use deployer_aws::signed::RestRequest;
+use deployer_core::arn::Arn;
 
 /// All schedules, subscriptions, mappings and functions of the account and region.
 #[derive(Debug, Clone, Default)]

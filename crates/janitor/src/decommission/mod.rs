@@ -27,10 +27,10 @@ pub mod select;
 pub mod usage;
 mod wire;
 
-use crate::audit::arn::Arn;
 use crate::audit::{Node, NodeKind};
 use deployer_aws::retry::CallRetry;
 use deployer_aws::{Aws, CallError, FailureKind};
+use deployer_core::arn::Arn;
 use deployer_core::desired::Scope;
 
 use archivable::ArchivableKind;

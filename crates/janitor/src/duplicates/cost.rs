@@ -33,7 +33,7 @@ impl DecimalAmount {
         if !digits(whole) || !digits(decimals) {
             return Err("write a number such as 2 or 1.5".to_owned());
         }
-        let number = |text: &str| text.parse::<i64>().unwrap_or_default();
+        let number = |text: &str| text.parse::<i64>().expect("at most nine digits, as checked above");
         Ok(Self(number(whole) * 1_000_000_000 + number(&format!("{decimals:0<9}"))))
     }
 

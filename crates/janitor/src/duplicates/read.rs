@@ -1,7 +1,9 @@
 //! Reads the leads of a Tripleseat account page by page, within its rate limit.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use backon::Retryable;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -13,7 +15,8 @@ use sync_lambda::destination::{OAuthTokenSource, list_records};
 use sync_lambda::error::{RunError, Side};
 use sync_lambda::http;
 use sync_lambda::ledger::Attempt;
-use tokio::time::{Instant, sleep};
+use sync_lambda::retry::retry_pauses;
+use tokio::time::Instant;
 
 use super::{AccountLead, LeadOrigin, origin, trim_field};
 
@@ -22,7 +25,7 @@ pub const PAGE: usize = 50;
 /// Requests per second that Tripleseat allows on leads, as documented.
 pub const MAX_RATE: u32 = 10;
 /// How often a request is tried, including the first time.
-const TRIES: u32 = 6;
+const TRIES: usize = 6;
 /// Timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause before the first retry; it doubles each time. A limit of ten per second has reset by then.
@@ -44,6 +47,18 @@ pub struct LeadPage {
     pub leads: Vec<(AccountLead, Option<u64>)>,
     /// The current number of pages, if the response includes it.
     pub total: Option<u64>,
+}
+
+/// Why one attempt failed.
+enum FailedRead {
+    /// The access token has expired; the next attempt gets a new one.
+    TokenExpired,
+    /// The next attempt may succeed.
+    Temporary {
+        message: String,
+        retry_after: Option<Duration>,
+    },
+    Final(RunError),
 }
 
 impl LeadReader {
@@ -76,54 +91,56 @@ impl LeadReader {
     }
 
     async fn get_json(&self, path: &str, query: &[(&str, String)]) -> Result<Value, RunError> {
-        let mut pause = FIRST_PAUSE;
-        let mut renew = false;
-        let mut last = String::new();
-        for attempt in 0..TRIES {
-            if attempt > 0 && !renew {
-                sleep(pause).await;
-                pause *= 2;
+        let renew = AtomicBool::new(false);
+        let outcome = (|| self.attempt_get(path, query, &renew))
+            .retry(retry_pauses(FIRST_PAUSE, TRIES))
+            .when(|failed| !matches!(failed, FailedRead::Final(_)))
+            .adjust(|failed, pause| {
+                pause.map(|pause| match failed {
+                    FailedRead::TokenExpired => Duration::ZERO,
+                    FailedRead::Temporary { retry_after, .. } => retry_after.unwrap_or(pause),
+                    FailedRead::Final(_) => pause,
+                })
+            })
+            .await;
+        outcome.map_err(|failed| match failed {
+            FailedRead::TokenExpired => unavailable_error(format!("GET {path}: 401")),
+            FailedRead::Temporary { message, .. } => unavailable_error(message),
+            FailedRead::Final(error) => error,
+        })
+    }
+
+    /// Reads `path` once. `renew` asks for a new access token and is set if the current one has expired.
+    async fn attempt_get(&self, path: &str, query: &[(&str, String)], renew: &AtomicBool) -> Result<Value, FailedRead> {
+        let temporary = |message| FailedRead::Temporary { message, retry_after: None };
+        let renewing = renew.load(Ordering::Relaxed);
+        let token = self.oauth.bearer_token(renewing, TIMEOUT).await.map_err(FailedRead::Final)?.map_err(temporary)?;
+        renew.store(false, Ordering::Relaxed);
+        // Reading has no deadline, so wait as long as the limiter needs.
+        self.requests.wait_for_slot(Instant::now() + Duration::from_secs(86_400)).await;
+        let request = self.client.get(format!("{}{path}", self.base_uri)).query(query).bearer_auth(token.expose());
+        let answer = http::send_request(request, TIMEOUT).await;
+        let answer = answer.map_err(|error| temporary(format!("GET {path}: {}", error.message)))?;
+        match answer.status {
+            200 => serde_json::from_str(&answer.body)
+                .map_err(|_| temporary(format!("GET {path}: the response is not JSON"))),
+            401 if !renewing => {
+                renew.store(true, Ordering::Relaxed);
+                Err(FailedRead::TokenExpired)
             }
-            let token = match self.oauth.bearer_token(renew, TIMEOUT).await? {
-                Ok(token) => token,
-                Err(message) => {
-                    last = message;
-                    continue;
-                }
-            };
-            // Reading has no deadline, so wait as long as the limiter needs.
-            self.requests.wait_for_slot(Instant::now() + Duration::from_secs(86_400)).await;
-            let request = self.client.get(format!("{}{path}", self.base_uri)).query(query).bearer_auth(token.expose());
-            let answer = match http::send_request(request, TIMEOUT).await {
-                Ok(answer) => answer,
-                Err(error) => {
-                    last = format!("GET {path}: {}", error.message);
-                    continue;
-                }
-            };
-            last = format!("GET {path}: {}", answer.status);
-            match answer.status {
-                200 => match serde_json::from_str(&answer.body) {
-                    Ok(body) => return Ok(body),
-                    Err(_) => last = format!("GET {path}: the response is not JSON"),
-                },
-                // The token has expired.
-                401 if !renew => {
-                    renew = true;
-                    continue;
-                }
-                401 | 403 => {
-                    return Err(self.oauth.rejection_error(PresentedCredential::AccessToken, &answer, "GET", path));
-                }
-                429 | 500.. => pause = answer.retry_after.unwrap_or(pause),
-                _ => {
-                    let (request, message) = (format!("GET {path}"), answer.status.to_string());
-                    return Err(RunError::Refused { side: Side::Destination, request, message });
-                }
+            401 | 403 => {
+                let error = self.oauth.rejection_error(PresentedCredential::AccessToken, &answer, "GET", path);
+                Err(FailedRead::Final(error))
             }
-            renew = false;
+            429 | 500.. => {
+                let message = format!("GET {path}: {}", answer.status);
+                Err(FailedRead::Temporary { message, retry_after: answer.retry_after })
+            }
+            _ => {
+                let (request, message) = (format!("GET {path}"), answer.status.to_string());
+                Err(FailedRead::Final(RunError::Refused { side: Side::Destination, request, message }))
+            }
         }
-        Err(unavailable_error(last))
     }
 }
 

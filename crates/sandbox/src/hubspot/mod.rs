@@ -16,10 +16,11 @@ mod validate;
 mod workflows;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use jiff::SignedDuration;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use sync_config::config::LedgerProperties;
 use tokio::sync::watch;
@@ -226,7 +227,7 @@ impl SandboxHubSpot {
     }
 
     fn lock_state(&self) -> MutexGuard<'_, PortalState> {
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.state.lock()
     }
 
     fn notify_change(&self) {

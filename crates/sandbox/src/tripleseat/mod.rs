@@ -8,10 +8,11 @@ mod oauth;
 mod read;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -97,7 +98,7 @@ impl SandboxTripleseat {
     }
 
     fn lock_state(&self) -> MutexGuard<'_, TripleseatState> {
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.state.lock()
     }
 
     fn notify_change(&self) {

@@ -75,7 +75,7 @@ pub(super) fn handle_http_api_request(
         "GetApi" => Ok(CloudAnswer::from_rest_json(200, &find_api(call)?.shown)),
         "UpdateApi" => {
             find_api(call)?;
-            let given = request_members(call);
+            let given = call.request_members()?;
             let shown = &mut find_api_mut(call)?.shown;
             merge_members(shown, &given);
             Ok(CloudAnswer::from_rest_json(200, shown))
@@ -92,10 +92,6 @@ pub(super) fn handle_http_api_request(
         _ if operation.starts_with("Delete") => delete_entry(call),
         _ => Err(dispatch::not_implemented("apigateway", operation)),
     }
-}
-
-fn request_members(call: &ApiGatewayCall<'_, '_>) -> Value {
-    serde_json::from_slice(&call.request.body).unwrap_or_default()
 }
 
 fn format_time(at: Timestamp) -> String {
@@ -122,7 +118,7 @@ fn create_api(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiError
     if !["HTTP", "WEBSOCKET"].contains(&protocol.as_str()) {
         return Err(bad_request(format!("Invalid protocol specified: {protocol}. Must be one of [HTTP, WEBSOCKET]")));
     }
-    let mut given = request_members(call);
+    let mut given = call.request_members()?;
     let (target, route) = (body.member_text("target"), body.member_text("routeKey").unwrap_or(DEFAULT_STAGE));
     if let Some(members) = given.as_object_mut() {
         for quick in ["target", "routeKey", "credentialsArn"] {
@@ -233,7 +229,7 @@ fn create_entry(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiErr
             return Err(conflict_error(format!("{singular} with key {value} already exists for this API")));
         }
     }
-    let given = request_members(call);
+    let given = call.request_members()?;
     let id = api.add_entry(call, &list, &given);
     let answer = CloudAnswer::from_rest_json(201, &api.below[&list][&id]);
     store_api(call, api);
@@ -251,7 +247,7 @@ fn find_entry<'c>(call: &'c ApiGatewayCall<'_, '_>) -> Result<&'c Value, ApiErro
 
 fn update_entry(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
     let mut changed = find_entry(call)?.clone();
-    merge_members(&mut changed, &request_members(call));
+    merge_members(&mut changed, &call.request_members()?);
     if changed.get("lastUpdatedDate").is_some() {
         changed["lastUpdatedDate"] = json!(format_time(call.cx.now));
     }

@@ -117,16 +117,12 @@ pub(super) fn put_method(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswe
         return Err(conflict_error("Method already exists for this resource"));
     }
     let mut made = json!({ "httpMethod": verb, "apiKeyRequired": false });
-    merge_members(&mut made, &request_members(call));
+    merge_members(&mut made, &call.request_members()?);
     let answer = CloudAnswer::from_rest_json(201, &made);
     if let Some(resource) = find_api_mut(call)?.resources.get_mut(&id) {
         resource.methods.insert(verb, made);
     }
     Ok(answer)
-}
-
-fn request_members(call: &ApiGatewayCall<'_, '_>) -> Value {
-    serde_json::from_slice(&call.request.body).unwrap_or_default()
 }
 
 pub(super) fn delete_method(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
@@ -158,7 +154,7 @@ pub(super) fn put_integration(call: &mut ApiGatewayCall<'_, '_>) -> Result<Cloud
         "cacheNamespace": call.path_part(3),
         "cacheKeyParameters": [],
     });
-    merge_members(&mut made, &request_members(call));
+    merge_members(&mut made, &call.request_members()?);
     find_method_mut(call)?["methodIntegration"] = made.clone();
     Ok(CloudAnswer::from_rest_json(201, &made))
 }
@@ -178,7 +174,7 @@ pub(super) fn put_response(call: &mut ApiGatewayCall<'_, '_>, of_integration: bo
     }
     let status = call.path_part(if of_integration { 8 } else { 7 }).to_owned();
     let mut made = json!({ "statusCode": status });
-    merge_members(&mut made, &request_members(call));
+    merge_members(&mut made, &call.request_members()?);
     let method = find_method_mut(call)?;
     if of_integration {
         method["methodIntegration"]["integrationResponses"][&status] = made.clone();
@@ -201,6 +197,6 @@ pub(super) fn check_deployable(api: &StoredRestApi) -> Result<(), ApiError> {
 }
 
 /// The tags in a request's body.
-pub(super) fn given_tags(call: &ApiGatewayCall<'_, '_>) -> Value {
-    json!(tags_of(&request_members(call)))
+pub(super) fn given_tags(call: &ApiGatewayCall<'_, '_>) -> Result<Value, ApiError> {
+    Ok(json!(tags_of(&call.request_members()?)))
 }

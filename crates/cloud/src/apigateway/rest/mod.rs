@@ -154,7 +154,7 @@ fn no_api(call: &ApiGatewayCall<'_, '_>, id: &str) -> ApiError {
 
 fn create_rest_api(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
     let name = call.json_body()?.required_text("name")?.to_owned();
-    let given: Value = serde_json::from_slice(&call.request.body).unwrap_or_default();
+    let given = call.request_members()?;
     let api = new_api(call, &name, &given);
     let answer = CloudAnswer::from_rest_json(201, &api.shown);
     store_api(call, api);

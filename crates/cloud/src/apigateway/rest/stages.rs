@@ -82,8 +82,8 @@ pub(super) fn create_stage(call: &mut ApiGatewayCall<'_, '_>) -> Result<CloudAns
         return Err(conflict_error("Stage already exists"));
     }
     let mut stage = new_stage(&name, call.cx.now.as_second());
-    merge_members(&mut stage, &serde_json::from_slice(&call.request.body).unwrap_or_default());
-    stage["tags"] = given_tags(call);
+    merge_members(&mut stage, &call.request_members()?);
+    stage["tags"] = given_tags(call)?;
     let answer = CloudAnswer::from_rest_json(201, &stage);
     find_api_mut(call)?.stages.insert(name, stage);
     Ok(answer)

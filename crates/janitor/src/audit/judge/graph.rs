@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::super::arn::Arn;
+use super::super::arn::arn_node_kind;
 use super::super::{AuditInventory, Edge, EdgeKind, Node, NodeKind};
 use super::blind::BlindSpots;
+use deployer_core::arn::Arn;
 
 /// The nodes and edges of an inventory, indexed.
 pub(super) struct InventoryGraph<'a> {
@@ -94,11 +95,11 @@ impl<'a> InventoryGraph<'a> {
         if id.starts_with("api-name:") {
             return Some(vec![NodeKind::RestApi]);
         }
-        let arn = Arn::parse_arn(id)?;
+        let arn = Arn::parse_arn(id).ok()?;
         let here = arn.region == self.inventory.region
             && (arn.account == self.inventory.account || arn.service == "apigateway" && arn.account.is_empty());
         // Not all roles and log groups are nodes.
-        let kind = arn.node_kind().filter(|kind| here && !matches!(kind, NodeKind::Role | NodeKind::LogGroup))?;
+        let kind = arn_node_kind(&arn).filter(|kind| here && !matches!(kind, NodeKind::Role | NodeKind::LogGroup))?;
         Some(vec![kind])
     }
 

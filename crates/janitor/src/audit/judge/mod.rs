@@ -110,9 +110,9 @@ fn own_activity(inventory: &AuditInventory, node: &Node) -> Option<String> {
     if let NodeUsage::Counted { count: 1.., .. } = node.usage {
         return words::describe_usage(inventory, node);
     }
-    let number = |key: &str| node.attributes.get(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
-    if node.kind == NodeKind::Queue && number("messages") > 0 {
-        return Some(format!("{} messages are waiting in it", number("messages")));
+    let messages = node.attributes.get("messages").filter(|messages| *messages != "0");
+    if let (NodeKind::Queue, Some(messages)) = (node.kind, messages) {
+        return Some(format!("{messages} messages are waiting in it"));
     }
     if let Some(service) = node.attributes.get("managed_by").or_else(|| node.attributes.get("owned_by")) {
         return Some(format!("{service} created it for its own use"));

@@ -2,6 +2,7 @@
 
 use super::super::{AuditInventory, Edge, EdgeKind, Node, NodeKind, NodeUsage, arn};
 use super::graph::InventoryGraph;
+use deployer_core::arn::Arn;
 
 /// How many sentences or names of one kind are listed before the rest is counted.
 const NAMED: usize = 4;
@@ -20,12 +21,12 @@ pub(super) fn describe_node(graph: &InventoryGraph<'_>, id: &str) -> String {
     if let Some(principal) = id.strip_prefix("principal:") {
         return principal.to_owned();
     }
-    match arn::Arn::parse_arn(id) {
-        Some(parsed) => {
-            let what = parsed.node_kind().map_or(parsed.service, |kind| kind.display_name());
+    match Arn::parse_arn(id) {
+        Ok(parsed) => {
+            let what = arn::arn_node_kind(&parsed).map_or(parsed.service, |kind| kind.display_name());
             format!("{what} {}", arn::short_name(id))
         }
-        None => id.to_owned(),
+        Err(_) => id.to_owned(),
     }
 }
 

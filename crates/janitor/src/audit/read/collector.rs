@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::{StreamExt, stream};
 
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 
 use super::super::arn::node_id;
@@ -16,7 +16,7 @@ use super::super::{Edge, EdgeKind, Node, NodeUsage, UnreadCall};
 use deployer_aws::limiter::AwsLimiter;
 use deployer_aws::signed::{AnswerPages, list_of};
 use deployer_aws::{Call, CallError, FailureKind};
-use deployer_core::desired::Scope;
+use deployer_core::scope::Scope;
 use deployer_hubspot::VendorError;
 
 /// Calls per second, below the quotas of an account and region:
@@ -232,11 +232,11 @@ impl<'a> Collector<'a> {
     }
 
     pub(super) fn gathered(&self) -> MutexGuard<'_, Gathered> {
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+        self.gathered.lock()
     }
 
     pub(super) fn into_gathered(self) -> Gathered {
-        self.gathered.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.gathered.into_inner()
     }
 
     pub(super) fn add_node(&self, node: Node) {

@@ -5,11 +5,12 @@ use aws_sdk_lambda::types::{DestinationConfig, FunctionConfiguration};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::super::arn::{self, Arn, node_id};
+use super::super::arn::{self, node_id};
 use super::super::{EdgeKind, Node, NodeKind, VenueMarks};
 use super::collector::Collector;
 use super::sdk_time;
 use deployer_aws::Found;
+use deployer_core::arn::Arn;
 use deployer_core::naming;
 
 pub(super) async fn read_functions(lambda: &Client, collector: &Collector<'_>, venues: &[VenueMarks]) {
@@ -252,7 +253,7 @@ fn source_arns(condition: &Value) -> Vec<String> {
 /// read.
 fn caller_node(source: &str) -> String {
     match Arn::parse_arn(source) {
-        Some(arn) if arn.service == "execute-api" => {
+        Ok(arn) if arn.service == "execute-api" => {
             let id = arn.resource.split('/').next().unwrap_or_default();
             format!("execute-api:{id}")
         }
@@ -307,7 +308,7 @@ mod tests {
 
     #[test]
     fn rejects_a_policy_that_is_not_json() {
-        let scope = deployer_core::desired::Scope { account: "1".to_owned(), region: "us-east-1".to_owned() };
+        let scope = deployer_core::scope::Scope { account: "1".to_owned(), region: "us-east-1".to_owned() };
         let collector = Collector::new(&scope, false, &|_, _| {});
         let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*"}]}"#;
         assert_eq!(add_permissions(&collector, "arn", policy), Ok(()));

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::address::{AddressOwner, WebAddress};
-use super::super::arn::{self, Arn, node_id};
+use super::super::arn::{self, arn_node_kind, node_id};
 use super::super::venues::{VenueMarks, venue_of};
 use super::super::{Edge, EdgeKind, Node, NodeKind};
 use super::collector::{Collector, Gathered, Mention, Webhook};
-use deployer_core::desired::Scope;
+use deployer_core::arn::Arn;
+use deployer_core::scope::Scope;
 
 /// Drops log groups that don't belong to a function, and edges to log groups that don't exist.
 pub(super) fn drop_log_groups(collector: &Collector<'_>) {
@@ -138,7 +139,7 @@ impl<'a> NameIndex<'a> {
     }
 
     fn resolve_token(&self, token: &str, mention: &Mention) -> Vec<String> {
-        if let Some(arn) = Arn::parse_arn(token) {
+        if let Ok(arn) = Arn::parse_arn(token) {
             return self.resolve_arn(token, &arn, mention);
         }
         if let Some(queue) = self.queues.get(token) {
@@ -160,7 +161,7 @@ impl<'a> NameIndex<'a> {
     fn resolve_arn(&self, token: &str, arn: &Arn<'_>, mention: &Mention) -> Vec<String> {
         // A policy only allows, which doesn't show use. It counts for secrets, because a role reads a secret for one purpose.
         let policy = mention.kind == EdgeKind::Environment && !mention.names;
-        let secret = arn.node_kind() == Some(NodeKind::Secret);
+        let secret = arn_node_kind(arn) == Some(NodeKind::Secret);
         if policy && !secret {
             return Vec::new();
         }
@@ -177,7 +178,7 @@ impl<'a> NameIndex<'a> {
         let (id, _) = node_id(token);
         let here = arn.account == self.scope.account && arn.region == self.scope.region;
         let wanted = matches!(
-            arn.node_kind(),
+            arn_node_kind(arn),
             Some(NodeKind::Function | NodeKind::Queue | NodeKind::Topic | NodeKind::StateMachine)
         );
         let known = self.nodes.contains_key(&id);

@@ -30,7 +30,7 @@ pub use hubspot::HubSpotSource;
 use super::{AuditInventory, VenueMarks};
 use collector::Collector;
 use deployer_aws::Aws;
-use deployer_core::desired::Scope;
+use deployer_core::scope::Scope;
 
 /// What is read, and how.
 #[derive(Debug, Clone)]

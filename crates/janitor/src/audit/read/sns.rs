@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::super::address::WebAddress;
-use super::super::arn::Arn;
 use super::super::{EdgeKind, Node, NodeKind, arn};
 use super::collector::Collector;
 use super::dead_letter_queue;
 use deployer_aws::signed::text_of;
 use deployer_aws::{Found, SignedClient};
+use deployer_core::arn::Arn;
 
 pub(super) async fn read_topics(aws: &SignedClient, collector: &Collector<'_>) {
     tokio::join!(list_topics(aws, collector), list_subscriptions(aws, collector));
@@ -43,8 +43,10 @@ fn add_subscription(collector: &Collector<'_>, subscription: &Value) -> Option<(
     let protocol = text_of(subscription, "Protocol").unwrap_or_default();
     // E-mail addresses and telephone numbers are personal, and don't belong in a report.
     let to = match Arn::parse_arn(endpoint) {
-        Some(_) => endpoint.to_owned(),
-        None => WebAddress::parse_url(endpoint).map_or_else(|| format!("{protocol}:"), |address| address.display_url()),
+        Ok(_) => endpoint.to_owned(),
+        Err(_) => {
+            WebAddress::parse_url(endpoint).map_or_else(|| format!("{protocol}:"), |address| address.display_url())
+        }
     };
     let note = arn.is_none().then(|| "not confirmed".to_owned());
     collector.add_edge(topic, &to, EdgeKind::Subscription, arn.is_some(), note);

@@ -19,7 +19,8 @@ use super::archivable::ArchivableKind;
 use super::parts::ResourceParts;
 use super::{DecommissionContext, DecommissionTarget, TAG_RESTORING};
 use crate::audit::NodeKind;
-use crate::audit::arn::{Arn, api_id};
+use crate::audit::arn::api_id;
+use deployer_core::arn::Arn;
 
 /// What decommission does with one of the audit's kinds.
 ///

@@ -9,9 +9,9 @@ use super::super::parts::ResourceParts;
 use super::super::{DecommissionContext, DecommissionTarget};
 use super::{object_of, parse_time, tag_map};
 use crate::audit::NodeKind;
-use crate::audit::arn::Arn;
 use deployer_aws::signed::{text_of, texts_of};
 use deployer_aws::{CallError, Found};
+use deployer_core::arn::Arn;
 
 /// The counts of messages: waiting, in flight, delayed.
 const COUNTS: [&str; 3] =
@@ -164,7 +164,7 @@ impl ArchivableKind for Queue {
     fn is_named_in(&self, text: &str, target: &DecommissionTarget) -> bool {
         let in_url =
             |arn: Arn<'_>| text.starts_with("http") && text.ends_with(&format!("/{}/{}", arn.account, arn.resource));
-        text.contains(&target.id) || Arn::parse_arn(&target.id).is_some_and(in_url)
+        text.contains(&target.id) || Arn::parse_arn(&target.id).is_ok_and(in_url)
     }
 
     /// SQS requires a queue for dead letters to exist before the queue that sends them there.
