@@ -13,10 +13,10 @@ use crate::local;
 use crate::render::{AuditView, JsonLines, audit_html, audit_markdown, audit_summary, audit_text, start_spinner};
 use crate::sample::InstalledSample;
 use deployer_aws::Aws;
-use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef};
+use deployer_core::scope::Scope;
 use deployer_hubspot::{HubSpotClient, resolve_secret};
 use deployer_janitor::audit::{
     AUDIT_VERSION, Audit, HubSpotSource, NodeKind, Options, VenueMarks, judge_inventory, read,

@@ -1,8 +1,8 @@
 //! One JSON object per line, each with a `type`. The shapes are versioned: existing members keep their meaning, and new
 //! members and types may be added.
 
+use parking_lot::Mutex;
 use std::io::Write;
-use std::sync::Mutex;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};

@@ -16,8 +16,7 @@ use crate::resource::{
     AliasSpec, DesiredStack, FunctionConfiguration, FunctionSpec, LogGroupSpec, PermissionSpec, RoleSpec, RuleSpec,
     RuleTarget, SECRET_ARN_PLACEHOLDER, SecretSpec, StringMap, TargetSpec,
 };
-
-pub use crate::scope::Scope;
+use crate::scope::Scope;
 
 /// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
 pub const RUNTIME: &str = "provided.al2023";

@@ -1,6 +1,6 @@
 //! The times at which calls may start, spaced evenly.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
 /// One slot per interval, and a small burst after a pause. It implements the generic cell rate algorithm (ITU-T I.371).
@@ -21,7 +21,7 @@ impl EvenSlots {
 
     /// Reserves the next slot and returns when its call may start, which is never before `now`.
     pub fn reserve_slot(&self, now: Instant) -> Instant {
-        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = self.due.lock();
         let at = due.checked_sub(self.tolerance).unwrap_or(*due).max(now);
         *due = (*due).max(at) + self.interval;
         at
@@ -29,7 +29,7 @@ impl EvenSlots {
 
     /// Hands out no slot for this long from `now` on, and no burst after it.
     pub fn pause_from(&self, now: Instant, pause: Duration) {
-        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = self.due.lock();
         *due = (*due).max(now + pause + self.tolerance);
     }
 }

@@ -6,12 +6,13 @@ use deployer_aws::Aws;
 use deployer_aws::lock::{DeploymentLocks, HeldLock, LockOptions};
 use deployer_aws::observe::{observe, observe_lists, read_versions};
 use deployer_core::cost::{CostAssumptions, estimate};
-use deployer_core::desired::{Desired, Scope};
+use deployer_core::desired::Desired;
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::LoadedManifest;
 use deployer_core::naming::VenueNames;
 use deployer_core::plan::{Plan, PlanOrigin, SavedPlan, invariants, plan, plan_adoption, plan_rollback, plan_unpin};
 use deployer_core::resource::{FunctionConfiguration, LiveStack};
+use deployer_core::scope::Scope;
 use deployer_core::snapshot::Snapshot;
 use tokio_util::sync::CancellationToken;
 

@@ -1,7 +1,7 @@
 //! How the terminal takes part in a reconciliation: it shows what happens, asks, and passes Ctrl-C on.
 
+use parking_lot::Mutex;
 use std::io::{BufRead, IsTerminal};
-use std::sync::{Mutex, PoisonError};
 
 use deployer_aws::lock::LockOptions;
 use deployer_core::error::{Error, Result};
@@ -132,7 +132,7 @@ impl<'a, Inputs> TerminalFrontend<'a, Inputs> {
     }
 
     fn take_under_way(&self) -> Option<UnderWay> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.under_way.lock().take()
     }
 }
 
@@ -155,12 +155,12 @@ where
             ReconcileEvent::ApplyStarted { plan, cancel } => {
                 let progress = ApplyProgress::new(plan.changes.len());
                 let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
-                *self.under_way.lock().unwrap_or_else(PoisonError::into_inner) = Some(UnderWay { progress, signals });
+                *self.under_way.lock() = Some(UnderWay { progress, signals });
             }
             ReconcileEvent::Apply(event) => match json {
                 Some(lines) => lines.print_event(event),
                 None => {
-                    let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+                    let under_way = self.under_way.lock();
                     under_way.iter().for_each(|under_way| under_way.progress.show_event(event));
                 }
             },

@@ -9,10 +9,10 @@ use crate::local;
 use crate::render::JsonLines;
 use deployer_aws::{Aws, Call, FailureKind};
 use deployer_core::counted::count_with_noun;
-use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{self, LoadedManifest, Manifest, ManifestErrors, Venue};
+use deployer_core::scope::Scope;
 use deployer_reconcile::portal::PortalAccess;
 
 /// Attempts of the first call: few, so that a missing network is reported quickly and not after a minute.

@@ -4,7 +4,7 @@
 
 use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target as ScheduleTarget};
 use deployer_aws::Aws;
-use deployer_core::desired::Scope;
+use deployer_core::scope::Scope;
 use deployer_janitor::audit::NodeKind;
 use deployer_janitor::decommission::parts::find_differences;
 use deployer_janitor::decommission::{DecommissionContext, DecommissionTarget};

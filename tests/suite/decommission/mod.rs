@@ -16,7 +16,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use deployer_artifact::zip;
 use deployer_aws::Aws;
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
-use deployer_core::desired::Scope;
+use deployer_core::scope::Scope;
 use deployer_janitor::audit::{
     AUDIT_VERSION, Audit, AuditFinding, AuditInventory, AuditVerdict, Edge, EdgeKind, Node, NodeKind, NodeUsage,
 };

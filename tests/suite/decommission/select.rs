@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deployer_core::desired::Scope;
+use deployer_core::scope::Scope;
 use deployer_janitor::audit::{Audit, AuditVerdict, Edge, EdgeKind, NodeKind};
 use deployer_janitor::decommission::select::{DecommissionRequest, DeletionSelection, select_candidates};
 use proptest::prelude::*;

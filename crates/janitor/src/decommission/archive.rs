@@ -18,9 +18,9 @@ use super::DecommissionTarget;
 use super::archivable::ArchivableKind;
 use super::journal::{DecommissionJournal, JournalStep};
 use super::parts::{ResourceParts, hex_string};
-use deployer_core::desired::Scope;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
+use deployer_core::scope::Scope;
 
 /// The version of the manifest's format.
 pub const ARCHIVE_VERSION: u32 = 1;

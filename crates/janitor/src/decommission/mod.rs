@@ -31,7 +31,7 @@ use crate::audit::{Node, NodeKind};
 use deployer_aws::retry::CallRetry;
 use deployer_aws::{Aws, CallError, FailureKind};
 use deployer_core::arn::Arn;
-use deployer_core::desired::Scope;
+use deployer_core::scope::Scope;
 
 use archivable::ArchivableKind;
 use kinds::find_archivable;

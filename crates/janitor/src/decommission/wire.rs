@@ -2,8 +2,9 @@
 //! archive keeps everything that AWS returned, including what the client's types don't know. All other services are
 //! called with JSON anyway ([`deployer_aws::signed`]).
 
+use parking_lot::Mutex;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -49,7 +50,7 @@ impl RawExchange {
 
     /// The response. An empty one becomes an empty object.
     pub(super) fn response_json(&self, operation: &'static str) -> Result<Value, CallError> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = self.kept.lock().clone();
         let body = kept.map(|(body, _)| body).unwrap_or_default();
         if body.is_empty() {
             return Ok(Value::Object(serde_json::Map::new()));
@@ -66,7 +67,7 @@ impl RawExchange {
         operation: &'static str,
         uri: &str,
     ) -> Result<Bytes, CallError> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = self.kept.lock().clone();
         let client = kept.and_then(|(_, components)| Some((components.http_client()?, components)));
         let Some((client, components)) = client else {
             return Err(unexpected_error(operation, "there is no HTTP client"));
@@ -128,7 +129,7 @@ impl Intercept for RawExchange {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let body = context.response().body().bytes().map(Bytes::copy_from_slice).unwrap_or_default();
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((body, components.clone()));
+        *self.kept.lock() = Some((body, components.clone()));
         Ok(())
     }
 }

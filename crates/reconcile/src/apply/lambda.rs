@@ -194,16 +194,14 @@ impl Executor<'_> {
 impl OperationAnswers {
     /// Keeps a version's number. `$LATEST` isn't a number and is ignored.
     fn keep_version(&self, version: Option<String>) {
-        if let (Ok(mut kept), Some(version)) =
-            (self.version.lock(), version.filter(|version| version.parse::<u64>().is_ok()))
-        {
-            *kept = Some(version);
+        if let Some(version) = version.filter(|version| version.parse::<u64>().is_ok()) {
+            *self.version.lock() = Some(version);
         }
     }
 }
 
 pub(super) fn published_version(call: &'static str, answers: &OperationAnswers) -> Result<String, CallError> {
-    let version = answers.version.lock().ok().and_then(|version| version.clone());
+    let version = answers.version.lock().clone();
     version.ok_or_else(|| CallError::unexpected(call, "no version was published for the alias"))
 }
 
@@ -215,7 +213,7 @@ fn resolve_environment(
     let mut environment = Environment::builder();
     for (key, value) in &configuration.environment {
         let value = if value == SECRET_ARN_PLACEHOLDER {
-            let arn = answers.secret_arn.lock().ok().and_then(|arn| arn.clone());
+            let arn = answers.secret_arn.lock().clone();
             arn.ok_or_else(|| CallError::unexpected(call, "the secret's ARN is unknown"))?
         } else {
             value.clone()

@@ -12,8 +12,9 @@ mod logs;
 mod secrets_manager;
 mod versions;
 
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;

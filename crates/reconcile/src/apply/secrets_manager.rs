@@ -89,8 +89,8 @@ impl Executor<'_> {
 
 impl OperationAnswers {
     fn keep_secret_arn(&self, arn: Option<&str>) {
-        if let (Ok(mut kept), Some(arn)) = (self.secret_arn.lock(), arn) {
-            *kept = Some(arn.to_owned());
+        if let Some(arn) = arn {
+            *self.secret_arn.lock() = Some(arn.to_owned());
         }
     }
 }
