@@ -10,7 +10,7 @@ use deployer_core::resource::{ResourceAddress, ResourceKind};
 use deployer_core::snapshot::Snapshot;
 use serde_json::{Value, json};
 
-use crate::planner::{MANIFEST, applied_stack, converged_snapshot, desired_from};
+use crate::fixtures::{MANIFEST, applied_stack, converged_snapshot, desired_from};
 
 /// A plan that creates, changes and deletes something, and also has errors, notes and unreadable resources.
 fn full_plan() -> (Plan, CostEstimate) {

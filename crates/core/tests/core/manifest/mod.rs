@@ -55,7 +55,7 @@ fn error_codes(text: &str) -> Vec<&'static str> {
 
 #[test]
 fn repository_manifest_is_valid_and_has_every_status() {
-    let own = manifest::load_manifest(concat!(env!("CARGO_MANIFEST_DIR"), "/venues.toml")).unwrap();
+    let own = manifest::load_manifest(concat!(env!("CARGO_MANIFEST_DIR"), "/../../venues.toml")).unwrap();
     let venues: Vec<_> =
         own.manifest.venues.iter().map(|v| (v.name.as_str(), v.display_name.as_str(), v.status)).collect();
     assert_eq!(
@@ -162,7 +162,7 @@ proptest::proptest! {
     /// A damaged valid manifest gets further into the checks than random text does.
     #[test]
     fn never_panics_on_a_damaged_manifest(from in 0_usize..2000, length in 0_usize..40, into in "[\\[\\]=\"'.\\n{}#a-z0-9é]{0,6}") {
-        let own = include_str!("../../../venues.toml");
+        let own = include_str!("../../../../../venues.toml");
         let from = own.floor_char_boundary(from.min(own.len()));
         let to = own.floor_char_boundary((from + length).min(own.len())).max(from);
         let text = format!("{}{into}{}", &own[..from], &own[to..]);

@@ -114,7 +114,7 @@ fn resolves_references() {
     let error = resolve_reference("file:missing", here).unwrap_err();
     assert!(error.contains("could not read") && error.ends_with("missing"), "{error}");
     assert!(resolve_reference("env:DEPLOYER_TEST_THAT_IS_NOT_SET", here).unwrap_err().contains("isn't set"));
-    assert_eq!(resolve_reference("env:CARGO_PKG_NAME", here), Ok(Some("deployer".to_owned())));
+    assert_eq!(resolve_reference("env:CARGO_PKG_NAME", here), Ok(Some("deployer-core".to_owned())));
     // Programs run in the manifest's directory, and no shell interprets the words.
     assert_eq!(resolve_reference("cmd:cat plain", here), Ok(Some("5ecre7".to_owned())));
     assert_eq!(resolve_reference("cmd:printf '%s' \"a $HOME ; b\"", here), Ok(Some("a $HOME ; b".to_owned())));
