@@ -83,7 +83,7 @@ impl CountingProxy {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a benchmark that takes a minute"]
 async fn measure_calls_and_seconds() {
-    let Some(moto) = servers::start_moto().await else { return };
+    let moto = servers::start_moto().await;
     let (proxy, uri) = CountingProxy::start(moto.uri).await;
     for (index, venues) in [3, 30, 100].into_iter().enumerate() {
         let region = ["us-east-1", "us-east-2", "us-west-2"][index];

@@ -6,7 +6,7 @@ use deployer_sandbox::SandboxFault;
 use deployer_sandbox::hubspot::PropertyValues;
 use jiff::SignedDuration;
 
-use super::{VerifyFixture, do_nothing};
+use super::{VerifyFixture, do_nothing, open_journal_in};
 
 fn test_contact(place: &VerifyFixture, venue: &str, random: &str) -> u64 {
     let properties = PropertyValues::from([
@@ -121,7 +121,7 @@ fn rejects_a_second_verify_of_the_same_venue() {
     assert!(matches!(VerifyJournal::open_file(directory.path(), "a"), Err(JournalError::Busy)));
     VerifyJournal::open_file(directory.path(), "b").expect("another venue's is free");
     drop(first);
-    let mut journal = VerifyJournal::open_file(directory.path(), "a").expect("free again");
+    let mut journal = open_journal_in(directory.path(), "a");
     let long = TestContactEntry { email: "a-long-address@example.com".to_owned(), contact_id: Some("1".to_owned()) };
     let short = TestContactEntry { email: "a@b.c".to_owned(), contact_id: None };
     for entry in [long, short] {
