@@ -58,7 +58,7 @@ impl CountingProxy {
             Arc::new(Self { client, target, calls: 0.into(), working_us: 0.into(), turn: tokio::sync::Mutex::new(()) });
         let router = axum::Router::new().fallback(forward_request).with_state(proxy.clone());
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
-        let uri = format!("http://{}", listener.local_addr().expect("an address"));
+        let uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
         tokio::spawn(async move { axum::serve(listener, router).await });
         (proxy, uri)
     }
@@ -119,5 +119,5 @@ async fn measure_calls_and_seconds() {
 
 /// The call that every command starts with.
 async fn get_caller_identity(aws: &Aws) {
-    aws.sts.get_caller_identity().send().await.expect("an answer");
+    aws.sts.get_caller_identity().send().await.expect("the call succeeds");
 }

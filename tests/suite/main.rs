@@ -2,6 +2,8 @@
 
 mod adopt;
 mod artifact;
+#[path = "../../crates/core/tests/core/assertions.rs"]
+mod assertions;
 mod audit;
 mod audit_page;
 mod bench;

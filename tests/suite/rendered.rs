@@ -116,7 +116,7 @@ fn names_the_statement_of_a_widened_role() {
     let wide =
         json!({ "Statement": { "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*" } });
     let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
-        subjects[0].role.as_mut().expect("read").extend(parse_policies("more", &wide).expect("a policy"));
+        subjects[0].role.as_mut().expect("it was read").extend(parse_policies("more", &wide).expect("a policy"));
     });
     let text = rendered_isolation(&report);
     assert!(text.contains("a can reach the secret of b") && text.contains("more, statement 1"), "{text}");
@@ -127,7 +127,7 @@ fn says_which_shared_credentials_are_allowed_and_why() {
     const KEY: &str = "TRIPLESEAT_PUBLIC_KEY";
     let report = judge_planned(&["a", "b"], &credentials_with_values(&[("a", KEY, 1), ("b", KEY, 1)]), |subjects| {
         for (location, subject) in (1..).zip(subjects) {
-            subject.holdings.as_mut().expect("read").destination =
+            subject.holdings.as_mut().expect("it was read").destination =
                 DestinationConfig::Tripleseat { location_id: Some(location), lead_form_id: None, site_id: Some(7) };
         }
     });
@@ -142,8 +142,8 @@ fn says_which_shared_credentials_are_allowed_and_why() {
 fn names_a_function_that_uses_another_venues_secret_once() {
     let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
         let (a, b) = (subjects[0].secret_arn.clone().ok(), subjects[1].secret_arn.clone().ok());
-        subjects[0].holdings.as_mut().expect("read").secret_arn = b;
-        subjects[1].holdings.as_mut().expect("read").secret_arn = a;
+        subjects[0].holdings.as_mut().expect("it was read").secret_arn = b;
+        subjects[1].holdings.as_mut().expect("it was read").secret_arn = a;
     });
     let text = rendered_isolation(&report);
     for words in ["the function of a uses the secret of b", "the function of b uses the secret of a"] {
@@ -163,14 +163,14 @@ fn with_many_venues_shows_only_open_pairs() {
     let all: Vec<_> = names.iter().map(|name| (*name, "HUBSPOT_TOKEN", 1)).collect();
     let report = judge_planned(&names, &credentials_with_values(&all), |subjects| {
         let wide = json!({ "Statement": { "Effect": "Allow", "Action": "lambda:*", "Resource": "*" } });
-        subjects[7].role.as_mut().expect("read").extend(parse_policies("more", &wide).expect("a policy"));
+        subjects[7].role.as_mut().expect("it was read").extend(parse_policies("more", &wide).expect("a policy"));
     });
     let text = rendered_isolation(&report);
     assert!(text.contains("venue_9 and 40 more: the same hubspot_token (by value): allowed"), "{text}");
     assert!(text.contains("venue_7 can reach the function of venue_0, venue_1"), "{text}");
     assert!(text.contains("49 of 2450 pairs are open") && text.lines().count() < 12, "{text}");
     let report = judge_planned(&names, &CredentialsByVenue::new(), |subjects| {
-        subjects[3].holdings.as_mut().expect("read").flag_property = "tripleseat_sync__venue_4".to_owned();
+        subjects[3].holdings.as_mut().expect("it was read").flag_property = "tripleseat_sync__venue_4".to_owned();
     });
     let text = rendered_isolation(&report);
     assert!(

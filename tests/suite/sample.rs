@@ -68,7 +68,7 @@ async fn count_invocations(aws: &Aws, function: &str, now: Timestamp, days: i64)
 #[tokio::test]
 async fn only_live_function_was_invoked_recently() {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
-    let now: Timestamp = "2026-11-26T12:00:00Z".parse().expect("a time");
+    let now: Timestamp = "2026-11-26T12:00:00Z".parse().expect("it is a valid time");
     cloud.set_time(now);
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
     let legacy = create_legacy_account(&aws).await.expect("creates the sample");

@@ -27,6 +27,7 @@ use serde_json::json;
 use sync_lambda::credentials::CredentialValue;
 use sync_lambda::hubspot::VERSION;
 
+use crate::assertions::assert_contains;
 use crate::clouds::TestCloud;
 use crate::sdk::GeneratedClients as _;
 
@@ -251,10 +252,10 @@ async fn follows_webhooks_through_apis() {
     assert_eq!(verdict("Leads Venue A"), (AuditVerdict::Active, "it is enabled and leads to function push".to_owned()));
     let astray = "it is about venue-b but leads through HTTP API http to function push, which serves venue-a";
     assert_eq!(verdict("Leads Venue B"), (AuditVerdict::Suspect, astray.to_owned()));
-    assert!(verdict("Old").1.contains("has no such API"));
-    assert!(verdict("Old stage").1.contains("which has no such stage"));
-    assert!(verdict("Old route").1.contains("has no route for POST /nothing"));
-    assert!(verdict("Elsewhere").1.contains("not an API, function URL or custom domain"));
+    assert_contains(verdict("Old").1, "has no such API");
+    assert_contains(verdict("Old stage").1, "which has no such stage");
+    assert_contains(verdict("Old route").1, "has no route for POST /nothing");
+    assert_contains(verdict("Elsewhere").1, "not an API, function URL or custom domain");
     for name in ["Old", "Old stage", "Old route", "Elsewhere"] {
         assert_eq!(verdict(name).0, AuditVerdict::Suspect, "{name}");
     }

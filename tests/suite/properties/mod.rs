@@ -28,7 +28,7 @@ impl TestPortal {
         let config = SandboxHubSpotConfig { portal_id: 111, clock: clock.clone(), search_lag: LAG, limits: false };
         let hubspot = SandboxHubSpot::new(config);
         hubspot.add_token(TOKEN, &HUBSPOT_SCOPES);
-        let server = SandboxServer::start(hubspot.api_router()).await.expect("a free port");
+        let server = SandboxServer::start(hubspot.api_router()).await.expect("a port is free");
         Self { hubspot, clock, server }
     }
 

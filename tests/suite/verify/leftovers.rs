@@ -7,6 +7,7 @@ use deployer_sandbox::hubspot::PropertyValues;
 use jiff::SignedDuration;
 
 use super::{VerifyFixture, do_nothing, open_journal_in};
+use crate::assertions::assert_contains;
 
 fn test_contact(place: &VerifyFixture, venue: &str, random: &str) -> u64 {
     let properties = PropertyValues::from([
@@ -27,7 +28,7 @@ async fn the_next_verify_removes_the_contact_in_the_journal() {
         place.open_journal().write_entry(&entry).expect("written");
         let outcome = place.expect_outcome(do_nothing).await;
         assert_eq!(outcome.failure, None);
-        assert!(place.event_texts().contains(&format!("removed test contact {id}, left behind by an earlier verify")));
+        assert_contains(place.event_texts(), format!("removed test contact {id}, left behind by an earlier verify"));
         assert_eq!(place.contact_ids(), Vec::<u64>::new());
     }
 }

@@ -81,11 +81,11 @@ impl VerifyFixture {
         let ledger = LedgerProperties::new("venue-b", "tripleseat_sync__venue_b");
         portal.hubspot.define_sync_properties(&ledger, "Venue B").expect("valid properties");
         let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let cloud_uri = format!("http://{}", listener.local_addr().expect("an address"));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+        let cloud_uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
         let serving = cloud.clone();
         tokio::spawn(async move { serving.serve_requests(listener, std::future::pending()).await });
-        let code = tempfile::tempdir().expect("a directory");
+        let code = tempfile::tempdir().expect("a temporary directory is created");
         let config = RuntimeConfig { directory: code.path().to_owned(), cloud_uri };
         cloud.set_invoker(Arc::new(LambdaRuntime::new(config)));
         let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
@@ -99,7 +99,7 @@ impl VerifyFixture {
             cloud,
             world,
             manifest,
-            directory: tempfile::tempdir().expect("a directory"),
+            directory: tempfile::tempdir().expect("a temporary directory is created"),
             options: VerifyOptions { now: true, domain: "example.com".to_owned(), ..VerifyOptions::default() },
             oauth: true,
             cancel: CancellationToken::new(),
@@ -117,7 +117,7 @@ impl VerifyFixture {
         &self,
         at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync,
     ) -> Result<VerifyOutcome> {
-        let client = sync_lambda::http::build_client().expect("TLS");
+        let client = sync_lambda::http::build_client().expect("the TLS client is built");
         let hubspot = deployer_hubspot::HubSpotClient::new(
             client.clone(),
             &self.manifest.hubspot.base_uri,

@@ -1,5 +1,6 @@
 //! The tests of everything that needs no SDK, no HTTP and no tokio, in one binary.
 
+mod assertions;
 mod cost;
 mod fixtures;
 mod isolation;

@@ -7,6 +7,7 @@ use deployer_core::property::{ContactProperty, LegacyFlag, ObservedPortal, PROPE
 use deployer_core::resource::ResourceKind;
 use deployer_core::snapshot::Snapshot;
 
+use crate::assertions::assert_contains;
 use crate::fixtures::{
     FLAG, MANIFEST, STATUS, desired_from, desired_state, everything_applied, live_portal, property_mut, with_token,
 };
@@ -258,7 +259,7 @@ fn leaves_an_unreadable_portal_alone_but_plans_aws() {
     let portal = ObservedPortal::Unreadable("HubSpot's contact properties: 403".to_owned());
     let plan = plan_checked(&desired, &Snapshot { portal, ..Snapshot::default() });
     assert_eq!((plan.summarize_changes().create, plan.unreadable.len()), (16, 1));
-    assert!(plan.unreadable[0].reason.contains("403"));
+    assert!(plan.unreadable[0].reason.contains("403"), "{}", plan.unreadable[0].reason);
     let plan = plan_checked(&desired, &Snapshot { portal: ObservedPortal::NotAsked, ..Snapshot::default() });
     assert_eq!((plan.summarize_changes().create, plan.unreadable.len()), (16, 0));
 }
@@ -345,18 +346,16 @@ fn a_saved_plan_is_stale_when_hubspot_has_changed() {
         "",
         "the number of contacts with an old flag changes all the time"
     );
-    assert!(
-        moved(&|after| property_mut(after, STATUS).label.push('!'))
-            .contains("property tripleseat_sync_status__harbour")
+    assert_contains(
+        moved(&|after| property_mut(after, STATUS).label.push('!')),
+        "property tripleseat_sync_status__harbour",
     );
-    assert!(
-        moved(&|after| live_portal(after).has_group = false)
-            .contains(&format!("property group {PROPERTY_GROUP} no longer exists"))
+    assert_contains(
+        moved(&|after| live_portal(after).has_group = false),
+        format!("property group {PROPERTY_GROUP} no longer exists"),
     );
-    assert!(moved(&|after| live_portal(after).portal_id = 222).contains("portal 111, but the token opens 222"));
-    assert!(
-        moved(&|after| after.portal = ObservedPortal::NotAsked).contains("HubSpot was read when the plan was made")
-    );
+    assert_contains(moved(&|after| live_portal(after).portal_id = 222), "portal 111, but the token opens 222");
+    assert_contains(moved(&|after| after.portal = ObservedPortal::NotAsked), "HubSpot was read when the plan was made");
     // A plan for one venue doesn't depend on another venue's properties.
     let targets = ["harbour".to_owned()];
     let saved = SavedPlan::new(plan(&desired, &before, &targets), &origin(&before), &targets, false);

@@ -11,6 +11,8 @@ mod secrets;
 use deployer_core::manifest::{self, Architecture, LoadedManifest, ManifestErrors, SecretRef, Status};
 use sync_config::config::{DestinationConfig, OnAmbiguous};
 
+use crate::assertions::assert_contains;
+
 const HEAD: &str = r#"[deployment]
 name = "venue-sync"
 region = "us-east-1"
@@ -70,7 +72,7 @@ fn repository_manifest_is_valid_and_has_every_status() {
     let env = |(_, reference): &(String, SecretRef)| matches!(reference, SecretRef::Env(_));
     assert!(own.manifest.venues.iter().flat_map(|venue| &venue.secrets).all(env));
     assert!(own.advice.is_empty(), "{:?}", own.advice);
-    assert!(own.venue_place("venue-b").unwrap().contains("venues.toml:"));
+    assert_contains(own.venue_place("venue-b").unwrap(), "venues.toml:");
 }
 
 #[test]
@@ -130,7 +132,7 @@ fn blocked_venue_needs_no_secrets_but_should_have_an_owner() {
     assert_eq!(loaded.manifest.venues[0].blocker.as_ref().unwrap().since.as_deref(), Some("2025-09-15"));
     assert_eq!(loaded.advice[0].code, "blocker_without_owner");
     assert_eq!(loaded.advice[0].line, Some(7));
-    assert!(loaded.advice[0].message.contains("no owner and no next_step"));
+    assert!(loaded.advice[0].message.contains("no owner and no next_step"), "{}", loaded.advice[0].message);
 }
 
 #[test]
