@@ -10,7 +10,7 @@ const ADOPT: [&str; 5] = ["adopt", "a", "--yes", "--artifact", "bootstrap"];
 const APPLY_LARGE: [&str; 6] = ["apply", "--yes", "--artifact", "bootstrap", "--max-delete", "0"];
 
 fn change_cloud(site: &Site, work: impl AsyncFnOnce(Aws)) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the runtime starts");
     runtime.block_on(work(Aws::for_local("us-east-1", site.cloud.http_client(), None)));
     site.take_write_calls();
 }
@@ -22,25 +22,44 @@ fn handmade_site() -> Site {
     change_cloud(&site, async |aws| {
         let keys = ["deployer:deployment", "deployer:venue", "deployer:protect"].map(ToOwned::to_owned).to_vec();
         let function = "arn:aws:lambda:us-east-1:123456789012:function:sync-a";
-        aws.lambda.untag_resource().resource(function).set_tag_keys(Some(keys.clone())).send().await.expect("untagged");
+        aws.lambda
+            .untag_resource()
+            .resource(function)
+            .set_tag_keys(Some(keys.clone()))
+            .send()
+            .await
+            .expect("it is untagged");
         let rule = "arn:aws:events:us-east-1:123456789012:rule/sync-a-schedule";
-        aws.events.untag_resource().resource_arn(rule).set_tag_keys(Some(keys.clone())).send().await.expect("untagged");
+        aws.events
+            .untag_resource()
+            .resource_arn(rule)
+            .set_tag_keys(Some(keys.clone()))
+            .send()
+            .await
+            .expect("it is untagged");
         aws.secrets
             .untag_resource()
             .secret_id("sync/a")
             .set_tag_keys(Some(keys.clone()))
             .send()
             .await
-            .expect("untagged");
+            .expect("it is untagged");
         let group = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/sync-a";
-        aws.sdk().logs.untag_resource().resource_arn(group).set_tag_keys(Some(keys)).send().await.expect("untagged");
-        aws.iam.delete_role_policy().role_name("sync-a-role").policy_name("sync").send().await.expect("deleted");
-        aws.iam.delete_role().role_name("sync-a-role").send().await.expect("deleted");
+        aws.sdk()
+            .logs
+            .untag_resource()
+            .resource_arn(group)
+            .set_tag_keys(Some(keys))
+            .send()
+            .await
+            .expect("it is untagged");
+        aws.iam.delete_role_policy().role_name("sync-a-role").policy_name("sync").send().await.expect("it is deleted");
+        aws.iam.delete_role().role_name("sync-a-role").send().await.expect("it is deleted");
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
         let role = aws.iam.create_role().role_name("sync-a-role").assume_role_policy_document(trust).send().await;
-        let arn = role.expect("made").role.expect("a role").arn;
+        let arn = role.expect("it is created").role.expect("a role").arn;
         let request = aws.lambda.update_function_configuration().function_name("sync-a").role(arn).memory_size(512);
-        request.send().await.expect("changed");
+        request.send().await.expect("it is changed");
     });
     site
 }
@@ -82,7 +101,7 @@ fn shows_the_plan_and_asks_first() {
     assert_eq!(site.take_write_calls(), Vec::<String>::new());
     let (code, text) = site.run_deployer(&["adopt", "a", "--yes", "--json", "--artifact", "bootstrap"]);
     assert_eq!(code, 0, "{text}");
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("it is valid JSON")).collect();
     assert!(
         lines
             .iter()

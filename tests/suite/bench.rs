@@ -58,7 +58,7 @@ impl CountingProxy {
             Arc::new(Self { client, target, calls: 0.into(), working_us: 0.into(), turn: tokio::sync::Mutex::new(()) });
         let router = axum::Router::new().fallback(forward_request).with_state(proxy.clone());
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
-        let uri = format!("http://{}", listener.local_addr().expect("an address"));
+        let uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
         tokio::spawn(async move { axum::serve(listener, router).await });
         (proxy, uri)
     }
@@ -83,7 +83,7 @@ impl CountingProxy {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a benchmark that takes a minute"]
 async fn measure_calls_and_seconds() {
-    let Some(moto) = servers::start_moto().await else { return };
+    let moto = servers::start_moto().await;
     let (proxy, uri) = CountingProxy::start(moto.uri).await;
     for (index, venues) in [3, 30, 100].into_iter().enumerate() {
         let region = ["us-east-1", "us-east-2", "us-west-2"][index];
@@ -119,5 +119,5 @@ async fn measure_calls_and_seconds() {
 
 /// The call that every command starts with.
 async fn get_caller_identity(aws: &Aws) {
-    aws.sts.get_caller_identity().send().await.expect("an answer");
+    aws.sts.get_caller_identity().send().await.expect("the call succeeds");
 }

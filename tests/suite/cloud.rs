@@ -7,6 +7,7 @@ use deployer_aws::{Aws, Call as _};
 use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::assertions::assert_contains;
 use crate::sdk::GeneratedClients as _;
 
 fn cloud_clients(cloud: &EmbeddedCloud) -> Aws {
@@ -35,7 +36,7 @@ fn always_inject(cloud: &EmbeddedCloud, operation: &'static str, injected: Injec
 
 #[tokio::test]
 async fn state_file_keeps_changes() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let path = directory.path().join("below/cloud.json");
     create_group(&cloud_clients(&EmbeddedCloud::open_file(&path).expect("the cloud opens")), "/kept")
         .await
@@ -46,7 +47,7 @@ async fn state_file_keeps_changes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_on_one_file_keep_each_others_changes() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let path = directory.path().join("cloud.json");
     // Each `open` stands for a process of its own, since they share nothing but the file.
     let work = |half: &'static str| {
@@ -65,7 +66,7 @@ async fn two_processes_on_one_file_keep_each_others_changes() {
 
 #[tokio::test]
 async fn rejects_foreign_state_file_without_changing_it() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let path = directory.path().join("cloud.json");
     for text in ["[1, 2", r#"{"format":0}"#] {
         std::fs::write(&path, text).expect("writes the file");
@@ -80,7 +81,7 @@ async fn rejects_foreign_state_file_without_changing_it() {
 #[tokio::test]
 async fn state_file_is_readable_only_by_its_owner() {
     use std::os::unix::fs::PermissionsExt;
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let path = directory.path().join("cloud.json");
     create_group(&cloud_clients(&EmbeddedCloud::open_file(&path).expect("the cloud opens")), "/kept")
         .await
@@ -143,7 +144,7 @@ async fn respects_configured_page_size() {
 async fn stopped_clock_advances_on_request() {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let aws = cloud_clients(&cloud);
-    let start: Timestamp = "2026-11-01T10:00:00Z".parse().expect("a time");
+    let start: Timestamp = "2026-11-01T10:00:00Z".parse().expect("it is a valid time");
     cloud.set_time(start);
     aws.secrets.create_secret().name("one").secret_string("value").send().await.expect("creates the secret");
     aws.secrets
@@ -170,7 +171,7 @@ async fn names_unsupported_operations() {
     let message = answer.expect_err("the operation is not supported").to_string();
     assert!(message.contains("the local cloud does not support lambda:"), "{message}");
     let answer = aws.events.list_archives().send().await.call("events:ListArchives");
-    assert!(answer.expect_err("the operation is not supported").to_string().contains("ListArchives"));
+    assert_contains(answer.expect_err("the operation is not supported").to_string(), "ListArchives");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
+use crate::assertions::assert_contains;
 use crate::world::{World, two_venue_manifest};
 
 /// Deploys a function to the cloud behind these clients. Returns the hash of its zip and the link to the zip.
@@ -33,7 +34,7 @@ async fn downloads_code_in_process_until_link_expires() {
     let other = link.replacen("/snapshots/", "/snapshots/0/", 1);
     cloud.download_code(&other).await.expect_err("the link is invalid");
     cloud.advance_time(SignedDuration::from_mins(11));
-    assert!(cloud.download_code(&link).await.expect_err("the link has expired").to_string().contains("403"));
+    assert_contains(cloud.download_code(&link).await.expect_err("the link has expired").to_string(), "403");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::sdk::GeneratedClients as _;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 fn test_time() -> Timestamp {
-    "2026-11-26T12:00:00Z".parse().expect("a time")
+    "2026-11-26T12:00:00Z".parse().expect("it is a valid time")
 }
 
 /// A cloud whose clock is stopped at [`now`].

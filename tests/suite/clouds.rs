@@ -29,8 +29,8 @@ pub struct OpenedCloud {
 }
 
 impl TestCloud {
-    /// Opens the cloud. `None` if tests of this cloud are skipped.
-    pub async fn open_account(self) -> Option<OpenedCloud> {
+    /// Opens the cloud.
+    pub async fn open_account(self) -> OpenedCloud {
         let writes = RecordedWrites::default();
         let aws = match self {
             Self::InProcess => {
@@ -45,10 +45,10 @@ impl TestCloud {
                 tokio::spawn(async move { cloud.serve_requests(listener, pending()).await });
                 Aws::for_local("us-east-1", record_writes(https_client(), &writes, None), Some(&uri))
             }
-            Self::Moto => return Some(servers::start_moto().await?.open_account()),
-            Self::Ministack => return Some(servers::start_ministack().await?.open_account()),
+            Self::Moto => return servers::start_moto().await.open_account(),
+            Self::Ministack => return servers::start_ministack().await.open_account(),
             Self::Account => Aws::from_environment("us-east-1").await,
         };
-        Some(OpenedCloud { aws, writes })
+        OpenedCloud { aws, writes }
     }
 }

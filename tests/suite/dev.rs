@@ -41,9 +41,9 @@ fn once_syncs_every_flagged_contact_or_explains_why_not() {
 
 #[test]
 fn reports_a_crashing_function_as_failed() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let bootstrap = directory.path().join("bootstrap");
-    std::fs::write(&bootstrap, "#!/bin/sh\nexit 1\n").expect("written");
+    std::fs::write(&bootstrap, "#!/bin/sh\nexit 1\n").expect("it is written");
     let bootstrap = bootstrap.display().to_string();
     let output = deployer_command(&["dev", "--once", "--artifact", &bootstrap]).output().expect("deployer starts");
     let text = String::from_utf8_lossy(&output.stdout);
@@ -55,7 +55,7 @@ fn reports_a_crashing_function_as_failed() {
 #[test]
 fn rejects_invalid_contacts_as_a_usage_error() {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
-    writeln!(file, "Record ID,Email\n1,a@example.com\n1,b@example.com").expect("written");
+    writeln!(file, "Record ID,Email\n1,a@example.com\n1,b@example.com").expect("it is written");
     let path = file.path().display().to_string();
     let output = deployer_command(&["dev", "--once", "--contacts", &path, "--artifact", "/bin/true"])
         .output()
@@ -76,13 +76,13 @@ fn ctrl_c_stops_everything() {
         .expect("deployer starts");
     let mut output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let mut next = |kind: &str| loop {
-        let line = output.next().expect("there is more output").expect("text");
-        let line: Value = serde_json::from_str(&line).expect("JSON");
+        let line = output.next().expect("there is more output").expect("it is text");
+        let line: Value = serde_json::from_str(&line).expect("it is valid JSON");
         if line["type"] == kind {
             return line;
         }
     };
-    let page = next("started")["page"].as_str().expect("an address").to_owned();
+    let page = next("started")["page"].as_str().expect("the listener has an address").to_owned();
     assert!(page.starts_with("http://127.0.0.1:"), "{page}");
     let run = next("run");
     assert_eq!(run["outcome"], "ok", "{run}");

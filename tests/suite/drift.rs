@@ -53,7 +53,7 @@ async fn assert_found_and_fixed(drift: impl AsyncFnOnce(&Aws), found: &[&str]) {
     cloud.forget_calls();
     let (outcome, _) = world.execute_plan(&plan).await;
     assert_eq!(outcome.failed, []);
-    let venue = found[0].split('/').next().expect("an address");
+    let venue = found[0].split('/').next().expect("the listener has an address");
     for call in cloud.recorded_writes() {
         let (name, path) = (format!("sync-{venue}"), format!("sync/{venue}"));
         let ours = call.resource.contains(&name) || call.resource.contains(&path);
@@ -107,14 +107,14 @@ async fn change_environment(aws: &Aws, change: impl FnOnce(&mut std::collections
     change(&mut variables);
     let environment = Environment::builder().set_variables(Some(variables)).build();
     let request = aws.lambda.update_function_configuration().function_name(FUNCTION).environment(environment);
-    request.send().await.expect("changed");
+    request.send().await.expect("it is changed");
 }
 
 /// Publishes a version with different memory and moves the alias there. `$LATEST` stays the same.
 async fn move_alias(aws: &Aws) {
     let memory = async |megabytes| {
         let request = aws.lambda.update_function_configuration().function_name(FUNCTION).memory_size(megabytes);
-        request.send().await.expect("changed");
+        request.send().await.expect("it is changed");
     };
     let found = aws.lambda.get_function_configuration().function_name(FUNCTION).send().await.expect("it exists");
     memory(2048).await;
@@ -125,12 +125,12 @@ async fn move_alias(aws: &Aws) {
 }
 
 async fn remove_targets(aws: &Aws) {
-    aws.events.remove_targets().rule(RULE).ids("sync").send().await.expect("removed");
+    aws.events.remove_targets().rule(RULE).ids("sync").send().await.expect("it is removed");
 }
 
 async fn remove_permission(aws: &Aws) {
     let request = aws.lambda.remove_permission().function_name(FUNCTION).qualifier(ALIAS);
-    request.statement_id("deployer-schedule").send().await.expect("removed");
+    request.statement_id("deployer-schedule").send().await.expect("it is removed");
 }
 
 async fn add_permission(aws: &Aws, principal: &str, source: &str) {
@@ -149,7 +149,7 @@ async fn set_trust(aws: &Aws, principal: &str) {
         r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"sts:AssumeRole"}}]}}"#
     );
     let request = aws.iam.update_assume_role_policy().role_name(ROLE).policy_document(document);
-    request.send().await.expect("changed");
+    request.send().await.expect("it is changed");
 }
 
 fn local_arn(service: &str, resource: &str) -> String {
@@ -177,81 +177,81 @@ drifts! {
 
     memory_changed |aws| {
         let request = aws.lambda.update_function_configuration().function_name(FUNCTION).memory_size(2048);
-        request.send().await.expect("changed");
+        request.send().await.expect("it is changed");
     } => ["a/function Update memory_mb", "a/alias Update version"]
 
     timeout_changed |aws| {
         let request = aws.lambda.update_function_configuration().function_name(FUNCTION).timeout(7);
-        request.send().await.expect("changed");
+        request.send().await.expect("it is changed");
     } => ["a/function Update timeout_s", "a/alias Update version"]
 
     handler_changed |aws| {
         let request = aws.lambda.update_function_configuration().function_name(FUNCTION).handler("other");
-        request.send().await.expect("changed");
+        request.send().await.expect("it is changed");
     } => ["a/function Update handler", "a/alias Update version"]
 
     function_description_changed |aws| {
         let request = aws.lambda.update_function_configuration().function_name(FUNCTION).description("mine");
-        request.send().await.expect("changed");
+        request.send().await.expect("it is changed");
     } => ["a/function Update description", "a/alias Update version"]
 
     code_changed |aws| {
-        let other = zip::build_deterministic_zip(&[("bootstrap", b"#!/bin/sh\nexit 9\n")]).expect("zipped");
+        let other = zip::build_deterministic_zip(&[("bootstrap", b"#!/bin/sh\nexit 9\n")]).expect("it is zipped");
         let request = aws.lambda.update_function_code().function_name(FUNCTION).zip_file(Blob::new(other.to_vec()));
-        request.send().await.expect("changed");
+        request.send().await.expect("it is changed");
     } => ["a/function Update code_sha256", "a/alias Update version"]
 
     code_and_architecture_changed |aws| {
-        let other = zip::build_deterministic_zip(&[("bootstrap", b"#!/bin/sh\nexit 9\n")]).expect("zipped");
+        let other = zip::build_deterministic_zip(&[("bootstrap", b"#!/bin/sh\nexit 9\n")]).expect("it is zipped");
         let request = aws.lambda.update_function_code().function_name(FUNCTION).zip_file(Blob::new(other.to_vec()));
-        request.architectures(Architecture::Arm64).send().await.expect("changed");
+        request.architectures(Architecture::Arm64).send().await.expect("it is changed");
     } => ["a/function Update architecture", "a/function Update code_sha256", "a/alias Update version"]
 
     role_of_the_function_changed |aws| {
         let trust = r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
         let made = aws.iam.create_role().role_name("by-hand").assume_role_policy_document(trust).send().await;
-        let role = made.expect("created").role.expect("the answer has the role");
+        let role = made.expect("it is created").role.expect("the answer has the role");
         let request = aws.lambda.update_function_configuration().function_name(FUNCTION).role(role.arn());
-        request.send().await.expect("changed");
+        request.send().await.expect("it is changed");
     } => ["a/function Update role", "a/alias Update version"]
 
     reserved_concurrency_changed |aws| {
         let request = aws.lambda.put_function_concurrency().function_name(FUNCTION);
-        request.reserved_concurrent_executions(5).send().await.expect("changed");
+        request.reserved_concurrent_executions(5).send().await.expect("it is changed");
     } => ["a/function Update reserved_concurrency"]
 
     reserved_concurrency_removed |aws| {
-        aws.lambda.delete_function_concurrency().function_name(FUNCTION).send().await.expect("removed");
+        aws.lambda.delete_function_concurrency().function_name(FUNCTION).send().await.expect("it is removed");
     } => ["a/function Update reserved_concurrency"]
 
     alias_moved_to_another_version |aws| { move_alias(aws).await } => ["a/alias Update version"]
 
     alias_moved_to_latest |aws| {
         let request = aws.lambda.update_function_configuration().function_name(FUNCTION).memory_size(2048);
-        request.send().await.expect("changed");
+        request.send().await.expect("it is changed");
         let request = aws.lambda.update_alias().function_name(FUNCTION).name(ALIAS).function_version("$LATEST");
         request.send().await.expect("moved");
     } => ["a/function Update memory_mb", "a/alias Update version"]
 
     alias_moved_and_concurrency_changed |aws| {
         move_alias(aws).await;
-        aws.lambda.delete_function_concurrency().function_name(FUNCTION).send().await.expect("removed");
+        aws.lambda.delete_function_concurrency().function_name(FUNCTION).send().await.expect("it is removed");
     } => ["a/function Update reserved_concurrency", "a/alias Update version"]
 
     alias_moved_and_function_untagged |aws| {
         move_alias(aws).await;
         let resource = local_arn("lambda", "function:sync-a");
-        aws.lambda.untag_resource().resource(resource).tag_keys(VENUE).send().await.expect("untagged");
+        aws.lambda.untag_resource().resource(resource).tag_keys(VENUE).send().await.expect("it is untagged");
     } => ["a/function Update tags.deployer:venue", "a/alias Update version"]
 
     asynchronous_settings_changed |aws| {
         let request = aws.lambda.update_function_event_invoke_config().function_name(FUNCTION).qualifier(ALIAS);
-        request.maximum_retry_attempts(2).send().await.expect("changed");
+        request.maximum_retry_attempts(2).send().await.expect("it is changed");
     } => ["a/alias Update maximum_retry_attempts"]
 
     asynchronous_settings_removed |aws| {
         let request = aws.lambda.delete_function_event_invoke_config().function_name(FUNCTION).qualifier(ALIAS);
-        request.send().await.expect("removed");
+        request.send().await.expect("it is removed");
     } => ["a/alias Update maximum_retry_attempts", "a/alias Update maximum_event_age_s"]
 
     rule_disabled |aws| {
@@ -265,26 +265,26 @@ drifts! {
     rule_rescheduled |aws| {
         let found = aws.events.describe_rule().name(RULE).send().await.expect("it exists");
         let request = aws.events.put_rule().name(RULE).schedule_expression("rate(1 day)");
-        request.set_description(found.description).send().await.expect("changed");
+        request.set_description(found.description).send().await.expect("it is changed");
     } => ["a/rule Update schedule"]
 
     rule_put_without_its_description |aws| {
         let found = aws.events.describe_rule().name(RULE).send().await.expect("it exists");
         let request = aws.events.put_rule().name(RULE).set_schedule_expression(found.schedule_expression);
-        request.send().await.expect("changed");
+        request.send().await.expect("it is changed");
     } => ["a/rule Update description"]
 
     target_removed |aws| { remove_targets(aws).await } => ["a/target Create"]
 
     second_target_added |aws| {
-        let found = aws.events.list_targets_by_rule().rule(RULE).send().await.expect("listed");
+        let found = aws.events.list_targets_by_rule().rule(RULE).send().await.expect("it is listed");
         let mut second = found.targets()[0].clone();
         second.id = "second".to_owned();
         aws.events.put_targets().rule(RULE).targets(second).send().await.expect("put");
     } => ["a/target Update targets.second"]
 
     target_replaced_by_another |aws| {
-        let found = aws.events.list_targets_by_rule().rule(RULE).send().await.expect("listed");
+        let found = aws.events.list_targets_by_rule().rule(RULE).send().await.expect("it is listed");
         let mut second = found.targets()[0].clone();
         second.id = "second".to_owned();
         aws.events.put_targets().rule(RULE).targets(second).send().await.expect("put");
@@ -297,14 +297,14 @@ drifts! {
     ]
 
     target_changed_to_the_function_without_its_alias |aws| {
-        let found = aws.events.list_targets_by_rule().rule(RULE).send().await.expect("listed");
+        let found = aws.events.list_targets_by_rule().rule(RULE).send().await.expect("it is listed");
         let mut target = found.targets()[0].clone();
         target.arn = local_arn("lambda", "function:sync-a");
         aws.events.put_targets().rule(RULE).targets(target).send().await.expect("put");
     } => ["a/target Update arn"]
 
     retry_policy_of_the_target_removed |aws| {
-        let found = aws.events.list_targets_by_rule().rule(RULE).send().await.expect("listed");
+        let found = aws.events.list_targets_by_rule().rule(RULE).send().await.expect("it is listed");
         let mut target = found.targets()[0].clone();
         target.retry_policy = None;
         aws.events.put_targets().rule(RULE).targets(target).send().await.expect("put");
@@ -331,7 +331,7 @@ drifts! {
     } => ["a/role Update policy.Statement[0].Resource"]
 
     inline_policy_deleted |aws| {
-        aws.iam.delete_role_policy().role_name(ROLE).policy_name("sync").send().await.expect("deleted");
+        aws.iam.delete_role_policy().role_name(ROLE).policy_name("sync").send().await.expect("it is deleted");
     } => ["a/role Update policy"]
 
     second_inline_policy_added |aws| {
@@ -340,7 +340,7 @@ drifts! {
 
     managed_policy_attached |aws| {
         let request = aws.iam.attach_role_policy().role_name(ROLE);
-        request.policy_arn("arn:aws:iam::aws:policy/AdministratorAccess").send().await.expect("attached");
+        request.policy_arn("arn:aws:iam::aws:policy/AdministratorAccess").send().await.expect("it is attached");
     } => ["a/role Update attached_policies"]
 
     trust_policy_widened |aws| {
@@ -352,52 +352,52 @@ drifts! {
     } => ["a/role Update trust.Statement[0].Principal.Service"]
 
     log_retention_removed |aws| {
-        aws.sdk().logs.delete_retention_policy().log_group_name(GROUP).send().await.expect("removed");
+        aws.sdk().logs.delete_retention_policy().log_group_name(GROUP).send().await.expect("it is removed");
     } => ["a/log-group Update retention_days"]
 
     log_retention_changed |aws| {
-        aws.sdk().logs.put_retention_policy().log_group_name(GROUP).retention_in_days(3).send().await.expect("changed");
+        aws.sdk().logs.put_retention_policy().log_group_name(GROUP).retention_in_days(3).send().await.expect("it is changed");
     } => ["a/log-group Update retention_days"]
 
     secret_description_changed |aws| {
-        aws.secrets.update_secret().secret_id(SECRET).description("mine").send().await.expect("changed");
+        aws.secrets.update_secret().secret_id(SECRET).description("mine").send().await.expect("it is changed");
     } => ["a/secret Update description"]
 
     tag_of_the_role_removed |aws| {
-        aws.iam.untag_role().role_name(ROLE).tag_keys(VENUE).send().await.expect("untagged");
+        aws.iam.untag_role().role_name(ROLE).tag_keys(VENUE).send().await.expect("it is untagged");
     } => ["a/role Update tags.deployer:venue"]
 
     tag_of_the_secret_removed |aws| {
-        aws.secrets.untag_resource().secret_id(SECRET).tag_keys(VENUE).send().await.expect("untagged");
+        aws.secrets.untag_resource().secret_id(SECRET).tag_keys(VENUE).send().await.expect("it is untagged");
     } => ["a/secret Update tags.deployer:venue"]
 
     tag_of_the_log_group_removed |aws| {
         let resource = local_arn("logs", "log-group:/aws/lambda/sync-a");
-        aws.sdk().logs.untag_resource().resource_arn(resource).tag_keys(VENUE).send().await.expect("untagged");
+        aws.sdk().logs.untag_resource().resource_arn(resource).tag_keys(VENUE).send().await.expect("it is untagged");
     } => ["a/log-group Update tags.deployer:venue"]
 
     tag_of_the_function_removed |aws| {
         let resource = local_arn("lambda", "function:sync-a");
-        aws.lambda.untag_resource().resource(resource).tag_keys(VENUE).send().await.expect("untagged");
+        aws.lambda.untag_resource().resource(resource).tag_keys(VENUE).send().await.expect("it is untagged");
     } => ["a/function Update tags.deployer:venue"]
 
     tag_of_the_rule_removed |aws| {
         let resource = local_arn("events", "rule/sync-a-schedule");
-        aws.events.untag_resource().resource_arn(resource).tag_keys(VENUE).send().await.expect("untagged");
+        aws.events.untag_resource().resource_arn(resource).tag_keys(VENUE).send().await.expect("it is untagged");
     } => ["a/rule Update tags.deployer:venue"]
 
     owner_tag_of_the_role_removed |aws| {
-        aws.iam.untag_role().role_name(ROLE).tag_keys("deployer:deployment").send().await.expect("untagged");
+        aws.iam.untag_role().role_name(ROLE).tag_keys("deployer:deployment").send().await.expect("it is untagged");
     } => ["a/role Update tags.deployer:deployment"]
 
     role_deleted |aws| {
-        aws.iam.delete_role_policy().role_name(ROLE).policy_name("sync").send().await.expect("deleted");
-        aws.iam.delete_role().role_name(ROLE).send().await.expect("deleted");
+        aws.iam.delete_role_policy().role_name(ROLE).policy_name("sync").send().await.expect("it is deleted");
+        aws.iam.delete_role().role_name(ROLE).send().await.expect("it is deleted");
     } => ["a/role Create"]
 
     secret_deleted_permanently |aws| {
         let request = aws.secrets.delete_secret().secret_id(SECRET).force_delete_without_recovery(true);
-        request.send().await.expect("deleted");
+        request.send().await.expect("it is deleted");
     } => ["a/secret Create", "a/function Update environment.SECRET_ARN", "a/alias Update version"]
 
     secret_scheduled_for_deletion |aws| {
@@ -405,20 +405,20 @@ drifts! {
     } => ["a/secret Restore"]
 
     log_group_deleted |aws| {
-        aws.sdk().logs.delete_log_group().log_group_name(GROUP).send().await.expect("deleted");
+        aws.sdk().logs.delete_log_group().log_group_name(GROUP).send().await.expect("it is deleted");
     } => ["a/log-group Create"]
 
     function_deleted |aws| {
-        aws.lambda.delete_function().function_name(FUNCTION).send().await.expect("deleted");
+        aws.lambda.delete_function().function_name(FUNCTION).send().await.expect("it is deleted");
     } => ["a/function Create", "a/alias Create", "a/permission Create"]
 
     alias_deleted |aws| {
-        aws.lambda.delete_alias().function_name(FUNCTION).name(ALIAS).send().await.expect("deleted");
+        aws.lambda.delete_alias().function_name(FUNCTION).name(ALIAS).send().await.expect("it is deleted");
     } => ["a/alias Create", "a/permission Create"]
 
     rule_deleted |aws| {
         remove_targets(aws).await;
-        aws.events.delete_rule().name(RULE).send().await.expect("deleted");
+        aws.events.delete_rule().name(RULE).send().await.expect("it is deleted");
     } => ["a/rule Create", "a/target Create"]
 }
 

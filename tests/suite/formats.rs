@@ -10,7 +10,8 @@ use deployer_core::resource::{ResourceAddress, ResourceKind};
 use deployer_core::snapshot::Snapshot;
 use serde_json::{Value, json};
 
-use crate::planner::{MANIFEST, applied_stack, converged_snapshot, desired_from};
+use crate::assertions::assert_contains;
+use crate::fixtures::{MANIFEST, applied_stack, converged_snapshot, desired_from};
 
 /// A plan that creates, changes and deletes something, and also has errors, notes and unreadable resources.
 fn full_plan() -> (Plan, CostEstimate) {
@@ -127,7 +128,7 @@ fn a_plan_without_changes() {
     let plan = plan(&desired, &snapshot, &[]);
     let cost = estimate(&desired, &snapshot, &[], &CostAssumptions::default());
     insta::assert_snapshot!(plan_markdown(&plan, Some(&cost)));
-    assert!(plan_html(&plan, None).contains("<strong>No changes.</strong> All 16 resources match the manifest."));
+    assert_contains(plan_html(&plan, None), "<strong>No changes.</strong> All 16 resources match the manifest.");
 }
 
 #[test]
@@ -188,7 +189,7 @@ fn the_page_loads_nothing_from_elsewhere() {
     {
         assert!(!html.contains(word), "{word}");
     }
-    assert!(html.contains("default-src 'none'; style-src 'sha256-"));
+    assert!(html.contains("default-src 'none'; style-src 'sha256-"), "{html}");
 }
 
 #[test]
@@ -279,7 +280,7 @@ fn marks_values_known_after_apply_and_shows_cost_only_with_an_estimate() {
     let desired = desired_from(MANIFEST);
     let plan = plan(&desired, &snapshot, &[]);
     for document in [plan_markdown(&plan, None), plan_html(&plan, None)] {
-        assert!(document.contains("(known after apply)"));
+        assert!(document.contains("(known after apply)"), "{document}");
         assert!(!document.contains("Cost"), "without an estimate there must be no cost");
     }
 }

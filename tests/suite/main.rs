@@ -2,6 +2,8 @@
 
 mod adopt;
 mod artifact;
+#[path = "../../crates/core/tests/core/assertions.rs"]
+mod assertions;
 mod audit;
 mod audit_page;
 mod bench;
@@ -10,23 +12,24 @@ mod cloud_code;
 mod cloud_services;
 mod clouds;
 mod conformance;
-mod cost;
 mod decommission;
 mod dev;
 mod dev_page;
 mod doctor;
 mod drift;
 mod duplicates;
+#[allow(dead_code, reason = "the tests of deployer-core use the rest")]
+#[path = "../../crates/core/tests/core/fixtures.rs"]
+mod fixtures;
 mod formats;
 mod guards;
 mod isolation;
 mod lock;
-mod manifest;
-mod planner;
 mod processes;
 mod properties;
 mod real_cloud;
 mod refresh;
+mod rendered;
 mod runtime;
 mod sample;
 mod sandbox;
@@ -38,9 +41,19 @@ mod servers;
 mod status;
 mod stories;
 mod sync;
+#[path = "../../crates/core/tests/core/test_files.rs"]
+mod test_files;
 mod unreadable;
 mod venues;
 mod verify;
 mod versions;
 mod wire;
 mod world;
+
+use std::path::{Path, PathBuf};
+
+#[test]
+fn no_test_file_is_forgotten() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    assert_eq!(test_files::find_forgotten_files(&directory, Path::new("suite/main.rs")), Vec::<PathBuf>::new());
+}

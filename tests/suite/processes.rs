@@ -26,13 +26,18 @@ impl Site {
 
     pub fn in_account(account: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(8).enable_all().build();
-        let runtime = runtime.expect("a runtime");
+        let runtime = runtime.expect("the runtime starts");
         let cloud = EmbeddedCloud::in_memory(CloudConfig { account: account.to_owned(), ..CloudConfig::default() });
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a port is free");
-        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let address = format!("http://{}", listener.local_addr().expect("the listener has an address"));
         let served = cloud.clone();
         runtime.spawn(async move { served.serve_requests(listener, std::future::pending()).await });
-        let site = Self { cloud, directory: tempfile::tempdir().expect("a directory"), address, _runtime: runtime };
+        let site = Self {
+            cloud,
+            directory: tempfile::tempdir().expect("a temporary directory is created"),
+            address,
+            _runtime: runtime,
+        };
         site.write_file("venues.toml", &two_venue_manifest("sync"));
         site.write_file("bootstrap", "#!/bin/sh\nexit 1\n");
         site
@@ -48,7 +53,7 @@ impl Site {
     }
 
     pub fn write_file(&self, name: &str, text: &str) {
-        std::fs::write(self.path().join(name), text).expect("written");
+        std::fs::write(self.path().join(name), text).expect("it is written");
     }
 
     /// `deployer` in that directory and on that cloud, isolated from the environment.
@@ -118,8 +123,8 @@ fn exit_and_output(output: &Output) -> (i32, String) {
 
 fn wait_for_end(mut child: Child) -> (i32, String) {
     let mut text = String::new();
-    child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("text");
-    child.stderr.take().expect("a pipe").read_to_string(&mut text).expect("text");
+    child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("it is text");
+    child.stderr.take().expect("a pipe").read_to_string(&mut text).expect("it is text");
     (child.wait().expect("it ends").code().unwrap_or(-1), text)
 }
 
@@ -167,11 +172,11 @@ fn concurrent_apply_waits_and_then_has_nothing_to_do() {
     let mut second = site.spawn_deployer(&["apply", "--yes", "--artifact", "bootstrap", "--json"]);
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(second.stdout.take().expect("a pipe")));
     let waits = |line: &String| line.contains(r#""type":"waiting""#) && line.contains("deployer apply by ");
-    assert!(lines.by_ref().map(|line| line.expect("text")).any(|line| waits(&line)), "it says whom it waits for");
+    assert!(lines.by_ref().map(|line| line.expect("it is text")).any(|line| waits(&line)), "it says whom it waits for");
     drop(let_go);
     let (code, text) = wait_for_end(first);
     assert_eq!(code, 0, "{text}");
-    let rest: Vec<String> = lines.map(|line| line.expect("text")).collect();
+    let rest: Vec<String> = lines.map(|line| line.expect("it is text")).collect();
     assert_eq!(second.wait().expect("it ends").code(), Some(0), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains(r#""type":"summary""#) && line.contains(r#""create":0"#)), "{rest:?}");
 }
@@ -190,11 +195,15 @@ fn ctrl_c_finishes_calls_in_flight_releases_the_lock_and_lists_what_is_left() {
     let mut line = String::new();
     while !line.contains("Finishing the calls in flight") {
         line.clear();
-        assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut line).expect("text"), 0, "it announces that it stops");
+        assert_ne!(
+            std::io::BufRead::read_line(&mut stderr, &mut line).expect("it is text"),
+            0,
+            "it announces that it stops"
+        );
     }
     drop(let_go);
     let mut text = String::new();
-    child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("text");
+    child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("it is text");
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
     assert!(text.contains("Canceled") && text.contains("not started  a/alias"), "{text}");
     assert!(text.contains("To continue, run: deployer apply"), "{text}");
@@ -218,7 +227,11 @@ fn second_ctrl_c_stops_immediately_and_the_next_apply_can_continue() {
     send_interrupt(&child);
     while !line.contains("Finishing the calls in flight") {
         line.clear();
-        assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut line).expect("text"), 0, "it announces that it stops");
+        assert_ne!(
+            std::io::BufRead::read_line(&mut stderr, &mut line).expect("it is text"),
+            0,
+            "it announces that it stops"
+        );
     }
     send_interrupt(&child);
     assert_eq!(child.wait().expect("it ends").code(), Some(130));

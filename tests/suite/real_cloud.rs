@@ -11,6 +11,7 @@ use deployer_cloud::{ApiError, CallKind, CloudCall, CloudConfig, CloudFault, Emb
 use deployer_core::resource::ResourceKind;
 use deployer_reconcile::apply::{ApplyEvent, ApplyOutcome};
 
+use crate::assertions::assert_contains;
 use crate::sdk::GeneratedClients as _;
 use crate::world::{World, describe_actions, two_venue_manifest};
 
@@ -107,7 +108,7 @@ async fn fails_with_a_hint_if_a_role_can_never_be_assumed() {
     let (outcome, _) = apply_manifest(&world).await;
     let kinds: Vec<_> = outcome.failed.iter().map(|(address, error)| (address.kind, error.kind)).collect();
     assert_eq!(kinds, [(ResourceKind::Function, FailureKind::RoleNotReady); 2]);
-    assert!(outcome.failed[0].1.hint().expect("a hint").contains("run the same command again"));
+    assert_contains(outcome.failed[0].1.hint().expect("a hint"), "run the same command again");
     cloud.set_faults(None);
     world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
 }
@@ -217,10 +218,10 @@ async fn recreates_deleted_resources_that_lists_still_show() {
     world.converge(&desired).await;
     cloud.hold_back(&["DescribeLogGroups", "ListFunctions", "ListRules"]).expect("held back");
     let (lambda, logs, events) = (&world.aws.lambda, &world.aws.sdk().logs, &world.aws.events);
-    lambda.delete_function().function_name("sync-a").send().await.expect("deleted");
-    logs.delete_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("deleted");
-    events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("removed");
-    events.delete_rule().name("sync-a-schedule").send().await.expect("deleted");
+    lambda.delete_function().function_name("sync-a").send().await.expect("it is deleted");
+    logs.delete_log_group().log_group_name("/aws/lambda/sync-a").send().await.expect("it is deleted");
+    events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("it is removed");
+    events.delete_rule().name("sync-a-schedule").send().await.expect("it is deleted");
     let created = ["log-group", "function", "alias", "rule", "permission", "target"];
     let created = created.map(|kind| format!("a/{kind} Create"));
     assert_eq!(describe_actions(&world.plan(&desired).await), created);
@@ -292,6 +293,6 @@ async fn reports_a_full_bus_with_its_limit_and_a_remedy() {
     {
         assert!(text.contains(said), "missing {said}: {text}");
     }
-    world.aws.events.delete_rule().name("theirs-0").send().await.expect("deleted");
+    world.aws.events.delete_rule().name("theirs-0").send().await.expect("it is deleted");
     world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
 }

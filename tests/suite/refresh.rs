@@ -61,14 +61,14 @@ async fn it_finds_drift_that_lists_show() {
     let (_cloud, world) = converged_world().await;
     let desired = world.desired_from(&two_venue_manifest("sync"));
     let aws = &world.aws;
-    aws.lambda.update_function_configuration().function_name("sync-a").timeout(7).send().await.expect("changed");
+    aws.lambda.update_function_configuration().function_name("sync-a").timeout(7).send().await.expect("it is changed");
     aws.events.enable_rule().name("sync-b-schedule").send().await.expect("enabled");
     let request = aws.sdk().logs.put_retention_policy().log_group_name("/aws/lambda/sync-a").retention_in_days(3);
-    request.send().await.expect("changed");
+    request.send().await.expect("it is changed");
     let request = aws.iam.attach_role_policy().role_name("sync-a-role");
-    request.policy_arn("arn:aws:iam::aws:policy/AdministratorAccess").send().await.expect("attached");
-    aws.secrets.update_secret().secret_id("sync/b").description("mine").send().await.expect("changed");
-    aws.lambda.delete_function().function_name("sync-b").send().await.expect("deleted");
+    request.policy_arn("arn:aws:iam::aws:policy/AdministratorAccess").send().await.expect("it is attached");
+    aws.secrets.update_secret().secret_id("sync/b").description("mine").send().await.expect("it is changed");
+    aws.lambda.delete_function().function_name("sync-b").send().await.expect("it is deleted");
     let found = world.plan_from_lists(&desired).await;
     let expected = [
         "a/role Update",
@@ -90,15 +90,15 @@ async fn it_changes_nothing_that_it_does_not_read() {
     let (_cloud, world) = converged_world().await;
     let desired = world.desired_from(&two_venue_manifest("sync"));
     let (lambda, events) = (&world.aws.lambda, &world.aws.events);
-    lambda.delete_function_concurrency().function_name("sync-a").send().await.expect("removed");
+    lambda.delete_function_concurrency().function_name("sync-a").send().await.expect("it is removed");
     let request = lambda.delete_function_event_invoke_config().function_name("sync-a").qualifier("live");
-    request.send().await.expect("removed");
+    request.send().await.expect("it is removed");
     let request = lambda.remove_permission().function_name("sync-a").qualifier("live");
-    request.statement_id("deployer-schedule").send().await.expect("removed");
-    events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("removed");
+    request.statement_id("deployer-schedule").send().await.expect("it is removed");
+    events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("it is removed");
     let group = world.scope.regional_arn("logs", "log-group:/aws/lambda/sync-a");
     let request = world.aws.sdk().logs.untag_resource().resource_arn(group).tag_keys("deployer:venue");
-    request.send().await.expect("untagged");
+    request.send().await.expect("it is untagged");
     let plan = world.plan_from_lists(&desired).await;
     assert_eq!((describe_actions(&plan), plan.unreadable.len()), (Vec::new(), 0));
     let changes =
@@ -112,9 +112,9 @@ async fn it_reads_the_details_of_an_unmarked_function() {
     let desired = world.desired_from(&two_venue_manifest("sync"));
     let function = world.scope.regional_arn("lambda", "function:sync-a");
     let (lambda, key) = (&world.aws.lambda, "deployer:deployment");
-    lambda.untag_resource().resource(function).tag_keys(key).send().await.expect("untagged");
+    lambda.untag_resource().resource(function).tag_keys(key).send().await.expect("it is untagged");
     let request = lambda.update_function_configuration().function_name("sync-a").description("theirs");
-    request.send().await.expect("changed");
+    request.send().await.expect("it is changed");
     let plan = world.plan_from_lists(&desired).await;
     assert_eq!((describe_actions(&plan), plan.conflicts.len()), (Vec::new(), 1));
 }

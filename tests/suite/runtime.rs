@@ -51,7 +51,7 @@ async fn deploy_script(script: &str) -> RunningDeployment {
 
 async fn deploy_script_with_timeout(script: &str, timeout: &str) -> RunningDeployment {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: "http://127.0.0.1:1".to_owned() };
     let runtime = LambdaRuntime::new(config);
     cloud.set_invoker(Arc::new(runtime.clone()));
@@ -71,7 +71,7 @@ impl RunningDeployment {
 }
 
 fn response_payload(output: &InvokeOutput) -> Value {
-    serde_json::from_slice(output.payload().expect("a payload").as_ref()).expect("JSON")
+    serde_json::from_slice(output.payload().expect("a payload").as_ref()).expect("it is valid JSON")
 }
 
 #[tokio::test]

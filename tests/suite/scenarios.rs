@@ -123,7 +123,7 @@ async fn destroy_deletes_only_what_is_ours() {
     world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
     world.converge(&world.desired_from(&two_venue_manifest("sync-two"))).await;
     let logs = &world.aws.sdk().logs;
-    logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("created");
+    logs.create_log_group().log_group_name("/aws/lambda/sync-by-hand").send().await.expect("it is created");
     world.converge(&world.desired_nothing("sync")).await;
     assert_eq!(
         world.plan(&world.desired_from(&two_venue_manifest("sync-two"))).await.changes,
@@ -131,7 +131,11 @@ async fn destroy_deletes_only_what_is_ours() {
         "the other deployment is untouched"
     );
     let groups = logs.describe_log_groups().log_group_name_prefix("/aws/lambda/sync-by-hand").send().await;
-    assert_eq!(groups.expect("an answer").log_groups().len(), 1, "a log group that was created by hand still exists");
+    assert_eq!(
+        groups.expect("the call succeeds").log_groups().len(),
+        1,
+        "a log group that was created by hand still exists"
+    );
     assert!(cloud.recorded_writes().iter().all(|call| call.operation != "UntagResource"));
 }
 
@@ -141,7 +145,15 @@ async fn never_touches_a_foreign_function() {
     let desired = world.desired_from(&two_venue_manifest("sync"));
     world.converge(&desired).await;
     let arn = world.scope.regional_arn("lambda", "function:sync-a");
-    world.aws.lambda.untag_resource().resource(&arn).tag_keys("deployer:deployment").send().await.expect("untagged");
+    world
+        .aws
+        .lambda
+        .untag_resource()
+        .resource(&arn)
+        .tag_keys("deployer:deployment")
+        .send()
+        .await
+        .expect("it is untagged");
     cloud.forget_calls();
     let plan = world.plan(&desired).await;
     assert_eq!(plan.conflicts.len(), 1);
@@ -164,13 +176,13 @@ async fn never_touches_parts_of_a_foreign_function_or_rule() {
         world.scope.regional_arn("events", "rule/sync-a-schedule"),
     );
     let (lambda, events) = (&world.aws.lambda, &world.aws.events);
-    lambda.untag_resource().resource(&function).tag_keys("deployer:deployment").send().await.expect("untagged");
-    events.untag_resource().resource_arn(&rule).tag_keys("deployer:deployment").send().await.expect("untagged");
-    events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("removed");
+    lambda.untag_resource().resource(&function).tag_keys("deployer:deployment").send().await.expect("it is untagged");
+    events.untag_resource().resource_arn(&rule).tag_keys("deployer:deployment").send().await.expect("it is untagged");
+    events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("it is removed");
     let request = lambda.remove_permission().function_name("sync-a").qualifier("live");
-    request.statement_id("deployer-schedule").send().await.expect("removed");
+    request.statement_id("deployer-schedule").send().await.expect("it is removed");
     let request = lambda.delete_function_event_invoke_config().function_name("sync-a").qualifier("live");
-    request.send().await.expect("removed");
+    request.send().await.expect("it is removed");
     cloud.forget_calls();
     let plan = world.plan(&desired).await;
     assert_eq!((plan.conflicts.len(), describe_actions(&plan)), (2, Vec::new()));

@@ -3,6 +3,9 @@
 //! They are installed once into a virtual environment below `target/`, from `tests/servers/requirements.txt`. Each test
 //! has its own account on a server, so tests share no state. `tests/servers/run.py` ends a server together with the
 //! test process, however that ends.
+//!
+//! With `DEPLOYER_TEST_SERVERS=off`, `build.rs` sets `servers_off`, and each test that needs a server is ignored: it has
+//! `#[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off")]`.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -23,8 +26,6 @@ use deployer_aws::{Aws, https_client};
 use crate::clouds::OpenedCloud;
 use crate::wire::{RecordedWrites, record_writes};
 
-/// The environment variable that skips tests of these servers if it is `off`.
-const SWITCH: &str = "DEPLOYER_TEST_SERVERS";
 /// The time limit on a server's start. It usually takes two seconds, but the machine may be busy with other tests.
 const LONGEST_START: Duration = Duration::from_secs(90);
 /// How often to try to start a server, since a free port may be taken by the time the server binds it.
@@ -44,13 +45,13 @@ enum ServerProgram {
     Ministack,
 }
 
-/// <https://docs.getmoto.org/en/latest/docs/server_mode.html>. `None` if such tests are skipped.
-pub async fn start_moto() -> Option<TestServer> {
+/// <https://docs.getmoto.org/en/latest/docs/server_mode.html>.
+pub async fn start_moto() -> TestServer {
     start_server(ServerProgram::Moto).await
 }
 
-/// <https://pypi.org/project/ministack/>, which runs functions as processes. `None` if such tests are skipped.
-pub async fn start_ministack() -> Option<TestServer> {
+/// <https://pypi.org/project/ministack/>, which runs functions as processes.
+pub async fn start_ministack() -> TestServer {
     start_server(ServerProgram::Ministack).await
 }
 
@@ -81,27 +82,16 @@ fn new_account() -> String {
     NEXT.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
-async fn start_server(program: ServerProgram) -> Option<TestServer> {
-    if are_servers_skipped() {
-        // The test harness would hide the output of `eprintln!`.
-        let test = std::thread::current().name().unwrap_or_default().to_owned();
-        let _ = writeln!(std::io::stderr(), "{test}: skipped, because {SWITCH}=off");
-        return None;
-    }
+async fn start_server(program: ServerProgram) -> TestServer {
     let uri = tokio::task::spawn_blocking(move || program.server_uri()).await.expect("starting a server doesn't panic");
     match uri {
-        Ok(uri) => Some(TestServer { program, uri }),
+        Ok(uri) => TestServer { program, uri },
         Err(error) => panic!(
-            "could not start {}: {error}\nTo skip the tests that need it, run `{SWITCH}=off cargo test --workspace`.",
+            "could not start {}: {error}\nTo skip the tests that need it, run `DEPLOYER_TEST_SERVERS=off cargo test \
+             --workspace`.",
             program.program_name()
         ),
     }
-}
-
-/// Whether to skip tests of these servers. Never in continuous integration, where nobody would notice a skipped test.
-fn are_servers_skipped() -> bool {
-    let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
-    !ci && std::env::var(SWITCH).is_ok_and(|value| value == "off")
 }
 
 /// A server's process. It is kept so that its stdin stays open, since closing it ends the server: see

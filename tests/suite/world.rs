@@ -23,21 +23,14 @@ use deployer_reconcile::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use crate::fixtures::venue_tables;
+
 /// A manifest with two venues, `a` active and `b` paused, in this deployment.
 pub fn two_venue_manifest(deployment: &str) -> String {
     format!(
         "[deployment]\nname = \"{deployment}\"\nregion = \"us-east-1\"\n\n{}{}",
         venue_tables("a", ""),
         venue_tables("b", "status = \"paused\"\n")
-    )
-}
-
-/// A venue's tables, with `more` lines in the first one.
-pub fn venue_tables(name: &str, more: &str) -> String {
-    format!(
-        "[venues.{name}]\ndisplay_name = \"Venue {name}\"\n{more}[venues.{name}.secrets]\n\
-         hubspot_token = \"env:TOKEN_{name}\"\ntripleseat_public_key = \"env:KEY_{name}\"\n\
-         [venues.{name}.destination]\nkind = \"tripleseat\"\n\n"
     )
 }
 

@@ -5,6 +5,7 @@ use deployer_artifact::{Artifact, ArtifactPlatform, zip};
 use deployer_core::manifest::Architecture;
 
 use super::SCRIPT;
+use crate::assertions::assert_contains;
 
 const X86_64: u16 = 62;
 const AARCH64: u16 = 183;
@@ -91,7 +92,7 @@ fn reads_the_running_test_program() {
     let needs = elf::read_requirements(&std::fs::read("/proc/self/exe").unwrap()).unwrap();
     let host = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
     assert_eq!(needs.architecture, Some(host));
-    assert!(needs.interpreter.unwrap().contains("ld-linux"));
+    assert_contains(needs.interpreter.unwrap(), "ld-linux");
     let glibc = needs.glibc.unwrap();
     assert!(glibc >= GlibcVersion { major: 2, minor: 17 } && glibc < GlibcVersion { major: 3, minor: 0 }, "{glibc}");
 }
@@ -146,7 +147,7 @@ fn accepts_scripts_and_rejects_other_files() {
     assert!(error.contains("not a 64-bit little-endian"), "{error}");
     let mut cut = elf_file(X86_64, &["GLIBC_2.30"], None);
     cut.truncate(100);
-    assert!(read_artifact(&cut, LAMBDA).unwrap_err().contains("not a readable executable"));
+    assert_contains(read_artifact(&cut, LAMBDA).unwrap_err(), "not a readable executable");
 }
 
 #[test]
@@ -158,7 +159,7 @@ fn zip_needs_a_bootstrap_at_its_top_level() {
     assert!(error.contains("name the executable `bootstrap`"), "{error}");
     let mut broken = zip::build_deterministic_zip(&[("bootstrap", SCRIPT)]).unwrap();
     broken.truncate(40);
-    assert!(read_artifact(&broken, LAMBDA).unwrap_err().contains("not a readable zip"));
+    assert_contains(read_artifact(&broken, LAMBDA).unwrap_err(), "not a readable zip");
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl AuditedAccount {
         Self(AuditInventory {
             account: ACCOUNT.to_owned(),
             region: "us-east-1".to_owned(),
-            taken_at: "2026-11-26T12:00:00Z".parse().expect("a time"),
+            taken_at: "2026-11-26T12:00:00Z".parse().expect("it is a valid time"),
             days: 90,
             nodes: Vec::new(),
             edges: Vec::new(),

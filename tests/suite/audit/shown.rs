@@ -56,7 +56,8 @@ fn lists_suspects_first_and_counts_what_is_in_use() {
 fn shows_everything_or_one_kind_on_request() {
     let all = plain_text(&leftover_audit(), &AuditView { all: true, kinds: Vec::new() });
     assert!(
-        all.contains("venues-a") && all.contains("8640 uses in 90 days") || all.contains("deployment venues owns it")
+        all.contains("venues-a") && all.contains("8640 uses in 90 days") || all.contains("deployment venues owns it"),
+        "{all}"
     );
     let queues = plain_text(&leftover_audit(), &AuditView { all: true, kinds: vec![NodeKind::Queue] });
     assert!(queues.contains("contacts.fifo") && !queues.contains("venues-a"), "{queues}");

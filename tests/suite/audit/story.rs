@@ -77,7 +77,10 @@ fn finds_deletes_and_restores_leftovers() {
     // SQS doesn't create the queue without the one for its dead letters.
     let (code, text) = site.run_deployer(&["restore", "old", "contacts.fifo", "--local", "--yes"]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("queue contacts-dead-letters.fifo  # recreate as archived, because contacts.fifo needs it"));
+    assert!(
+        text.contains("queue contacts-dead-letters.fifo  # recreate as archived, because contacts.fifo needs it"),
+        "{text}"
+    );
     assert!(text.contains("attributes match the archive, 0 differ"), "{text}");
     let (code, text) = site.run_deployer(&["restore", "old", "hubspot-webhook-handler", "--local", "--yes"]);
     assert_eq!(code, 0, "{text}");

@@ -25,7 +25,7 @@ impl AuditBuilder {
         let inventory = AuditInventory {
             account: "123456789012".to_owned(),
             region: "us-east-1".to_owned(),
-            taken_at: "2026-11-26T14:03:00Z".parse().expect("a time"),
+            taken_at: "2026-11-26T14:03:00Z".parse().expect("it is a valid time"),
             days: 90,
             nodes: Vec::new(),
             edges: Vec::new(),
@@ -58,7 +58,7 @@ impl AuditBuilder {
             deployment: (verdict == AuditVerdict::Managed).then(|| "venue-sync".to_owned()),
             venue: None,
             enabled: true,
-            changed_at: Some("2024-03-05T09:00:00Z".parse().expect("a time")),
+            changed_at: Some("2024-03-05T09:00:00Z".parse().expect("it is a valid time")),
             usage: what.map_or(NodeUsage::NotCounted, |what| counted_usage(what, count)),
             attributes: BTreeMap::new(),
             tags: BTreeMap::new(),

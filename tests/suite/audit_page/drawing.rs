@@ -96,7 +96,7 @@ impl ParsedDrawing {
         });
         let lines = lines.collect();
         let rect = page.find("<rect x=\"0\" y=\"0\"").expect("there is a box in the key");
-        let size = |name| attribute_value(&page[rect..], name).parse().expect("a number");
+        let size = |name| attribute_value(&page[rect..], name).parse().expect("it is a number");
         let shown = parse_numbers(attribute_value(svg, "viewBox"));
         let size = (size("width"), size("height"));
         Self { boxes, lines, size, shown: (shown[2], shown[3]) }
@@ -232,7 +232,7 @@ fn folds_what_needs_no_attention_in_a_large_account() {
         assert!(!drawing.boxes[&finding.id].is_folded(), "{} needs attention", finding.id);
     }
     let page = audit_html(&audit);
-    assert!(page.contains(&format!("draw the {folded} that need no attention")));
+    assert!(page.contains(&format!("draw the {folded} that need no attention")), "{page}");
     assert_eq!(
         ParsedDrawing::from_audit(&generated_audit(300)).boxes.values().filter(|placed| placed.is_folded()).count(),
         0

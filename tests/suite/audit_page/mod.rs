@@ -11,6 +11,7 @@ use deployer_janitor::audit::{Audit, AuditFinding, AuditVerdict, Edge, EdgeKind,
 use sha2::{Digest, Sha256};
 
 use self::accounts::{AuditBuilder, generated_audit, sample_arn, story_audit};
+use crate::assertions::assert_contains;
 use crate::formats::{HOSTILE, count_cells, has_markup, remove_escapes, tag_names};
 
 /// The text between `begin`, which must occur once, and the first `end` after it.
@@ -170,8 +171,8 @@ fn the_markdown_of_a_large_account_fits_into_a_comment_and_counts_what_is_left_o
 #[test]
 fn renders_an_empty_account() {
     let audit = AuditBuilder::new().0;
-    assert!(audit_html(&audit).contains("Nothing was found."));
-    assert!(audit_html(&audit).contains("<strong>Nothing needs attention.</strong>"));
+    assert_contains(audit_html(&audit), "Nothing was found.");
+    assert_contains(audit_html(&audit), "<strong>Nothing needs attention.</strong>");
     assert!(audit_markdown(&audit).starts_with("## Nothing needs attention.\n"));
 }
 
@@ -181,5 +182,5 @@ fn nodes_without_a_verdict_are_unknown() {
     account.add_node(sample_arn("sqs", "q"), NodeKind::Queue, "q", AuditVerdict::Active, &[]);
     account.0.findings =
         vec![AuditFinding { id: "another".to_owned(), verdict: AuditVerdict::Active, evidence: Vec::new() }];
-    assert!(audit_html(&account.0).contains("<strong>1 unknown.</strong>"));
+    assert_contains(audit_html(&account.0), "<strong>1 unknown.</strong>");
 }

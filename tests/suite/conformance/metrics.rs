@@ -23,7 +23,7 @@ fn to_date_time(at: Timestamp) -> DateTime {
 /// The start of the hour a day ago.
 fn hour_a_day_ago() -> Timestamp {
     let day_ago = Timestamp::now() - SignedDuration::from_hours(24);
-    Timestamp::from_second(day_ago.as_second().div_euclid(HOUR_S) * HOUR_S).expect("a time")
+    Timestamp::from_second(day_ago.as_second().div_euclid(HOUR_S) * HOUR_S).expect("it is a valid time")
 }
 
 fn function_dimension(name: &str) -> Dimension {

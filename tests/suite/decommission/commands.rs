@@ -10,13 +10,13 @@ use crate::processes::Site;
 /// A site whose cloud has the leftovers of an earlier integration, and an audit of it in `audit.json`.
 fn legacy_site() -> (Site, LegacyCloud, Audit) {
     let site = Site::new();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the runtime starts");
     let aws = Aws::for_local("us-east-1", https_client(), Some(site.cloud_address()));
     let legacy = runtime.block_on(LegacyCloud::in_cloud(site.cloud.clone(), aws));
     let mut audit = legacy.stale_audit();
     // The process compares it with its own clock.
     audit.inventory.taken_at = jiff::Timestamp::now();
-    site.write_file("audit.json", &serde_json::to_string(&audit).expect("JSON"));
+    site.write_file("audit.json", &serde_json::to_string(&audit).expect("it is valid JSON"));
     (site, legacy, audit)
 }
 
@@ -68,13 +68,13 @@ fn stops_when_a_named_resource_is_refused() {
     assert!(text.contains(r#"{"type":"refused","id":"nothing""#), "{text}");
 
     audit.inventory.taken_at -= SignedDuration::from_hours(25);
-    site.write_file("audit.json", &serde_json::to_string(&audit).expect("JSON"));
+    site.write_file("audit.json", &serde_json::to_string(&audit).expect("it is valid JSON"));
     let (code, text) = site.run_deployer(&with_args(&ALL, &["--yes"]));
     assert_eq!((code, site.take_write_calls()), (5, Vec::new()), "{text}");
     assert!(text.contains("25 hours ago; nothing was changed"), "{text}");
     audit.inventory.taken_at += SignedDuration::from_hours(25);
     audit.inventory.account = "999999999999".to_owned();
-    site.write_file("audit.json", &serde_json::to_string(&audit).expect("JSON"));
+    site.write_file("audit.json", &serde_json::to_string(&audit).expect("it is valid JSON"));
     let (code, text) = site.run_deployer(&with_args(&ALL, &["--yes"]));
     assert_eq!((code, site.take_write_calls()), (6, Vec::new()), "{text}");
     assert!(text.contains("the audit is of account 999999999999"), "{text}");

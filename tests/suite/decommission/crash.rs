@@ -119,9 +119,9 @@ async fn resumes_a_restore_interrupted_at_any_write() {
                 assert_eq!(comparison.differences, [], "write {number}, took effect: {took_effect}: {}", comparison.id);
             }
             // Nothing was created twice.
-            let apis = legacy.aws.sdk().apigateway.get_rest_apis().send().await.expect("a list");
-            let https = legacy.aws.sdk().apigatewayv2.get_apis().send().await.expect("a list");
-            let mappings = legacy.aws.lambda.list_event_source_mappings().send().await.expect("a list");
+            let apis = legacy.aws.sdk().apigateway.get_rest_apis().send().await.expect("it is a list");
+            let https = legacy.aws.sdk().apigatewayv2.get_apis().send().await.expect("it is a list");
+            let mappings = legacy.aws.lambda.list_event_source_mappings().send().await.expect("it is a list");
             let counts = (apis.items().len(), https.items().len(), mappings.event_source_mappings().len());
             assert_eq!(counts, (1, 1, 1), "write {number}, took effect: {took_effect}");
         }

@@ -8,6 +8,7 @@ use deployer_janitor::decommission::select::{DecommissionRequest, DeletionSelect
 use proptest::prelude::*;
 
 use super::{audit_of, stale_node};
+use crate::assertions::assert_contains;
 
 fn test_scope() -> Scope {
     Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() }
@@ -107,7 +108,7 @@ fn refuses_what_an_enabled_hubspot_workflow_calls() {
     let off = select_ids(&audit, &["function"]);
     assert_eq!(chosen_ids(&off), ["function"]);
     assert!(off.candidates[0].notes[0].contains("is off but still has its address"), "{off:?}");
-    assert!(refusal_reasons(&select_ids(&audit, &["flow"]))[0].contains("turn it off there"));
+    assert_contains(&refusal_reasons(&select_ids(&audit, &["flow"]))[0], "turn it off there");
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn deletes_a_queue_only_with_the_function_that_it_feeds() {
         &verdicts,
         &[enabled_edge("queue", "arn:aws:lambda:us-east-1:1:function:f:live", EdgeKind::Mapping)],
     );
-    assert!(refusal_reasons(&select_ids(&audit, &["queue"]))[0].contains("it feeds function"));
+    assert_contains(&refusal_reasons(&select_ids(&audit, &["queue"]))[0], "it feeds function");
     assert_eq!(chosen_ids(&select_ids(&audit, &["queue", "arn:aws:lambda:us-east-1:1:function:f"])).len(), 2);
 }
 

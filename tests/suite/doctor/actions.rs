@@ -51,7 +51,7 @@ fn lists_every_action_that_the_source_of_an_apply_names() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
     let mut files: Vec<PathBuf> = Vec::new();
     for directory in ["reconcile/src/apply", "aws/src/lock", "aws/src/observe", "core/src/plan"] {
-        let entries = std::fs::read_dir(crates.join(directory)).expect("a directory");
+        let entries = std::fs::read_dir(crates.join(directory)).expect("a temporary directory is created");
         files.extend(entries.map(|entry| entry.expect("an entry").path()));
     }
     let mut named = BTreeSet::new();

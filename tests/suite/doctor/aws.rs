@@ -184,7 +184,7 @@ async fn reads_managed_credentials_from_the_secret_without_showing_them() {
 
     let request =
         ward.aws_clients().secrets.create_secret().name("sync/a").secret_string(r#"{"HUBSPOT_TOKEN":"token-of-a"}"#);
-    request.send().await.expect("made");
+    request.send().await.expect("it is created");
     let checks = ward.examine_all().await;
     let read = "managed, read from the secret sync/a in AWS, accepted";
     expect_check(&checks, "a", "HubSpot token", DoctorVerdict::Ok, read, "");

@@ -49,7 +49,7 @@ fn json_has_a_line_per_check_and_a_summary() {
     let sandbox = DuplicatesSandbox::new();
     let (code, text) =
         run_in_sandbox(&sandbox, &["doctor", "a", "--json", "--only", "hubspot", "--only", "tripleseat"], &[]);
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("it is valid JSON")).collect();
     let (summary, checks) = lines.split_last().expect("lines");
     assert!(checks.iter().all(|line| line["type"] == "check" && line["area"] != "aws"), "{text}");
     let token = checks.iter().find(|line| line["name"] == "HubSpot token" && line["venue"] == "a").expect("a check");

@@ -47,7 +47,7 @@ struct DoctorWard {
 impl DoctorWard {
     /// Everything is right. Venue `a` has OAuth and one of two locations, `b` has neither, `c` is blocked.
     async fn new() -> Self {
-        let clock = SandboxClock::stopped_at("2026-03-01T12:00:00Z".parse().expect("a time"));
+        let clock = SandboxClock::stopped_at("2026-03-01T12:00:00Z".parse().expect("it is a valid time"));
         let tripleseat = SandboxTripleseat::new(SandboxTripleseatConfig { clock: clock.clone(), limits: false });
         for (venue, site_id, locations) in [("a", 1, vec![11, 12]), ("b", 2, vec![21])] {
             tripleseat.add_account(TripleseatAccount {
@@ -83,7 +83,7 @@ impl DoctorWard {
             servers.push(SandboxServer::start(router).await.expect("a server"));
         }
         let servers: [SandboxServer; 3] = servers.try_into().expect("three");
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = tempfile::tempdir().expect("a temporary directory is created");
         let manifest = manifest_text(&servers[0].uri, &servers[1].uri);
         let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
         let ward = Self { directory, manifest, cloud, hubspot, tripleseat, platform, servers };
@@ -92,7 +92,7 @@ impl DoctorWard {
     }
 
     fn write_secret(&self, file: &str, value: &str) {
-        std::fs::write(self.directory.path().join(file), value).expect("written");
+        std::fs::write(self.directory.path().join(file), value).expect("it is written");
     }
 
     fn change_manifest(&mut self, from: &str, to: &str) {
@@ -125,7 +125,7 @@ impl DoctorWard {
         let loaded = manifest::parse_manifest(&self.manifest, self.directory.path().join("venues.toml"));
         let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
         let aws = self.aws_clients();
-        let client = sync_lambda::http::build_client().expect("TLS");
+        let client = sync_lambda::http::build_client().expect("the TLS client is built");
         let (contacts, properties) = (self.hubspot.all_contacts(), self.hubspot.watch_changes());
         self.cloud.forget_calls();
         let patient = DoctorInputs {
@@ -151,7 +151,7 @@ impl DoctorWard {
         }
         assert_eq!((self.tripleseat.site_leads(1), self.tripleseat.site_leads(2)), (Vec::new(), Vec::new()));
         assert_eq!(self.platform.venue_records("c"), []);
-        let shown = serde_json::to_string(&checks).expect("JSON");
+        let shown = serde_json::to_string(&checks).expect("it is valid JSON");
         for (file, value) in SECRETS {
             let given = std::fs::read_to_string(self.directory.path().join(file)).expect("the file");
             assert!(!shown.contains(value) && !shown.contains(&given), "{file}: {shown}");

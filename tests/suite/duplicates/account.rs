@@ -30,8 +30,8 @@ impl DuplicatesSandbox {
     /// A sandbox with venue `a`, which owns the account, and venue `b`.
     pub fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.expect("a runtime");
-        let start: Timestamp = "2026-03-01T12:00:00Z".parse().expect("a time");
+        let runtime = runtime.expect("the runtime starts");
+        let start: Timestamp = "2026-03-01T12:00:00Z".parse().expect("it is a valid time");
         let clock = SandboxClock::stopped_at(start);
         let tripleseat = SandboxTripleseat::new(SandboxTripleseatConfig { clock: clock.clone(), limits: false });
         tripleseat.add_account(TripleseatAccount {
@@ -73,14 +73,14 @@ impl DuplicatesSandbox {
     /// Creates a lead with these fields in addition to the usual ones.
     pub fn create_lead(&self, fields: Value) -> u64 {
         let mut lead = json!({ "first_name": "Ana", "last_name": "Silva", "location_id": 11 });
-        for (name, value) in fields.as_object().expect("an object") {
+        for (name, value) in fields.as_object().expect("it is a JSON object") {
             lead[name] = value.clone();
         }
-        let client = sync_lambda::http::build_client().expect("TLS");
+        let client = sync_lambda::http::build_client().expect("the TLS client is built");
         let request = client.post(format!("{}/v1/leads/create.json?public_key=key-of-a", self.uri));
         let answer = self.runtime.block_on(async {
-            let answer = request.json(&json!({ "lead": lead })).send().await.expect("an answer");
-            answer.json::<Value>().await.expect("JSON")
+            let answer = request.json(&json!({ "lead": lead })).send().await.expect("the call succeeds");
+            answer.json::<Value>().await.expect("it is valid JSON")
         });
         answer["lead"]["id"].as_u64().unwrap_or_else(|| panic!("{answer}"))
     }

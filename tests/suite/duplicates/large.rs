@@ -51,7 +51,7 @@ fn lead_json(id: u64) -> Value {
 #[ignore = "a measurement that takes several minutes"]
 fn measures_memory_for_a_hundred_thousand_leads() {
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("the runtime starts");
     let server = runtime.block_on(SandboxServer::start(vendor_router())).expect("a server");
     let site = Site::new();
     site.write_file(

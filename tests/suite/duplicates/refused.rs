@@ -6,7 +6,7 @@ fn with_manifest(change: impl Fn(&str) -> String) -> DuplicatesSandbox {
     let sandbox = DuplicatesSandbox::new();
     let path = sandbox.site.path().join("venues.toml");
     let text = std::fs::read_to_string(&path).expect("the manifest");
-    std::fs::write(&path, change(&text)).expect("written");
+    std::fs::write(&path, change(&text)).expect("it is written");
     sandbox
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::account::{DuplicatesSandbox, lead_reference};
+use crate::assertions::assert_contains;
 use crate::formats::body_lines;
 
 /// An account with one of each: a duplicate, one outside the window, a shared number, another event date, and a lead of
@@ -67,8 +68,8 @@ fn page_has_and_allows_no_scripts() {
     let sandbox = messy_account();
     assert_eq!(sandbox.run_duplicates(&[]).0, 0);
     let page = sandbox.read_report("html");
-    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains("<script"));
-    assert!(page.contains("The &lt;b&gt;Mill&lt;/b&gt; &amp; Co") && page.contains("default-src 'none'"));
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains("<script"), "{page}");
+    assert!(page.contains("The &lt;b&gt;Mill&lt;/b&gt; &amp; Co") && page.contains("default-src 'none'"), "{page}");
     for outside in ["http://", "https://", "src=", "url(", "@import"] {
         assert!(!page.contains(outside), "{outside}");
     }
@@ -111,7 +112,7 @@ fn without_the_ledger_origins_are_unknown() {
     let summary = &line["summary"];
     assert_eq!((&summary["another_venue"], &summary["origin_unknown"]), (&json!(0), &json!(5)));
     assert_eq!((&summary["groups"], &summary["repeats"]), (&json!(1), &json!(4)));
-    assert!(sandbox.read_report("html").contains("HubSpot wasn't asked"));
+    assert_contains(sandbox.read_report("html"), "HubSpot wasn't asked");
 }
 
 #[test]

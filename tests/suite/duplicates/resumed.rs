@@ -29,7 +29,7 @@ fn status_fault(status: u16, headers: &[(&str, &str)]) -> Option<SandboxFault> {
 
 fn printed_repeats(printed: &str) -> Value {
     let line = printed.lines().find(|line| line.contains("\"duplicates\"")).expect("a line");
-    serde_json::from_str::<Value>(line).expect("JSON")["summary"]["repeats"].clone()
+    serde_json::from_str::<Value>(line).expect("it is valid JSON")["summary"]["repeats"].clone()
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn interrupted_run_resumes_at_the_page_where_it_stopped() {
     let partial = sandbox.site.path().join("out/.leads-a.partial");
     let mut text = std::fs::read_to_string(&partial).expect("what was read");
     text.push_str("{\"id\":1,\"cre");
-    std::fs::write(&partial, text).expect("written");
+    std::fs::write(&partial, text).expect("it is written");
 
     let pages = sandbox.record_pages();
     let (code, printed) = sandbox.run_duplicates(&["--json"]);
@@ -96,7 +96,7 @@ fn retries_after_rate_limits_and_expired_tokens() {
 
 #[test]
 fn second_process_cannot_use_the_same_files() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let (state, leads) = (directory.path().join("state/a.json"), directory.path().join("leads"));
     let open = || ReadWork::open_or_resume(&state, &leads, "a", false, Timestamp::UNIX_EPOCH);
     let first = open().expect("opened");

@@ -97,7 +97,11 @@ async fn does_not_claim_a_property_that_somebody_created_meanwhile() {
     let (outcome, _) = world.execute_plan(&plan).await;
     let failed: Vec<String> = outcome.failed.iter().map(|(address, error)| format!("{address}: {error}")).collect();
     assert_eq!(failed.len(), 1, "{failed:?}");
-    assert!(failed[0].starts_with("a/flag-property: hubspot:CreateProperty: ") && failed[0].contains("409"));
+    assert!(
+        failed[0].starts_with("a/flag-property: hubspot:CreateProperty: ") && failed[0].contains("409"),
+        "{}",
+        failed[0]
+    );
     // The next plan finds the property and shows that it takes it over.
     let plan = world.plan(&desired).await;
     assert!(describe_actions(&plan).contains(&"a/flag-property Update".to_owned()), "{:?}", describe_actions(&plan));

@@ -133,7 +133,7 @@ async fn does_not_resend_contacts_that_the_venue_already_has() {
 async fn leaves_deleted_and_unticked_contacts_alone() {
     let portal = start_portal().await;
     let ids = add_flagged_contacts(&portal, 3);
-    portal.hubspot.delete_contact(ids[0]).expect("deleted");
+    portal.hubspot.delete_contact(ids[0]).expect("it is deleted");
     portal.hubspot.set_property(ids[1], OLD, "").expect("unticked");
     let (tally, ..) = run_pass(&portal, &new_migration()).await;
     assert_eq!(tally, MigrationTally { moved: 1, ..MigrationTally::default() });
@@ -150,7 +150,7 @@ struct MigrationSite {
 
 impl MigrationSite {
     fn new() -> Self {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let runtime = tokio::runtime::Runtime::new().expect("the runtime starts");
         let portal = runtime.block_on(start_portal());
         let site = Site::new();
         site.write_file("venues.toml", &with_token(&two_venue_manifest("sync"), &portal.server.uri));

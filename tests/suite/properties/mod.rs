@@ -2,13 +2,14 @@
 
 mod applied;
 mod migrated;
-mod planned;
 mod program;
 
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
 use deployer_sandbox::{SandboxClock, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer};
 use jiff::SignedDuration;
 use sync_lambda::credentials::CredentialValue;
+
+use crate::fixtures::with_token;
 
 const TOKEN: &str = "admin-token";
 /// How far the search index lags behind.
@@ -27,7 +28,7 @@ impl TestPortal {
         let config = SandboxHubSpotConfig { portal_id: 111, clock: clock.clone(), search_lag: LAG, limits: false };
         let hubspot = SandboxHubSpot::new(config);
         hubspot.add_token(TOKEN, &HUBSPOT_SCOPES);
-        let server = SandboxServer::start(hubspot.api_router()).await.expect("a free port");
+        let server = SandboxServer::start(hubspot.api_router()).await.expect("a port is free");
         Self { hubspot, clock, server }
     }
 
@@ -45,11 +46,4 @@ impl TestPortal {
         let writes = requests.iter().filter(|request| request.method != "GET" && !request.path.ends_with("/search"));
         writes.map(|request| format!("{} {}", request.method, last(&request.path))).collect()
     }
-}
-
-/// Adds a HubSpot token to a manifest.
-fn with_token(manifest: &str, base_uri: &str) -> String {
-    let hubspot =
-        format!("[hubspot]\nportal_id = 111\ntoken = \"env:ADMIN_TOKEN\"\nbase_uri = \"{base_uri}\"\n\n[venues.");
-    manifest.replacen("[venues.", &hubspot, 1)
 }

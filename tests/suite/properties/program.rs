@@ -19,7 +19,7 @@ struct SiteWithPortal {
 
 impl SiteWithPortal {
     fn new() -> Self {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let runtime = tokio::runtime::Runtime::new().expect("the runtime starts");
         let portal = runtime.block_on(TestPortal::start());
         let both = Self { site: Site::new(), portal, _runtime: runtime };
         both.write_manifest(&two_venue_manifest("sync"));

@@ -24,9 +24,12 @@ async fn batch_reads_report_missing_contacts() {
     assert_eq!((status, &body["status"], &body["errors"]), (200, &json!("COMPLETE"), &Value::Null));
     let properties = &body["results"][0]["properties"];
     assert_eq!((&properties["firstname"], &properties["lastname"]), (&json!("Ana"), &Value::Null));
-    assert!(properties.as_object().expect("an object").contains_key("lastname"), "a property without a value is null");
     assert!(
-        !properties.as_object().expect("an object").contains_key("no_such_property"),
+        properties.as_object().expect("it is a JSON object").contains_key("lastname"),
+        "a property without a value is null"
+    );
+    assert!(
+        !properties.as_object().expect("it is a JSON object").contains_key("no_such_property"),
         "an unknown property is left out"
     );
 

@@ -36,7 +36,7 @@ async fn faults_replace_a_request_or_its_response() {
     portal.inject_fault(SandboxFault::Status { status: 503, body: refusal.clone(), headers });
     let response =
         portal.http.build_request("PATCH", &format!("{CONTACTS}/1001")).bearer_auth(TOKEN).body("{}").send().await;
-    let response = response.expect("an answer");
+    let response = response.expect("the call succeeds");
     assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"3".parse().expect("a value")));
     assert_eq!(portal.rename_contact("Bo").await, Some((503, refusal.to_string())));
     assert_eq!(portal.contact_name(), "Ana", "not processed");
@@ -68,7 +68,7 @@ async fn closes_dropped_connections_without_sending_a_byte() {
     let portal = SandboxPortal::start().await;
     for fault in [SandboxFault::DropBefore, SandboxFault::DropAfter] {
         portal.inject_fault(fault);
-        let address = portal.http.uri.strip_prefix("http://").expect("an address");
+        let address = portal.http.uri.strip_prefix("http://").expect("the listener has an address");
         let mut connection = tokio::net::TcpStream::connect(address).await.expect("a connection");
         let request = format!("GET {CONTACTS} HTTP/1.1\r\nHost: {address}\r\n\r\n");
         connection.write_all(request.as_bytes()).await.expect("it is sent");
@@ -120,7 +120,7 @@ async fn dropping_a_server_stops_it() {
     let server = SandboxServer::start(hubspot.api_router()).await.expect("a server");
     let http = SandboxClient::new(&server);
     assert_eq!(http.call_api(TOKEN, "GET", CONTACTS, Value::Null).await.0, 200);
-    let address = server.uri.strip_prefix("http://").expect("an address").to_owned();
+    let address = server.uri.strip_prefix("http://").expect("the listener has an address").to_owned();
     drop(server);
     // The port is released as soon as the server's task has noticed.
     while tokio::net::TcpStream::connect(&address).await.is_ok() {

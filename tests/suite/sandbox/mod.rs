@@ -24,7 +24,7 @@ const CONTACTS: &str = "/crm/objects/2026-03/contacts";
 const PROPERTIES: &str = "/crm/properties/2026-03/contacts";
 
 fn start_time() -> Timestamp {
-    "2026-03-01T12:00:00Z".parse().expect("a time")
+    "2026-03-01T12:00:00Z".parse().expect("it is a valid time")
 }
 
 fn seconds(seconds: i64) -> SignedDuration {
@@ -50,8 +50,8 @@ impl SandboxClient {
     }
 
     async fn send_request(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
-        let response = request.send().await.expect("an answer");
-        let (status, text) = (response.status().as_u16(), response.text().await.expect("a text"));
+        let response = request.send().await.expect("the call succeeds");
+        let (status, text) = (response.status().as_u16(), response.text().await.expect("it is text"));
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 

@@ -58,15 +58,15 @@ async fn limits_a_private_app_to_190_requests_in_ten_seconds() {
     portal.hubspot.add_token("another app", &vendors::HUBSPOT_SCOPES);
     let details = || portal.http.build_request("GET", "/account-info/2026-03/details");
     for left in (0..190).rev() {
-        let response = details().bearer_auth(TOKEN).send().await.expect("an answer");
+        let response = details().bearer_auth(TOKEN).send().await.expect("the call succeeds");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["x-hubspot-ratelimit-remaining"], left.to_string());
     }
-    let response = details().bearer_auth(TOKEN).send().await.expect("an answer");
+    let response = details().bearer_auth(TOKEN).send().await.expect("the call succeeds");
     assert_eq!(response.status(), 429);
     assert_eq!(response.headers()["x-hubspot-ratelimit-max"], "190");
     assert_eq!(response.headers()["x-hubspot-ratelimit-interval-milliseconds"], "10000");
-    let body: Value = response.json().await.expect("JSON");
+    let body: Value = response.json().await.expect("it is valid JSON");
     assert_eq!(body["policyName"], "TEN_SECONDLY_ROLLING");
     assert_eq!(
         portal.http.send_request(details().bearer_auth("another app")).await.0,

@@ -37,7 +37,7 @@ async fn sample_contacts_match_the_sample_manifest() {
     let longest = contacts.iter().filter_map(|contact| contact.properties.get("message")).map(String::len).max();
     assert!(longest > Some(5_000), "{longest:?}");
     for email in contacts.iter().filter_map(|contact| contact.properties.get("email")) {
-        let domain = email.split_once('@').expect("an address").1;
+        let domain = email.split_once('@').expect("the listener has an address").1;
         assert!(domain.starts_with("example"), "{email} could belong to somebody");
     }
 }

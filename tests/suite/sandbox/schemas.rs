@@ -18,10 +18,10 @@ struct SchemaRoute {
 
 fn one_filter(changes: Value) -> Value {
     let mut filter = json!({ "propertyName": "email", "operator": "EQ", "value": "a" });
-    for (name, value) in changes.as_object().expect("an object") {
+    for (name, value) in changes.as_object().expect("it is a JSON object") {
         filter[name] = value.clone();
     }
-    filter.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
+    filter.as_object_mut().expect("it is a JSON object").retain(|_, value| !value.is_null());
     json!([{ "filters": [filter] }])
 }
 
@@ -173,7 +173,7 @@ fn property_routes() -> [SchemaRoute; 2] {
     let option = json!({ "label": "A", "value": "a", "displayOrder": 0, "hidden": false });
     let without = |name: &str| {
         let mut option = option.clone();
-        option.as_object_mut().expect("an object").remove(name);
+        option.as_object_mut().expect("it is a JSON object").remove(name);
         json!([option])
     };
     let with = |name: &str, value: Value| {
@@ -229,7 +229,7 @@ fn with_change(good: &Value, pointer: &str, value: &Value) -> Value {
     let mut body = good.clone();
     let member = &pointer[1..];
     match value {
-        Value::Null => drop(body.as_object_mut().expect("an object").remove(member)),
+        Value::Null => drop(body.as_object_mut().expect("it is a JSON object").remove(member)),
         value => body[member] = value.clone(),
     }
     body

@@ -75,7 +75,7 @@ async fn new_and_deleted_contacts_lag_too() {
     assert_eq!(portal.found_ids(json!([])).await, [""; 0]);
     portal.clock.advance(seconds(LAG));
     assert_eq!(portal.found_ids(json!([])).await, [id.as_str()]);
-    portal.hubspot.delete_contact(id.parse().expect("a number")).expect("deleted");
+    portal.hubspot.delete_contact(id.parse().expect("it is a number")).expect("it is deleted");
     assert_eq!(portal.call_api("GET", &format!("{CONTACTS}/{id}"), Value::Null).await.0, 404);
     assert_eq!(portal.found_ids(json!([])).await, [id.as_str()], "still in the index");
     portal.clock.advance(seconds(LAG));
@@ -179,10 +179,10 @@ async fn limits_all_tokens_together_to_five_searches_a_second() {
         assert_eq!(portal.http.call_api(token, "POST", &search, search_body(json!([]))).await.0, 200);
     }
     let request = portal.http.build_request("POST", &search).bearer_auth("another app").json(&search_body(json!([])));
-    let response = request.send().await.expect("an answer");
+    let response = request.send().await.expect("the call succeeds");
     assert_eq!(response.status(), 429);
     assert!(!response.headers().contains_key("x-hubspot-ratelimit-max"), "search responses have no limit headers");
-    let error: Value = response.json().await.expect("JSON");
+    let error: Value = response.json().await.expect("it is valid JSON");
     assert_eq!((&error["policyName"], &error["category"]), (&json!("SECONDLY"), &json!("RATE_LIMITS")));
     portal.clock.advance(seconds(1));
     assert_eq!(portal.search_contacts(search_body(json!([]))).await.0, 200);

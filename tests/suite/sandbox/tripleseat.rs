@@ -70,10 +70,10 @@ pub(super) fn lead_body(changes: Value) -> Value {
         "phone_number": "555-0100",
         "location_id": 11,
     });
-    for (name, value) in changes.as_object().expect("an object") {
+    for (name, value) in changes.as_object().expect("it is a JSON object") {
         lead[name] = value.clone();
     }
-    lead.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
+    lead.as_object_mut().expect("it is a JSON object").retain(|_, value| !value.is_null());
     json!({ "lead": lead })
 }
 
@@ -172,16 +172,16 @@ async fn rejects_a_wrong_key_and_oauth_instead_of_a_key() {
     let token = vendor.access_token(1).await;
     let (status, body) = vendor.http.call_api(&token, "POST", "/v1/leads/create.js", lead_body(json!({}))).await;
     assert_eq!(status, 401);
-    assert!(body["errors"][0].as_str().expect("a text").contains("not with OAuth"), "{body}");
+    assert!(body["errors"][0].as_str().expect("it is text").contains("not with OAuth"), "{body}");
 }
 
 #[tokio::test]
 async fn create_js_returns_a_script_with_a_callback_if_requested() {
     let vendor = TripleseatVendor::start().await;
     let request = vendor.http.build_request("POST", &format!("{CREATE_JS}&callback=done")).json(&lead_body(json!({})));
-    let response = request.send().await.expect("an answer");
+    let response = request.send().await.expect("the call succeeds");
     assert_eq!(response.headers()["content-type"], "text/javascript; charset=utf-8");
-    let text = response.text().await.expect("a text");
+    let text = response.text().await.expect("it is text");
     assert!(text.starts_with("done({") && text.ends_with("})"), "{text}");
 }
 

@@ -14,7 +14,7 @@ const GROUP: &str = "/aws/lambda/sync-a";
 async fn cloud_with_log(page_size: Option<usize>) -> (EmbeddedCloud, Aws) {
     let cloud = EmbeddedCloud::in_memory(CloudConfig { page_size, ..CloudConfig::default() });
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
-    aws.sdk().logs.create_log_group().log_group_name(GROUP).send().await.expect("made");
+    aws.sdk().logs.create_log_group().log_group_name(GROUP).send().await.expect("it is created");
     (cloud, aws)
 }
 
@@ -22,7 +22,7 @@ async fn cloud_with_log(page_size: Option<usize>) -> (EmbeddedCloud, Aws) {
 fn write_line(cloud: &EmbeddedCloud, age_s: i64, line: &str) {
     let at = cloud.current_time().as_millisecond() - age_s * 1000;
     let written = cloud.with_context(|cx| logs::append_lines(cx, GROUP, "stream", &[(at, line.to_owned())]));
-    written.expect("the state is read").expect("written");
+    written.expect("the state is read").expect("it is written");
 }
 
 fn query_all() -> LogQuery<'static> {

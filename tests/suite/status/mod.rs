@@ -44,7 +44,7 @@ fn sample_manifest() -> LoadedManifest {
 }
 
 fn time_of_day(text: &str) -> Timestamp {
-    format!("2026-03-02T{text}Z").parse().expect("a time")
+    format!("2026-03-02T{text}Z").parse().expect("it is a valid time")
 }
 
 /// A Monday.
@@ -53,7 +53,7 @@ fn sample_now() -> Timestamp {
 }
 
 fn sample_since() -> Timestamp {
-    "2026-03-01T14:07:00Z".parse().expect("a time")
+    "2026-03-01T14:07:00Z".parse().expect("it is a valid time")
 }
 
 fn sample_code() -> LiveCode {
@@ -62,7 +62,7 @@ fn sample_code() -> LiveCode {
         owned: true,
         version: Some("3".to_owned()),
         code_sha256: "cAwFwZTAg47Z31cK4E1jj6htutsS3PTyM1".to_owned(),
-        changed_at: Some("2026-02-20T09:12:00Z".parse().expect("a time")),
+        changed_at: Some("2026-02-20T09:12:00Z".parse().expect("it is a valid time")),
         pinned: None,
     }
 }

@@ -90,7 +90,7 @@ fn the_page_loads_nothing_from_elsewhere() {
     {
         assert!(!html.contains(word), "{word}");
     }
-    assert!(html.contains("default-src 'none'; style-src 'sha256-"));
+    assert!(html.contains("default-src 'none'; style-src 'sha256-"), "{html}");
 }
 
 #[test]

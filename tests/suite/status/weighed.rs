@@ -89,7 +89,7 @@ fn reports_overdue_runs() {
     let weekly = |last: &str, schedule: &str| {
         let readings = VenueReadings {
             rule: sample_rule(schedule, true),
-            runs: sample_runs([sample_run(last.parse().expect("a time"), 0)]),
+            runs: sample_runs([sample_run(last.parse().expect("it is a valid time"), 0)]),
             ..good_readings()
         };
         attention_texts(&overview_of(Status::Active, readings)).iter().any(|what| what.contains("should have fired"))
@@ -103,7 +103,7 @@ fn reports_overdue_runs() {
             .iter()
             .any(|what| what.starts_with("It hasn't run since"))
     };
-    assert!(never("2026-02-20T09:12:00Z".parse().expect("a time")));
+    assert!(never("2026-02-20T09:12:00Z".parse().expect("it is a valid time")));
     assert!(!never(time_of_day("14:06:00")));
     // A paused venue isn't expected to run.
     let paused =

@@ -148,7 +148,7 @@ async fn next_run_settles_a_contact_whose_write_was_rejected() {
             let id = input["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
             assert!(known.iter().any(|contact| contact.id == id));
             for (name, value) in input["properties"].as_object().expect("properties") {
-                hubspot.set_property(id, name, value.as_str().expect("text")).expect("valid");
+                hubspot.set_property(id, name, value.as_str().expect("it is text")).expect("valid");
             }
         }
         let body = json!({

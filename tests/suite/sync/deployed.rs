@@ -67,7 +67,8 @@ async fn invoke_function(aws: &Aws) -> Value {
     let function = VenueNames::new("d", "venue-a").function;
     let request = aws.lambda.invoke().function_name(function).qualifier(ALIAS).payload(Blob::new("{}"));
     let output = request.send().await.call("lambda:Invoke").expect("the function runs");
-    let payload: Value = serde_json::from_slice(output.payload().expect("a payload").as_ref()).expect("JSON");
+    let payload: Value =
+        serde_json::from_slice(output.payload().expect("a payload").as_ref()).expect("it is valid JSON");
     assert_eq!(output.function_error(), None, "{payload}");
     payload
 }
@@ -75,11 +76,11 @@ async fn invoke_function(aws: &Aws) -> Value {
 #[tokio::test]
 async fn syncs_on_the_embedded_cloud() {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-    let cloud_uri = format!("http://{}", listener.local_addr().expect("an address"));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+    let cloud_uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
     let serving = cloud.clone();
     tokio::spawn(async move { serving.serve_requests(listener, std::future::pending()).await });
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri };
     cloud.set_invoker(Arc::new(LambdaRuntime::new(config)));
     let (portal, world) = deploy_and_sync(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
@@ -100,7 +101,7 @@ async fn syncs_on_the_embedded_cloud() {
 }
 
 #[tokio::test]
+#[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off")]
 async fn syncs_on_ministack() {
-    let Some(ministack) = servers::start_ministack().await else { return };
-    deploy_and_sync(ministack.open_account().aws).await;
+    deploy_and_sync(servers::start_ministack().await.open_account().aws).await;
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::portal::{HandlerResult, PORTAL_ID, SyncTestPortal};
+use crate::assertions::assert_contains;
 
 const STATUS: &str = "tripleseat_sync_status__venue_a";
 const LEAD_ID: &str = "tripleseat_lead_id__venue_a";
@@ -53,9 +54,9 @@ async fn dry_runs_fail_where_a_run_would() {
     let mut portal = SyncTestPortal::new(false).await;
     portal.add_contact(1, &[]);
     portal.config.portal_id = Some(PORTAL_ID + 1);
-    assert!(run_dry(&portal).await.expect_err("another portal").to_string().contains("4243"));
+    assert_contains(run_dry(&portal).await.expect_err("another portal").to_string(), "4243");
     portal.config.portal_id = Some(PORTAL_ID);
     portal.variables.insert("TRIPLESEAT_PUBLIC_KEY", "mistyped-public-key".to_owned());
-    assert!(run_dry(&portal).await.expect_err("a wrong key").to_string().contains("TRIPLESEAT_PUBLIC_KEY"));
+    assert_contains(run_dry(&portal).await.expect_err("a wrong key").to_string(), "TRIPLESEAT_PUBLIC_KEY");
     assert_eq!(portal.venue_leads(), []);
 }

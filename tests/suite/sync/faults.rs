@@ -206,7 +206,7 @@ async fn all_scenarios(code: &FunctionCode) -> Vec<FaultScenario> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn survives_every_fault_at_every_request() {
     let begun = Instant::now();
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let code = FunctionCode::new(directory.path()).await;
     let stories = all_scenarios(&code).await;
     let code = &code;
@@ -242,7 +242,7 @@ async fn survives_every_fault_at_every_request() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_no_lead_over_a_connection_that_died_during_a_freeze() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let code = FunctionCode::new(directory.path()).await;
     let stage = ScenarioVenue::new(&code, false).await;
     stage.function.run_successfully().await;

@@ -344,7 +344,7 @@ async fn short_runs_take_few_contacts_and_end_in_time() {
     let portal = SyncTestPortal::new(false).await;
     let ids = portal.add_contacts(100..160);
     let answer = portal.run_with(&json!({}), Duration::from_secs(2)).await.expect("the run succeeds");
-    let synced = answer["synced"].as_u64().expect("a number");
+    let synced = answer["synced"].as_u64().expect("it is a number");
     assert!((1..60).contains(&synced), "{answer}");
     let run = portal.logged.lock().expect("no panic").last().cloned().expect("a run line");
     assert_eq!(run["Backlog"], 60 - synced, "the backlog counts the remaining contacts");
@@ -391,6 +391,6 @@ async fn leads_have_the_mapped_fields() {
     assert_eq!(lead.fields["email_address"], "jo+1@example.com");
     assert_eq!(lead.fields["phone_number"], "00155501");
     assert_eq!(lead.fields["referral_source_other"], "HubSpot");
-    let text = lead.fields["additional_information"].as_str().expect("text");
+    let text = lead.fields["additional_information"].as_str().expect("it is text");
     assert!(text.starts_with(message.trim_end()), "{}", &text[..40]);
 }

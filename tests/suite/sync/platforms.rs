@@ -15,7 +15,7 @@ async fn portal_with_broken_platform(
     what: ProxyFault,
 ) -> (SyncTestPortal, std::sync::Arc<ProxyLine>) {
     let mut portal = SyncTestPortal::new(false).await;
-    let line = ProxyLine::new(sync_lambda::http::build_client().expect("TLS"));
+    let line = ProxyLine::new(sync_lambda::http::build_client().expect("the TLS client is built"));
     let proxy = VendorProxy::start_proxy(&line, &portal.platform_server.uri, Duration::ZERO).await;
     let settings = HttpDestination {
         lookup_url: can_look_up.then(|| "-".to_owned()),

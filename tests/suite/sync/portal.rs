@@ -60,7 +60,7 @@ impl SyncTestPortal {
         tripleseat.add_account(tripleseat_account(SITE_ID, KEY));
         tripleseat.add_account(tripleseat_account(SITE_ID + 1, "public-key-of-another-venue"));
         let platform = SandboxPlatform::new(clock.clone());
-        let start = async |router| SandboxServer::start(router).await.expect("a free port");
+        let start = async |router| SandboxServer::start(router).await.expect("a port is free");
         Self {
             hubspot_server: start(hubspot.api_router()).await,
             tripleseat_server: start(tripleseat.api_router()).await,
@@ -100,7 +100,7 @@ impl SyncTestPortal {
             ("TRIPLESEAT_BASE_URI", self.tripleseat_server.uri.clone()),
             ("HUBSPOT_TOKEN", TOKEN.to_owned()),
             ("TRIPLESEAT_PUBLIC_KEY", KEY.to_owned()),
-            ("SYNC_CONFIG", serde_json::to_string(&self.config).expect("JSON")),
+            ("SYNC_CONFIG", serde_json::to_string(&self.config).expect("it is valid JSON")),
         ]);
         if self.oauth {
             variables.insert("TRIPLESEAT_CLIENT_ID", format!("client-of-{SITE_ID}"));
@@ -153,7 +153,7 @@ impl SyncTestPortal {
             .venue_leads()
             .iter()
             .map(|lead| {
-                let text = lead.fields["additional_information"].as_str().expect("a text");
+                let text = lead.fields["additional_information"].as_str().expect("it is text");
                 contact_of(text).expect("a reference")
             })
             .collect();

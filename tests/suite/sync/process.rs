@@ -35,7 +35,7 @@ pub struct FunctionCode {
 
 impl FunctionCode {
     pub async fn new(directory: &Path) -> Self {
-        let client = sync_lambda::http::build_client().expect("TLS");
+        let client = sync_lambda::http::build_client().expect("the TLS client is built");
         Self { client, artifact: Arc::new(build_bootstrap().await), directory: directory.to_owned() }
     }
 }
@@ -122,6 +122,6 @@ impl TestFunction {
     pub async fn run_successfully(&self) -> Value {
         let invoked = self.invoke_once().await;
         assert_eq!(invoked.function_error, None, "{}", invoked.log);
-        serde_json::from_slice(&invoked.payload).expect("JSON")
+        serde_json::from_slice(&invoked.payload).expect("it is valid JSON")
     }
 }

@@ -177,8 +177,8 @@ pub struct VendorProxy {
 impl VendorProxy {
     /// Serves on a free port in front of the vendor at `to`. Each response comes at least `latency` after its request.
     pub async fn start_proxy(line: &Arc<ProxyLine>, to: &str, latency: Duration) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let uri = format!("http://{}", listener.local_addr().expect("an address"));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+        let uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
         let proxy = Self { uri, to: to.to_owned(), line: Arc::clone(line), latency };
         let router = Router::new().fallback(handle_request).with_state(proxy.clone());
         let service = router.into_make_service_with_connect_info::<SocketAddr>();

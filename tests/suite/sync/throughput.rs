@@ -41,7 +41,7 @@ fn measure_rate(portal: &SyncTestPortal) -> (f64, [usize; 2]) {
 
 /// The obvious naive loop: search, then send each contact and reset its flag. Returns contacts per second.
 async fn run_naive_loop(portal: &SyncTestPortal) -> f64 {
-    let client = sync_lambda::http::build_client().expect("TLS");
+    let client = sync_lambda::http::build_client().expect("the TLS client is built");
     let line = ProxyLine::new(client.clone());
     let hubspot = VendorProxy::start_proxy(&line, &portal.hubspot_server.uri, HUBSPOT_LATENCY).await.uri;
     let tripleseat = VendorProxy::start_proxy(&line, &portal.tripleseat_server.uri, TRIPLESEAT_LATENCY).await.uri;
@@ -69,13 +69,13 @@ async fn run_naive_loop(portal: &SyncTestPortal) -> f64 {
 
 async fn post_json(client: &Client, uri: &str, body: &Value) -> Value {
     let answer = client.post(uri).bearer_auth(TOKEN).json(body).send().await.expect("a response");
-    answer.json().await.expect("JSON")
+    answer.json().await.expect("it is valid JSON")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a benchmark that takes minutes: benches/sync_throughput.sh"]
 async fn measures_throughput() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let code = FunctionCode::new(directory.path()).await;
 
     for limits in [false, true] {

@@ -1,5 +1,6 @@
 //! The commands as processes: what they print, what they refuse, and that a refusal leaves the file unchanged.
 
+use crate::assertions::assert_contains;
 use crate::processes::Site;
 
 const MANIFEST: &str = "venues.toml";
@@ -122,18 +123,21 @@ fn pauses_resumes_blocks_and_unblocks_a_venue() {
     insta::assert_snapshot!("all_verbs", printed);
     insta::assert_snapshot!("all_verbs_manifest", blocked);
     let hint = refused_output(&site, 2, &["venue", "resume", "a"]);
-    assert!(hint.contains("a is blocked, so it has no rule") && hint.contains("venue unblock a --status active"));
     assert!(
-        refused_output(&site, 2, &["venue", "unblock", "a"])
-            .contains("--status is missing, and there is no terminal to ask on")
+        hint.contains("a is blocked, so it has no rule") && hint.contains("venue unblock a --status active"),
+        "{hint}"
+    );
+    assert_contains(
+        refused_output(&site, 2, &["venue", "unblock", "a"]),
+        "--status is missing, and there is no terminal to ask on",
     );
     let (code, text_out) = site.run_deployer(&["venue", "unblock", "a", "--status", "active"]);
     assert_eq!(code, 0, "{text_out}");
     let expected = before.replacen("\"Venue a\"\n", "\"Venue a\"\nstatus = \"active\"\n", 1);
     assert_eq!(manifest_text(&site), expected);
-    assert!(
-        refused_output(&site, 2, &["venue", "unblock", "a", "--status", "active"])
-            .contains("a isn't blocked: it is active")
+    assert_contains(
+        refused_output(&site, 2, &["venue", "unblock", "a", "--status", "active"]),
+        "a isn't blocked: it is active",
     );
 }
 

@@ -71,11 +71,12 @@ fn blocker_entries() -> Vec<BlockerEntry> {
 }
 
 fn block_venue(text: &str, venue: &str) -> String {
-    set_blocker(&set_status(text, venue, Status::Blocked).expect("edited"), venue, &blocker_entries()).expect("edited")
+    set_blocker(&set_status(text, venue, Status::Blocked).expect("it is edited"), venue, &blocker_entries())
+        .expect("it is edited")
 }
 
 fn unblock_venue(text: &str, venue: &str) -> String {
-    remove_blocker(&set_status(text, venue, Status::Active).expect("edited"), venue).expect("edited")
+    remove_blocker(&set_status(text, venue, Status::Active).expect("it is edited"), venue).expect("it is edited")
 }
 
 fn venue_of(text: &str, name: &str) -> manifest::Venue {
@@ -104,11 +105,11 @@ fn loft_venue() -> NewVenue {
 fn status_changes_in_place_in_every_form() {
     for (name, form) in FORMS {
         let before = manifest_in_form(form);
-        let after = set_status(&before, "a", Status::Paused).expect("edited");
+        let after = set_status(&before, "a", Status::Paused).expect("it is edited");
         assert_eq!(venue_of(&after, "a").status, Status::Paused, "{name}");
         insta::assert_snapshot!(format!("status_{name}"), line_diff(&before, &after));
         assert_eq!(
-            set_status(&after, "a", Status::Paused).expect("edited"),
+            set_status(&after, "a", Status::Paused).expect("it is edited"),
             after,
             "{name}: a second edit changes nothing"
         );
@@ -126,8 +127,9 @@ fn blocker_is_added_and_removed_in_every_form() {
         assert_eq!((blocker.owner.as_deref(), blocker.since.as_deref()), (Some("ops@example.com"), Some("2026-03-01")));
         insta::assert_snapshot!(format!("blocker_{name}"), line_diff(&before, &after));
         let back = unblock_venue(&after, "a");
-        let expected = set_status(&set_status(&before, "a", Status::Paused).expect("edited"), "a", Status::Active);
-        assert_eq!(back, expected.expect("edited"), "{name}: nothing of the blocker is left");
+        let expected =
+            set_status(&set_status(&before, "a", Status::Paused).expect("it is edited"), "a", Status::Active);
+        assert_eq!(back, expected.expect("it is edited"), "{name}: nothing of the blocker is left");
     }
 }
 
@@ -138,18 +140,18 @@ fn repository_venues_can_be_blocked_and_unblocked() {
         let back = unblock_venue(&after, venue);
         assert_eq!(venue_of(&back, venue).status, Status::Active);
         assert_eq!(
-            remove_blocker(&after, venue).expect("edited").lines().count(),
+            remove_blocker(&after, venue).expect("it is edited").lines().count(),
             lines_when_blocked(OWN, venue),
             "{venue}"
         );
     }
     insta::assert_snapshot!("own_blocked", line_diff(OWN, &block_venue(OWN, "venue-c")));
-    insta::assert_snapshot!("own_unblocked", line_diff(OWN, &remove_blocker(OWN, "marina").expect("edited")));
+    insta::assert_snapshot!("own_unblocked", line_diff(OWN, &remove_blocker(OWN, "marina").expect("it is edited")));
 }
 
 /// The number of lines once the venue's status is written.
 fn lines_when_blocked(text: &str, venue: &str) -> usize {
-    set_status(text, venue, Status::Blocked).expect("edited").lines().count()
+    set_status(text, venue, Status::Blocked).expect("it is edited").lines().count()
 }
 
 #[test]
@@ -159,24 +161,24 @@ fn blocker_entries_change_one_by_one() {
         "marina",
         &[BlockerEntry::Owner("new@example.com".to_owned()), BlockerEntry::Since(jiff::civil::date(2026, 1, 2))],
     );
-    insta::assert_snapshot!("blocker_changed", line_diff(OWN, &changed.expect("edited")));
+    insta::assert_snapshot!("blocker_changed", line_diff(OWN, &changed.expect("it is edited")));
     let short = "[venues.a]\ndisplay_name = \"A\"\nblocker = { reason = \"x\" } # why\n";
-    let changed = set_blocker(short, "a", &[BlockerEntry::Owner("ops".to_owned())]).expect("edited");
+    let changed = set_blocker(short, "a", &[BlockerEntry::Owner("ops".to_owned())]).expect("it is edited");
     assert_eq!(changed, short.replace("\"x\" }", "\"x\", owner = \"ops\" }"));
 }
 
 #[test]
 fn new_venue_goes_after_the_others_and_before_the_next_table() {
-    let after = add_venue(OWN, &loft_venue()).expect("edited");
+    let after = add_venue(OWN, &loft_venue()).expect("it is edited");
     insta::assert_snapshot!("added_at_the_end", line_diff(OWN, &after));
     assert_eq!(venue_of(&after, "loft").display_name, "The \"Loft\"");
     let before =
         "[venues.a]\ndisplay_name = \"A\"\n\n# About the deployment.\n# Two lines.\n[deployment]\nname = \"x\"\n";
-    let after = add_venue(before, &loft_venue()).expect("edited");
+    let after = add_venue(before, &loft_venue()).expect("it is edited");
     insta::assert_snapshot!("added_in_between", after);
     for (name, form) in FORMS {
         let before = manifest_in_form(form);
-        let after = add_venue(&before, &loft_venue()).expect("edited");
+        let after = add_venue(&before, &loft_venue()).expect("it is edited");
         assert_eq!(venue_of(&after, "a"), venue_of(&before, "a"), "{name}");
         assert_eq!(venue_of(&after, "loft").secrets.len(), 2, "{name}");
     }
@@ -201,7 +203,7 @@ fn http_venue_is_written_with_all_its_keys() {
         fields: vec![("/lead/name".to_owned(), "{firstname}".to_owned()), ("kind".to_owned(), "=web".to_owned())],
         ..loft_venue()
     };
-    let text = add_venue(HEAD, &new).expect("edited");
+    let text = add_venue(HEAD, &new).expect("it is edited");
     insta::assert_snapshot!("added_http", text);
     assert_eq!(venue_of(&text, "loft").destination, new.destination);
 }
@@ -212,8 +214,8 @@ fn keeps_crlf_byte_order_mark_and_missing_final_newline() {
     for (name, form) in FORMS.into_iter().chain([("own", OWN)]) {
         let (before, venue) = if name == "own" { (OWN.to_owned(), "venue-b") } else { (manifest_in_form(form), "a") };
         let edits: [&dyn Fn(&str) -> String; 4] = [
-            &|text| add_venue(text, &loft_venue()).expect("edited"),
-            &|text| set_status(text, venue, Status::Paused).expect("edited"),
+            &|text| add_venue(text, &loft_venue()).expect("it is edited"),
+            &|text| set_status(text, venue, Status::Paused).expect("it is edited"),
             &|text| block_venue(text, venue),
             &|text| unblock_venue(&block_venue(text, venue), venue),
         ];

@@ -15,15 +15,17 @@ struct DevProcess {
 
 impl DevProcess {
     fn start_dev() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        std::fs::write(directory.path().join("venues.toml"), include_str!("../../../venues.toml")).expect("written");
+        let directory = tempfile::tempdir().expect("a temporary directory is created");
+        std::fs::write(directory.path().join("venues.toml"), include_str!("../../../venues.toml"))
+            .expect("it is written");
         let mut child = dev_command(&directory, &["dev", "--json", "--port", "0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let started = lines.by_ref().map(|line| line.expect("text")).any(|line| line.contains(r#""type":"started""#));
+        let started =
+            lines.by_ref().map(|line| line.expect("it is text")).any(|line| line.contains(r#""type":"started""#));
         assert!(started, "dev starts");
         // `dev` keeps printing runs, and its pipe must not fill up.
         std::thread::spawn(move || lines.for_each(drop));
@@ -59,7 +61,7 @@ fn verifies_venues_of_a_running_dev() {
     let dev = DevProcess::start_dev();
     let (code, text) = dev.run_verify(&["venue-a", "--now", "--json"]);
     assert_eq!(code, 0, "{text}");
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("it is valid JSON")).collect();
     let result = lines.last().expect("a result");
     assert_eq!((&result["type"], &result["live"], &result["exit_code"]), (&"result".into(), &true.into(), &0.into()));
     assert_eq!(result["lead"]["evidence"], "destination", "venue-a has an OAuth client: {result}");
@@ -89,7 +91,8 @@ fn an_interrupted_verify_cleans_up_and_a_killed_one_is_cleaned_up_by_the_next() 
             .stderr(Stdio::null())
             .spawn()
             .expect("it starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("text"));
+        let mut lines =
+            BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("it is text"));
         assert!(lines.by_ref().any(|line| line.contains(r#""stage":"run""#)), "it waits");
         let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill is there");
         assert!(sent.success());

@@ -6,7 +6,8 @@ use deployer_sandbox::SandboxFault;
 use deployer_sandbox::hubspot::PropertyValues;
 use jiff::SignedDuration;
 
-use super::{VerifyFixture, do_nothing};
+use super::{VerifyFixture, do_nothing, open_journal_in};
+use crate::assertions::assert_contains;
 
 fn test_contact(place: &VerifyFixture, venue: &str, random: &str) -> u64 {
     let properties = PropertyValues::from([
@@ -27,7 +28,7 @@ async fn the_next_verify_removes_the_contact_in_the_journal() {
         place.open_journal().write_entry(&entry).expect("written");
         let outcome = place.expect_outcome(do_nothing).await;
         assert_eq!(outcome.failure, None);
-        assert!(place.event_texts().contains(&format!("removed test contact {id}, left behind by an earlier verify")));
+        assert_contains(place.event_texts(), format!("removed test contact {id}, left behind by an earlier verify"));
         assert_eq!(place.contact_ids(), Vec::<u64>::new());
     }
 }
@@ -121,7 +122,7 @@ fn rejects_a_second_verify_of_the_same_venue() {
     assert!(matches!(VerifyJournal::open_file(directory.path(), "a"), Err(JournalError::Busy)));
     VerifyJournal::open_file(directory.path(), "b").expect("another venue's is free");
     drop(first);
-    let mut journal = VerifyJournal::open_file(directory.path(), "a").expect("free again");
+    let mut journal = open_journal_in(directory.path(), "a");
     let long = TestContactEntry { email: "a-long-address@example.com".to_owned(), contact_id: Some("1".to_owned()) };
     let short = TestContactEntry { email: "a@b.c".to_owned(), contact_id: None };
     for entry in [long, short] {

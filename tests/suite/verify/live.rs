@@ -17,12 +17,12 @@ async fn a_test_contact_becomes_a_lead_and_is_removed() {
     let found = outcome.lead.expect("a lead");
     assert_eq!((found.lead_id, found.evidence), (Some(leads[0].id.to_string()), LeadEvidence::Destination));
     assert!(found.seconds_after_flag >= 9.0, "the index lags by 10 s, and the contact is read every 3 s");
-    let field = |name: &str| leads[0].fields[name].as_str().expect("text").to_owned();
+    let field = |name: &str| leads[0].fields[name].as_str().expect("it is text").to_owned();
     assert_eq!((field("first_name"), field("last_name")), ("Deployer".to_owned(), "Test venue-a".to_owned()));
     assert!(field("email_address").starts_with("deployer-verify+venue-a-"), "{}", field("email_address"));
     assert!(field("additional_information").starts_with("Test by deployer verify, please ignore"));
     assert_eq!(place.contact_ids(), Vec::<u64>::new());
-    assert_eq!(place.open_journal().read_leftover().expect("read"), None);
+    assert_eq!(place.open_journal().read_leftover().expect("it was read"), None);
     assert!(outcome.remains[0].contains(&leads[0].id.to_string()), "{:?}", outcome.remains);
     let all = [
         VerifyStage::Deployed,

@@ -5,8 +5,9 @@ mod leftovers;
 mod live;
 mod refused;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::primitives::Blob;
 use deployer_aws::Aws;
@@ -14,7 +15,7 @@ use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::error::Result;
 use deployer_core::manifest::{self, Manifest};
-use deployer_health::verify::journal::VerifyJournal;
+use deployer_health::verify::journal::{JournalError, VerifyJournal};
 use deployer_health::verify::lead::{KnownCredentials, lookup_destination};
 use deployer_health::verify::{OtherVenue, Verify, VerifyEvent, VerifyOptions, VerifyOutcome, VerifyStage, Waiter};
 use deployer_sandbox::SandboxClock;
@@ -80,11 +81,11 @@ impl VerifyFixture {
         let ledger = LedgerProperties::new("venue-b", "tripleseat_sync__venue_b");
         portal.hubspot.define_sync_properties(&ledger, "Venue B").expect("valid properties");
         let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let cloud_uri = format!("http://{}", listener.local_addr().expect("an address"));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+        let cloud_uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
         let serving = cloud.clone();
         tokio::spawn(async move { serving.serve_requests(listener, std::future::pending()).await });
-        let code = tempfile::tempdir().expect("a directory");
+        let code = tempfile::tempdir().expect("a temporary directory is created");
         let config = RuntimeConfig { directory: code.path().to_owned(), cloud_uri };
         cloud.set_invoker(Arc::new(LambdaRuntime::new(config)));
         let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
@@ -98,7 +99,7 @@ impl VerifyFixture {
             cloud,
             world,
             manifest,
-            directory: tempfile::tempdir().expect("a directory"),
+            directory: tempfile::tempdir().expect("a temporary directory is created"),
             options: VerifyOptions { now: true, domain: "example.com".to_owned(), ..VerifyOptions::default() },
             oauth: true,
             cancel: CancellationToken::new(),
@@ -108,7 +109,7 @@ impl VerifyFixture {
     }
 
     fn open_journal(&self) -> VerifyJournal {
-        VerifyJournal::open_file(self.directory.path(), "venue-a").expect("a journal")
+        open_journal_in(self.directory.path(), "venue-a")
     }
 
     /// Verifies `venue-a`. At every pause, `at_pause` gets the number of the pause.
@@ -116,7 +117,7 @@ impl VerifyFixture {
         &self,
         at_pause: impl Fn(usize) -> BoxFuture<'static, ()> + Send + Sync,
     ) -> Result<VerifyOutcome> {
-        let client = sync_lambda::http::build_client().expect("TLS");
+        let client = sync_lambda::http::build_client().expect("the TLS client is built");
         let hubspot = deployer_hubspot::HubSpotClient::new(
             client.clone(),
             &self.manifest.hubspot.base_uri,
@@ -185,6 +186,18 @@ impl VerifyFixture {
     async fn set_key(&self, venue: &str, key: &str) {
         let put = self.world.aws.secrets.put_secret_value().secret_id(format!("d/{venue}"));
         put.secret_string(secret_value(key, SITE_ID)).send().await.expect("it is written");
+    }
+}
+
+/// Opens a journal that nobody should have locked anymore. While another test starts a process, that process has copies
+/// of all open files, and so the lock, until it executes its program.
+fn open_journal_in(directory: &Path, venue: &str) -> VerifyJournal {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match VerifyJournal::open_file(directory, venue) {
+            Err(JournalError::Busy) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            opened => return opened.unwrap_or_else(|error| panic!("the journal of {venue}: {error}")),
+        }
     }
 }
 

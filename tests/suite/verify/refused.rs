@@ -32,8 +32,8 @@ async fn refuses_a_rule_that_is_disabled_or_missing() {
     let error = expect_refusal(&place).await;
     assert_eq!(error.code, ExitCode::Refused);
     assert!(error.message.contains("its rule d-venue-a-schedule is disabled"), "{error}");
-    events.remove_targets().rule("d-venue-a-schedule").ids("sync").send().await.expect("removed");
-    events.delete_rule().name("d-venue-a-schedule").send().await.expect("deleted");
+    events.remove_targets().rule("d-venue-a-schedule").ids("sync").send().await.expect("it is removed");
+    events.delete_rule().name("d-venue-a-schedule").send().await.expect("it is deleted");
     let error = expect_refusal(&place).await;
     assert!(error.message.contains("there is no rule"), "{error}");
 }
@@ -41,7 +41,7 @@ async fn refuses_a_rule_that_is_disabled_or_missing() {
 #[tokio::test]
 async fn refuses_a_venue_that_is_not_deployed() {
     let place = VerifyFixture::new().await;
-    place.world.aws.lambda.delete_function().function_name("d-venue-a").send().await.expect("deleted");
+    place.world.aws.lambda.delete_function().function_name("d-venue-a").send().await.expect("it is deleted");
     let error = expect_refusal(&place).await;
     assert_eq!(error.code, ExitCode::Refused);
     assert!(error.message.contains("isn't deployed") && error.hints[0].contains("deployer apply"), "{error}");

@@ -1,47 +1,10 @@
 //! Every pair of venues, as planned and with changes that break the isolation.
 
-use deployer::render::isolation_text;
-use deployer_core::desired::{Desired, derive_desired};
-use deployer_core::isolation::planned::{CredentialsByVenue, planned_subjects};
-use deployer_core::isolation::{
-    ComparedCredential, IsolationReport, PairState, Reach, RequestVerdict, SimulationResults, VenueSubject,
-    judge_pairs, parse_policies,
-};
-use deployer_core::manifest::{self, Manifest};
-use deployer_core::scope::Scope;
+use deployer_core::isolation::planned::CredentialsByVenue;
+use deployer_core::isolation::{IsolationReport, PairState, Reach, RequestVerdict, parse_policies};
 use serde_json::json;
 
-use crate::world::venue_tables;
-
-fn planned_venues(venues: &[&str]) -> (Manifest, Desired) {
-    let tables: String = venues.iter().map(|name| venue_tables(name, "")).collect();
-    let text = format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n{tables}");
-    let manifest = manifest::parse_manifest(&text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}")).manifest;
-    let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
-    let desired = derive_desired(&manifest, &scope, |_| String::new());
-    (manifest, desired)
-}
-
-/// Credentials with these values.
-fn credentials_with_values(of: &[(&str, &str, u8)]) -> CredentialsByVenue {
-    let mut all = CredentialsByVenue::new();
-    for (venue, key, value) in of {
-        let credential = ComparedCredential { reference: format!("cmd:{venue}"), digest: Some([*value; 32]) };
-        all.entry((*venue).to_owned()).or_default().insert((*key).to_owned(), credential);
-    }
-    all
-}
-
-fn judge_planned(
-    venues: &[&str],
-    credentials: &CredentialsByVenue,
-    change: impl Fn(&mut [VenueSubject]),
-) -> IsolationReport {
-    let (manifest, desired) = planned_venues(venues);
-    let mut subjects = planned_subjects(&manifest, &desired, credentials);
-    change(&mut subjects);
-    judge_pairs(&subjects, &SimulationResults::default(), Vec::new())
-}
+use crate::fixtures::{credentials_with_values, judge_planned};
 
 fn state_of(report: &IsolationReport, from: &str, to: &str) -> PairState {
     report.pairs.iter().find(|pair| pair.from == from && pair.to == to).expect("the pair").state
@@ -72,7 +35,6 @@ fn planned_venues_are_isolated_and_can_do_their_work() {
         assert!(one.checks.iter().all(|check| !check.reason.is_empty()));
     }
     assert!(!report.is_open() && !report.has_unknowns());
-    insta::assert_snapshot!(anstream::adapter::strip_str(&isolation_text(&report, "as planned")));
 }
 
 #[test]
@@ -84,8 +46,6 @@ fn finds_a_widened_role() {
     });
     assert_eq!(allowed_requests(&report), [request_between("a", "b", Reach::Secret)]);
     assert_eq!((state_of(&report, "a", "b"), state_of(&report, "b", "a")), (PairState::Open, PairState::Isolated));
-    let text = isolation_text(&report, "as planned");
-    assert!(text.contains("a can reach the secret of b") && text.contains("more, statement 1"), "{text}");
 }
 
 #[test]
@@ -168,8 +128,6 @@ fn finds_shared_credentials_by_value() {
         })
     };
     assert_eq!(state_of(&houses(Some(2)), "a", "b"), PairState::Isolated);
-    let text = isolation_text(&houses(Some(2)), "as planned");
-    assert_eq!(text.matches("each venue has its own location").count(), 2, "the key and the site: {text}");
     assert_eq!(state_of(&houses(Some(1)), "a", "b"), PairState::Open);
     assert_eq!(state_of(&houses(None), "a", "b"), PairState::Open);
 
@@ -180,7 +138,6 @@ fn finds_shared_credentials_by_value() {
         |_| (),
     );
     assert_eq!(state_of(&report, "a", "b"), PairState::Isolated);
-    assert!(isolation_text(&report, "as planned").contains("the same hubspot_token (by value): allowed"));
 }
 
 #[test]
@@ -220,36 +177,4 @@ fn finds_a_function_that_uses_another_venues_secret() {
         subjects[1].holdings.as_mut().expect("read").secret_arn = a;
     });
     assert!(report.distinct_pairs().all(|pair| pair.state == PairState::Open));
-    let text = isolation_text(&report, "as planned");
-    for words in ["the function of a uses the secret of b", "the function of b uses the secret of a"] {
-        assert_eq!(text.matches(words).count(), 1, "{text}");
-    }
-}
-
-#[test]
-fn with_many_venues_shows_only_open_pairs() {
-    let names: Vec<String> = (0..50).map(|number| format!("venue_{number}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let report = judge_planned(&names, &CredentialsByVenue::new(), |_| ());
-    assert_eq!(report.distinct_pairs().count(), 2450);
-    let text = isolation_text(&report, "as planned");
-    assert!(text.lines().count() < 10 && text.contains("in none of 2450 pairs"), "{text}");
-    // What all venues share, and what one may do to all, is reported once.
-    let all: Vec<_> = names.iter().map(|name| (*name, "HUBSPOT_TOKEN", 1)).collect();
-    let report = judge_planned(&names, &credentials_with_values(&all), |subjects| {
-        let wide = json!({ "Statement": { "Effect": "Allow", "Action": "lambda:*", "Resource": "*" } });
-        subjects[7].role.as_mut().expect("read").extend(parse_policies("more", &wide).expect("a policy"));
-    });
-    let text = isolation_text(&report, "as planned");
-    assert!(text.contains("venue_9 and 40 more: the same hubspot_token (by value): allowed"), "{text}");
-    assert!(text.contains("venue_7 can reach the function of venue_0, venue_1"), "{text}");
-    assert!(text.contains("49 of 2450 pairs are open") && text.lines().count() < 12, "{text}");
-    let report = judge_planned(&names, &CredentialsByVenue::new(), |subjects| {
-        subjects[3].holdings.as_mut().expect("read").flag_property = "tripleseat_sync__venue_4".to_owned();
-    });
-    let text = isolation_text(&report, "as planned");
-    assert!(
-        text.contains("venue_3 and venue_4: the same flag property") && text.contains("2 of 2450 pairs are open"),
-        "{text}"
-    );
 }

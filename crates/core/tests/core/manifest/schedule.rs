@@ -147,7 +147,7 @@ fn next_firing_matches_eventbridge() {
         ("cron(0 0 29 2 ? *)", "2026-01-01T00:00:00Z", Some("2028-02-29T00:00:00Z")),
         ("cron(15 10 ? * 6L 2022-2023)", "2026-01-01T00:00:00Z", None),
     ] {
-        let time = |text: &str| text.parse::<jiff::Timestamp>().expect("a time");
+        let time = |text: &str| text.parse::<jiff::Timestamp>().expect("it is a valid time");
         let parsed = ScheduleExpression::parse_expression(schedule).expect(schedule);
         assert_eq!(parsed.next_after(time(now), time(enabled)), next.map(time), "{schedule} after {now}");
     }

@@ -11,6 +11,8 @@ mod secrets;
 use deployer_core::manifest::{self, Architecture, LoadedManifest, ManifestErrors, SecretRef, Status};
 use sync_config::config::{DestinationConfig, OnAmbiguous};
 
+use crate::assertions::assert_contains;
+
 const HEAD: &str = r#"[deployment]
 name = "venue-sync"
 region = "us-east-1"
@@ -55,7 +57,7 @@ fn error_codes(text: &str) -> Vec<&'static str> {
 
 #[test]
 fn repository_manifest_is_valid_and_has_every_status() {
-    let own = manifest::load_manifest(concat!(env!("CARGO_MANIFEST_DIR"), "/venues.toml")).unwrap();
+    let own = manifest::load_manifest(concat!(env!("CARGO_MANIFEST_DIR"), "/../../venues.toml")).unwrap();
     let venues: Vec<_> =
         own.manifest.venues.iter().map(|v| (v.name.as_str(), v.display_name.as_str(), v.status)).collect();
     assert_eq!(
@@ -70,7 +72,7 @@ fn repository_manifest_is_valid_and_has_every_status() {
     let env = |(_, reference): &(String, SecretRef)| matches!(reference, SecretRef::Env(_));
     assert!(own.manifest.venues.iter().flat_map(|venue| &venue.secrets).all(env));
     assert!(own.advice.is_empty(), "{:?}", own.advice);
-    assert!(own.venue_place("venue-b").unwrap().contains("venues.toml:"));
+    assert_contains(own.venue_place("venue-b").unwrap(), "venues.toml:");
 }
 
 #[test]
@@ -130,7 +132,7 @@ fn blocked_venue_needs_no_secrets_but_should_have_an_owner() {
     assert_eq!(loaded.manifest.venues[0].blocker.as_ref().unwrap().since.as_deref(), Some("2025-09-15"));
     assert_eq!(loaded.advice[0].code, "blocker_without_owner");
     assert_eq!(loaded.advice[0].line, Some(7));
-    assert!(loaded.advice[0].message.contains("no owner and no next_step"));
+    assert!(loaded.advice[0].message.contains("no owner and no next_step"), "{}", loaded.advice[0].message);
 }
 
 #[test]
@@ -162,7 +164,7 @@ proptest::proptest! {
     /// A damaged valid manifest gets further into the checks than random text does.
     #[test]
     fn never_panics_on_a_damaged_manifest(from in 0_usize..2000, length in 0_usize..40, into in "[\\[\\]=\"'.\\n{}#a-z0-9é]{0,6}") {
-        let own = include_str!("../../../venues.toml");
+        let own = include_str!("../../../../../venues.toml");
         let from = own.floor_char_boundary(from.min(own.len()));
         let to = own.floor_char_boundary((from + length).min(own.len())).max(from);
         let text = format!("{}{into}{}", &own[..from], &own[to..]);

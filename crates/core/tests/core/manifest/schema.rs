@@ -72,10 +72,10 @@ fn uncomment_keys(text: &str) -> String {
 fn examples_pass_the_schema_and_the_checks() {
     let schema = manifest::manifest_schema();
     for text in [
-        include_str!("../../../venues.toml").to_owned(),
+        include_str!("../../../../../venues.toml").to_owned(),
         TEMPLATE.to_owned(),
         uncomment_keys(TEMPLATE),
-        uncomment_keys(include_str!("../../../venues.toml")),
+        uncomment_keys(include_str!("../../../../../venues.toml")),
     ] {
         validate_value(&as_json(&text), &schema, "");
         super::parse_accepted(&text);

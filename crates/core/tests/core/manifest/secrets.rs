@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use deployer_core::manifest::{ReportStyle, SecretRef, SecretValue};
 
 use super::{HEAD, manifest_with, parse_errors};
+use crate::assertions::assert_contains;
 
 const CANARY: &str = "pat-na1-5ecre7-c0ffee";
 
@@ -30,8 +31,8 @@ fn literal_secret_is_rejected_and_never_shown() {
         )
     };
     let shown = assert_redacted(&venue(&format!("hubspot_token = \"{CANARY}\"")));
-    assert!(shown.contains("this is a literal value, not a reference to a secret"));
-    assert!(shown.contains("env:NAME"));
+    assert!(shown.contains("this is a literal value, not a reference to a secret"), "{shown}");
+    assert!(shown.contains("env:NAME"), "{shown}");
     for line in [
         format!("hubspot_token = '{CANARY}' # old: {CANARY}"),
         format!("hubspot_token = \"\"\"{CANARY}\nc0ffee\"\"\""),
@@ -61,7 +62,7 @@ fn credentials_in_urls_are_not_shown() {
         assert_redacted(&manifest_with("", &http));
     }
     let url = "[venues.b]\ndisplay_name = \"B\"\nsecrets = { hubspot_token = \"env:B\" }\n[venues.b.destination]\nkind = \"http\"\nurl = \"https://h.example/x?api_key=5ecre7\"\n[venues.b.fields]\nemail = \"email\"";
-    assert!(assert_redacted(&manifest_with("", url)).contains("what looks like a credential"));
+    assert_contains(assert_redacted(&manifest_with("", url)), "what looks like a credential");
 }
 
 #[test]
@@ -107,19 +108,19 @@ fn resolves_references() {
     assert_eq!(resolve_reference("file:plain", here), Ok(Some("5ecre7".to_owned())));
     assert_eq!(resolve_reference("file:crlf", here), Ok(Some("5ecre7".to_owned())));
     assert_eq!(resolve_reference("managed", here), Ok(None));
-    assert!(resolve_reference("file:empty", here).unwrap_err().contains("the value is empty"));
-    assert!(resolve_reference("file:two", here).unwrap_err().contains("line break"));
-    assert!(resolve_reference("file:binary", here).unwrap_err().contains("control character"));
-    assert!(resolve_reference("file:latin", here).unwrap_err().contains("not UTF-8"));
+    assert_contains(resolve_reference("file:empty", here).unwrap_err(), "the value is empty");
+    assert_contains(resolve_reference("file:two", here).unwrap_err(), "line break");
+    assert_contains(resolve_reference("file:binary", here).unwrap_err(), "control character");
+    assert_contains(resolve_reference("file:latin", here).unwrap_err(), "not UTF-8");
     let error = resolve_reference("file:missing", here).unwrap_err();
     assert!(error.contains("could not read") && error.ends_with("missing"), "{error}");
-    assert!(resolve_reference("env:DEPLOYER_TEST_THAT_IS_NOT_SET", here).unwrap_err().contains("isn't set"));
-    assert_eq!(resolve_reference("env:CARGO_PKG_NAME", here), Ok(Some("deployer".to_owned())));
+    assert_contains(resolve_reference("env:DEPLOYER_TEST_THAT_IS_NOT_SET", here).unwrap_err(), "isn't set");
+    assert_eq!(resolve_reference("env:CARGO_PKG_NAME", here), Ok(Some("deployer-core".to_owned())));
     // Programs run in the manifest's directory, and no shell interprets the words.
     assert_eq!(resolve_reference("cmd:cat plain", here), Ok(Some("5ecre7".to_owned())));
     assert_eq!(resolve_reference("cmd:printf '%s' \"a $HOME ; b\"", here), Ok(Some("a $HOME ; b".to_owned())));
-    assert!(resolve_reference("cmd:sh -c 'echo 5ecre7; exit 3'", here).unwrap_err().contains("exit status: 3"));
-    assert!(resolve_reference("cmd:no-such-program-here", here).unwrap_err().contains("could not start"));
+    assert_contains(resolve_reference("cmd:sh -c 'echo 5ecre7; exit 3'", here).unwrap_err(), "exit status: 3");
+    assert_contains(resolve_reference("cmd:no-such-program-here", here).unwrap_err(), "could not start");
 }
 
 #[test]
@@ -156,7 +157,9 @@ fn splits_commands_with_quotes() {
         assert!(
             !flaw.to_string().contains("literal ")
                 || wrong != "literal"
-                || flaw.message.starts_with("this is a literal value")
+                || flaw.message.starts_with("this is a literal value"),
+            "{}",
+            flaw.message
         );
     }
 }

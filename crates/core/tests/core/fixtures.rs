@@ -1,0 +1,195 @@
+//! What the tests of plans, costs and isolation start from. The tests of the program include this file too.
+
+use std::path::Path;
+
+use deployer_core::desired::{Desired, derive_desired};
+use deployer_core::isolation::planned::{CredentialsByVenue, planned_subjects};
+use deployer_core::isolation::{ComparedCredential, IsolationReport, SimulationResults, VenueSubject, judge_pairs};
+use deployer_core::manifest::{self, Manifest};
+use deployer_core::property::{ContactProperty, LivePortal, ObservedPortal};
+use deployer_core::resource::{
+    DesiredStack, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret, LiveStack,
+    Observed, SECRET_ARN_PLACEHOLDER,
+};
+use deployer_core::scope::Scope;
+use deployer_core::snapshot::Snapshot;
+
+/// Two venues, `harbour` active and `mill` paused.
+pub const MANIFEST: &str = r#"
+[deployment]
+name = "sync"
+region = "eu-west-1"
+
+[venues.harbour]
+display_name = "Harbour"
+[venues.harbour.secrets]
+hubspot_token = "env:HARBOUR_HUBSPOT_TOKEN"
+tripleseat_public_key = "env:HARBOUR_KEY"
+[venues.harbour.destination]
+kind = "tripleseat"
+
+[venues.mill]
+display_name = "Mill"
+status = "paused"
+[venues.mill.secrets]
+hubspot_token = "env:MILL_HUBSPOT_TOKEN"
+tripleseat_public_key = "env:MILL_KEY"
+[venues.mill.destination]
+kind = "tripleseat"
+"#;
+
+pub fn desired_from(manifest: &str) -> Desired {
+    let loaded =
+        manifest::parse_manifest(manifest, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+    let scope = Scope { account: "123456789012".to_owned(), region: "eu-west-1".to_owned() };
+    derive_desired(&loaded.manifest, &scope, |_| "c29tZSBjb2Rl".to_owned())
+}
+
+/// What AWS has after `stack` is applied.
+pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
+    let arn = format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{}-AbCdEf", stack.secret.name);
+    let mut configuration = stack.function.configuration.clone();
+    for value in configuration.environment.values_mut().filter(|value| *value == SECRET_ARN_PLACEHOLDER) {
+        value.clone_from(&arn);
+    }
+    LiveStack {
+        role: Observed::Present(LiveRole {
+            name: stack.role.name.clone(),
+            path: stack.role.path.clone(),
+            trust: stack.role.trust.clone(),
+            policies: [("sync".to_owned(), stack.role.policy.clone())].into(),
+            attached: Vec::new(),
+            tags: stack.role.tags.clone(),
+        }),
+        secret: Observed::Present(LiveSecret {
+            name: stack.secret.name.clone(),
+            arn,
+            description: stack.secret.description.clone(),
+            tags: stack.secret.tags.clone(),
+        }),
+        log_group: Observed::Present(LiveLogGroup {
+            name: stack.log_group.name.clone(),
+            arn: format!("arn:aws:logs:eu-west-1:123456789012:log-group:{}", stack.log_group.name),
+            retention_days: Some(stack.log_group.retention_days),
+            tags: stack.log_group.tags.clone(),
+        }),
+        function: Observed::Present(LiveFunction {
+            name: stack.function.name.clone(),
+            configuration: configuration.clone(),
+            reserved_concurrency: Some(stack.function.reserved_concurrency),
+            tags: stack.function.tags.clone(),
+        }),
+        alias: Observed::Present(LiveAlias {
+            version: "3".to_owned(),
+            configuration,
+            maximum_retry_attempts: Some(stack.alias.maximum_retry_attempts),
+            maximum_event_age_s: Some(stack.alias.maximum_event_age_s),
+        }),
+        rule: Observed::Present(LiveRule {
+            name: stack.rule.name.clone(),
+            description: stack.rule.description.clone(),
+            schedule: stack.rule.schedule.clone(),
+            enabled: stack.rule.enabled,
+            tags: stack.rule.tags.clone(),
+            targets: vec![stack.target.target.clone()],
+        }),
+        permission: Observed::Present(LivePermission {
+            action: stack.permission.action.clone(),
+            principal: stack.permission.principal.clone(),
+            source_arn: Some(stack.permission.source_arn.clone()),
+        }),
+    }
+}
+
+/// What AWS has after all of `desired` is applied.
+pub fn converged_snapshot(desired: &Desired) -> Snapshot {
+    let venues =
+        desired.venues.iter().filter_map(|venue| Some((venue.venue.clone(), applied_stack(venue.stack.as_ref()?))));
+    Snapshot { venues: venues.collect(), ..Snapshot::default() }
+}
+
+/// The live stack of `harbour`, for a test to change.
+pub fn harbour_stack(snapshot: &mut Snapshot) -> &mut LiveStack {
+    snapshot.venues.get_mut("harbour").expect("harbour is declared")
+}
+
+pub fn expect_present<T>(observed: &mut Observed<T>) -> &mut T {
+    match observed {
+        Observed::Present(live) => live,
+        _ => panic!("expected an existing resource"),
+    }
+}
+
+/// Adds a HubSpot token to a manifest.
+pub fn with_token(manifest: &str, base_uri: &str) -> String {
+    let hubspot =
+        format!("[hubspot]\nportal_id = 111\ntoken = \"env:ADMIN_TOKEN\"\nbase_uri = \"{base_uri}\"\n\n[venues.");
+    manifest.replacen("[venues.", &hubspot, 1)
+}
+
+pub const FLAG: &str = "tripleseat_sync__harbour";
+
+pub const STATUS: &str = "tripleseat_sync_status__harbour";
+
+pub fn desired_state() -> Desired {
+    desired_from(&with_token(MANIFEST, "https://api.hubapi.com"))
+}
+
+/// HubSpot and AWS after all of `desired` is applied.
+pub fn everything_applied(desired: &Desired) -> Snapshot {
+    let stacks = desired.venues.iter().filter_map(|venue| venue.stack.as_ref());
+    let properties = stacks.flat_map(|stack| &stack.properties);
+    let properties = properties.map(|(_, property)| (property.name.clone(), property.clone())).collect();
+    let live = LivePortal { portal_id: 111, has_group: true, properties, legacy: Vec::new() };
+    Snapshot { portal: ObservedPortal::Read(live), ..converged_snapshot(desired) }
+}
+
+pub fn live_portal(snapshot: &mut Snapshot) -> &mut LivePortal {
+    match &mut snapshot.portal {
+        ObservedPortal::Read(live) => live,
+        _ => panic!("expected a portal that was read"),
+    }
+}
+
+pub fn property_mut<'s>(snapshot: &'s mut Snapshot, name: &str) -> &'s mut ContactProperty {
+    live_portal(snapshot).properties.get_mut(name).expect("it exists")
+}
+
+/// A venue's tables, with `more` lines in the first one.
+pub fn venue_tables(name: &str, more: &str) -> String {
+    format!(
+        "[venues.{name}]\ndisplay_name = \"Venue {name}\"\n{more}[venues.{name}.secrets]\n\
+         hubspot_token = \"env:TOKEN_{name}\"\ntripleseat_public_key = \"env:KEY_{name}\"\n\
+         [venues.{name}.destination]\nkind = \"tripleseat\"\n\n"
+    )
+}
+
+pub fn planned_venues(venues: &[&str]) -> (Manifest, Desired) {
+    let tables: String = venues.iter().map(|name| venue_tables(name, "")).collect();
+    let text = format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n{tables}");
+    let manifest = manifest::parse_manifest(&text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}")).manifest;
+    let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+    let desired = derive_desired(&manifest, &scope, |_| String::new());
+    (manifest, desired)
+}
+
+/// Credentials with these values.
+pub fn credentials_with_values(of: &[(&str, &str, u8)]) -> CredentialsByVenue {
+    let mut all = CredentialsByVenue::new();
+    for (venue, key, value) in of {
+        let credential = ComparedCredential { reference: format!("cmd:{venue}"), digest: Some([*value; 32]) };
+        all.entry((*venue).to_owned()).or_default().insert((*key).to_owned(), credential);
+    }
+    all
+}
+
+pub fn judge_planned(
+    venues: &[&str],
+    credentials: &CredentialsByVenue,
+    change: impl Fn(&mut [VenueSubject]),
+) -> IsolationReport {
+    let (manifest, desired) = planned_venues(venues);
+    let mut subjects = planned_subjects(&manifest, &desired, credentials);
+    change(&mut subjects);
+    judge_pairs(&subjects, &SimulationResults::default(), Vec::new())
+}

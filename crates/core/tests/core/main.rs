@@ -1,0 +1,19 @@
+//! The tests of everything that needs no SDK, no HTTP and no tokio, in one binary.
+
+mod assertions;
+mod cost;
+mod fixtures;
+mod isolation;
+mod manifest;
+mod planner;
+mod properties;
+mod random_plans;
+mod test_files;
+
+use std::path::{Path, PathBuf};
+
+#[test]
+fn no_test_file_is_forgotten() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    assert_eq!(test_files::find_forgotten_files(&directory, Path::new("core/main.rs")), Vec::<PathBuf>::new());
+}
