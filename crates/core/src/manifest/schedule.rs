@@ -27,7 +27,7 @@ impl ScheduleExpression {
         if let Some(inner) = text.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
             let cron = CronExpression::parse_fields(inner, "cron(".len())?;
             let (expression, interval_s) = (cron.to_expression(), cron.shortest_interval_s());
-            return Ok(Self { expression, interval_s, pattern: SchedulePattern::Cron(cron) });
+            return Ok(Self { expression, interval_s, pattern: SchedulePattern::Cron(Box::new(cron)) });
         }
         Err(explain_invalid_schedule(text))
     }
@@ -77,7 +77,7 @@ pub enum SchedulePattern {
     /// `rate(...)`: at an interval that starts when the rule is enabled.
     Rate(ScheduleRate),
     /// `cron(...)`: at times of the day, in UTC.
-    Cron(CronExpression),
+    Cron(Box<CronExpression>),
 }
 
 /// An interval, such as `5 minutes`.
