@@ -108,7 +108,7 @@ fn refuses_what_an_enabled_hubspot_workflow_calls() {
     let off = select_ids(&audit, &["function"]);
     assert_eq!(chosen_ids(&off), ["function"]);
     assert!(off.candidates[0].notes[0].contains("is off but still has its address"), "{off:?}");
-    assert_contains(&refusal_reasons(&select_ids(&audit, &["flow"]))[0], "turn it off there");
+    assert_contains(refusal_reasons(&select_ids(&audit, &["flow"]))[0], "turn it off there");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn deletes_a_queue_only_with_the_function_that_it_feeds() {
         &verdicts,
         &[enabled_edge("queue", "arn:aws:lambda:us-east-1:1:function:f:live", EdgeKind::Mapping)],
     );
-    assert_contains(&refusal_reasons(&select_ids(&audit, &["queue"]))[0], "it feeds function");
+    assert_contains(refusal_reasons(&select_ids(&audit, &["queue"]))[0], "it feeds function");
     assert_eq!(chosen_ids(&select_ids(&audit, &["queue", "arn:aws:lambda:us-east-1:1:function:f"])).len(), 2);
 }
 

@@ -76,7 +76,8 @@ fn list_files(directory: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether the source that a snapshot belongs to contains its name, which is the test's or the one that the test chose.
+/// Whether the source that a snapshot belongs to contains its name, which is the test's or the one that the test chose or
+/// formats.
 /// A snapshot is `BINARY__MODULE__NAME.snap` in the directory `snapshots` beside the module; the second and later ones
 /// of a test end with `-2`, `-3` and so on.
 fn is_snapshot_of(snapshot: &Path, sources: &BTreeSet<PathBuf>) -> bool {
@@ -91,11 +92,18 @@ fn is_snapshot_of(snapshot: &Path, sources: &BTreeSet<PathBuf>) -> bool {
     [beside.join(format!("{module}.rs")), beside.join("mod.rs")].iter().filter(|file| sources.contains(*file)).any(
         |file| {
             let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            contains_word(&text, name)
+            contains_word(&text, name) || formats_name(&text, name)
         },
     )
 }
 
 fn contains_word(text: &str, word: &str) -> bool {
     text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|found| found == word)
+}
+
+/// Whether the text has a `format!("prefix_{…}")` with a prefix of `name`.
+fn formats_name(text: &str, name: &str) -> bool {
+    let formats = text.split("format!(\"").skip(1).filter_map(|rest| rest.split('"').next()?.strip_suffix('}'));
+    let mut prefixes = formats.filter_map(|format| format.split('{').next());
+    prefixes.any(|prefix| !prefix.is_empty() && name.starts_with(prefix))
 }
