@@ -93,11 +93,11 @@ async fn pauses_and_resumes_a_venue(StoryWorld { world, writes }: StoryWorld) {
     writes.take_writes();
     let paused = world.desired_from(&manifest_with("status = \"paused\""));
     world.converge(&paused).await;
-    assert_eq!(writes.take_writes(), ["PutRule"], "only the rule is written");
+    assert_eq!(writes.take_writes(), ["CreateLogGroup", "PutRule", "DeleteLogGroup"], "only the rule, under the lock");
     let rules = world.aws.events.list_rules().name_prefix("sync-a").send().await.expect("the call succeeds");
     assert_eq!(rules.rules()[0].state().map(|state| state.as_str()), Some("DISABLED"));
     world.converge(&active).await;
-    assert_eq!(writes.take_writes(), ["PutRule"]);
+    assert_eq!(writes.take_writes(), ["CreateLogGroup", "PutRule", "DeleteLogGroup"]);
 }
 
 async fn publishes_new_code_as_a_version_under_the_alias(StoryWorld { world, .. }: StoryWorld) {

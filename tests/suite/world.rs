@@ -42,6 +42,8 @@ pub struct World {
     secret: String,
     delays: bool,
     hubspot: Option<Arc<HubSpotClient>>,
+    /// Where the lock's mark tells the next apply that the holder of a lock is gone.
+    state_directory: tempfile::TempDir,
 }
 
 impl World {
@@ -65,7 +67,8 @@ impl World {
         let identity = aws.sts.get_caller_identity().send().await.expect("the cloud returns its account");
         let account = identity.account().expect("an account").to_owned();
         let scope = Scope { account, region: "us-east-1".to_owned() };
-        Self { aws, scope, artifact, secret: secret.to_owned(), delays: true, hubspot: None }
+        let state_directory = tempfile::tempdir().expect("a temporary directory");
+        Self { aws, scope, artifact, secret: secret.to_owned(), delays: true, hubspot: None, state_directory }
     }
 
     /// Retries without delay, for the embedded cloud, where nothing takes time.
@@ -138,8 +141,8 @@ impl World {
     /// Like [`World::apply`], with what is refused or can't be locked as an error.
     pub async fn try_apply(&self, desired: &Desired) -> Result<Reconciled> {
         let (portal, options) = (self.portal(), self.options());
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let lock = LockOptions::new(Duration::ZERO, directory.path(), "deployer apply");
+        let lock = LockOptions::new(Duration::ZERO, self.state_directory.path(), "deployer apply");
+        let lock = LockOptions { delays: self.delays, ..lock };
         let frontend = TestFrontend { world: self };
         self.reconciler(&portal, options).reconcile(&goal(desired, ReadDepth::Full), &lock, &frontend).await
     }

@@ -50,9 +50,14 @@ fn lists_every_action_that_apply_and_destroy_call() {
 fn lists_every_action_that_the_source_of_an_apply_names() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
     let mut files: Vec<PathBuf> = Vec::new();
-    for directory in ["reconcile/src/apply", "aws/src/lock", "aws/src/observe", "core/src/plan"] {
-        let entries = std::fs::read_dir(crates.join(directory)).expect("a temporary directory is created");
-        files.extend(entries.map(|entry| entry.expect("an entry").path()));
+    let mut directories: Vec<PathBuf> = ["reconcile/src/apply", "aws/src/lock", "aws/src/observe", "core/src/plan"]
+        .map(|directory| crates.join(directory))
+        .into();
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).expect("the directory is readable") {
+            let path = entry.expect("the entry is readable").path();
+            if path.is_dir() { directories.push(path) } else { files.push(path) }
+        }
     }
     let mut named = BTreeSet::new();
     for file in files {

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use lease::LockLease;
 
+use crate::retry::CallRetry;
 use crate::signed::{list_of, text_of, texts_of};
 use crate::{Aws, CallError, FailureKind};
 use deployer_core::error::{Error, Result};
@@ -42,6 +43,8 @@ pub struct LockOptions {
     pub directory: PathBuf,
     /// What the lock is for, such as `deployer apply`; others see it while they wait.
     pub purpose: String,
+    /// Whether to wait before a failed call is retried. Tests don't; the number of retries is the same.
+    pub delays: bool,
 }
 
 impl LockOptions {
@@ -53,6 +56,7 @@ impl LockOptions {
             poll: Duration::from_secs(2),
             directory: directory.to_owned(),
             purpose: purpose.to_owned(),
+            delays: true,
         }
     }
 }
@@ -84,12 +88,13 @@ pub struct DeploymentLocks {
     aws: Aws,
     scope: Scope,
     deployment: String,
+    delays: bool,
 }
 
 impl DeploymentLocks {
     /// The locks of `deployment` in an account and a region.
     pub fn new(aws: &Aws, scope: &Scope, deployment: &str) -> Self {
-        Self { aws: aws.clone(), scope: scope.clone(), deployment: deployment.to_owned() }
+        Self { aws: aws.clone(), scope: scope.clone(), deployment: deployment.to_owned(), delays: true }
     }
 
     /// Acquires the lock. Calls `on_wait` once for each lock that it waits for.
@@ -124,7 +129,7 @@ impl DeploymentLocks {
             let name = self.lock_name(generation);
             let lease = LockLease::new(&options.purpose, options.lease);
             mark.write_id(&lease.id);
-            match self.create_lock(&name, &lease).await {
+            match self.create_lock(&name, &lease, options.delays).await {
                 Ok(()) => {}
                 Err(error) if error.kind == FailureKind::AlreadyExists => continue,
                 Err(error) => return Err(self.acquire_error(&error)),
@@ -145,7 +150,8 @@ impl DeploymentLocks {
             let lost = CancellationToken::new();
             let renewal =
                 tokio::spawn(renew_until_lost(self.clone(), name.clone(), lease, options.lease, lost.clone()));
-            return Ok(HeldLock { locks: self.clone(), name, lost, renewal, _mark: mark });
+            let locks = Self { delays: options.delays, ..self.clone() };
+            return Ok(HeldLock { locks, name, lost, renewal, _mark: mark });
         }
     }
 
@@ -178,23 +184,42 @@ impl DeploymentLocks {
     /// # Errors
     /// The call fails. A lock that is already gone is not an error.
     pub async fn delete_lock(&self, name: &str) -> Result<(), CallError> {
-        match self.aws.signed.call("logs:DeleteLogGroup", json!({ "logGroupName": name })).await {
-            Err(error) if error.kind != FailureKind::NotFound => Err(error),
-            _ => Ok(()),
+        let mut retry = CallRetry::default();
+        loop {
+            let error = match self.aws.signed.call("logs:DeleteLogGroup", json!({ "logGroupName": name })).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            if error.kind == FailureKind::NotFound {
+                return Ok(());
+            }
+            let Some(delay) = retry.next_delay(&error) else { return Err(error) };
+            if self.delays {
+                tokio::time::sleep(delay).await;
+            }
         }
     }
 
-    async fn create_lock(&self, name: &str, lease: &LockLease) -> Result<(), CallError> {
+    /// A throttled or failing service is retried as it is for every other write of an apply.
+    async fn create_lock(&self, name: &str, lease: &LockLease, delays: bool) -> Result<(), CallError> {
         let parameters = json!({ "logGroupName": name, "tags": lease.to_tags(&self.deployment) });
-        match self.aws.signed.call("logs:CreateLogGroup", parameters).await.map(drop) {
+        let mut retry = CallRetry::default();
+        loop {
+            let error = match self.aws.signed.call("logs:CreateLogGroup", parameters.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
             // An answer was lost, and a retry found the lock, or we find it now. Only our lock has this id.
-            Err(error) if matches!(error.kind, FailureKind::AlreadyExists | FailureKind::NoAnswer) => {
-                match self.read_lease(name).await {
+            if matches!(error.kind, FailureKind::AlreadyExists | FailureKind::NoAnswer) {
+                return match self.read_lease(name).await {
                     Ok(Some(there)) if there.id == lease.id => Ok(()),
                     _ => Err(error),
-                }
+                };
             }
-            answer => answer,
+            let Some(delay) = retry.next_delay(&error) else { return Err(error) };
+            if delays {
+                tokio::time::sleep(delay).await;
+            }
         }
     }
 
