@@ -50,9 +50,11 @@ fn lists_every_action_that_apply_and_destroy_call() {
 fn lists_every_action_that_the_source_of_an_apply_names() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
     let mut files: Vec<PathBuf> = Vec::new();
-    for directory in ["reconcile/src/apply", "aws/src/lock", "aws/src/observe", "core/src/plan"] {
+    for directory in
+        ["reconcile/src/apply", "aws/src/lock", "aws/src/observe", "core/src/plan", "core/src/plan/operation"]
+    {
         let entries = std::fs::read_dir(crates.join(directory)).expect("a directory");
-        files.extend(entries.map(|entry| entry.expect("an entry").path()));
+        files.extend(entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_file()));
     }
     let mut named = BTreeSet::new();
     for file in files {
