@@ -228,10 +228,8 @@ fn is_owned(live: &LiveStack, kind: ResourceKind, deployment: &str) -> bool {
 
 /// Whether a name or an ARN belongs to the venue.
 fn is_venue_resource(names: &VenueNames, resource: &str) -> bool {
+    let VenueNames { function, role, role_path: _, rule, secret, log_group } = names;
     let last = |separator| resource.rsplit(separator).next().unwrap_or_default();
-    [&names.function, &names.role, &names.rule, &names.secret, &names.log_group]
-        .into_iter()
-        .any(|name| resource == name)
-        || (resource.starts_with("arn:")
-            && (last(':') == names.function || last('/') == names.rule || last(':') == names.log_group))
+    [function, role, rule, secret, log_group].into_iter().any(|name| resource == name)
+        || (resource.starts_with("arn:") && (last(':') == function || last('/') == rule || last(':') == log_group))
 }
