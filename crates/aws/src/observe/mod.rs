@@ -148,12 +148,13 @@ impl LiveInventory {
     }
 
     fn read_errors(&self) -> Vec<String> {
+        let Self { roles, secrets, log_groups, functions, rules } = self;
         [
-            self.roles.read_error(),
-            self.secrets.as_ref().err(),
-            self.log_groups.as_ref().err(),
-            self.functions.as_ref().err(),
-            self.rules.as_ref().err(),
+            roles.read_error(),
+            secrets.as_ref().err(),
+            log_groups.as_ref().err(),
+            functions.as_ref().err(),
+            rules.as_ref().err(),
         ]
         .into_iter()
         .flatten()
@@ -166,23 +167,26 @@ impl LiveInventory {
         fn shows<T>(list: &ResourceList<T>, name: &str) -> bool {
             list.as_ref().map_or(true, |list| list.contains_key(name))
         }
-        self.roles.may_contain(&names.role)
-            || shows(&self.secrets, &names.secret)
-            || shows(&self.log_groups, &names.log_group)
-            || shows(&self.functions, &names.function)
-            || shows(&self.rules, &names.rule)
+        let Self { roles, secrets, log_groups, functions, rules } = self;
+        roles.may_contain(&names.role)
+            || shows(secrets, &names.secret)
+            || shows(log_groups, &names.log_group)
+            || shows(functions, &names.function)
+            || shows(rules, &names.rule)
     }
 
     /// The venues that the lists name, in tags or in the mark in a description.
     fn marked_venues(&self, deployment: &str) -> BTreeSet<String> {
-        let mut venues = self.roles.owned_venues(deployment);
-        for secret in self.secrets.iter().flat_map(BTreeMap::values) {
+        // Log groups have no mark; `find_unmarked_venues` reads their tags.
+        let Self { roles, secrets, log_groups: _, functions, rules } = self;
+        let mut venues = roles.owned_venues(deployment);
+        for secret in secrets.iter().flat_map(BTreeMap::values) {
             venues.extend(owned_venue(&secret.live.tags, deployment));
         }
-        for function in self.functions.iter().flat_map(BTreeMap::values) {
+        for function in functions.iter().flat_map(BTreeMap::values) {
             venues.extend(naming::marked_venue(&function.description, deployment).map(ToOwned::to_owned));
         }
-        for rule in self.rules.iter().flat_map(BTreeMap::values) {
+        for rule in rules.iter().flat_map(BTreeMap::values) {
             venues.extend(naming::marked_venue(&rule.description, deployment).map(ToOwned::to_owned));
         }
         venues

@@ -30,9 +30,20 @@ pub(super) struct VenueUsage {
 impl VenueUsage {
     /// What a stack uses once the plan is applied, given what currently exists of it.
     pub(super) fn from_desired(stack: &DesiredStack, live: &LiveStack) -> Self {
-        let runs =
-            Some(&stack.rule).filter(|rule| rule.enabled).and_then(|rule| MonthlyRuns::from_schedule(&rule.schedule));
-        let wanted = &stack.function.configuration;
+        // The other kinds cost nothing.
+        let DesiredStack {
+            secret: _,
+            log_group,
+            function,
+            rule,
+            role: _,
+            alias: _,
+            permission: _,
+            target: _,
+            properties: _,
+        } = stack;
+        let runs = Some(rule).filter(|rule| rule.enabled).and_then(|rule| MonthlyRuns::from_schedule(&rule.schedule));
+        let wanted = &function.configuration;
         // A rollback stays in effect until the function changes.
         let size =
             |configuration: &FunctionConfiguration| (configuration.memory_mb, configuration.architecture.clone());
@@ -42,7 +53,7 @@ impl VenueUsage {
         let configuration = pinned.map_or(wanted, |alias| &alias.configuration);
         Self {
             secrets: 1,
-            log_retention_days: stack.log_group.retention_days,
+            log_retention_days: log_group.retention_days,
             ..Self::from_function(configuration, runs.unwrap_or_default())
         }
     }

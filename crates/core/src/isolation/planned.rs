@@ -39,19 +39,22 @@ fn planned_subject(
     credentials: BTreeMap<String, ComparedCredential>,
 ) -> VenueSubject {
     let name = &venue.name;
+    // An alias and a target let nobody do anything, and nor do contact properties.
+    let DesiredStack { role, secret, log_group, function, rule, permission, alias: _, target: _, properties: _ } =
+        stack;
     VenueSubject {
-        role_arn: scope.role_arn(&stack.role.path, &stack.role.name),
-        role: parse_policies(&format!("the policy of {name}'s role"), &stack.role.policy),
-        trust: parse_policies(&format!("the trust policy of {name}'s role"), &stack.role.trust),
-        secret_arn: Ok(scope.regional_arn("secretsmanager", &format!("secret:{}-{SUFFIX}", stack.secret.name))),
+        role_arn: scope.role_arn(&role.path, &role.name),
+        role: parse_policies(&format!("the policy of {name}'s role"), &role.policy),
+        trust: parse_policies(&format!("the trust policy of {name}'s role"), &role.trust),
+        secret_arn: Ok(scope.regional_arn("secretsmanager", &format!("secret:{}-{SUFFIX}", secret.name))),
         secret_policy: Ok(Vec::new()),
-        log_group_arn: log_group_arn(scope, &stack.log_group.name),
+        log_group_arn: log_group_arn(scope, &log_group.name),
         function_policy: parse_policies(
             &format!("the policy of {name}'s function"),
-            &planned_function_policy(&stack.function.arn, &stack.permission),
+            &planned_function_policy(&function.arn, permission),
         ),
-        function_arn: stack.function.arn.clone(),
-        rule_arn: stack.rule.arn.clone(),
+        function_arn: function.arn.clone(),
+        rule_arn: rule.arn.clone(),
         account: scope.account.clone(),
         holdings: Ok(manifest_holdings(venue, credentials)),
         venue: name.clone(),

@@ -58,12 +58,13 @@ struct LongestName {
 
 /// The name that exceeds its limit by the most, or else comes closest to it.
 fn find_longest_name(deployment: &str, venue: &str) -> LongestName {
-    let names = VenueNames::new(deployment, venue);
+    // Secrets and log groups may have names of 512 characters; the role's path depends on the deployment only.
+    let VenueNames { function, role, role_path: _, rule, secret: _, log_group: _ } = VenueNames::new(deployment, venue);
     let ledger = LedgerProperties::new(venue, "");
     let all = [
-        ("the Lambda function's name", names.function, MAX_FUNCTION_NAME),
-        ("the IAM role's name", names.role, MAX_ROLE_NAME),
-        ("the EventBridge rule's name", names.rule, MAX_RULE_NAME),
+        ("the Lambda function's name", function, MAX_FUNCTION_NAME),
+        ("the IAM role's name", role, MAX_ROLE_NAME),
+        ("the EventBridge rule's name", rule, MAX_RULE_NAME),
         ("a HubSpot property's name", ledger.status, MAX_PROPERTY_NAME),
         ("a HubSpot property's name", sync_config::config::default_flag_property(venue), MAX_PROPERTY_NAME),
     ];

@@ -50,15 +50,25 @@ fn with_secret_arn(
 
 fn plan_function_creation(context: &VenueContext, function: &FunctionSpec) -> ResourceVerdict {
     let mut attributes = Differences::default();
-    let configuration = &function.configuration;
-    attributes.add_new("runtime", configuration.runtime.as_str());
-    attributes.add_new("handler", configuration.handler.as_str());
-    attributes.add_new("architecture", configuration.architecture.as_str());
-    attributes.add_new("memory_mb", configuration.memory_mb);
-    attributes.add_new("timeout_s", configuration.timeout_s);
-    attributes.add_new("role", configuration.role_arn.as_str());
-    attributes.compare_environment(&StringMap::new(), &configuration.environment);
-    attributes.add_new("code_sha256", configuration.code_sha256.as_str());
+    let FunctionConfiguration {
+        description: _,
+        runtime,
+        handler,
+        architecture,
+        memory_mb,
+        timeout_s,
+        role_arn,
+        environment,
+        code_sha256,
+    } = &function.configuration;
+    attributes.add_new("runtime", runtime.as_str());
+    attributes.add_new("handler", handler.as_str());
+    attributes.add_new("architecture", architecture.as_str());
+    attributes.add_new("memory_mb", *memory_mb);
+    attributes.add_new("timeout_s", *timeout_s);
+    attributes.add_new("role", role_arn.as_str());
+    attributes.compare_environment(&StringMap::new(), environment);
+    attributes.add_new("code_sha256", code_sha256.as_str());
     attributes.add_new("reserved_concurrency", function.reserved_concurrency);
     attributes.compare_tags(&StringMap::new(), &function.tags);
     let operations =
@@ -94,13 +104,25 @@ pub(super) fn compare_settings(
     before: &FunctionConfiguration,
     after: &FunctionConfiguration,
 ) {
-    differences.compare_value("description", before.description.as_str(), after.description.as_str());
-    differences.compare_value("runtime", before.runtime.as_str(), after.runtime.as_str());
-    differences.compare_value("handler", before.handler.as_str(), after.handler.as_str());
-    differences.compare_value("memory_mb", before.memory_mb, after.memory_mb);
-    differences.compare_value("timeout_s", before.timeout_s, after.timeout_s);
-    differences.compare_value("role", before.role_arn.as_str(), after.role_arn.as_str());
-    differences.compare_environment(&before.environment, &after.environment);
+    // Another call sets the architecture and the code.
+    let FunctionConfiguration {
+        description,
+        runtime,
+        handler,
+        architecture: _,
+        memory_mb,
+        timeout_s,
+        role_arn,
+        environment,
+        code_sha256: _,
+    } = after;
+    differences.compare_value("description", before.description.as_str(), description.as_str());
+    differences.compare_value("runtime", before.runtime.as_str(), runtime.as_str());
+    differences.compare_value("handler", before.handler.as_str(), handler.as_str());
+    differences.compare_value("memory_mb", before.memory_mb, *memory_mb);
+    differences.compare_value("timeout_s", before.timeout_s, *timeout_s);
+    differences.compare_value("role", before.role_arn.as_str(), role_arn.as_str());
+    differences.compare_environment(&before.environment, environment);
 }
 
 fn put_concurrency(function: &FunctionSpec) -> LambdaOperation {

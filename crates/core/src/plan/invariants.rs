@@ -191,18 +191,19 @@ fn is_unreadable(live: &LiveStack, kind: ResourceKind) -> bool {
     }
 }
 
-/// Whether a resource with parts exists: the function or the rule.
+/// Whether a resource exists that others may be part of. It answers for every kind, so that any of them can be a parent.
 fn parent_exists(live: &LiveStack, kind: ResourceKind) -> bool {
     match kind {
+        ResourceKind::Role => live.role.as_present().is_some(),
+        ResourceKind::Secret => live.secret.as_present().is_some(),
+        ResourceKind::LogGroup => live.log_group.as_present().is_some(),
         ResourceKind::Function => live.function.as_present().is_some(),
+        ResourceKind::Alias => live.alias.as_present().is_some(),
         ResourceKind::Rule => live.rule.as_present().is_some(),
-        ResourceKind::Role
-        | ResourceKind::Secret
-        | ResourceKind::LogGroup
-        | ResourceKind::Property(_)
-        | ResourceKind::Alias
-        | ResourceKind::Permission
-        | ResourceKind::Target => false,
+        ResourceKind::Permission => live.permission.as_present().is_some(),
+        ResourceKind::Target => live.rule.as_present().is_some_and(|rule| !rule.targets.is_empty()),
+        // A live stack has no properties.
+        ResourceKind::Property(_) => false,
     }
 }
 
@@ -228,10 +229,8 @@ fn is_owned(live: &LiveStack, kind: ResourceKind, deployment: &str) -> bool {
 
 /// Whether a name or an ARN belongs to the venue.
 fn is_venue_resource(names: &VenueNames, resource: &str) -> bool {
+    let VenueNames { function, role, role_path: _, rule, secret, log_group } = names;
     let last = |separator| resource.rsplit(separator).next().unwrap_or_default();
-    [&names.function, &names.role, &names.rule, &names.secret, &names.log_group]
-        .into_iter()
-        .any(|name| resource == name)
-        || (resource.starts_with("arn:")
-            && (last(':') == names.function || last('/') == names.rule || last(':') == names.log_group))
+    [function, role, rule, secret, log_group].into_iter().any(|name| resource == name)
+        || (resource.starts_with("arn:") && (last(':') == function || last('/') == rule || last(':') == log_group))
 }

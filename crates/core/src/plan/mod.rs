@@ -302,28 +302,29 @@ pub(crate) fn is_owner(tags: &StringMap, deployment: &str) -> bool {
 fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &DesiredStack, live: &LiveStack, portal: &ObservedPortal) {
     let is_canary = plan.canary.as_deref() == Some(venue.venue.as_str());
     let context = VenueContext { deployment: &plan.deployment.clone(), venue: &venue.venue, is_canary };
-    let role = role::compare_role(&context, &stack.role, &live.role);
-    let secret = secret::compare_secret(&context, &stack.secret, &live.secret);
-    let log_group = log_group::compare_log_group(&context, &stack.log_group, &live.log_group);
+    // Every field by name, so that no kind can be left uncompared.
+    let DesiredStack { role, secret, log_group, function, alias, rule, permission, target, properties } = stack;
+    let role = role::compare_role(&context, role, &live.role);
+    let secret = secret::compare_secret(&context, secret, &live.secret);
+    let log_group = log_group::compare_log_group(&context, log_group, &live.log_group);
     let function = compare_after(&[&role, &secret], &live.function, || {
-        function::compare_function(&context, &stack.function, &live.function, &live.secret)
+        function::compare_function(&context, function, &live.function, &live.secret)
     });
     let alias = compare_after(&[&function], &live.alias, || {
-        alias::compare_alias(&context, &stack.alias, &live.alias, &stack.function, (&function, &live.function))
+        alias::compare_alias(&context, alias, &live.alias, &stack.function, (&function, &live.function))
     });
     let alias = guard_part(&function, alias);
-    let rule = rule::compare_rule(&context, &stack.rule, &live.rule);
+    let rule = rule::compare_rule(&context, rule, &live.rule);
     let permission = compare_after(&[&alias, &rule], &live.permission, || {
-        permission::compare_permission(&context, &stack.permission, &live.permission)
+        permission::compare_permission(&context, permission, &live.permission)
     });
     let permission = guard_part(&function, permission);
-    let target =
-        compare_after(&[&alias, &rule], &live.rule, || target::compare_target(&context, &stack.target, &live.rule));
+    let target = compare_after(&[&alias, &rule], &live.rule, || target::compare_target(&context, target, &live.rule));
     let target = guard_part(&rule, target);
     if matches!(alias, ResourceVerdict::Unchanged) {
         plan.notes.extend(alias::pinned_note(&venue.venue, &live.function, &live.alias));
     }
-    let properties = property::compare_properties(&context, &stack.properties, portal);
+    let properties = property::compare_properties(&context, properties, portal);
     let first = [(ResourceKind::Role, role), (ResourceKind::Secret, secret), (ResourceKind::LogGroup, log_group)];
     let rest = [
         (ResourceKind::Function, function),

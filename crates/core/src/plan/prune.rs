@@ -26,8 +26,10 @@ pub(super) fn prune_venue(
     }
     let mut prune = VenuePruning { plan, context, reason };
 
-    let rule = prune.require_readable(ResourceKind::Rule, &live.rule).filter(|rule| is_owner(&rule.tags, &deployment));
-    let function = prune.require_readable(ResourceKind::Function, &live.function);
+    // Every field by name, so that no kind can be left behind by a removal.
+    let LiveStack { role, secret: live_secret, log_group, function, alias, rule, permission } = live;
+    let rule = prune.require_readable(ResourceKind::Rule, rule).filter(|rule| is_owner(&rule.tags, &deployment));
+    let function = prune.require_readable(ResourceKind::Function, function);
     let function = function.filter(|function| is_owner(&function.tags, &deployment));
     if let Some(rule) = rule.filter(|rule| !rule.targets.is_empty()) {
         let ids = rule.targets.iter().map(|target| target.id.clone()).collect();
@@ -38,7 +40,7 @@ pub(super) fn prune_venue(
         );
     }
     // Deleting a function also deletes its permission, alias and versions, so these have no call of their own.
-    if let Some(function) = function.filter(|_| live.permission.as_present().is_some()) {
+    if let Some(function) = function.filter(|_| permission.as_present().is_some()) {
         prune.plan_deletion(ResourceKind::Permission, &function.name, None);
     }
     if let Some(rule) = rule {
@@ -46,26 +48,26 @@ pub(super) fn prune_venue(
         prune.plan_deletion(ResourceKind::Rule, &rule.name, Some(operation.into()));
     }
     if let Some(function) = function {
-        if live.alias.as_present().is_some() {
+        if alias.as_present().is_some() {
             prune.plan_deletion(ResourceKind::Alias, &function.name, None);
         }
         let operation = LambdaOperation::DeleteFunction { function: function.name.clone() };
         prune.plan_deletion(ResourceKind::Function, &function.name, Some(operation.into()));
     }
-    let group = prune.require_readable(ResourceKind::LogGroup, &live.log_group);
+    let group = prune.require_readable(ResourceKind::LogGroup, log_group);
     if let Some(group) = group.filter(|group| is_owner(&group.tags, &deployment)) {
         let operation = LogsOperation::DeleteLogGroup { log_group: group.name.clone() };
         prune.plan_deletion(ResourceKind::LogGroup, &group.name, Some(operation.into()));
     }
-    let mut secret = prune.require_readable(ResourceKind::Secret, &live.secret);
-    if let (Observed::PendingDeletion(scheduled), None) = (&live.secret, recovery_window_days) {
+    let mut secret = prune.require_readable(ResourceKind::Secret, live_secret);
+    if let (Observed::PendingDeletion(scheduled), None) = (live_secret, recovery_window_days) {
         secret = Some(scheduled);
     }
     if let Some(secret) = secret.filter(|secret| is_owner(&secret.tags, &deployment)) {
         let operation = SecretsManagerOperation::DeleteSecret { secret: secret.name.clone(), recovery_window_days };
         prune.plan_deletion(ResourceKind::Secret, &secret.name, Some(operation.into()));
     }
-    let role = prune.require_readable(ResourceKind::Role, &live.role);
+    let role = prune.require_readable(ResourceKind::Role, role);
     // Owned by its path, or adopted and not yet replaced.
     let owned = |role: &&LiveRole| role.path == role_path(&deployment) || role::is_adopted(role, &deployment);
     if let Some(role) = role.filter(owned) {

@@ -19,20 +19,29 @@ impl Executor<'_> {
         let (lambda, call) = (&self.aws.lambda, operation.call_name());
         match operation {
             LambdaOperation::CreateFunction { function } => {
-                let configuration = &function.configuration;
-                let code =
-                    FunctionCode::builder().zip_file(self.artifact_zip(call, &configuration.code_sha256)?).build();
+                let FunctionConfiguration {
+                    description,
+                    runtime,
+                    handler,
+                    architecture,
+                    memory_mb,
+                    timeout_s,
+                    role_arn,
+                    environment: _,
+                    code_sha256,
+                } = &function.configuration;
+                let code = FunctionCode::builder().zip_file(self.artifact_zip(call, code_sha256)?).build();
                 let request = lambda
                     .create_function()
                     .function_name(&function.name)
-                    .description(&configuration.description)
-                    .runtime(Runtime::from(configuration.runtime.as_str()))
-                    .handler(&configuration.handler)
-                    .architectures(Architecture::from(configuration.architecture.as_str()))
-                    .memory_size(to_signed(configuration.memory_mb))
-                    .timeout(to_signed(configuration.timeout_s))
-                    .role(&configuration.role_arn)
-                    .environment(resolve_environment(call, configuration, answers)?)
+                    .description(description)
+                    .runtime(Runtime::from(runtime.as_str()))
+                    .handler(handler)
+                    .architectures(Architecture::from(architecture.as_str()))
+                    .memory_size(to_signed(*memory_mb))
+                    .timeout(to_signed(*timeout_s))
+                    .role(role_arn)
+                    .environment(resolve_environment(call, &function.configuration, answers)?)
                     .set_tags(Some(function.tags.clone().into_iter().collect()))
                     .code(code)
                     // Publishing here needs no waiting for the function to become active.
@@ -41,15 +50,27 @@ impl Executor<'_> {
                 Ok(())
             }
             LambdaOperation::UpdateFunctionConfiguration { function, configuration } => {
+                // Another call sets the architecture and the code.
+                let FunctionConfiguration {
+                    description,
+                    runtime,
+                    handler,
+                    architecture: _,
+                    memory_mb,
+                    timeout_s,
+                    role_arn,
+                    environment: _,
+                    code_sha256: _,
+                } = configuration;
                 let request = lambda
                     .update_function_configuration()
                     .function_name(function)
-                    .description(&configuration.description)
-                    .runtime(Runtime::from(configuration.runtime.as_str()))
-                    .handler(&configuration.handler)
-                    .memory_size(to_signed(configuration.memory_mb))
-                    .timeout(to_signed(configuration.timeout_s))
-                    .role(&configuration.role_arn)
+                    .description(description)
+                    .runtime(Runtime::from(runtime.as_str()))
+                    .handler(handler)
+                    .memory_size(to_signed(*memory_mb))
+                    .timeout(to_signed(*timeout_s))
+                    .role(role_arn)
                     .environment(resolve_environment(call, configuration, answers)?);
                 request.send().await.call(call)?;
                 self.wait_until_ready(function).await
