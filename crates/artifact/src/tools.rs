@@ -46,7 +46,9 @@ impl BuildTools {
         command.env("PATH", &self.path).stdin(Stdio::null());
         // `cargo run` sets these for the deployer's own package. Build scripts that depend on them would run again.
         let of_package = |name: &OsString| {
-            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+            name.to_str().is_some_and(|name| {
+                name == "OUT_DIR" || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+            })
         };
         for (name, _) in std::env::vars_os().filter(|(name, _)| of_package(name)) {
             command.env_remove(name);
