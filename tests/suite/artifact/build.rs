@@ -220,18 +220,18 @@ fn copy_workspace(to: &Path) {
     }
 }
 
-/// Really builds `sync-lambda`, in two directories. It shares the target directory and thus the dependencies with this
-/// test, so that only our own crate is compiled, twice.
+/// Really builds `sync-lambda`, in two directories. Both builds share a target directory of their own: in that of the tests,
+/// they would replace the libraries that the rest of this test run is linked with.
 #[test]
 fn builds_in_two_directories_produce_the_same_bytes() {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("two-directories");
     let directory = tempfile::tempdir().unwrap();
     let build = |name: &str| {
         let workspace = directory.path().join(name);
         copy_workspace(&workspace);
         let mut compiled = Vec::new();
         let artifact = ArtifactBuilder::new(ArtifactPlatform::Local, &workspace)
-            .with_target_dir(target)
+            .with_target_dir(&target)
             .force_rebuild()
             .build_artifact(&mut |event| {
                 if let BuildEvent::Line(line) = event
