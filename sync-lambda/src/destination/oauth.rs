@@ -37,7 +37,7 @@ impl OAuthTokenSource {
         Self { client, base_uri: base_uri.to_owned(), identity, public_key: None, token: Mutex::new(None) }
     }
 
-    /// Adds the account's public key, so that a rejection can say that it was set in place of the client credentials.
+    /// Adds the account's public key, so that a rejection can say that it was set instead of the client credentials.
     #[must_use]
     pub fn with_public_key(self, public_key: &CredentialValue) -> Self {
         Self { public_key: Some(public_key.clone()), ..self }

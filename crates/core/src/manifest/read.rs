@@ -44,7 +44,7 @@ impl LoadedManifest {
         }
     }
 
-    /// The file's text. It holds no secrets: a literal value in place of a reference is an error, and is redacted here.
+    /// The file's text. It holds no secrets: a literal value instead of a reference is an error, and is redacted here.
     pub fn redacted_text(&self) -> &str {
         &self.source.redacted
     }

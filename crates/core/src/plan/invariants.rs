@@ -127,7 +127,7 @@ fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
     found
 }
 
-/// Whether the operation has a credential in place of a reference to one, or in an environment variable, which is not
+/// Whether the operation has a credential instead of a reference to one, or in an environment variable, which is not
 /// secret.
 fn has_credential(operation: &Operation) -> bool {
     match operation {

@@ -104,7 +104,7 @@ impl<'a> NameIndex<'a> {
         }
     }
 
-    /// The edge with full ids in place of APIs' short ids and names.
+    /// The edge with full ids instead of APIs' short ids and names.
     fn resolve_edge(&self, edge: &Edge) -> Vec<Edge> {
         let from = self.resolve_api(&edge.from);
         let pairs = self
