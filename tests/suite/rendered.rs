@@ -127,8 +127,12 @@ fn says_which_shared_credentials_are_allowed_and_why() {
     const KEY: &str = "TRIPLESEAT_PUBLIC_KEY";
     let report = judge_planned(&["a", "b"], &credentials_with_values(&[("a", KEY, 1), ("b", KEY, 1)]), |subjects| {
         for (location, subject) in (1..).zip(subjects) {
-            subject.holdings.as_mut().expect("it was read").destination =
-                DestinationConfig::Tripleseat { location_id: Some(location), lead_form_id: None, site_id: Some(7) };
+            subject.holdings.as_mut().expect("it was read").destination = DestinationConfig::Tripleseat {
+                location_id: Some(location),
+                lead_form_id: None,
+                site_id: Some(7),
+                oauth: Default::default(),
+            };
         }
     });
     let text = rendered_isolation(&report);

@@ -31,10 +31,19 @@ pub const KEY_TRIPLESEAT_PUBLIC_KEY: &str = "TRIPLESEAT_PUBLIC_KEY";
 pub const KEY_TRIPLESEAT_CLIENT_ID: &str = "TRIPLESEAT_CLIENT_ID";
 /// See [`KEY_HUBSPOT_TOKEN`].
 pub const KEY_TRIPLESEAT_CLIENT_SECRET: &str = "TRIPLESEAT_CLIENT_SECRET";
+/// The current access token of an OAuth consent. `deployer connect` writes it and the next three, and from then on only the
+/// function does; they are never in the manifest.
+pub const KEY_TRIPLESEAT_ACCESS_TOKEN: &str = "TRIPLESEAT_ACCESS_TOKEN";
+/// The refresh token that belongs to [`KEY_TRIPLESEAT_ACCESS_TOKEN`]. It works once.
+pub const KEY_TRIPLESEAT_REFRESH_TOKEN: &str = "TRIPLESEAT_REFRESH_TOKEN";
+/// When [`KEY_TRIPLESEAT_ACCESS_TOKEN`] expires, as RFC 3339.
+pub const KEY_TRIPLESEAT_TOKEN_EXPIRES_AT: &str = "TRIPLESEAT_TOKEN_EXPIRES_AT";
+/// When somebody last consented with `deployer connect`, as RFC 3339.
+pub const KEY_TRIPLESEAT_CONNECTED_AT: &str = "TRIPLESEAT_CONNECTED_AT";
 /// The credential of an `http` destination (bearer token, header value, `user:password` or query key).
 pub const KEY_DESTINATION_CREDENTIAL: &str = "DESTINATION_CREDENTIAL";
 
-/// All credential names.
+/// All credential names that a manifest can refer to.
 pub const SECRET_KEYS: [&str; 5] = [
     KEY_HUBSPOT_TOKEN,
     KEY_TRIPLESEAT_PUBLIC_KEY,
@@ -101,12 +110,20 @@ pub enum DestinationConfig {
         /// The site that the OAuth credentials must belong to; with any other, the run stops.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         site_id: Option<u64>,
+        /// How leads are looked up, if there is an OAuth application.
+        #[serde(default, skip_serializing_if = "OAuthGrant::is_default")]
+        oauth: OAuthGrant,
     },
     /// Any JSON API, for a venue on another platform.
     Http(HttpDestination),
 }
 
 impl DestinationConfig {
+    /// Whether the function keeps a pair of tokens in its secret, so that it must be allowed to write it.
+    pub fn rotates_tokens(&self) -> bool {
+        matches!(self, Self::Tripleseat { oauth: OAuthGrant::AuthorizationCode, .. })
+    }
+
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -114,7 +131,25 @@ impl DestinationConfig {
 
 impl Default for DestinationConfig {
     fn default() -> Self {
-        Self::Tripleseat { location_id: None, lead_form_id: None, site_id: None }
+        Self::Tripleseat { location_id: None, lead_form_id: None, site_id: None, oauth: OAuthGrant::default() }
+    }
+}
+
+/// How Tripleseat's OAuth application gets access tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OAuthGrant {
+    /// With the application's id and secret alone, which not every account allows.
+    #[default]
+    ClientCredentials,
+    /// With the consent of an admin of the account (`deployer connect`). The function keeps the pair of tokens in its
+    /// secret and is the only one that renews it.
+    AuthorizationCode,
+}
+
+impl OAuthGrant {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

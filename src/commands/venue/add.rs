@@ -4,7 +4,7 @@ use std::io::{BufRead, Write};
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination};
+use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination, OAuthGrant};
 
 use super::status::{DeployedStatus, manifest_status};
 use super::write::EditableManifest;
@@ -282,6 +282,7 @@ fn build_new_venue(args: &VenueAddArgs, answers: VenueAddAnswers) -> Result<NewV
             location_id: answers.location_id,
             lead_form_id: args.lead_form_id,
             site_id: args.site_id,
+            oauth: OAuthGrant::default(),
         },
         DestinationKind::Http => DestinationConfig::Http(HttpDestination {
             url: answers.url.unwrap_or_default(),

@@ -18,7 +18,7 @@ use crate::settings::SyncSettings;
 use sync_config::config::DestinationConfig as Kind;
 
 pub use http::HttpDestinationClient;
-pub use oauth::OAuthTokenSource;
+pub use oauth::{IssuedToken, OAuthTokenSource, TokenAnswer, oauth_rejection, request_token};
 pub use tripleseat::{OAuthAccess, TripleseatClient, list_records};
 
 /// Default timeout of one request; the settings can override it.
@@ -97,12 +97,13 @@ impl LeadDestination {
     ) -> Result<Self, RunError> {
         let timeout = settings.answer_timeout.unwrap_or(TIMEOUT);
         match &settings.config.destination {
-            Kind::Tripleseat { location_id, lead_form_id, site_id } => {
+            Kind::Tripleseat { location_id, lead_form_id, site_id, oauth } => {
                 let place = tripleseat::TripleseatPlace {
                     base_uri: settings.tripleseat_base_uri.clone(),
                     location_id: *location_id,
                     lead_form_id: *lead_form_id,
                     site_id: *site_id,
+                    oauth: *oauth,
                 };
                 TripleseatClient::new(client, place, credentials, RequestTimeLimits { deadline, timeout })
                     .map(Self::Tripleseat)

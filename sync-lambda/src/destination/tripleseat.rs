@@ -18,7 +18,7 @@ use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
 use crate::phone;
-use sync_config::config::KEY_TRIPLESEAT_PUBLIC_KEY;
+use sync_config::config::{KEY_TRIPLESEAT_PUBLIC_KEY, OAuthGrant};
 
 /// Allowed lead requests per second.
 pub(super) const RATE: f64 = 10.0;
@@ -40,6 +40,7 @@ pub(super) struct TripleseatPlace {
     pub(super) location_id: Option<u64>,
     pub(super) lead_form_id: Option<u64>,
     pub(super) site_id: Option<u64>,
+    pub(super) oauth: OAuthGrant,
 }
 
 /// What an OAuth client has access to.
@@ -73,9 +74,17 @@ impl TripleseatClient {
         let public_key = credentials.tripleseat_public_key.clone().ok_or_else(|| {
             RunError::Settings(format!("{KEY_TRIPLESEAT_PUBLIC_KEY} is missing; it is required to create leads"))
         })?;
-        let oauth = credentials.tripleseat_oauth.clone().map(|identity| {
-            OAuthTokenSource::new(client.clone(), &place.base_uri, identity).with_public_key(&public_key)
-        });
+        let oauth = match place.oauth {
+            OAuthGrant::ClientCredentials => credentials
+                .tripleseat_oauth
+                .clone()
+                .map(|identity| OAuthTokenSource::new(client.clone(), &place.base_uri, identity)),
+            OAuthGrant::AuthorizationCode => credentials
+                .tripleseat_tokens
+                .clone()
+                .map(|tokens| OAuthTokenSource::from_consent(client.clone(), &place.base_uri, tokens)),
+        };
+        let oauth = oauth.map(|oauth| oauth.with_public_key(&public_key));
         let leads = VendorRateLimiter::below_rate(RATE);
         Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, time })
     }
@@ -281,8 +290,9 @@ impl TripleseatClient {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Result<Value, String>, RunError> {
+        let mut refused = None;
         for renewed in [false, true] {
-            let token = match oauth.bearer_token(renewed, self.time.time_left()).await? {
+            let token = match oauth.bearer_token(refused.as_ref(), self.time.time_left()).await? {
                 Ok(token) => token,
                 Err(message) => return Ok(Err(message)),
             };
@@ -296,7 +306,7 @@ impl TripleseatClient {
                 Err(error) => return Ok(Err(format!("GET {path}: {}", error.message))),
             };
             match answer.status {
-                401 if !renewed => {}
+                401 if !renewed => refused = Some(token),
                 401 | 403 => return Err(oauth.rejection_error(PresentedCredential::AccessToken, &answer, "GET", path)),
                 200 => {
                     let body = serde_json::from_str(&answer.body);

@@ -96,7 +96,12 @@ fn loft_venue() -> NewVenue {
             ("tripleseat_public_key", SecretRef::parse_reference("cmd:pass show \"the loft\"").expect("a reference")),
         ],
         tripleseat_base_uri: None,
-        destination: DestinationConfig::Tripleseat { location_id: Some(7), lead_form_id: None, site_id: None },
+        destination: DestinationConfig::Tripleseat {
+            location_id: Some(7),
+            lead_form_id: None,
+            site_id: None,
+            oauth: Default::default(),
+        },
         fields: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use sync_config::config::{DestinationConfig, HttpAuth, TRIPLESEAT_BASE_URI};
+use sync_config::config::{DestinationConfig, HttpAuth, OAuthGrant, TRIPLESEAT_BASE_URI};
 use toml_edit::{Document, Item, Table, TableLike};
 
 use super::key::{KIND, Key, Optional};
@@ -420,7 +420,7 @@ fn format_section<'k>(venue: &str, table: &str, entries: impl Iterator<Item = (&
 fn destination_entries(new: &NewVenue) -> Vec<(&'static str, String)> {
     let mut entries = Vec::new();
     match &new.destination {
-        DestinationConfig::Tripleseat { location_id, lead_form_id, site_id } => {
+        DestinationConfig::Tripleseat { location_id, lead_form_id, site_id, oauth } => {
             let number = |key: &Key<TripleseatKeys, Optional<u64>>, value: Option<u64>| {
                 value.map(|value| (key.name(), value.to_string()))
             };
@@ -430,6 +430,8 @@ fn destination_entries(new: &NewVenue) -> Vec<(&'static str, String)> {
             entries.extend(number(&TRIPLESEAT.location_id, *location_id));
             entries.extend(number(&TRIPLESEAT.lead_form_id, *lead_form_id));
             entries.extend(number(&TRIPLESEAT.site_id, *site_id));
+            let oauth = Some(oauth).filter(|oauth| **oauth != OAuthGrant::default());
+            entries.extend(oauth.map(|oauth| (TRIPLESEAT.oauth.name(), quote_string(oauth.as_word()))));
         }
         DestinationConfig::Http(http) => {
             entries.extend([kind_entry(DestinationTable::Http), (HTTP.url.name(), quote_string(&http.url))]);

@@ -78,6 +78,8 @@ pub struct Venue {
     pub tripleseat_base_uri: Option<String>,
     /// Where the leads go.
     pub destination: SyncDestination,
+    /// How an admin connects the Tripleseat account, if its function looks up leads with their consent.
+    pub oauth_consent: Option<OAuthConsent>,
     /// Destination fields with their mapping expressions; the destination's defaults are not included.
     pub fields: Vec<(String, String)>,
     /// What happens to a contact that may or may not have become a lead.
@@ -86,6 +88,15 @@ pub struct Venue {
     pub protect: bool,
     /// Whether a new artifact goes here first.
     pub canary: bool,
+}
+
+/// What `deployer connect` asks an admin of the Tripleseat account to consent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthConsent {
+    /// The application's redirect URL, exactly as it is registered in Tripleseat.
+    pub redirect_uri: String,
+    /// The scopes, separated by spaces.
+    pub scopes: String,
 }
 
 /// Whether and how a venue is deployed.

@@ -120,6 +120,7 @@ fn finds_shared_credentials_by_value() {
         location_id,
         lead_form_id: None,
         site_id: Some(7),
+        oauth: Default::default(),
     };
     let houses = |second| {
         judge_planned(&["a", "b"], &credentials_with_values(&[("a", KEY, 1), ("b", KEY, 1)]), move |subjects| {
@@ -164,6 +165,7 @@ fn finds_shared_flags_secrets_and_destinations() {
             location_id: Some(1),
             lead_form_id: None,
             site_id: None,
+            oauth: Default::default(),
         };
     };
     assert_eq!(shared(one), (PairState::Open, vec!["destination".to_owned()]));
