@@ -166,7 +166,7 @@ fn show_plan(json: Option<&JsonLines>, plan: &DecommissionPlan, scope: &Scope, a
 
 fn item_json(item: &DecommissionItem) -> Value {
     let DecommissionItem { target, action, evidence, notes, lost, .. } = item;
-    let mut line = serde_json::to_value(action).unwrap_or_default();
+    let mut line = serde_json::to_value(action).expect("an action has nothing but texts and lists of texts");
     line["id"] = json!(target.id);
     line["kind"] = json!(target.kind);
     line["name"] = json!(target.name);

@@ -100,7 +100,12 @@ impl ReadWork {
                 && progress.bytes <= length
                 && !fresh
         };
-        let kept = std::fs::read(state).ok().and_then(|text| serde_json::from_slice::<ReadProgress>(&text).ok());
+        let kept = match std::fs::read(state) {
+            // Another version's, or one that a crash left incomplete: the leads are read again from the start.
+            Ok(text) => serde_json::from_slice::<ReadProgress>(&text).ok(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(state)(error)),
+        };
         let progress = kept.filter(same).unwrap_or_else(|| ReadProgress {
             format: FORMAT,
             subject: subject.to_owned(),
