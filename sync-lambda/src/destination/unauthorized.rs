@@ -162,9 +162,9 @@ impl RejectionCause {
                  tripleseat_client_id` and `deployer secret set VENUE tripleseat_client_secret`"
             }
             Self::GrantNotAllowed => {
-                "The application can only get tokens for users who sign in. Write `oauth = \"authorization_code\"` into the \
-                 venue's destination, run `deployer apply`, and let an admin of the account consent with `deployer \
-                 connect VENUE`"
+                "The application may not use the client_credentials grant: it only gets tokens for users who sign in. Write \
+                 `oauth = \"authorization_code\"` into the venue's destination, run `deployer apply`, and let an admin of \
+                 the account consent with `deployer connect VENUE`"
             }
             Self::MissingScope => {
                 "The OAuth 2.0 application lacks a scope: reading leads requires leads:read. Add it to the application \
