@@ -69,11 +69,7 @@ impl DevSandboxes {
             hubspot.define_sync_properties(&properties, &venue.display_name).map_err(|refusal| {
                 Error::failed(format!("{}: the sandbox portal refused its properties", venue.name)).caused_by(&refusal)
             })?;
-<<<<<<< HEAD
-            let mut credentials = generate_credentials(venue);
-=======
-            let credentials = generate_credentials(venue)?;
->>>>>>> main
+            let mut credentials = generate_credentials(venue)?;
             if let Some(token) = credentials.get(KEY_HUBSPOT_TOKEN).and_then(Value::as_str) {
                 hubspot.add_token(token, &HUBSPOT_SCOPES);
             }

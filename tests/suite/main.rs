@@ -12,6 +12,7 @@ mod cloud_code;
 mod cloud_services;
 mod clouds;
 mod conformance;
+mod connect;
 mod decommission;
 mod dev;
 mod dev_page;

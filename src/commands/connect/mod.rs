@@ -18,7 +18,7 @@ use super::secret::stored::{change_secret, read_secret, require_own_secret};
 use super::shared::session::{Session, find_declared_venue, state_directory};
 use crate::cli::{GlobalArgs, parse_positive_duration};
 use crate::dev::RunningDev;
-use deployer_aws::{Aws, https_client};
+use deployer_aws::Aws;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{OAuthConsent, Venue};
@@ -81,7 +81,8 @@ async fn open_session(global: &GlobalArgs) -> Result<Session> {
         Error::failed("could not read the addresses of the running `deployer dev`").caused_by(&error)
     })?;
     if let Some(dev) = dev {
-        session.aws = Aws::for_local(&session.scope.region, https_client(), Some(&dev.aws));
+        let (key_id, secret_key) = (&dev.aws_access_key_id, &dev.aws_secret_access_key);
+        session.aws = Aws::for_local_server(&session.scope.region, &dev.aws, key_id, secret_key);
         dev.point_manifest(&mut session.loaded.manifest);
     }
     Ok(session)

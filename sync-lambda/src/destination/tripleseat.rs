@@ -382,6 +382,7 @@ mod tests {
             location_id: Some(7),
             lead_form_id: Some(8),
             site_id: None,
+            oauth: OAuthGrant::default(),
         };
         let credentials =
             SyncCredentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000","TRIPLESEAT_PUBLIC_KEY":"key-1111"}"#)

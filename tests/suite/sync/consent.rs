@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use deployer_aws::{Aws, Call};
-use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
+use deployer_cloud::{ApiError, CloudAccess, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 use deployer_sandbox::tripleseat::{RefreshRotation, SandboxTokenPair};
 use deployer_sandbox::{RequestInfo, SandboxFault};
 use jiff::{SignedDuration, Timestamp};
@@ -53,7 +53,9 @@ impl ConsentVenue {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
         let served = cloud.clone();
-        tokio::spawn(async move { served.serve_requests(listener, std::future::pending()).await });
+        tokio::spawn(async move {
+            served.serve_requests(listener, CloudAccess::AnyCredentials, std::future::pending()).await
+        });
         let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
         let value = json!({
             "HUBSPOT_TOKEN": TOKEN,
