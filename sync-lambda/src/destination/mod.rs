@@ -5,7 +5,6 @@ mod oauth;
 mod tripleseat;
 pub mod unauthorized;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -16,6 +15,7 @@ use crate::error::RunError;
 use crate::ledger::Attempt;
 use crate::settings::SyncSettings;
 use sync_config::config::DestinationConfig as Kind;
+use sync_config::mapping::LeadFields;
 
 pub use http::HttpDestinationClient;
 pub use oauth::OAuthTokenSource;
@@ -167,7 +167,7 @@ impl LeadDestination {
     ///
     /// # Errors
     /// The credential was rejected, or the endpoint doesn't exist: every other lead would fail the same way.
-    pub async fn send_lead(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<SendResult, RunError> {
+    pub async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> Result<SendResult, RunError> {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.send_lead(lead, attempt).await,
             Self::Http(http) => http.send_lead(lead, attempt).await,

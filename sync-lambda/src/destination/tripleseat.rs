@@ -3,7 +3,6 @@
 //! Sources: <https://support.tripleseat.com/hc/en-us/articles/205162108-API-Overview>, and the behavior that public
 //! client code relies on.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pacing::VendorRateLimiter;
@@ -19,6 +18,7 @@ use crate::http;
 use crate::ledger::Attempt;
 use crate::phone;
 use sync_config::config::KEY_TRIPLESEAT_PUBLIC_KEY;
+use sync_config::mapping::LeadFields;
 
 /// Allowed lead requests per second.
 pub(super) const RATE: f64 = 10.0;
@@ -94,7 +94,7 @@ impl TripleseatClient {
 
     pub(super) async fn send_lead(
         &self,
-        lead: &BTreeMap<String, String>,
+        lead: &LeadFields,
         attempt: &Attempt,
     ) -> Result<SendResult, RunError> {
         let request = self
@@ -135,11 +135,11 @@ impl TripleseatClient {
         }
     }
 
-    fn lead_body(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Value {
+    fn lead_body(&self, lead: &LeadFields, attempt: &Attempt) -> Value {
         let mut fields: Map<String, Value> =
-            lead.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
+            lead.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         let reference = format!("[HubSpot contact {}, reference {}]", attempt.contact_id(), attempt.reference_text());
-        if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalize_phone(phone)) {
+        if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalize_phone(&phone.to_text())) {
             fields.insert(PHONE_FIELD.to_owned(), Value::String(phone));
         }
         let text = match lead.get(REFERENCE_FIELD) {
@@ -434,7 +434,7 @@ mod tests {
     #[test]
     fn appends_the_reference_to_the_leads_own_text() {
         let attempt = Attempt::new("501", jiff::Timestamp::now());
-        let lead = BTreeMap::from([("additional_information".to_owned(), "two\nlines".to_owned())]);
+        let lead = LeadFields::from([("additional_information".to_owned(), "two\nlines".into())]);
         let body = tripleseat_account().lead_body(&lead, &attempt);
         let text = body["lead"]["additional_information"].as_str().expect("text");
         assert!(text.starts_with("two\nlines\n\n") && text.contains(&attempt.reference_text()), "{text}");

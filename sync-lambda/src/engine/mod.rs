@@ -30,7 +30,7 @@ use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient};
 use crate::ledger::{Attempt, ContactOutcome, Ledger};
 use crate::report::{LogSink, RunReport};
 use crate::settings::SyncSettings;
-use sync_config::mapping::LeadMapping;
+use sync_config::mapping::{LeadFields, LeadMapping, PropertyLabels};
 
 /// Contacts that are read and marked together. This limits how many a run that dies leaves `sending`.
 const TAKE: usize = 20;
@@ -77,6 +77,10 @@ pub async fn run_sync(
         Ok(destination) => destination,
         Err(error) => return RunResult { report: report.into_inner(), error: Some(error) },
     };
+    let mapping = match LeadMapping::from_config(&settings.config) {
+        Ok(mapping) => mapping,
+        Err(why) => return RunResult { report: report.into_inner(), error: Some(RunError::Settings(why)) },
+    };
     let run = SyncRun {
         settings,
         credentials,
@@ -84,7 +88,8 @@ pub async fn run_sync(
         dry_run: options.dry_run,
         closes: options.deadline - closing,
         ledger: Ledger::new(settings.ledger.clone()),
-        mapping: LeadMapping::new(&settings.config.destination, &settings.config.fields),
+        mapping,
+        labels: PropertyLabels::default(),
         hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
             .with_timeout(settings.answer_timeout),
         destination,
@@ -110,6 +115,8 @@ struct SyncRun<'a> {
     closes: Instant,
     ledger: Ledger,
     mapping: LeadMapping,
+    /// The labels that the mapping needs.
+    labels: PropertyLabels,
     hubspot: SyncHubSpotClient,
     destination: LeadDestination,
     /// The contacts that this run has taken.
@@ -131,7 +138,7 @@ struct RunStop {
 #[derive(Debug)]
 struct TakenContact {
     contact_id: String,
-    lead: std::collections::BTreeMap<String, String>,
+    lead: LeadFields,
     how: SendMode,
 }
 

@@ -10,7 +10,7 @@ use crate::error::RunError;
 use crate::ledger::{Attempt, ContactState};
 use crate::report::DryRunAction;
 use sync_config::config::OnAmbiguous;
-use sync_config::mapping::ContactProperties;
+use sync_config::mapping::{ContactProperties, LeadFields};
 
 impl SyncRun<'_> {
     /// Takes the contacts among `ids` that need work. A failure ends the run, and none of `ids` is sent.
@@ -31,14 +31,14 @@ impl SyncRun<'_> {
 
     async fn try_take(&self, ids: &[String]) -> Result<Vec<TakenContact>, RunError> {
         let mut taken = Vec::new();
-        let mut fresh: HashMap<String, BTreeMap<String, String>> = HashMap::new();
+        let mut fresh: HashMap<String, LeadFields> = HashMap::new();
         let mut marks = Vec::new();
         let mut attempts = Vec::new();
         for (contact_id, properties) in self.read_contacts(ids).await? {
             if !self.mark_begun(&contact_id) {
                 continue;
             }
-            let lead = self.mapping.lead_fields(&properties);
+            let lead = self.mapping.lead_fields(&properties, &self.labels);
             match self.ledger.contact_state(&properties) {
                 ContactState::NotFlagged => self.mark_done(&contact_id),
                 ContactState::Sending(attempt) if !self.may_resend(&properties) => {
@@ -119,7 +119,7 @@ impl SyncRun<'_> {
                 ContactState::Sending(Some(_)) if self.destination.can_look_up() => "look_up",
                 ContactState::Sending(_) => "review",
             };
-            let fields = self.mapping.lead_fields(&properties).into_keys().collect();
+            let fields = self.mapping.lead_fields(&properties, &self.labels).into_keys().collect();
             Some(DryRunAction { contact_id, action, fields })
         });
         self.update_report(|report| report.would.get_or_insert_default().extend(would));

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use sync_config::config::LedgerProperties;
-use sync_config::mapping::LeadMapping;
 
 use super::DoctorFinding;
 use super::hubspot::finding_for_failure;
@@ -94,12 +93,10 @@ fn check_ledger_properties(venue: &Venue, definitions: &PropertyDefinitions) -> 
 
 /// The finding on the properties that the venue's leads are made from.
 fn check_mapped_properties(venue: &Venue, definitions: &PropertyDefinitions) -> DoctorFinding {
-    let fields = venue.fields.iter().cloned().collect();
-    let mapping = LeadMapping::new(&venue.destination, &fields);
-    let names = mapping.hubspot_properties();
-    let missing: Vec<&str> = names.iter().copied().filter(|name| !definitions.contains_key(*name)).collect();
+    let names = venue.mapped_properties();
+    let missing: Vec<String> = names.iter().filter(|name| !definitions.contains_key(*name)).cloned().collect();
     if missing.is_empty() {
-        return DoctorFinding::ok(format!("all exist: {}", names.into_iter().collect::<Vec<_>>().join(", ")));
+        return DoctorFinding::ok(format!("all exist: {}", names.join(", ")));
     }
     DoctorFinding::failed(format!("HubSpot doesn't have {}", missing.join(", ")))
         .with_advice(format!("correct [venues.{}.fields], or create the property in HubSpot", venue.name))
