@@ -53,11 +53,11 @@ impl RunReport {
     /// Counts the outcome of a contact.
     pub fn count_outcome(&mut self, outcome: &ContactOutcome) {
         match outcome {
-            ContactOutcome::Synced(_) => self.synced += 1,
+            ContactOutcome::Synced(_) | ContactOutcome::Linked(_) => self.synced += 1,
             ContactOutcome::Failed(_) => self.failed += 1,
-            ContactOutcome::NeedsReview(_) => self.needs_review += 1,
+            ContactOutcome::NeedsReview(_) | ContactOutcome::Reticked { review: true, .. } => self.needs_review += 1,
             ContactOutcome::Retry(_) | ContactOutcome::Unsettled(_) => self.retried += 1,
-            ContactOutcome::Withdrawn => {}
+            ContactOutcome::Withdrawn | ContactOutcome::Reticked { review: false, .. } => {}
         }
     }
 

@@ -18,7 +18,7 @@ pub enum FieldKind {
 
 /// Where we know of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldSource {
+pub enum FieldEvidence {
     /// Tripleseat's page.
     Documented,
     /// Public client code.
@@ -33,7 +33,7 @@ pub struct LeadField {
     /// How its value goes out.
     pub kind: FieldKind,
     /// Where we know it from.
-    pub source: FieldSource,
+    pub evidence: FieldEvidence,
 }
 
 /// The field that subscribes the lead to the venue's marketing mail. Documented: a lead that doesn't say otherwise is
@@ -47,11 +47,11 @@ pub const HUBSPOT_EMAIL_OPTOUT: &str = "hs_email_optout";
 pub const EMAIL_ADDRESS: &str = "email_address";
 
 const fn documented(name: &'static str, kind: FieldKind) -> LeadField {
-    LeadField { name, kind, source: FieldSource::Documented }
+    LeadField { name, kind, evidence: FieldEvidence::Documented }
 }
 
 const fn seen(name: &'static str, kind: FieldKind) -> LeadField {
-    LeadField { name, kind, source: FieldSource::Seen }
+    LeadField { name, kind, evidence: FieldEvidence::Seen }
 }
 
 /// The fields that a mapping may fill.

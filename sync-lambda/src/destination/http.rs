@@ -63,11 +63,7 @@ impl HttpDestinationClient {
         self.settings.lookup_url.is_some()
     }
 
-    pub(super) async fn send_lead(
-        &self,
-        lead: &LeadFields,
-        attempt: &Attempt,
-    ) -> Result<SendResult, RunError> {
+    pub(super) async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> Result<SendResult, RunError> {
         let request = self.add_credential(self.client.post(&self.settings.url));
         let request = request.header("idempotency-key", attempt.reference_text()).json(&lead_body(lead));
         match http::send_request(request, self.time.time_left()).await {

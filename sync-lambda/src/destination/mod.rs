@@ -1,5 +1,6 @@
 //! Where a venue's leads go, and what the destination's responses mean.
 
+mod existing;
 mod http;
 mod oauth;
 mod tripleseat;
@@ -179,6 +180,17 @@ impl LeadDestination {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.can_look_up(),
             Self::Http(http) => http.can_look_up(),
+        }
+    }
+
+    /// Looks for the newest lead with an e-mail address, whoever created it.
+    ///
+    /// # Errors
+    /// The credential was rejected.
+    pub async fn find_lead_of_email(&self, email: &str) -> Result<LookupResult, RunError> {
+        match self {
+            Self::Tripleseat(tripleseat) => tripleseat.find_lead_of_email(email).await,
+            Self::Http(_) => Ok(LookupResult::Unknown("this destination can't be asked for it".to_owned())),
         }
     }
 

@@ -27,7 +27,7 @@ const REFERENCE_FIELD: &str = "additional_information";
 /// The field whose text is normalized as a phone number.
 const PHONE_FIELD: &str = "phone_number";
 /// Leads on one page of a list.
-const PAGE: usize = 50;
+pub(super) const PAGE: usize = 50;
 /// Most pages that a lookup reads: 2,000 leads that changed since the attempt.
 const MAX_PAGES: usize = 40;
 /// How far Tripleseat's clock may be behind ours.
@@ -88,15 +88,15 @@ impl TripleseatClient {
         self.leads.pause_requests(pause);
     }
 
+    pub(super) fn oauth_source(&self) -> Option<&OAuthTokenSource> {
+        self.oauth.as_ref()
+    }
+
     pub(super) fn can_look_up(&self) -> bool {
         self.oauth.is_some()
     }
 
-    pub(super) async fn send_lead(
-        &self,
-        lead: &LeadFields,
-        attempt: &Attempt,
-    ) -> Result<SendResult, RunError> {
+    pub(super) async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> Result<SendResult, RunError> {
         let request = self
             .client
             .post(format!("{}/v1/leads/create.js", self.place.base_uri))
@@ -136,8 +136,7 @@ impl TripleseatClient {
     }
 
     fn lead_body(&self, lead: &LeadFields, attempt: &Attempt) -> Value {
-        let mut fields: Map<String, Value> =
-            lead.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        let mut fields: Map<String, Value> = lead.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         let reference = format!("[HubSpot contact {}, reference {}]", attempt.contact_id(), attempt.reference_text());
         if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalize_phone(&phone.to_text())) {
             fields.insert(PHONE_FIELD.to_owned(), Value::String(phone));
@@ -275,7 +274,7 @@ impl TripleseatClient {
     }
 
     /// A `GET` with the bearer token. The inner error is temporary.
-    async fn get_json(
+    pub(super) async fn get_json(
         &self,
         oauth: &OAuthTokenSource,
         path: &str,

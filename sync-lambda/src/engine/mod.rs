@@ -10,6 +10,8 @@
 //! The steps run concurrently, on different contacts. A run that dies at any point leaves each contact either untouched
 //! or `sending`, and the next run looks the latter up.
 
+mod link;
+mod retick;
 mod send;
 mod settle;
 mod take;
@@ -144,6 +146,8 @@ struct TakenContact {
 
 #[derive(Debug)]
 enum SendMode {
+    /// Nothing is sent: this is the outcome.
+    Decided(ContactOutcome),
     /// Marked with this attempt; ready to be sent.
     Marked(Attempt),
     /// Left `sending` by a run that died; needs a lookup first.

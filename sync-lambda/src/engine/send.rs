@@ -23,9 +23,10 @@ impl SyncRun<'_> {
         let TakenContact { contact_id, lead, how } = taken;
         let (attempt, outcome) = match how {
             SendMode::Marked(attempt) => {
-                let outcome = self.send_lead(&lead, &attempt).await;
+                let outcome = self.link_or_send(&lead, &attempt).await;
                 (Some(attempt), outcome)
             }
+            SendMode::Decided(outcome) => (None, outcome),
             SendMode::Left { attempt: Some(attempt), flagged } if self.destination.can_look_up() => {
                 let outcome = self.look_up_left(&lead, &attempt, flagged).await;
                 (Some(attempt), outcome)
@@ -39,7 +40,7 @@ impl SyncRun<'_> {
         SettledContact { contact_id, attempt, outcome, begun }
     }
 
-    async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> ContactOutcome {
+    pub(super) async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> ContactOutcome {
         for left in (0..TRIES).rev() {
             if !self.is_open() || !self.destination.wait_until_ready(self.closes).await || !self.is_open() {
                 return ContactOutcome::Retry(NOT_ITS_TURN.to_owned());
@@ -108,7 +109,7 @@ impl SyncRun<'_> {
         match self.destination.look_up_attempt(attempt).await {
             Ok(LookupResult::Found(id)) => ContactOutcome::Synced(id),
             // Sending again keeps the reference, so a later lookup finds the lead whichever request created it.
-            Ok(LookupResult::NotThere) if flagged => self.send_lead(lead, attempt).await,
+            Ok(LookupResult::NotThere) if flagged => self.link_or_send(lead, attempt).await,
             Ok(LookupResult::NotThere) => ContactOutcome::Withdrawn,
             Ok(LookupResult::Unknown(why)) => ContactOutcome::Unsettled(why),
             Err(error) => {

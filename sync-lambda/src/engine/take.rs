@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{SendMode, SyncRun, TakenContact};
 use crate::error::RunError;
-use crate::ledger::{Attempt, ContactState};
+use crate::ledger::{Attempt, ContactOutcome, ContactState};
 use crate::report::DryRunAction;
 use sync_config::config::OnAmbiguous;
 use sync_config::mapping::{ContactProperties, LeadFields};
@@ -46,6 +46,10 @@ impl SyncRun<'_> {
                     taken.push(TakenContact { contact_id, lead, how: SendMode::Left { attempt, flagged } });
                 }
                 ContactState::Flagged | ContactState::Sending(_) => {
+                    if let Some(outcome) = self.judge_retick(&properties, Timestamp::now()) {
+                        taken.push(TakenContact { contact_id, lead, how: SendMode::Decided(outcome) });
+                        continue;
+                    }
                     let attempt = Attempt::new(&contact_id, Timestamp::now());
                     marks.push(self.ledger.mark_sending(&attempt));
                     attempts.push(attempt);
@@ -114,7 +118,11 @@ impl SyncRun<'_> {
         let would = contacts.into_iter().filter_map(|(contact_id, properties)| {
             let action = match self.ledger.contact_state(&properties) {
                 ContactState::NotFlagged => return None,
-                ContactState::Flagged => "send",
+                ContactState::Flagged => match self.judge_retick(&properties, Timestamp::now()) {
+                    None => "send",
+                    Some(ContactOutcome::Reticked { review: false, .. }) => "ignore",
+                    Some(_) => "review",
+                },
                 ContactState::Sending(_) if self.may_resend(&properties) => "send",
                 ContactState::Sending(Some(_)) if self.destination.can_look_up() => "look_up",
                 ContactState::Sending(_) => "review",

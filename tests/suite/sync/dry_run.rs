@@ -26,7 +26,7 @@ async fn reports_planned_actions_and_changes_nothing() {
         let before = portal.hubspot.all_contacts();
 
         let answer = run_dry(&portal).await.expect("the dry run succeeds");
-        let fields = ["email_address", "first_name", "last_name", "phone_number"];
+        let fields = ["email_address", "email_opt_in", "first_name", "last_name", "phone_number"];
         let without_last: Vec<&str> = fields.into_iter().filter(|field| *field != "last_name").collect();
         let would = json!([
             { "contact_id": flagged.to_string(), "action": "send", "fields": fields },

@@ -329,7 +329,7 @@ async fn dry_runs_report_actions_and_change_nothing() {
         answer["would"],
         json!([{
             "contact_id": id.to_string(), "action": "send",
-            "fields": ["email_address", "first_name", "last_name", "phone_number"],
+            "fields": ["email_address", "email_opt_in", "first_name", "last_name", "phone_number"],
         }])
     );
     // The public key is tested with a lead that is rejected for its missing fields.

@@ -271,7 +271,8 @@ fn check_timezone(text: &str) -> Result<(), Flaw> {
     let cities = names.iter().filter(|name| name.contains('/') && !name.starts_with("Etc/"));
     let best = cities.map(|name| (likeness(name), name)).max_by(|one, other| one.0.total_cmp(&other.0));
     let help = match best {
-        Some((likeness, name)) if likeness > 0.85 => format!("did you mean \"{name}\"?"),
+        // Abbreviations such as EST resemble names that have nothing to do with them.
+        Some((likeness, name)) if likeness > 0.85 && text.len() > 5 => format!("did you mean \"{name}\"?"),
         _ => "write the IANA name of a city in it, such as \"America/New_York\" or \"Europe/Berlin\"".to_owned(),
     };
     Err(Flaw::new("this is not a time zone of the IANA database", help))

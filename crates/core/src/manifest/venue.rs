@@ -361,8 +361,10 @@ fn check_fields(
         }
         let expression = value.get_ref().as_str().and_then(|text| FieldExpression::parse_expression(text).ok());
         if read.venue.timezone.is_none() && expression.is_some_and(|expression| expression.needs_timezone()) {
-            let message = format!("`{field}` has a time, but it isn't known in which time zone `{}` is", read.venue.name);
-            let help = format!("add timezone = \"America/New_York\" (or another IANA name) to [venues.{}]", read.venue.name);
+            let message =
+                format!("`{field}` has a time, but it isn't known in which time zone `{}` is", read.venue.name);
+            let help =
+                format!("add timezone = \"America/New_York\" (or another IANA name) to [venues.{}]", read.venue.name);
             reading.push_problem(
                 ManifestProblem::new("timezone", value.span(), message, "needs a time zone").with_help(help),
             );

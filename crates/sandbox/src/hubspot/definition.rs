@@ -274,8 +274,15 @@ pub(super) fn built_in_properties() -> Vec<PropertyDefinition> {
         set_by_hubspot("createdate", "Create Date", "datetime", "date"),
         set_by_hubspot("lastmodifieddate", "Last Modified Date", "datetime", "date"),
         set_by_hubspot("hs_object_id", "Record ID", "number", "number"),
+        set_by_hubspot("hs_email_optout", "Unsubscribed from all email", "bool", "booleancheckbox")
+            .with_options(&[("Yes", "true"), ("No", "false")]),
         // Not built into HubSpot, but common at venues that take bookings.
         PropertyDefinition::new("event_date", "Event Date", "date", "date"),
         PropertyDefinition::new("guest_count", "Guest Count", "number", "number"),
+        PropertyDefinition::new("event_type", "Event Type", "enumeration", "checkbox").with_options(&[
+            ("Wedding", "wedding"),
+            ("Corporate event", "corp"),
+            ("Birthday", "bday"),
+        ]),
     ]
 }

@@ -61,9 +61,8 @@ impl FieldExpression {
 
     /// The properties whose values it takes for dates or times.
     pub fn dated_properties(&self) -> impl Iterator<Item = &str> {
-        let dated = |property: &&PropertyPart| {
-            property.filters.iter().any(|filter| matches!(filter, Filter::Moment { .. }))
-        };
+        let dated =
+            |property: &&PropertyPart| property.filters.iter().any(|filter| matches!(filter, Filter::Moment { .. }));
         self.properties().filter(dated).map(|property| property.name.as_str())
     }
 
@@ -78,11 +77,7 @@ impl FieldExpression {
     }
 
     /// The field's value; `None` if all properties in the expression are missing.
-    pub(super) fn field_value(
-        &self,
-        contact: &ContactProperties,
-        context: MappingContext<'_>,
-    ) -> Option<LeadValue> {
+    pub(super) fn field_value(&self, contact: &ContactProperties, context: MappingContext<'_>) -> Option<LeadValue> {
         if let [ExpressionPart::Property(only)] = self.parts.as_slice() {
             let value = only.property_value(contact, context)?.into_lead_value();
             return trim_value(value);

@@ -42,7 +42,7 @@ pub const FILTERS: [FilterSpec; 11] = [
     FilterSpec {
         name: "date",
         usage: "date('%m/%d/%Y')",
-        doc: "a date, of a time in the venue's `timezone`; without a format, as `2026-06-01`",
+        doc: "the date, in the venue's `timezone` if the value has a time; without a format, as `2026-06-01`",
         example: ("2026-06-02T03:00:00Z", "06/01/2026"),
         build: |arguments| with_format(arguments, Shown::Date),
     },

@@ -49,6 +49,9 @@ const TRIPLESEAT_DEFAULTS: [(&str, &str); 6] = [
 pub struct PropertyLabels(BTreeMap<String, BTreeMap<String, String>>);
 
 impl PropertyLabels {
+    /// No labels, for a mapping that needs none.
+    pub const NONE: &Self = &Self(BTreeMap::new());
+
     /// Adds the labels of a property, as values and labels.
     pub fn add_property(&mut self, property: &str, options: impl IntoIterator<Item = (String, String)>) {
         self.0.insert(property.to_owned(), options.into_iter().collect());
@@ -65,6 +68,15 @@ impl PropertyLabels {
 struct MappingContext<'a> {
     labels: &'a PropertyLabels,
     zone: &'a TimeZone,
+}
+
+/// Where a field's value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldSource {
+    /// It is the same for every contact.
+    Constant,
+    /// It depends on the contact's properties.
+    Properties,
 }
 
 /// The expressions for all fields of a venue's leads.
@@ -96,6 +108,17 @@ impl LeadMapping {
             None => TimeZone::UTC,
         };
         Ok(Self { fields, zone, is_tripleseat })
+    }
+
+    /// The names of the mapped fields.
+    pub fn field_names(&self) -> impl Iterator<Item = &str> {
+        self.fields.keys().map(String::as_str)
+    }
+
+    /// Where the value of a field comes from; `None` if it isn't mapped.
+    pub fn field_source(&self, field: &str) -> Option<FieldSource> {
+        let constant = self.fields.get(field)?.is_constant();
+        Some(if constant { FieldSource::Constant } else { FieldSource::Properties })
     }
 
     /// The HubSpot properties that the manifest or the defaults name.
@@ -131,7 +154,8 @@ impl LeadMapping {
             let kind = find_lead_field(field).map(|known| known.kind);
             value.map(|value| kind.map_or(value.clone(), |kind| value.for_field(kind)))
         };
-        let filled = |(field, expression): (&String, &FieldExpression)| Some((field.clone(), value(field, expression)?));
+        let filled =
+            |(field, expression): (&String, &FieldExpression)| Some((field.clone(), value(field, expression)?));
         self.fields.iter().filter_map(filled).collect()
     }
 }

@@ -184,7 +184,11 @@ impl<'t> ExpressionScanner<'t> {
             let names: Vec<&str> = FILTERS.iter().map(|spec| spec.name).collect();
             let mut flaw = MappingFlaw::new(
                 start..end.max(start + 1).min(self.text.len()),
-                if name.is_empty() { "a filter's name is missing".to_owned() } else { format!("unknown filter `{name}`") },
+                if name.is_empty() {
+                    "a filter's name is missing".to_owned()
+                } else {
+                    format!("unknown filter `{name}`")
+                },
                 format!("the filters are {}", names.join(", ")),
             );
             flaw.at.end = self.text.ceil_char_boundary(flaw.at.end);

@@ -145,6 +145,21 @@ fn flaws_say_where_they_are() {
 }
 
 #[test]
+fn tells_constants_from_properties() {
+    let mapping = mapping(&[("source", "=HubSpot"), ("name", "{firstname|unknown}"), ("text", "Dear {firstname}")]);
+    for (field, expected) in [
+        ("source", Some(FieldSource::Constant)),
+        ("name", Some(FieldSource::Properties)),
+        ("text", Some(FieldSource::Properties)),
+        ("email_address", Some(FieldSource::Properties)),
+        ("email_opt_in", Some(FieldSource::Constant)),
+        ("event_date", None),
+    ] {
+        assert_eq!(mapping.field_source(field), expected, "{field}");
+    }
+}
+
+#[test]
 fn manifest_fields_override_defaults() {
     let mapping = mapping(&[("phone_number", "mobilephone")]);
     let read: Vec<&str> = mapping.hubspot_properties().into_iter().collect();
@@ -218,10 +233,7 @@ fn http_destinations_get_what_is_mapped_and_no_more() {
     let mapping = LeadMapping::from_config(&config).expect("valid");
     let lead = mapping
         .lead_fields(&contact(&[("guests", "12"), ("optin", "yes"), ("email", "x")]), &PropertyLabels::default());
-    assert_eq!(
-        serde_json::to_string(&lead).expect("JSON"),
-        r#"{"code":"12","email_opt_in":"yes","guests":12}"#
-    );
+    assert_eq!(serde_json::to_string(&lead).expect("JSON"), r#"{"code":"12","email_opt_in":"yes","guests":12}"#);
     assert!(!mapping.hubspot_properties().contains("hs_email_optout"));
 }
 
