@@ -79,11 +79,11 @@ mod tests {
         for on_retick in [OnRetick::NewLead, OnRetick::Ignore, OnRetick::Review] {
             for age in [0, HOUR, 24 * HOUR - 1, -5] {
                 let (review, note) = judge(on_retick, None, Some(age)).expect("it isn't sent");
-                assert!(!review && note.contains("lead 5035 on 2026-09-"), "{on_retick:?} {age}: {note}");
+                assert!(!review && note.contains("lead 5035 on 2026-09-2"), "{on_retick:?} {age}: {note}");
             }
         }
         let (_, note) = judge(OnRetick::NewLead, None, Some(HOUR)).expect("it isn't sent");
-        assert!(note.ends_with("tick again after 2026-09-22 12:53 UTC."), "{note}");
+        assert!(note.ends_with("tick again after 2026-09-22 13:13 UTC."), "{note}");
     }
 
     #[test]
