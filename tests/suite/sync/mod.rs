@@ -11,6 +11,7 @@ pub mod portal;
 pub mod process;
 mod proxy;
 mod reports;
+mod reticked;
 mod throughput;
 
 use std::time::Duration;
