@@ -177,7 +177,7 @@ impl HttpDestinationClient {
 }
 
 /// Builds the body from field names that are members (`name`) or JSON pointers (`/lead/name`).
-fn lead_body(lead: &LeadFields) -> Value {
+pub(super) fn lead_body(lead: &LeadFields) -> Value {
     let mut body = Map::new();
     for (field, value) in lead {
         let path: Vec<String> = match field.strip_prefix('/') {

@@ -183,6 +183,14 @@ impl LeadDestination {
         }
     }
 
+    /// What is posted for a lead.
+    pub fn lead_body(&self, lead: &LeadFields, attempt: &Attempt) -> Value {
+        match self {
+            Self::Tripleseat(tripleseat) => tripleseat.lead_body(lead, attempt),
+            Self::Http(_) => http::lead_body(lead),
+        }
+    }
+
     /// Looks for the newest lead with an e-mail address, whoever created it.
     ///
     /// # Errors

@@ -135,7 +135,7 @@ impl TripleseatClient {
         }
     }
 
-    fn lead_body(&self, lead: &LeadFields, attempt: &Attempt) -> Value {
+    pub(super) fn lead_body(&self, lead: &LeadFields, attempt: &Attempt) -> Value {
         let mut fields: Map<String, Value> = lead.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         let reference = format!("[HubSpot contact {}, reference {}]", attempt.contact_id(), attempt.reference_text());
         if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalize_phone(&phone.to_text())) {

@@ -11,12 +11,14 @@
 //! or `sending`, and the next run looks the latter up.
 
 mod link;
+mod properties;
 mod retick;
 mod send;
 mod settle;
 mod take;
 
 use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -33,6 +35,8 @@ use crate::ledger::{Attempt, ContactOutcome, Ledger};
 use crate::report::{LogSink, RunReport};
 use crate::settings::SyncSettings;
 use sync_config::mapping::{LeadFields, LeadMapping, PropertyLabels};
+
+pub use properties::PropertyCache;
 
 /// Contacts that are read and marked together. This limits how many a run that dies leaves `sending`.
 const TAKE: usize = 20;
@@ -52,6 +56,8 @@ pub struct RunOptions {
     pub deadline: Instant,
     /// Write and send nothing.
     pub dry_run: bool,
+    /// In a dry run, return what would be sent. It is personal data, so it must be asked for.
+    pub show_contacts: bool,
 }
 
 /// The result of a run: its counts, and why it ended early, if it did.
@@ -69,6 +75,7 @@ pub async fn run_sync(
     settings: &SyncSettings,
     credentials: &SyncCredentials,
     options: RunOptions,
+    properties: &PropertyCache,
     log: &LogSink,
 ) -> RunResult {
     let time = options.deadline.saturating_duration_since(Instant::now());
@@ -88,10 +95,12 @@ pub async fn run_sync(
         credentials,
         log,
         dry_run: options.dry_run,
+        show_contacts: options.show_contacts,
         closes: options.deadline - closing,
         ledger: Ledger::new(settings.ledger.clone()),
         mapping,
-        labels: PropertyLabels::default(),
+        properties,
+        labels: OnceLock::new(),
         hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
             .with_timeout(settings.answer_timeout),
         destination,
@@ -113,12 +122,15 @@ struct SyncRun<'a> {
     credentials: &'a SyncCredentials,
     log: &'a LogSink,
     dry_run: bool,
+    show_contacts: bool,
     /// Nothing new starts after this.
     closes: Instant,
     ledger: Ledger,
     mapping: LeadMapping,
     /// The labels that the mapping needs.
-    labels: PropertyLabels,
+    labels: OnceLock<Arc<PropertyLabels>>,
+    /// What the process knows of the portal's properties.
+    properties: &'a PropertyCache,
     hubspot: SyncHubSpotClient,
     destination: LeadDestination,
     /// The contacts that this run has taken.
@@ -167,7 +179,7 @@ impl SyncRun<'_> {
     async fn run_steps(&self) -> Result<(), RunError> {
         let ids = self.collect_ids().await?;
         if self.dry_run {
-            self.verify_accounts().await?;
+            self.verify_settings().await?;
             self.destination.try_credential().await?;
             for ids in ids.chunks(TAKE) {
                 self.preview_contacts(ids).await?;
@@ -175,7 +187,7 @@ impl SyncRun<'_> {
             return Ok(());
         }
         if !ids.is_empty() {
-            match self.verify_accounts().await {
+            match self.verify_settings().await {
                 Ok(()) => self.process_contacts(&ids).await,
                 Err(error) => {
                     self.update_report(|report| report.left += ids.len() as u64);
@@ -249,6 +261,12 @@ impl SyncRun<'_> {
             report.left = total.saturating_sub(ids.len()) as u64;
         });
         Ok(ids)
+    }
+
+    /// Checks, before the first write, everything that every contact depends on.
+    async fn verify_settings(&self) -> Result<(), RunError> {
+        self.verify_accounts().await?;
+        self.check_properties().await
     }
 
     /// Checks, before the first write, that the credentials belong to the manifest's portal and site.

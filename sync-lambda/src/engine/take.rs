@@ -12,6 +12,9 @@ use crate::report::DryRunAction;
 use sync_config::config::OnAmbiguous;
 use sync_config::mapping::{ContactProperties, LeadFields};
 
+/// Leads that a dry run shows at most: Lambda's response has room for 6 MB, and a lead can have 65 KB of text.
+const SHOWN_CONTACTS: usize = 50;
+
 impl SyncRun<'_> {
     /// Takes the contacts among `ids` that need work. A failure ends the run, and none of `ids` is sent.
     pub(super) async fn take_contacts(&self, ids: &[String]) -> Vec<TakenContact> {
@@ -38,7 +41,7 @@ impl SyncRun<'_> {
             if !self.mark_begun(&contact_id) {
                 continue;
             }
-            let lead = self.mapping.lead_fields(&properties, &self.labels);
+            let lead = self.mapping.lead_fields(&properties, self.known_labels());
             match self.ledger.contact_state(&properties) {
                 ContactState::NotFlagged => self.mark_done(&contact_id),
                 ContactState::Sending(attempt) if !self.may_resend(&properties) => {
@@ -127,10 +130,18 @@ impl SyncRun<'_> {
                 ContactState::Sending(Some(_)) if self.destination.can_look_up() => "look_up",
                 ContactState::Sending(_) => "review",
             };
-            let fields = self.mapping.lead_fields(&properties, &self.labels).into_keys().collect();
-            Some(DryRunAction { contact_id, action, fields })
+            let lead = self.mapping.lead_fields(&properties, self.known_labels());
+            let body = self.show_contacts.then(|| {
+                let attempt = Attempt::new(&contact_id, Timestamp::now());
+                self.destination.lead_body(&lead, &attempt)
+            });
+            Some(DryRunAction { contact_id, action, fields: lead.into_keys().collect(), body })
         });
-        self.update_report(|report| report.would.get_or_insert_default().extend(would));
+        self.update_report(|report| {
+            let all = report.would.get_or_insert_default();
+            all.extend(would);
+            all.iter_mut().skip(SHOWN_CONTACTS).for_each(|would| would.body = None);
+        });
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ mod mapped;
 mod platforms;
 pub mod portal;
 pub mod process;
+mod properties;
 mod proxy;
 mod reports;
 mod reticked;

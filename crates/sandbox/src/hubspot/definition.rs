@@ -34,6 +34,8 @@ pub struct PropertyDefinition {
     pub read_only: bool,
     /// Whether the property is built into HubSpot.
     pub hubspot_defined: bool,
+    /// Whether it is for sensitive data. Lists and reads leave such properties out unless they are asked for.
+    pub sensitive: bool,
 }
 
 /// Converts the deployer's description of a property.
@@ -73,7 +75,14 @@ impl PropertyDefinition {
             unique: false,
             read_only: false,
             hubspot_defined: false,
+            sensitive: false,
         }
+    }
+
+    /// Makes it a property for sensitive data.
+    #[must_use]
+    pub fn as_sensitive(self) -> Self {
+        Self { sensitive: true, ..self }
     }
 
     /// A single checkbox.
