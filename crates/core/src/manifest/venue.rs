@@ -405,7 +405,8 @@ fn check_existing(reading: &mut ManifestReading<'_>, read: &ParsedVenue, table: 
 /// Lambda rejects more than 4 KB of environment variables, which a long mapping could exceed.
 fn check_environment(reading: &mut ManifestReading<'_>, read: &ParsedVenue, hubspot: &HubSpotSettings) {
     let venue = &read.venue;
-    let config = serde_json::to_string(&venue.sync_config(hubspot)).unwrap_or_default().len();
+    let config = venue.sync_config(hubspot);
+    let config = serde_json::to_string(&config).expect("texts and numbers can be written as JSON").len();
     let names =
         [ENV_VENUE, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_TRIPLESEAT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG];
     let names: usize = names.iter().map(|name| name.len()).sum();
