@@ -61,7 +61,7 @@ fn add_and_init_suggest_mappings_from_the_portals_properties() {
         "  [venues.loft.fields]\n",
         "  event_date = \"event_date\" ",
         "  guest_count = \"guest_count\" ",
-        "  event_description = \"event_type:label\"               # Event Type\n",
+        "  event_description = \"event_type:label\"              # Event Type\n",
         "Labels need the scope crm.schemas.contacts.read",
     ] {
         assert_contains(&printed, line);
