@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::credentials::SyncCredentials;
-use crate::engine::{self, RunOptions, RunResult};
+use crate::engine::{self, PropertyCache, RunOptions, RunResult};
 use crate::error::RunError;
 use crate::report::LogSink;
 use crate::secret;
@@ -27,6 +27,7 @@ pub struct Handler {
     /// The credentials with which the destination's settings were compared. The settings themselves never change in a
     /// process.
     verified: Mutex<Option<SyncCredentials>>,
+    properties: PropertyCache,
 }
 
 impl Handler {
@@ -36,19 +37,31 @@ impl Handler {
     /// The environment isn't what the deployer writes.
     pub fn new(variables: Box<EnvironmentReader>, log: Box<LogSink>) -> Result<Self, RunError> {
         let settings = SyncSettings::from_environment(&variables)?;
-        Ok(Self { settings, variables, log, credentials: Mutex::new(None), verified: Mutex::new(None) })
+        Ok(Self {
+            settings,
+            variables,
+            log,
+            credentials: Mutex::new(None),
+            verified: Mutex::new(None),
+            properties: PropertyCache::default(),
+        })
     }
 
     /// Runs the venue's sync once, until `deadline` at the latest. `event` is either EventBridge's, which is ignored,
-    /// or `{"dry_run": true}`.
+    /// or `{"dry_run": true}`, with `"show_contacts": true` to have the leads in the response.
     ///
     /// # Errors
     /// Why the run ended before its work was done. Everything it did until then is settled.
     pub async fn handle_event(&self, event: &Value, request_id: &str, deadline: SystemTime) -> Result<Value, RunError> {
         let begun = Instant::now();
         let time = deadline.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
-        let dry_run = event.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
-        let options = RunOptions { deadline: (begun + time).into(), dry_run, settings_verified: false };
+        let asked = |name: &str| event.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let options = RunOptions {
+            deadline: (begun + time).into(),
+            dry_run: asked("dry_run"),
+            show_contacts: asked("show_contacts"),
+            settings_verified: false,
+        };
         let ended = match self.prepare_run().await {
             Ok((client, credentials)) => self.run_with(&client, credentials, options).await,
             Err(error) => RunResult { report: self.empty_report(), error: Some(error), settings_verified: false },
@@ -96,7 +109,7 @@ impl Handler {
     ) -> RunResult {
         let settings_verified = self.verified.lock().await.as_ref() == Some(credentials);
         let options = RunOptions { settings_verified, ..options };
-        let ended = engine::run_sync(client, &self.settings, credentials, options, &self.log).await;
+        let ended = engine::run_sync(client, &self.settings, credentials, options, &self.properties, &self.log).await;
         *self.verified.lock().await = ended.settings_verified.then(|| credentials.clone());
         ended
     }

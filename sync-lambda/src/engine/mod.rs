@@ -11,12 +11,16 @@
 //! The steps run concurrently, on different contacts. A run that dies at any point leaves each contact either untouched
 //! or `sending`, and the next run looks the latter up.
 
+mod link;
+mod properties;
+mod retick;
 mod send;
 mod settle;
 mod take;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -32,7 +36,9 @@ use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient};
 use crate::ledger::{Attempt, ContactOutcome, Ledger};
 use crate::report::{LogSink, RunReport};
 use crate::settings::SyncSettings;
-use sync_config::mapping::LeadMapping;
+use sync_config::mapping::{LeadFields, LeadMapping, PropertyLabels};
+
+pub use properties::PropertyCache;
 
 /// Contacts that are read and marked together. This limits how many a run that dies leaves `sending`.
 const TAKE: usize = 20;
@@ -54,6 +60,8 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// An earlier run has compared the destination's settings with these credentials.
     pub settings_verified: bool,
+    /// In a dry run, return what would be sent. It is personal data, so it must be asked for.
+    pub show_contacts: bool,
 }
 
 /// The result of a run: its counts, and why it ended early, if it did.
@@ -73,6 +81,7 @@ pub async fn run_sync(
     settings: &SyncSettings,
     credentials: &SyncCredentials,
     options: RunOptions,
+    properties: &PropertyCache,
     log: &LogSink,
 ) -> RunResult {
     let time = options.deadline.saturating_duration_since(Instant::now());
@@ -85,14 +94,24 @@ pub async fn run_sync(
             return RunResult { report: report.into_inner(), error: Some(error), settings_verified: false };
         }
     };
+    let mapping = match LeadMapping::from_config(&settings.config) {
+        Ok(mapping) => mapping,
+        Err(why) => {
+            let error = Some(RunError::Settings(why));
+            return RunResult { report: report.into_inner(), error, settings_verified: false };
+        }
+    };
     let run = SyncRun {
         settings,
         credentials,
         log,
         dry_run: options.dry_run,
+        show_contacts: options.show_contacts,
         closes: options.deadline - closing,
         ledger: Ledger::new(settings.ledger.clone()),
-        mapping: LeadMapping::new(&settings.config.destination, &settings.config.fields),
+        mapping,
+        properties,
+        labels: OnceLock::new(),
         hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
             .with_timeout(settings.answer_timeout),
         destination,
@@ -115,10 +134,15 @@ struct SyncRun<'a> {
     credentials: &'a SyncCredentials,
     log: &'a LogSink,
     dry_run: bool,
+    show_contacts: bool,
     /// Nothing new starts after this.
     closes: Instant,
     ledger: Ledger,
     mapping: LeadMapping,
+    /// The labels that the mapping needs.
+    labels: OnceLock<Arc<PropertyLabels>>,
+    /// What the process knows of the portal's properties.
+    properties: &'a PropertyCache,
     hubspot: SyncHubSpotClient,
     destination: LeadDestination,
     settings_verified: AtomicBool,
@@ -141,12 +165,14 @@ struct RunStop {
 #[derive(Debug)]
 struct TakenContact {
     contact_id: String,
-    lead: std::collections::BTreeMap<String, String>,
+    lead: LeadFields,
     how: SendMode,
 }
 
 #[derive(Debug)]
 enum SendMode {
+    /// Nothing is sent: this is the outcome.
+    Decided(ContactOutcome),
     /// Marked with this attempt; ready to be sent.
     Marked(Attempt),
     /// Left `sending` by a run that died; needs a lookup first.
@@ -164,19 +190,19 @@ struct SettledContact {
 
 impl SyncRun<'_> {
     async fn run_steps(&self) -> Result<(), RunError> {
-        let (ids, settings) = tokio::join!(self.collect_ids(), self.verify_settings());
+        let (ids, destination) = tokio::join!(self.collect_ids(), self.compare_destination());
         let ids = ids?;
         if self.dry_run {
-            settings?;
-            self.verify_accounts().await?;
+            destination?;
+            self.verify_settings().await?;
             for ids in ids.chunks(TAKE) {
                 self.preview_contacts(ids).await?;
             }
             return Ok(());
         }
-        let ready = match settings {
-            Ok(()) if !ids.is_empty() => self.verify_accounts().await,
-            settings => settings,
+        let ready = match destination {
+            Ok(()) if !ids.is_empty() => self.verify_settings().await,
+            destination => destination,
         };
         match ready {
             Ok(()) => self.process_contacts(&ids).await,
@@ -254,12 +280,18 @@ impl SyncRun<'_> {
     }
 
     /// Compares the destination's settings, unless an earlier run of this process has. A dry run always does.
-    async fn verify_settings(&self) -> Result<(), RunError> {
+    async fn compare_destination(&self) -> Result<(), RunError> {
         if self.dry_run || !self.settings_verified.load(Ordering::Relaxed) {
             let verified = self.destination.verify_settings().await?;
             self.settings_verified.store(verified, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Checks, before the first write, everything that every contact depends on.
+    async fn verify_settings(&self) -> Result<(), RunError> {
+        self.verify_accounts().await?;
+        self.check_properties().await
     }
 
     /// Checks, before the first write, that the credentials belong to the manifest's portal and site.

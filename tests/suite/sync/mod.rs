@@ -9,8 +9,10 @@ mod mapped;
 mod platforms;
 pub mod portal;
 pub mod process;
+mod properties;
 mod proxy;
 mod reports;
+mod reticked;
 mod settings;
 mod throughput;
 
@@ -330,7 +332,7 @@ async fn dry_runs_report_actions_and_change_nothing() {
         answer["would"],
         json!([{
             "contact_id": id.to_string(), "action": "send",
-            "fields": ["email_address", "first_name", "last_name", "phone_number"],
+            "fields": ["email_address", "email_opt_in", "first_name", "last_name", "phone_number"],
         }])
     );
     // The public key is tested by reading the account's locations.

@@ -24,7 +24,7 @@ pub struct TripleseatLead {
 }
 
 /// The fields that are accepted. Others are ignored.
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 25] = [
     "first_name",
     "last_name",
     "email_address",
@@ -44,6 +44,12 @@ const FIELDS: [&str; 19] = [
     "referral_source_other",
     "gdpr_consent_granted",
     "event_style",
+    "campaign_source",
+    "campaign_medium",
+    "campaign_name",
+    "campaign_term",
+    "campaign_content",
+    "gclid",
 ];
 
 /// The fields that are whole numbers, sent as numbers or as text.
@@ -138,6 +144,8 @@ pub(super) fn check_lead(
     }
     let mut fields = lead.clone();
     fields.retain(|name, value| FIELDS.contains(&name.as_str()) && !value.is_null());
+    // Documented: a lead that doesn't say otherwise is opted in.
+    fields.entry("email_opt_in").or_insert(json!(true));
     if let Some(id) = lead_form_id.and_then(value_number) {
         fields.insert("lead_form_id".to_owned(), json!(id));
     }
