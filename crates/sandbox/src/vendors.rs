@@ -45,6 +45,11 @@
 //! - Seen: `create.js` returns `{"success_message", "lead_id"}` or `{"errors": {"field": ["…"]}}`, both with 200;
 //!   `lead_form_id` and `location_id` are also accepted as query parameters; lists are `{"total_pages", "results"}`,
 //!   //!   oldest first.
+//! - Seen: the public key reads `locations.json`, `sites.json` and `lead_forms.json`, each whole and with every record in
+//!   an object of its name (`[{"location": {…}}]`); a site's lead sources and referral sources are in `sites.json`;
+//!   `validate_only=true` checks a lead without saving it. Assumed: an account whose key may read nothing answers 401
+//!   "You don't have permission"; sources are in `lead_sources` and `referral_sources` of a site; the answer to a valid
+//!   lead that isn't saved.
 //! - Documented: an admin consents, and the code is exchanged for an access token of two hours and a refresh token.
 //!   <https://support.tripleseat.com/hc/en-us/articles/40652011678231-OAuth-2-0-Implementation>
 //!   Seen: a refresh is answered with a new pair, and the old refresh token dies; some accounts refuse the grant

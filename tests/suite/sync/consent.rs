@@ -10,7 +10,7 @@ use deployer_sandbox::tripleseat::{RefreshRotation, SandboxTokenPair};
 use deployer_sandbox::{RequestInfo, SandboxFault};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sync_config::config::{DestinationConfig, OAuthGrant};
+use sync_config::config::{DestinationConfig, OAuthGrant, TripleseatDestination};
 use sync_lambda::credentials::CredentialValue;
 use sync_lambda::handler::Handler;
 use sync_lambda::tokens::token_fingerprint;
@@ -43,12 +43,11 @@ impl ConsentVenue {
 
     async fn unconnected() -> Self {
         let mut portal = SyncTestPortal::new(true).await;
-        portal.config.destination = DestinationConfig::Tripleseat {
-            location_id: None,
-            lead_form_id: None,
+        portal.config.destination = DestinationConfig::Tripleseat(TripleseatDestination {
             site_id: Some(SITE_ID),
             oauth: OAuthGrant::AuthorizationCode,
-        };
+            ..TripleseatDestination::default()
+        });
         let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));

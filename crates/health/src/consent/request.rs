@@ -196,9 +196,9 @@ pub async fn check_tokens(
         Err(RunError::Credential { .. }) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let DestinationConfig::Tripleseat { site_id, .. } = &venue.destination else { return Ok(sites) };
-    match site_id {
-        Some(site_id) if !sites.contains(site_id) => Err(RunError::WrongAccount(format!(
+    let DestinationConfig::Tripleseat(place) = &venue.destination else { return Ok(sites) };
+    match place.site_id {
+        Some(site_id) if !sites.contains(&site_id) => Err(RunError::WrongAccount(format!(
             "the consent is for site {}, but the manifest says site {site_id}",
             sites.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
         ))),

@@ -17,7 +17,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tokio::sync::watch;
 
-pub use accounts::{TripleseatAccount, TripleseatLocation};
+pub use accounts::{TripleseatAccount, TripleseatLocation, TripleseatSwitches};
 pub use grants::{ClientCredentialsAnswer, ConsentAnswer, RefreshRotation, SandboxOAuth, SandboxTokenPair};
 pub use lead::TripleseatLead;
 
@@ -60,14 +60,22 @@ impl SandboxTripleseat {
         }
     }
 
-    /// Adds an account. An existing one with this site id gets these settings and keeps its leads and its OAuth switches.
+    /// Adds an account. An existing one with this site id gets these settings and keeps its leads and switches.
     pub fn add_account(&self, account: TripleseatAccount) {
         let mut state = self.lock_state();
         let former = state.sites.remove(&account.site_id);
-        let (leads, oauth) = former.map(|site| (site.leads, site.oauth)).unwrap_or_default();
-        state.sites.insert(account.site_id, TripleseatSite { account, leads, requests: Default::default(), oauth });
+        let (leads, switches, oauth) = former.map(|site| (site.leads, site.switches, site.oauth)).unwrap_or_default();
+        let requests = Default::default();
+        state.sites.insert(account.site_id, TripleseatSite { account, switches, leads, requests, oauth });
         drop(state);
         self.notify_change();
+    }
+
+    /// Changes how an account is treated, if it exists.
+    pub fn change_switches(&self, site_id: u64, change: impl FnOnce(&mut TripleseatSwitches)) {
+        if let Some(site) = self.lock_state().sites.get_mut(&site_id) {
+            change(&mut site.switches);
+        }
     }
 
     /// Changes what an account's OAuth application does; nothing if there is no such account.
@@ -159,6 +167,7 @@ impl SandboxVendor for SandboxTripleseat {
             ("GET", ["v1", "leads", "search.json" | "search"]) => TripleseatRead::Search,
             ("GET", ["v1", "sites.json" | "sites"]) => TripleseatRead::Sites,
             ("GET", ["v1", "locations.json" | "locations"]) => TripleseatRead::Locations,
+            ("GET", ["v1", "lead_forms.json" | "lead_forms"]) => TripleseatRead::LeadForms,
             ("GET", ["v1", "leads", id]) => match id.strip_suffix(".json").unwrap_or(id).parse() {
                 Ok(id) => TripleseatRead::Lead(id),
                 Err(_) => return read::not_found(),
