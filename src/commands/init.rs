@@ -31,10 +31,7 @@ pub(super) fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<ExitCode>
         options.open(path).and_then(|mut file| file.write_all(init_template(&args.name, &args.region).as_bytes()));
     match written {
         Ok(()) => {
-            anstream::eprintln!(
-                "Wrote {}. Next: edit it, then run `deployer validate` and `deployer plan`.",
-                path.display()
-            );
+            errln!("Wrote {}. Next: edit it, then run `deployer validate` and `deployer plan`.", path.display());
             Ok(ExitCode::Done)
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {

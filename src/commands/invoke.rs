@@ -35,7 +35,7 @@ pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result
         let word = if args.dry_run { "Dry-running" } else { "Running" };
         let paused = if venue.status == Status::Paused { ", although its rule is paused" } else { "" };
         let limit = format_duration(u64::from(venue.timeout_s));
-        anstream::eprintln!("{word} {}{paused} (times out after {limit}).", venue.name);
+        errln!("{word} {}{paused} (times out after {limit}).", venue.name);
     }
     let event = if args.dry_run { r#"{"dry_run":true}"# } else { "{}" };
     // A retry would be a second run. A run can take minutes and sends nothing until it ends, so stalls are normal.
@@ -99,7 +99,7 @@ fn print_invocation(
             let all = payload["would"].as_array().map(Vec::as_slice).unwrap_or_default();
             all.iter().filter(|would| would["action"] == action).count()
         };
-        anstream::println!(
+        outln!(
             "{venue}: found {found}; a run would send {}, look up {} and leave {} for review ({duration_ms} ms). \
              Nothing was written.",
             would("send"),
@@ -108,7 +108,7 @@ fn print_invocation(
         );
         return;
     }
-    anstream::println!(
+    outln!(
         "{venue}: found {found}: {} synced, {} failed, {} need review, {} deferred ({duration_ms} ms)",
         count("synced"),
         count("failed"),
