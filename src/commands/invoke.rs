@@ -107,17 +107,12 @@ fn print_invocation(
             let all = payload["would"].as_array().map(Vec::as_slice).unwrap_or_default();
             all.iter().filter(|would| would["action"] == action).count()
         };
-<<<<<<< HEAD
-        outln!(
-            "{venue}: found {found}; a run would send {}, look up {} and leave {} for review ({duration_ms} ms). \
-=======
         let ignored = match would("ignore") {
             0 => String::new(),
             count => format!(", ignore {count} that were ticked again soon after their lead,"),
         };
         outln!(
             "{venue}: found {found}; a run would send {}, look up {}{ignored} and leave {} for review ({duration_ms} ms). \
->>>>>>> main
              Nothing was written.",
             would("send"),
             would("look_up"),

@@ -373,14 +373,9 @@ fn print_next_steps(global: &GlobalArgs, new: &NewVenue, suggestions: &[FieldSug
     if !unset.is_empty() {
         outln!("Before you apply, set {} in the environment.", unset.join(", "));
     }
-<<<<<<< HEAD
-    outln!("Next:");
-    next.iter().for_each(|command| outln!("  {command}"));
-=======
     print_suggestions(name, suggestions);
     outln!("Next:");
     next.iter().for_each(|command| outln!("  {command}"));
->>>>>>> main
     let managed = new.secrets.iter().filter(|(_, reference)| *reference == SecretRef::Managed);
     for (key, _) in managed {
         outln!("After the apply: deployer secret set {name} {key}");
