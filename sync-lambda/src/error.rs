@@ -61,6 +61,14 @@ pub enum RunError {
         /// What happened instead of a usable response.
         message: String,
     },
+    /// A setting in the manifest gets every lead rejected.
+    #[error("the destination rejects every lead because of a setting: {refusal}. {advice}. All flags stay set")]
+    WrongSetting {
+        /// The destination's words.
+        refusal: String,
+        /// What to change.
+        advice: String,
+    },
     /// The request was understood and rejected; a retry would be rejected too.
     #[error("{side} rejected {request}: {message}")]
     Refused {
@@ -92,6 +100,7 @@ impl RunError {
             Self::WrongAccount(_) => "WrongAccount",
             Self::Limit { .. } => "Limit",
             Self::Unavailable { .. } => "Unavailable",
+            Self::WrongSetting { .. } => "WrongSetting",
             Self::Refused { .. } => "Refused",
         }
     }

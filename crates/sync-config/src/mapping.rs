@@ -78,6 +78,15 @@ fn parse_property(text: &str) -> ExpressionPart {
     ExpressionPart::Property { name: name.trim().to_owned(), default: default.to_owned() }
 }
 
+/// Where a field's value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldSource {
+    /// It is the same for every contact.
+    Constant,
+    /// It depends on the contact's properties.
+    Properties,
+}
+
 /// The expressions for all fields of a venue's leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeadMapping(BTreeMap<String, FieldExpression>);
@@ -104,6 +113,17 @@ impl LeadMapping {
                 ExpressionPart::Text(_) => None,
             })
             .collect()
+    }
+
+    /// The names of the mapped fields.
+    pub fn field_names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Where the value of a field comes from; `None` if it isn't mapped.
+    pub fn field_source(&self, field: &str) -> Option<FieldSource> {
+        let constant = self.0.get(field)?.0.iter().all(|part| matches!(part, ExpressionPart::Text(_)));
+        Some(if constant { FieldSource::Constant } else { FieldSource::Properties })
     }
 
     /// The lead fields for a contact; fields without a value are left out.
@@ -146,6 +166,22 @@ mod tests {
             ("{lastname|}", None),
         ] {
             assert_eq!(evaluate(text, &jo).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn tells_constants_from_properties() {
+        let fields = [("source", "=HubSpot"), ("name", "{firstname|unknown}"), ("text", "Dear {firstname}")];
+        let fields = fields.map(|(field, text)| (field.to_owned(), text.to_owned())).into();
+        let mapping = LeadMapping::new(&DestinationConfig::default(), &fields);
+        for (field, expected) in [
+            ("source", Some(FieldSource::Constant)),
+            ("name", Some(FieldSource::Properties)),
+            ("text", Some(FieldSource::Properties)),
+            ("email_address", Some(FieldSource::Properties)),
+            ("event_date", None),
+        ] {
+            assert_eq!(mapping.field_source(field), expected, "{field}");
         }
     }
 

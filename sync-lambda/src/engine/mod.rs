@@ -4,17 +4,20 @@
 //!    lags, so only the ids are used from it.
 //! 2. [`take`]: a few contacts at a time are read from the primary store and marked `sending` with the key of this
 //!    attempt.
-//! 3. [`send`]: each lead is sent to the destination, within its rate limit.
+//! 3. [`send`]: each lead is sent to the destination, within its rate limit and through a [`gate`]. [`refusals`] keeps a
+//!    wrong setting from being booked on contacts.
 //! 4. [`settle`]: the outcome of each contact is written, and its flag reset.
 //!
 //! The steps run concurrently, on different contacts. A run that dies at any point leaves each contact either untouched
 //! or `sending`, and the next run looks the latter up.
 
+mod gate;
+mod refusals;
 mod send;
 mod settle;
 mod take;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -24,12 +27,14 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
-use crate::destination::LeadDestination;
+use crate::destination::{AccountCheck, LeadDestination, LeadRefusal, RefusalFault, judge_refusal};
 use crate::error::RunError;
 use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient};
 use crate::ledger::{Attempt, ContactOutcome, Ledger};
-use crate::report::{LogSink, RunReport};
+use crate::report::{LogSink, ProblemKind, RunReport};
 use crate::settings::SyncSettings;
+use gate::SendGate;
+use refusals::RefusalWatch;
 use sync_config::mapping::LeadMapping;
 
 /// Contacts that are read and marked together. This limits how many a run that dies leaves `sending`.
@@ -92,6 +97,8 @@ pub async fn run_sync(
         done: Mutex::default(),
         report,
         stop: Mutex::default(),
+        gate: SendGate::default(),
+        refusals: Mutex::default(),
     };
     if let Err(error) = run.run_steps().await {
         run.stop_run(error);
@@ -118,12 +125,16 @@ struct SyncRun<'a> {
     done: Mutex<HashSet<String>>,
     report: Mutex<RunReport>,
     stop: Mutex<RunStop>,
+    gate: SendGate,
+    refusals: Mutex<RefusalWatch>,
 }
 
 /// Why nothing new may start.
 #[derive(Debug, Default)]
 struct RunStop {
     error: Option<RunError>,
+    /// No more leads are sent, and that isn't an error.
+    is_quiet: bool,
     failures_in_a_row: u32,
 }
 
@@ -131,7 +142,7 @@ struct RunStop {
 #[derive(Debug)]
 struct TakenContact {
     contact_id: String,
-    lead: std::collections::BTreeMap<String, String>,
+    lead: BTreeMap<String, String>,
     how: SendMode,
 }
 
@@ -141,6 +152,22 @@ enum SendMode {
     Marked(Attempt),
     /// Left `sending` by a run that died; needs a lookup first.
     Left { attempt: Option<Attempt>, flagged: bool },
+}
+
+/// A contact whose lead was sent, or that needed none.
+#[derive(Debug)]
+struct SentContact {
+    contact_id: String,
+    attempt: Option<Attempt>,
+    outcome: SentOutcome,
+    begun: Instant,
+}
+
+#[derive(Debug)]
+enum SentOutcome {
+    Known(ContactOutcome),
+    /// Refused with words that name nothing of the contact.
+    Doubtful(LeadRefusal),
 }
 
 /// A contact with a known outcome.
@@ -157,7 +184,7 @@ impl SyncRun<'_> {
         let ids = self.collect_ids().await?;
         if self.dry_run {
             self.verify_accounts().await?;
-            self.destination.try_credential().await?;
+            self.try_settings().await?;
             for ids in ids.chunks(TAKE) {
                 self.preview_contacts(ids).await?;
             }
@@ -182,6 +209,8 @@ impl SyncRun<'_> {
             .flat_map(stream::iter)
             .map(|taken| self.send_contact(taken))
             .buffer_unordered(IN_FLIGHT)
+            .flat_map(|sent| stream::iter(self.release_contacts(sent)))
+            .chain(stream::once(async { stream::iter(self.release_rest()) }).flatten())
             .chunks(SETTLE)
             .map(|settled| self.settle_contacts(settled))
             .buffer_unordered(2)
@@ -251,13 +280,32 @@ impl SyncRun<'_> {
                 )));
             }
         }
-        self.destination.verify_account().await
+        if let AccountCheck::Unknown(why) = self.destination.verify_account().await? {
+            self.update_report(|report| report.add_problem(ProblemKind::AccountUnchecked, why));
+        }
+        Ok(())
+    }
+
+    /// Tests the credential and the settings without creating anything. The test lead has no values of a contact, so
+    /// only what it is refused for besides those counts.
+    async fn try_settings(&self) -> Result<(), RunError> {
+        let Some(refusal) = self.destination.try_credential().await? else { return Ok(()) };
+        match judge_refusal(&refusal, &BTreeMap::new(), &self.mapping) {
+            RefusalFault::Setting(fault) => Err(self.wrong_setting(&refusal, &fault)),
+            RefusalFault::Contact | RefusalFault::Unnamed => Ok(()),
+        }
     }
 
     /// Whether new work may start.
     fn is_open(&self) -> bool {
         let stop = self.stop.lock();
-        stop.error.is_none() && stop.failures_in_a_row < OUTAGE && Instant::now() < self.closes
+        let may = stop.error.is_none() && !stop.is_quiet && stop.failures_in_a_row < OUTAGE;
+        may && Instant::now() < self.closes
+    }
+
+    /// Stops new work from starting, without an error.
+    fn stop_sending(&self) {
+        self.stop.lock().is_quiet = true;
     }
 
     /// Stops new work from starting. Only the first error is kept and reported.

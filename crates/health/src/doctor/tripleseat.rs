@@ -9,7 +9,7 @@ use sync_config::config::{
     LedgerProperties, SyncConfig,
 };
 use sync_lambda::credentials::{CredentialValue, OAuthClient, SyncCredentials};
-use sync_lambda::destination::{LeadDestination as Client, OAuthAccess, TripleseatClient};
+use sync_lambda::destination::{LeadDestination as Client, LeadRefusal, OAuthAccess, TripleseatClient};
 use sync_lambda::error::RunError;
 use sync_lambda::settings::SyncSettings;
 use tokio::time::Instant;
@@ -86,7 +86,7 @@ pub(super) async fn check_tripleseat(
         read_oauth_account(tripleseat, &known)
     );
     let key = check_public_key(given.get(KEY_TRIPLESEAT_PUBLIC_KEY), tried.as_ref());
-    let words = tried.and_then(Result::ok).flatten();
+    let words = tried.and_then(Result::ok).flatten().map(|refusal| refusal.full_text());
     let mut checks = vec![check(key, KEY), check(check_oauth_client(given, account.as_ref()), OAUTH)];
     let names_client =
         [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET].iter().all(|key| given.contains_key(*key));
@@ -128,7 +128,7 @@ pub(super) fn finding_for_run_error(origin: &str, error: &RunError) -> DoctorFin
 
 fn check_public_key(
     given: Option<&GivenCredential>,
-    tried: Option<&Result<Option<String>, RunError>>,
+    tried: Option<&Result<Option<LeadRefusal>, RunError>>,
 ) -> DoctorFinding {
     let Some(given) = given else {
         return DoctorFinding::failed("the manifest has none")
@@ -140,7 +140,7 @@ fn check_public_key(
         (Ok(_), Some(Ok(words))) => DoctorFinding::ok(format!(
             "{}: an empty lead was rejected for its content ({})",
             given.origin,
-            words.as_deref().unwrap_or_default()
+            words.as_ref().map(LeadRefusal::full_text).unwrap_or_default()
         )),
         (Ok(_), None) => DoctorFinding::unknown("it was not tried"),
     }

@@ -16,7 +16,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tokio::sync::watch;
 
-pub use accounts::{TripleseatAccount, TripleseatLocation};
+pub use accounts::{LeadFormRules, TripleseatAccount, TripleseatLocation, TripleseatSwitches};
 pub use lead::TripleseatLead;
 
 use super::answer::SandboxResponse;
@@ -58,13 +58,21 @@ impl SandboxTripleseat {
         }
     }
 
-    /// Adds an account. An existing one with this site id gets these settings and keeps its leads.
+    /// Adds an account. An existing one with this site id gets these settings and keeps its leads and switches.
     pub fn add_account(&self, account: TripleseatAccount) {
         let mut state = self.lock_state();
-        let leads = state.sites.remove(&account.site_id).map(|site| site.leads).unwrap_or_default();
-        state.sites.insert(account.site_id, TripleseatSite { account, leads, requests: Default::default() });
+        let (leads, switches) =
+            state.sites.remove(&account.site_id).map(|site| (site.leads, site.switches)).unwrap_or_default();
+        state.sites.insert(account.site_id, TripleseatSite { account, switches, leads, requests: Default::default() });
         drop(state);
         self.notify_change();
+    }
+
+    /// Changes how an account is treated, if it exists.
+    pub fn change_switches(&self, site_id: u64, change: impl FnOnce(&mut TripleseatSwitches)) {
+        if let Some(site) = self.lock_state().sites.get_mut(&site_id) {
+            change(&mut site.switches);
+        }
     }
 
     /// The API, for a [`super::Server`].
@@ -116,6 +124,10 @@ impl SandboxVendor for SandboxTripleseat {
     fn answer_request(&self, request: &ReceivedRequest) -> SandboxResponse {
         let limits = TripleseatLimits { hold: self.inner.config.limits };
         let mut state = self.lock_state();
+        if state.is_blocked(request) {
+            let page = "<html><head><title>403 Forbidden</title></head><body>Request blocked.</body></html>";
+            return SandboxResponse::from_text(403, "text/html", page.to_owned());
+        }
         let segments: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         let reading = match (request.method.as_str(), segments.as_slice()) {
             ("POST", ["v1", "leads", path @ ("create" | "create.js" | "create.json")]) => {

@@ -33,6 +33,9 @@ pub(super) fn answer_read(
         Err(refusal) => return refusal,
     };
     let Some(site) = state.sites.get_mut(&site_id) else { return SandboxResponse::without_body(500) };
+    if site.switches.refuses_tokens {
+        return unauthorized_response(&json!({ "error": "Token resource owner not found" }));
+    }
     // The limit applies to leads; none is known for sites and locations.
     let limited = matches!(reading, TripleseatRead::Leads | TripleseatRead::Search | TripleseatRead::Lead(_));
     if limited && over_limit(site, limits, request.at) {
