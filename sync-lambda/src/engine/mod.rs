@@ -18,6 +18,7 @@ mod settle;
 mod take;
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -98,6 +99,7 @@ pub async fn run_sync(
         report,
         stop: Mutex::default(),
         gate: SendGate::default(),
+        look_ups_refused: AtomicBool::default(),
         refusals: Mutex::default(),
     };
     if let Err(error) = run.run_steps().await {
@@ -126,6 +128,8 @@ struct SyncRun<'a> {
     report: Mutex<RunReport>,
     stop: Mutex<RunStop>,
     gate: SendGate,
+    /// Set once a lookup was refused.
+    look_ups_refused: AtomicBool,
     refusals: Mutex<RefusalWatch>,
 }
 

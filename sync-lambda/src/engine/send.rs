@@ -1,6 +1,7 @@
 //! Sends a contact's lead and determines the outcome.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -194,11 +195,12 @@ impl SyncRun<'_> {
 
     /// Whether an attempt can be looked up, as far as this run knows.
     pub(super) fn can_look_up(&self) -> bool {
-        self.destination.can_look_up() && !self.report.lock().has_problem(ProblemKind::LookupRefused)
+        self.destination.can_look_up() && !self.look_ups_refused.load(Ordering::Relaxed)
     }
 
     /// Records that lookups are refused. No other one is tried in this run, and sending goes on.
     fn give_up_look_ups(&self, error: &RunError) {
+        self.look_ups_refused.store(true, Ordering::Relaxed);
         let message = format!("leads can't be looked up: {error}");
         self.update_report(|report| report.add_problem(ProblemKind::LookupRefused, message));
     }

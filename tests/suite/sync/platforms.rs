@@ -148,12 +148,12 @@ async fn the_same_refusal_of_everybody_is_a_settings_fault() {
     assert!(ids.iter().all(|id| portal.ledger_values(*id).0 && portal.ledger_values(*id).1.is_empty()), "flags stay");
     assert_eq!(line.request_count(), 3, "no more than three are tried");
 
-    // What names a contact's value is the contact's fault, however often it happens.
+    // What names a value that the contact lacks is its own fault, however often it happens.
     portal.advance_past_lag();
-    let refusal = serde_json::json!({ "error": "the email address is on the block list" });
+    let refusal = serde_json::json!({ "error": "email is required" });
     portal.platform.refuse_records("venue-a", Some((422, refusal)));
     for id in &ids {
-        portal.hubspot.set_property(*id, "email", "not an address").expect("changing works");
+        portal.hubspot.set_property(*id, "email", "").expect("changing works");
     }
     portal.run_once().await.expect("the run succeeds");
     assert!(ids.iter().all(|id| portal.ledger_values(*id).1 == "failed"));
