@@ -83,7 +83,7 @@ pub const HUBSPOT_PROPERTY_VALUE: usize = 65_536;
 /// Searches, for all tokens of an account together.
 pub(super) const HUBSPOT_SEARCH_LIMIT: SandboxRateLimit =
     SandboxRateLimit { requests: 5, window: SignedDuration::from_secs(1) };
-/// Other requests, for each private app, on the higher tiers.
+/// Other requests, for each service key or private app, on the higher tiers.
 pub(super) const HUBSPOT_LIMIT: SandboxRateLimit =
     SandboxRateLimit { requests: 190, window: SignedDuration::from_secs(10) };
 

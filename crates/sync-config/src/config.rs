@@ -43,6 +43,12 @@ pub const SECRET_KEYS: [&str; 5] = [
     KEY_DESTINATION_CREDENTIAL,
 ];
 
+/// Where HubSpot shows access tokens, for advice. New ones belong to service keys; private apps can no longer be created,
+/// but the tokens of existing ones keep working.
+/// <https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/account-service-keys>
+pub const HUBSPOT_TOKEN_PLACE: &str =
+    "HubSpot (Development, Keys, Service keys; for a legacy private app: Settings, Integrations, Private Apps)";
+
 /// HubSpot's public base URL.
 pub const HUBSPOT_BASE_URI: &str = "https://api.hubapi.com";
 /// Tripleseat's public base URL.

@@ -78,7 +78,7 @@ pub enum DestinationKind {
 /// Where a new venue's credentials come from: env:NAME, file:PATH, cmd:PROGRAM ARGS or managed, never the value itself.
 #[derive(Debug, Args)]
 pub struct ReferenceArgs {
-    /// Reference to the token of HubSpot's private app (default: env:VENUE_HUBSPOT_TOKEN, with the venue's name)
+    /// Reference to HubSpot's access token, of a service key (default: env:VENUE_HUBSPOT_TOKEN, with the venue's name)
     #[arg(long, value_name = "REFERENCE")]
     pub hubspot_token: Option<String>,
     /// Reference to Tripleseat's public key (default: env:VENUE_TRIPLESEAT_PUBLIC_KEY, with the venue's name)

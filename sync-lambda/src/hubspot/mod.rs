@@ -18,6 +18,7 @@ use crate::error::{RunError, Side};
 use crate::http::{self, VendorResponse};
 use crate::ledger::LedgerWrite;
 use crate::retry::{RetryAfterFloor, retry_pauses};
+use sync_config::config::HUBSPOT_TOKEN_PLACE;
 
 pub use wire::{BATCH, BatchResponse, HISTORY_BATCH, HubSpotErrorBody, MAX_RESULTS, SearchPage, VERSION, WireContact};
 
@@ -246,12 +247,14 @@ impl SyncHubSpotClient {
         match answer.status {
             401 => Err(self.token_rejected(
                 message,
-                "The token was revoked, replaced or mistyped. Copy the private app's current token from HubSpot and \
-                 set it with `deployer secret set VENUE hubspot_token`",
+                &format!(
+                    "The token was revoked, replaced or mistyped. Copy the current one from {HUBSPOT_TOKEN_PLACE}, and \
+                     set it with `deployer secret set VENUE hubspot_token`"
+                ),
             )),
             403 => Err(self.token_rejected(
                 message,
-                "The private app lacks a scope: it needs crm.objects.contacts.read and .write",
+                "The token's service key (or legacy private app) lacks a scope: it needs crm.objects.contacts.read and .write",
             )),
             429 if error.policy_name.eq_ignore_ascii_case("DAILY") => {
                 Err(RunError::Limit { side: Side::HubSpot, message })

@@ -31,7 +31,7 @@ pub fn find_shared_items(one: &VenueHoldings, other: &VenueHoldings) -> Vec<Shar
             KEY_HUBSPOT_TOKEN => {
                 share(
                     key,
-                    format!("the same {name} ({how}): allowed, but a private app per venue isolates better"),
+                    format!("the same {name} ({how}): allowed, but a service key per venue isolates better"),
                     true,
                 );
             }

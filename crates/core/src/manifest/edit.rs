@@ -46,7 +46,7 @@ pub struct NewVenue {
 pub mod secret_keys {
     use super::super::keys::SECRETS;
 
-    /// Token of a HubSpot private app.
+    /// HubSpot access token, of a service key.
     pub const HUBSPOT_TOKEN: &str = SECRETS.hubspot_token.name();
     /// Tripleseat's public key.
     pub const TRIPLESEAT_PUBLIC_KEY: &str = SECRETS.tripleseat_public_key.name();

@@ -186,7 +186,7 @@ fn check_credentials(
                     "",
                 );
                 found.advice.push(
-                    advice.with_help("use a private app for each venue: then each token can be revoked on its own"),
+                    advice.with_help("use a service key for each venue: then each token can be revoked on its own"),
                 );
             }
         },

@@ -61,7 +61,7 @@ declare_table! {
     token: Optional<SecretRef> =
         Key::text(
             TextFormat::SecretRef,
-            "Used only by the deployer, for properties and checks. Without it, create the properties by hand.",
+            "HubSpot access token, of a service key. Used only by the deployer, for properties and checks. Without it, create the properties by hand.",
         )
         .with_example(T("env:HUBSPOT_ADMIN_TOKEN")),
     base_uri: Defaulted<BaseUri> =
@@ -146,7 +146,7 @@ declare_table! {
     /// `[venues.NAME.secrets]`
     SECRETS: SecretsKeys = "References to the venue's credentials: env:NAME, file:PATH, cmd:PROGRAM ARGS or managed.";
     hubspot_token: Optional<SecretRef> =
-        Key::text(TextFormat::SecretRef, "Token of a HubSpot private app. One app per venue isolates best.")
+        Key::text(TextFormat::SecretRef, "HubSpot access token, of a service key. One key per venue isolates best.")
             .with_example(T("env:VENUE_A_HUBSPOT_TOKEN")),
     tripleseat_public_key: Optional<SecretRef> =
         Key::text(TextFormat::SecretRef, "Tripleseat's public key, used to create leads.")

@@ -35,7 +35,7 @@ use super::contacts_csv::ContactsFile;
 use super::faults::SandboxFaultHook;
 use super::front::{self, ReceivedRequest, RecordedRequest, SandboxVendor, VendorFront};
 use deployer_core::property::{self, PROPERTY_GROUP, PROPERTY_GROUP_LABEL};
-use state::{PortalState, PrivateApp};
+use state::{PortalState, TokenOwner};
 
 /// The settings of a portal.
 #[derive(Debug, Clone)]
@@ -76,12 +76,12 @@ impl SandboxHubSpot {
         front::vendor_router(self.clone())
     }
 
-    /// Creates a private app with this token. An existing token gets these scopes.
+    /// Creates a service key with this token. An existing token gets these scopes.
     pub fn add_token(&self, token: &str, scopes: &[&str]) {
         let mut state = self.lock_state();
         let id = state.apps.get(token).map_or(state.apps.len() as u64 + 1, |app| app.id);
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        state.apps.insert(token.to_owned(), PrivateApp { id, scopes, requests: Default::default() });
+        state.apps.insert(token.to_owned(), TokenOwner { id, scopes, requests: Default::default() });
     }
 
     /// Revokes a token.
