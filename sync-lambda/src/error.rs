@@ -24,6 +24,9 @@ impl fmt::Display for Side {
     }
 }
 
+/// The short name of [`RunError::WrongSetting`].
+pub const WRONG_SETTING: &str = "WrongSetting";
+
 /// Why a run ended early. Flags of contacts that weren't settled stay set, so the next run retries them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
@@ -100,7 +103,7 @@ impl RunError {
             Self::WrongAccount(_) => "WrongAccount",
             Self::Limit { .. } => "Limit",
             Self::Unavailable { .. } => "Unavailable",
-            Self::WrongSetting { .. } => "WrongSetting",
+            Self::WrongSetting { .. } => WRONG_SETTING,
             Self::Refused { .. } => "Refused",
         }
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::credentials::SyncCredentials;
-use crate::engine::{self, RunOptions, RunResult};
+use crate::engine::{self, PropertyCache, RunOptions, RunResult};
 use crate::error::RunError;
 use crate::report::{LogSink, ProblemKind};
 use crate::secret;
@@ -24,6 +24,7 @@ pub struct Handler {
     variables: Box<EnvironmentReader>,
     log: Box<LogSink>,
     credentials: Mutex<Option<SyncCredentials>>,
+    properties: PropertyCache,
 }
 
 impl Handler {
@@ -33,19 +34,23 @@ impl Handler {
     /// The environment isn't what the deployer writes.
     pub fn new(variables: Box<EnvironmentReader>, log: Box<LogSink>) -> Result<Self, RunError> {
         let settings = SyncSettings::from_environment(&variables)?;
-        Ok(Self { settings, variables, log, credentials: Mutex::new(None) })
+        Ok(Self { settings, variables, log, credentials: Mutex::new(None), properties: PropertyCache::default() })
     }
 
     /// Runs the venue's sync once, until `deadline` at the latest. `event` is either EventBridge's, which is ignored,
-    /// or `{"dry_run": true}`.
+    /// or `{"dry_run": true}`, with `"show_contacts": true` to have the leads in the response.
     ///
     /// # Errors
     /// Why the run ended before its work was done. Everything it did until then is settled.
     pub async fn handle_event(&self, event: &Value, request_id: &str, deadline: SystemTime) -> Result<Value, RunError> {
         let begun = Instant::now();
         let time = deadline.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
-        let dry_run = event.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
-        let options = RunOptions { deadline: (begun + time).into(), dry_run };
+        let asked = |name: &str| event.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let options = RunOptions {
+            deadline: (begun + time).into(),
+            dry_run: asked("dry_run"),
+            show_contacts: asked("show_contacts"),
+        };
         let ended = match self.prepare_run().await {
             Ok((client, credentials)) => {
                 let ended = self.run_with(&client, credentials, options).await;
@@ -76,7 +81,7 @@ impl Handler {
     /// Runs the sync. If a credential is rejected, it may have been replaced since it was read: then the run restarts
     /// with the new one.
     async fn run_with(&self, client: &reqwest::Client, credentials: SyncCredentials, options: RunOptions) -> RunResult {
-        let ended = engine::run_sync(client, &self.settings, &credentials, options, &self.log).await;
+        let ended = engine::run_sync(client, &self.settings, &credentials, options, &self.properties, &self.log).await;
         if !matches!(ended.error, Some(RunError::Credential { .. })) {
             return ended;
         }
@@ -87,7 +92,7 @@ impl Handler {
                     "level": "info", "event": "credentials", "venue": self.settings.venue,
                     "message": "the secret has changed since it was last read; restarting the run",
                 }));
-                engine::run_sync(client, &self.settings, &fresh, options, &self.log).await
+                engine::run_sync(client, &self.settings, &fresh, options, &self.properties, &self.log).await
             }
             _ => ended,
         }

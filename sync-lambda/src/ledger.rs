@@ -85,6 +85,24 @@ pub enum ContactOutcome {
     Unsettled(String),
     /// Definitely not received, and staff have cleared the flag since.
     Withdrawn,
+    /// The destination had a lead for the contact's e-mail address already, with this id.
+    Linked(String),
+    /// Ticked again after it became a lead. Nothing is sent, and what the ledger says about the lead stays.
+    Reticked {
+        /// Whether a person decides.
+        review: bool,
+        /// What staff should know.
+        note: String,
+    },
+}
+
+/// The lead that a contact became in an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedLead {
+    /// Its id at the destination, or the reference in it.
+    pub lead_id: String,
+    /// When it was created; `None` if somebody changed the property.
+    pub at: Option<Timestamp>,
 }
 
 impl ContactOutcome {
@@ -97,6 +115,23 @@ impl ContactOutcome {
             Self::Retry(_) => "retried",
             Self::Unsettled(_) => "unsettled",
             Self::Withdrawn => "withdrawn",
+            Self::Linked(_) => "linked",
+            Self::Reticked { review: false, .. } => "ignored",
+            Self::Reticked { review: true, .. } => "needs_review",
+        }
+    }
+}
+
+impl ContactOutcome {
+    /// The level of its line in the log.
+    pub fn log_level(&self) -> &'static str {
+        match self {
+            Self::Synced(_) | Self::Linked(_) | Self::Withdrawn | Self::Reticked { review: false, .. } => "info",
+            Self::Failed(_)
+            | Self::NeedsReview(_)
+            | Self::Retry(_)
+            | Self::Unsettled(_)
+            | Self::Reticked { review: true, .. } => "warn",
         }
     }
 }
@@ -141,8 +176,17 @@ impl Ledger {
     }
 
     /// The contact properties that [`Ledger::state`] needs.
-    pub fn properties_to_read(&self) -> [&str; 3] {
-        [&self.0.flag, &self.0.status, &self.0.lead_id]
+    pub fn properties_to_read(&self) -> [&str; 4] {
+        [&self.0.flag, &self.0.status, &self.0.lead_id, &self.0.synced_at]
+    }
+
+    /// The lead that a contact became, if that is the last thing that happened to it.
+    pub fn recorded_lead(&self, contact: &ContactProperties) -> Option<RecordedLead> {
+        let value = |name: &str| contact.get(name).map(String::as_str).unwrap_or_default().trim();
+        value(&self.0.status).eq_ignore_ascii_case("synced").then(|| RecordedLead {
+            lead_id: value(&self.0.lead_id).to_owned(),
+            at: parse_recorded_time(value(&self.0.synced_at)),
+        })
     }
 
     /// The state of a contact.
@@ -221,6 +265,26 @@ impl Ledger {
                     (&names.error, &limit_length(&format!("Not sent yet; the next run will retry it. {why}"))),
                 ],
             ),
+            ContactOutcome::Linked(lead_id) => {
+                let note = format!("Linked to lead {lead_id}, which existed already for this e-mail address.");
+                self.ledger_write(
+                    contact_id,
+                    [
+                        (&names.flag, "false"),
+                        (&names.status, "synced"),
+                        (&names.lead_id, lead_id),
+                        (&names.error, &note),
+                        (&names.synced_at, &utc_seconds(now)),
+                    ],
+                )
+            }
+            ContactOutcome::Reticked { review: false, note } => {
+                self.ledger_write(contact_id, [(&names.flag, "false"), (&names.error, &limit_length(note))])
+            }
+            ContactOutcome::Reticked { review: true, note } => self.ledger_write(
+                contact_id,
+                [(&names.flag, "false"), (&names.status, "needs_review"), (&names.error, &limit_length(note))],
+            ),
             ContactOutcome::Withdrawn => {
                 self.ledger_write(contact_id, [(&names.status, ""), (&names.lead_id, ""), (&names.error, "")])
             }
@@ -244,6 +308,12 @@ impl fmt::Display for Attempt {
 /// HubSpot's date-time properties take ISO 8601 in UTC.
 fn utc_seconds(now: Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A time as this ledger writes it, or as HubSpot's date-time properties store it: in milliseconds.
+fn parse_recorded_time(text: &str) -> Option<Timestamp> {
+    let milliseconds = || Timestamp::from_millisecond(text.parse().ok()?).ok();
+    text.parse().ok().or_else(milliseconds)
 }
 
 fn limit_length(text: &str) -> String {
@@ -291,11 +361,41 @@ mod tests {
             (ContactOutcome::NeedsReview("no answer".to_owned()), ContactState::NotFlagged),
             (ContactOutcome::Retry("503".to_owned()), ContactState::Flagged),
             (ContactOutcome::Withdrawn, ContactState::Flagged),
+            (ContactOutcome::Linked("9".to_owned()), ContactState::NotFlagged),
         ] {
             let write = ledger.record_outcome("501", Some(&attempt), &outcome, now).expect("written");
             assert_eq!(ledger.contact_state(&apply_write(&write, sending.clone())), state, "{outcome:?}");
         }
         assert_eq!(ledger.record_outcome("501", Some(&attempt), &ContactOutcome::Unsettled(String::new()), now), None);
+    }
+
+    #[test]
+    fn a_recorded_lead_is_what_happened_last() {
+        let ledger = ledger_of_venue_a();
+        let now = Timestamp::from_second(1_790_000_000).expect("in range");
+        let synced = |outcome: &ContactOutcome| {
+            let write = ledger.record_outcome("501", None, outcome, now).expect("written");
+            apply_write(&write, ContactProperties::new())
+        };
+        let contact = synced(&ContactOutcome::Synced(Some("9".to_owned())));
+        assert_eq!(ledger.recorded_lead(&contact), Some(RecordedLead { lead_id: "9".to_owned(), at: Some(now) }));
+        assert!(ledger.recorded_lead(&synced(&ContactOutcome::Linked("8".to_owned()))).is_some());
+        for outcome in [ContactOutcome::Failed(String::new()), ContactOutcome::NeedsReview(String::new())] {
+            assert_eq!(ledger.recorded_lead(&synced(&outcome)), None, "{outcome:?}: its tick asks for a lead");
+        }
+        let times = [("1790000000000", Some(now)), ("yesterday", None), ("", None)];
+        for (text, at) in times {
+            let mut contact = contact.clone();
+            contact.insert(ledger.property_names().synced_at.clone(), text.to_owned());
+            assert_eq!(ledger.recorded_lead(&contact).and_then(|lead| lead.at), at, "{text}");
+        }
+        // A tick that is ignored leaves the record as it is; a review makes the next tick count.
+        let retick = |review| ContactOutcome::Reticked { review, note: "again".to_owned() };
+        let ignored = ledger.record_outcome("501", None, &retick(false), now).expect("written");
+        assert!(ledger.recorded_lead(&apply_write(&ignored, contact.clone())).is_some());
+        let review = ledger.record_outcome("501", None, &retick(true), now).expect("written");
+        let reviewed = apply_write(&review, contact);
+        assert_eq!((ledger.recorded_lead(&reviewed), &reviewed["tripleseat_lead_id__venue_a"][..]), (None, "9"));
     }
 
     #[test]
@@ -310,6 +410,9 @@ mod tests {
             ContactOutcome::Failed("x".repeat(5000)),
             ContactOutcome::NeedsReview(String::new()),
             ContactOutcome::Retry(String::new()),
+            ContactOutcome::Linked("9".to_owned()),
+            ContactOutcome::Reticked { review: true, note: "x".repeat(5000) },
+            ContactOutcome::Reticked { review: false, note: String::new() },
         ];
         let settled =
             outcomes.iter().filter_map(|outcome| ledger.record_outcome("1", None, outcome, Timestamp::UNIX_EPOCH));

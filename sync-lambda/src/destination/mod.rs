@@ -1,5 +1,6 @@
 //! Where a venue's leads go, and what the destination's responses mean.
 
+mod existing;
 mod http;
 mod oauth;
 mod probe;
@@ -8,7 +9,6 @@ mod tripleseat;
 mod tripleseat_answer;
 pub mod unauthorized;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,6 +19,7 @@ use crate::error::{RunError, Side};
 use crate::ledger::Attempt;
 use crate::settings::SyncSettings;
 use sync_config::config::DestinationConfig as Kind;
+use sync_config::mapping::LeadFields;
 
 pub use http::HttpDestinationClient;
 pub use oauth::OAuthTokenSource;
@@ -198,7 +199,7 @@ impl LeadDestination {
     ///
     /// # Errors
     /// The credential was rejected, or the endpoint doesn't exist: every other lead would fail the same way.
-    pub async fn send_lead(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<SendResult, RunError> {
+    pub async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> Result<SendResult, RunError> {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.send_lead(lead, attempt).await,
             Self::Http(http) => http.send_lead(lead, attempt).await,
@@ -227,6 +228,25 @@ impl LeadDestination {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.can_look_up(),
             Self::Http(http) => http.can_look_up(),
+        }
+    }
+
+    /// What is posted for a lead.
+    pub fn lead_body(&self, lead: &LeadFields, attempt: &Attempt) -> Value {
+        match self {
+            Self::Tripleseat(tripleseat) => tripleseat.lead_body(lead, attempt),
+            Self::Http(_) => http::lead_body(lead),
+        }
+    }
+
+    /// Looks for the newest lead with an e-mail address, whoever created it.
+    ///
+    /// # Errors
+    /// The credential was rejected.
+    pub async fn find_lead_of_email(&self, email: &str) -> Result<LookupResult, RunError> {
+        match self {
+            Self::Tripleseat(tripleseat) => tripleseat.find_lead_of_email(email).await,
+            Self::Http(_) => Ok(LookupResult::Unknown("this destination can't be asked for it".to_owned())),
         }
     }
 

@@ -4,9 +4,8 @@
 //! Neither vendor documents codes for its messages, so this reads their words: which field a message names, whether that
 //! field is mapped from a property, and whether this contact has a usable value in it.
 
-use std::collections::BTreeMap;
-
-use sync_config::mapping::{FieldSource, LeadMapping};
+use sync_config::mapping::{FieldSource, LeadFields, LeadMapping};
+use sync_config::tripleseat::{LEAD_FIELDS, find_lead_field};
 
 /// One message of a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +130,7 @@ impl SettingFault {
 
 /// Judges whose fault the refusal of `lead` is. A setting decides before the contact: correcting the contact alone
 /// wouldn't help.
-pub fn judge_refusal(refusal: &LeadRefusal, lead: &BTreeMap<String, String>, mapping: &LeadMapping) -> RefusalFault {
+pub fn judge_refusal(refusal: &LeadRefusal, lead: &LeadFields, mapping: &LeadMapping) -> RefusalFault {
     let judge = RefusalJudge { lead, mapping, is_tripleseat: refusal.is_tripleseat };
     let faults: Vec<RefusalFault> = refusal.messages.iter().map(|message| judge.judge_message(message)).collect();
     let setting = faults.iter().find(|fault| matches!(fault, RefusalFault::Setting(_)));
@@ -142,30 +141,6 @@ pub fn judge_refusal(refusal: &LeadRefusal, lead: &BTreeMap<String, String>, map
     }
 }
 
-/// The fields of Tripleseat's leads: <https://support.tripleseat.com/hc/en-us/articles/205161948-Lead-Form-API-endpoint>
-const TRIPLESEAT_FIELDS: [&str; 21] = [
-    "first_name",
-    "last_name",
-    "email_address",
-    "phone_number",
-    "phone_number_extension",
-    "company",
-    "event_description",
-    "event_date",
-    "event_style",
-    "start_time",
-    "end_time",
-    "guest_count",
-    "additional_information",
-    "contact_preference",
-    "email_opt_in",
-    "lead_source_id",
-    "referral_source_id",
-    "referral_source_other",
-    CONSENT,
-    "campaign_source",
-    "campaign_medium",
-];
 const CONSENT: &str = "gdpr_consent_granted";
 
 /// The settings that are sent with every lead, by the field that a message names.
@@ -196,7 +171,7 @@ const FORBIDDEN: [&str; 6] =
     ["permission", "not authorized", "not permitted", "not allowed", "unauthorized", "access denied"];
 
 struct RefusalJudge<'a> {
-    lead: &'a BTreeMap<String, String>,
+    lead: &'a LeadFields,
     mapping: &'a LeadMapping,
     is_tripleseat: bool,
 }
@@ -250,8 +225,9 @@ impl RefusalJudge<'_> {
     /// The fields whose names are in a text. `phone_number` isn't in one that has `phone_number_extension`.
     fn named_fields(&self, text: &str) -> Vec<String> {
         let words = split_words(text);
-        let known =
-            self.is_tripleseat.then_some(TRIPLESEAT_FIELDS.into_iter().chain(SETTING_FIELDS.map(|(name, _)| name)));
+        let known = self
+            .is_tripleseat
+            .then(|| LEAD_FIELDS.iter().map(|field| field.name).chain(SETTING_FIELDS.map(|(name, _)| name)));
         let fields = known.into_iter().flatten().chain(self.mapping.field_names());
         let mut found: Vec<(usize, Vec<String>, String)> = fields
             .filter_map(|field| {
@@ -277,7 +253,7 @@ impl RefusalJudge<'_> {
             return false;
         }
         let Some(value) = self.lead.get(field) else { return true };
-        ABOUT_VALUE.iter().any(|words| text.contains(words)) || !is_well_formed(field, value, text)
+        ABOUT_VALUE.iter().any(|words| text.contains(words)) || !is_well_formed(field, &value.to_text(), text)
     }
 
     /// Whether a text repeats a value of the contact.
@@ -285,7 +261,7 @@ impl RefusalJudge<'_> {
         let words = split_words(text);
         let labels: Vec<String> = self.mapping.field_names().flat_map(label_words).collect();
         self.lead.iter().any(|(field, value)| {
-            let value = split_words(&value.to_lowercase());
+            let value = split_words(value.as_text().unwrap_or_default());
             let telling = value.iter().map(String::len).sum::<usize>() >= 4
                 && !value.iter().all(|word| labels.contains(word) || COMMON.contains(&word.as_str()));
             telling
@@ -312,7 +288,7 @@ impl RefusalJudge<'_> {
         let Some(at) = REQUIRED.iter().filter_map(|words| text.find(words)).min() else {
             return RefusalFault::Unnamed;
         };
-        let is_custom = |field: &&str| !TRIPLESEAT_FIELDS.contains(field);
+        let is_custom = |field: &&str| find_lead_field(field).is_none();
         let lacks = |field: &str| {
             self.mapping.field_source(field) == Some(FieldSource::Properties) && !self.lead.contains_key(field)
         };
@@ -380,12 +356,18 @@ fn is_well_formed(field: &str, value: &str, text: &str) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use sync_config::config::{DestinationConfig, HttpDestination};
+    use sync_config::config::{DestinationConfig, HttpDestination, SyncConfig};
 
     use super::*;
 
-    fn fields_of(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    fn lead_of(pairs: &[(&str, &str)]) -> LeadFields {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()
+    }
+
+    fn mapping_of(destination: DestinationConfig, fields: &[(&str, &str)]) -> LeadMapping {
+        let fields: BTreeMap<String, String> =
+            fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        LeadMapping::from_config(&SyncConfig { destination, fields, ..SyncConfig::default() }).expect("valid mappings")
     }
 
     /// A contact that has everything.
@@ -405,9 +387,9 @@ mod tests {
     ];
 
     fn judge_texts(fields: &[(&str, &str)], lead: &[(&str, &str)], texts: &[&str]) -> RefusalFault {
-        let mapping = LeadMapping::new(&DestinationConfig::default(), &fields_of(fields));
+        let mapping = mapping_of(DestinationConfig::default(), fields);
         let messages = texts.iter().map(|text| RefusalMessage { field: None, text: (*text).to_owned() }).collect();
-        judge_refusal(&LeadRefusal::from_tripleseat(messages), &fields_of(lead), &mapping)
+        judge_refusal(&LeadRefusal::from_tripleseat(messages), &lead_of(lead), &mapping)
     }
 
     /// The contact with one value changed; an empty one is missing.
@@ -417,7 +399,7 @@ mod tests {
             .filter(|(field, _)| *field != name)
             .map(|(field, value)| (*field, (*value).to_owned()))
             .collect();
-        let known = TRIPLESEAT_FIELDS.into_iter().find(|field| *field == name);
+        let known = find_lead_field(name).map(|field| field.name);
         lead.extend(known.filter(|_| !value.is_empty()).map(|field| (field, value.to_owned())));
         lead
     }
@@ -512,7 +494,7 @@ mod tests {
 
     #[test]
     fn a_field_that_the_response_names_needs_no_words() {
-        let mapping = LeadMapping::new(&DestinationConfig::default(), &BTreeMap::new());
+        let mapping = mapping_of(DestinationConfig::default(), &[]);
         for (field, lead, expected) in [
             ("phone_number", &FULL[..3], RefusalFault::Contact),
             ("location", &FULL[..], RefusalFault::Setting(SettingFault::Location)),
@@ -520,7 +502,7 @@ mod tests {
         ] {
             let message = RefusalMessage { field: Some(field.to_owned()), text: format!("{field} is not acceptable") };
             let refusal = LeadRefusal::from_tripleseat(vec![message]);
-            assert_eq!(judge_refusal(&refusal, &fields_of(lead), &mapping), expected, "{field}");
+            assert_eq!(judge_refusal(&refusal, &lead_of(lead), &mapping), expected, "{field}");
         }
     }
 
@@ -535,9 +517,9 @@ mod tests {
             lookup_id_pointer: None,
             requests_per_second: None,
         };
-        let fields = fields_of(&[("/lead/phone", "phone"), ("email", "email"), ("source", "=HubSpot")]);
-        let mapping = LeadMapping::new(&DestinationConfig::Http(http), &fields);
-        let lead = fields_of(&[("email", "ana@example.com"), ("source", "HubSpot")]);
+        let fields = [("/lead/phone", "phone"), ("email", "email"), ("source", "=HubSpot")];
+        let mapping = mapping_of(DestinationConfig::Http(http), &fields);
+        let lead = lead_of(&[("email", "ana@example.com"), ("source", "HubSpot")]);
         for (text, expected) in [
             (r#"422: {"errors":{"phone":["is required"]}}"#, RefusalFault::Contact),
             (r#"422: {"error":"ana@example.com is on the block list"}"#, RefusalFault::Contact),

@@ -3,7 +3,6 @@
 //! Sources: <https://support.tripleseat.com/hc/en-us/articles/205162108-API-Overview>, and the behavior that public
 //! client code relies on.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pacing::VendorRateLimiter;
@@ -22,6 +21,7 @@ use crate::http;
 use crate::ledger::Attempt;
 use crate::phone;
 use sync_config::config::KEY_TRIPLESEAT_PUBLIC_KEY;
+use sync_config::mapping::LeadFields;
 
 /// Allowed lead requests per second.
 pub(super) const RATE: f64 = 10.0;
@@ -32,7 +32,7 @@ const REFERENCE_FIELD: &str = "additional_information";
 /// The field whose text is normalized as a phone number.
 const PHONE_FIELD: &str = "phone_number";
 /// Leads on one page of a list.
-const PAGE: usize = 50;
+pub(super) const PAGE: usize = 50;
 /// Most pages that a lookup reads: 2,000 leads that changed since the attempt.
 const MAX_PAGES: usize = 40;
 /// How far Tripleseat's clock may be behind ours.
@@ -93,15 +93,15 @@ impl TripleseatClient {
         self.leads.pause_requests(pause);
     }
 
+    pub(super) fn oauth_source(&self) -> Option<&OAuthTokenSource> {
+        self.oauth.as_ref()
+    }
+
     pub(super) fn can_look_up(&self) -> bool {
         self.oauth.is_some()
     }
 
-    pub(super) async fn send_lead(
-        &self,
-        lead: &BTreeMap<String, String>,
-        attempt: &Attempt,
-    ) -> Result<SendResult, RunError> {
+    pub(super) async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> Result<SendResult, RunError> {
         let request = self
             .client
             .post(format!("{}{LEAD_PATH}", self.place.base_uri))
@@ -144,11 +144,10 @@ impl TripleseatClient {
         }
     }
 
-    fn lead_body(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Value {
-        let mut fields: Map<String, Value> =
-            lead.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
+    pub(super) fn lead_body(&self, lead: &LeadFields, attempt: &Attempt) -> Value {
+        let mut fields: Map<String, Value> = lead.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         let reference = format!("[HubSpot contact {}, reference {}]", attempt.contact_id(), attempt.reference_text());
-        if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalize_phone(phone)) {
+        if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalize_phone(&phone.to_text())) {
             fields.insert(PHONE_FIELD.to_owned(), Value::String(phone));
         }
         let text = match lead.get(REFERENCE_FIELD) {
@@ -282,7 +281,7 @@ impl TripleseatClient {
     }
 
     /// A `GET` with the bearer token. The inner error is temporary.
-    async fn get_json(
+    pub(super) async fn get_json(
         &self,
         oauth: &OAuthTokenSource,
         path: &str,
@@ -370,7 +369,7 @@ mod tests {
     #[test]
     fn appends_the_reference_to_the_leads_own_text() {
         let attempt = Attempt::new("501", jiff::Timestamp::now());
-        let lead = BTreeMap::from([("additional_information".to_owned(), "two\nlines".to_owned())]);
+        let lead = LeadFields::from([("additional_information".to_owned(), "two\nlines".into())]);
         let body = tripleseat_account().lead_body(&lead, &attempt);
         let text = body["lead"]["additional_information"].as_str().expect("text");
         assert!(text.starts_with("two\nlines\n\n") && text.contains(&attempt.reference_text()), "{text}");

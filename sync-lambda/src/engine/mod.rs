@@ -12,13 +12,17 @@
 //! or `sending`, and the next run looks the latter up.
 
 mod gate;
+mod link;
+mod properties;
 mod refusals;
+mod retick;
 mod send;
 mod settle;
 mod take;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -36,7 +40,9 @@ use crate::report::{LogSink, ProblemKind, RunReport};
 use crate::settings::SyncSettings;
 use gate::SendGate;
 use refusals::RefusalWatch;
-use sync_config::mapping::LeadMapping;
+use sync_config::mapping::{LeadFields, LeadMapping, PropertyLabels};
+
+pub use properties::PropertyCache;
 
 /// Contacts that are read and marked together. This limits how many a run that dies leaves `sending`.
 const TAKE: usize = 20;
@@ -56,6 +62,8 @@ pub struct RunOptions {
     pub deadline: Instant,
     /// Write and send nothing.
     pub dry_run: bool,
+    /// In a dry run, return what would be sent. It is personal data, so it must be asked for.
+    pub show_contacts: bool,
 }
 
 /// The result of a run: its counts, and why it ended early, if it did.
@@ -73,6 +81,7 @@ pub async fn run_sync(
     settings: &SyncSettings,
     credentials: &SyncCredentials,
     options: RunOptions,
+    properties: &PropertyCache,
     log: &LogSink,
 ) -> RunResult {
     let time = options.deadline.saturating_duration_since(Instant::now());
@@ -83,14 +92,21 @@ pub async fn run_sync(
         Ok(destination) => destination,
         Err(error) => return RunResult { report: report.into_inner(), error: Some(error) },
     };
+    let mapping = match LeadMapping::from_config(&settings.config) {
+        Ok(mapping) => mapping,
+        Err(why) => return RunResult { report: report.into_inner(), error: Some(RunError::Settings(why)) },
+    };
     let run = SyncRun {
         settings,
         credentials,
         log,
         dry_run: options.dry_run,
+        show_contacts: options.show_contacts,
         closes: options.deadline - closing,
         ledger: Ledger::new(settings.ledger.clone()),
-        mapping: LeadMapping::new(&settings.config.destination, &settings.config.fields),
+        mapping,
+        properties,
+        labels: OnceLock::new(),
         hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
             .with_timeout(settings.answer_timeout),
         destination,
@@ -115,10 +131,15 @@ struct SyncRun<'a> {
     credentials: &'a SyncCredentials,
     log: &'a LogSink,
     dry_run: bool,
+    show_contacts: bool,
     /// Nothing new starts after this.
     closes: Instant,
     ledger: Ledger,
     mapping: LeadMapping,
+    /// The labels that the mapping needs.
+    labels: OnceLock<Arc<PropertyLabels>>,
+    /// What the process knows of the portal's properties.
+    properties: &'a PropertyCache,
     hubspot: SyncHubSpotClient,
     destination: LeadDestination,
     /// The contacts that this run has taken.
@@ -146,12 +167,14 @@ struct RunStop {
 #[derive(Debug)]
 struct TakenContact {
     contact_id: String,
-    lead: BTreeMap<String, String>,
+    lead: LeadFields,
     how: SendMode,
 }
 
 #[derive(Debug)]
 enum SendMode {
+    /// Nothing is sent: this is the outcome.
+    Decided(ContactOutcome),
     /// Marked with this attempt; ready to be sent.
     Marked(Attempt),
     /// Left `sending` by a run that died; needs a lookup first.
@@ -187,7 +210,7 @@ impl SyncRun<'_> {
     async fn run_steps(&self) -> Result<(), RunError> {
         let ids = self.collect_ids().await?;
         if self.dry_run {
-            self.verify_accounts().await?;
+            self.verify_settings().await?;
             self.try_settings().await?;
             for ids in ids.chunks(TAKE) {
                 self.preview_contacts(ids).await?;
@@ -195,7 +218,7 @@ impl SyncRun<'_> {
             return Ok(());
         }
         if !ids.is_empty() {
-            match self.verify_accounts().await {
+            match self.verify_settings().await {
                 Ok(()) => self.process_contacts(&ids).await,
                 Err(error) => {
                     self.update_report(|report| report.left += ids.len() as u64);
@@ -273,6 +296,12 @@ impl SyncRun<'_> {
         Ok(ids)
     }
 
+    /// Checks, before the first write, everything that every contact depends on.
+    async fn verify_settings(&self) -> Result<(), RunError> {
+        self.verify_accounts().await?;
+        self.check_properties().await
+    }
+
     /// Checks, before the first write, that the credentials belong to the manifest's portal and site.
     async fn verify_accounts(&self) -> Result<(), RunError> {
         if let Some(expected) = self.settings.config.portal_id {
@@ -294,7 +323,7 @@ impl SyncRun<'_> {
     /// only what it is refused for besides those counts.
     async fn try_settings(&self) -> Result<(), RunError> {
         let Some(refusal) = self.destination.try_credential().await? else { return Ok(()) };
-        match judge_refusal(&refusal, &BTreeMap::new(), &self.mapping) {
+        match judge_refusal(&refusal, &LeadFields::new(), &self.mapping) {
             RefusalFault::Setting(fault) => Err(self.wrong_setting(&refusal, &fault)),
             RefusalFault::Contact | RefusalFault::Unnamed => Ok(()),
         }

@@ -2,12 +2,11 @@
 //! the destination takes anybody's lead: if the first contacts are all refused with the same words, a setting is wrong,
 //! and no contact must pay for it.
 
-use std::collections::BTreeMap;
-
 use super::{SentContact, SentOutcome, SettledContact, SyncRun};
 use crate::destination::{LeadRefusal, RefusalFault, SettingFault, judge_refusal};
 use crate::error::RunError;
 use crate::ledger::ContactOutcome;
+use sync_config::mapping::LeadFields;
 
 /// How many of the first contacts must be refused with the same words for a setting to be at fault.
 const SAME_REFUSALS: usize = 3;
@@ -30,7 +29,7 @@ impl RefusalWatch {
 
 impl SyncRun<'_> {
     /// What a refusal means for its contact. A wrong setting ends the run.
-    pub(super) fn judge_refused_lead(&self, lead: &BTreeMap<String, String>, refusal: LeadRefusal) -> SentOutcome {
+    pub(super) fn judge_refused_lead(&self, lead: &LeadFields, refusal: LeadRefusal) -> SentOutcome {
         match judge_refusal(&refusal, lead, &self.mapping) {
             RefusalFault::Contact => {
                 self.gate.open();

@@ -1,6 +1,5 @@
 //! Sends a contact's lead and determines the outcome.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::error::{RunError, Side};
 use crate::ledger::{Attempt, ContactOutcome};
 use crate::report::ProblemKind;
 use sync_config::config::OnAmbiguous;
+use sync_config::mapping::LeadFields;
 
 /// Attempts to send one lead in a run while only the rate is too high.
 const TRIES: u32 = 4;
@@ -30,9 +30,10 @@ impl SyncRun<'_> {
         let TakenContact { contact_id, lead, how } = taken;
         let (attempt, outcome) = match how {
             SendMode::Marked(attempt) => {
-                let outcome = self.send_lead(&lead, &attempt).await;
+                let outcome = self.link_or_send(&lead, &attempt).await;
                 (Some(attempt), outcome)
             }
+            SendMode::Decided(outcome) => (None, SentOutcome::Known(outcome)),
             SendMode::Left { attempt: Some(attempt), flagged } if self.can_look_up() => {
                 let outcome = self.look_up_left(&lead, &attempt, flagged).await;
                 (Some(attempt), outcome)
@@ -45,7 +46,7 @@ impl SyncRun<'_> {
         SentContact { contact_id, attempt, outcome, begun }
     }
 
-    async fn send_lead(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> SentOutcome {
+    pub(super) async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> SentOutcome {
         let known = SentOutcome::Known;
         for left in (0..TRIES).rev() {
             let Some(pass) = self.wait_for_turn().await else { break };
@@ -199,21 +200,21 @@ impl SyncRun<'_> {
     }
 
     /// Records that lookups are refused. No other one is tried in this run, and sending goes on.
-    fn give_up_look_ups(&self, error: &RunError) {
+    pub(super) fn give_up_look_ups(&self, error: &RunError) {
         self.look_ups_refused.store(true, Ordering::Relaxed);
         let message = format!("leads can't be looked up: {error}");
         self.update_report(|report| report.add_problem(ProblemKind::LookupRefused, message));
     }
 
     /// The outcome of a contact that an earlier run left `sending`.
-    async fn look_up_left(&self, lead: &BTreeMap<String, String>, attempt: &Attempt, flagged: bool) -> SentOutcome {
+    async fn look_up_left(&self, lead: &LeadFields, attempt: &Attempt, flagged: bool) -> SentOutcome {
         if !self.is_open() {
             return SentOutcome::Known(ContactOutcome::Unsettled(NOT_ITS_TURN.to_owned()));
         }
         SentOutcome::Known(match self.destination.look_up_attempt(attempt).await {
             LookupResult::Found(id) => ContactOutcome::Synced(id),
             // Sending again keeps the reference, so a later lookup finds the lead whichever request created it.
-            LookupResult::NotThere if flagged => return self.send_lead(lead, attempt).await,
+            LookupResult::NotThere if flagged => return self.link_or_send(lead, attempt).await,
             LookupResult::NotThere => ContactOutcome::Withdrawn,
             LookupResult::Unknown(why) => ContactOutcome::Unsettled(why),
             LookupResult::Refused(error) => {

@@ -1,6 +1,7 @@
 //! The HubSpot client of a run, with retries. All calls are safe to retry: they are reads, and writes that set a
 //! property to a value.
 
+mod definitions;
 pub mod wire;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::ledger::LedgerWrite;
 use crate::retry::{RetryAfterFloor, retry_pauses};
 use sync_config::config::HUBSPOT_TOKEN_PLACE;
 
+pub use definitions::{WireOption, WireProperty};
 pub use wire::{BATCH, BatchResponse, HISTORY_BATCH, HubSpotErrorBody, MAX_RESULTS, SearchPage, VERSION, WireContact};
 
 /// Attempts per call, including the first.
@@ -73,23 +75,6 @@ impl SyncHubSpotClient {
     #[must_use]
     pub fn with_timeout(self, timeout: Option<std::time::Duration>) -> Self {
         Self { timeout: timeout.unwrap_or(self.timeout), ..self }
-    }
-
-    /// The internal names of all contact properties in the portal.
-    ///
-    /// # Errors
-    /// [`RunError`]: no usable response.
-    pub async fn property_names(&self) -> Result<Vec<String>, RunError> {
-        let path = wire::properties_path();
-        let list: Value = self.request_json(&self.calls, reqwest::Method::GET, &path, None).await?;
-        let names = |list: &Value| {
-            let results = list.get("results")?.as_array()?;
-            Some(results.iter().filter_map(|found| found.get("name")?.as_str().map(ToOwned::to_owned)).collect())
-        };
-        names(&list).ok_or_else(|| RunError::Unavailable {
-            side: Side::HubSpot,
-            message: format!("GET {path} returned no list"),
-        })
     }
 
     /// The id of the portal that the token belongs to.

@@ -107,6 +107,24 @@ fn reports_problems_that_did_not_end_a_run() {
 }
 
 #[test]
+fn reports_a_wrong_setting_with_what_to_change() {
+    let error = sync_lambda::error::RunError::WrongSetting {
+        refusal: "Lead form is invalid".to_owned(),
+        advice: "Set `lead_form_id` in [venues.harbour.destination]".to_owned(),
+    };
+    let failure = RunFailure { kind: error.kind_name().to_owned(), message: error.to_string() };
+    let run = VenueRun { error: Some(failure), ..sample_run(time_of_day("14:05:02"), 0) };
+    let overview = overview_of(Status::Active, VenueReadings { runs: sample_runs([run]), ..good_readings() });
+    assert_eq!(overview.venues[0].standing, VenueStanding::Failing);
+    assert_eq!(
+        overview.attention[0].what,
+        "Its last run failed: the destination rejects every lead because of a setting: Lead form is invalid. Set \
+         `lead_form_id` in [venues.harbour.destination]. All flags stay set."
+    );
+    assert!(overview.attention[0].next.contains("`deployer invoke harbour --dry-run`"), "{:?}", overview.attention[0]);
+}
+
+#[test]
 fn reports_overdue_runs() {
     let overdue = |last: Timestamp| {
         let overview =

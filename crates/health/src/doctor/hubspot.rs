@@ -32,6 +32,8 @@ struct TokenScope {
 /// The scopes that a venue's runs need.
 const OF_VENUES: [TokenScope; 2] =
     [TokenScope { name: CONTACTS_READ, only_for: None }, TokenScope { name: CONTACTS_WRITE, only_for: None }];
+/// The scope that a venue's runs need besides, if its mapping turns values into their labels.
+const FOR_LABELS: TokenScope = TokenScope { name: SCHEMAS_READ, only_for: None };
 /// The scopes that the deployer's own `[hubspot] token` needs.
 const OF_DEPLOYER: [TokenScope; 4] = [
     TokenScope { name: SCHEMAS_READ, only_for: None },
@@ -97,7 +99,13 @@ pub(super) async fn check_hubspot(
                 checks.push(check(DoctorFinding::ok(format!("{}, accepted", given.origin)), venue, "HubSpot token"));
                 checks.push(check(check_portal(opened, manifest.hubspot.portal_id), venue, "HubSpot portal"));
                 let scopes = if venue.is_some() { &OF_VENUES[..] } else { &OF_DEPLOYER[..] };
-                let scopes = scopes.iter().map(|wanted| (wanted.name, check_scope(opened, wanted)));
+                let labels = venue.is_some_and(|venue| {
+                    venue.lead_mapping().is_ok_and(|mapping| !mapping.labeled_properties().is_empty())
+                });
+                let scopes = scopes
+                    .iter()
+                    .chain(labels.then_some(&FOR_LABELS))
+                    .map(|wanted| (wanted.name, check_scope(opened, wanted)));
                 checks.extend(scopes.map(|(name, finding)| check(finding, venue, &format!("HubSpot scope {name}"))));
                 Some(opened)
             }

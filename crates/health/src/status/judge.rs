@@ -10,6 +10,7 @@ use super::{ContactCounts, LiveCode, LiveFiring, Overview, RunHistory, VenueOver
 use deployer_core::counted::count_with_noun;
 use deployer_core::manifest::{Blocker, ScheduleExpression, Status};
 use deployer_core::resource::Observed;
+use sync_lambda::error::WRONG_SETTING;
 use sync_lambda::report::ProblemKind;
 
 /// A run that is later than this plus its time limit is overdue. EventBridge fires within a minute.
@@ -239,6 +240,14 @@ impl VenueJudge<'_> {
             "Look for the cause with `deployer logs {name}`, and test it with `deployer invoke {name} --dry-run`."
         );
         match self.status.last_run().and_then(|run| run.error.as_ref()) {
+            Some(error) if error.kind == WRONG_SETTING => self.add_attention(
+                Urgency::Now,
+                format!("Its last run failed: {}", error.message),
+                format!(
+                    "Correct that, and run `deployer apply --target {name}` if the manifest changed. `deployer invoke \
+                     {name} --dry-run` tests it."
+                ),
+            ),
             Some(error) => self.add_attention(
                 Urgency::Now,
                 format!("Its last run failed: {}: {}", error.kind, error.message),
