@@ -45,11 +45,14 @@
 //! - Seen: `create.js` returns `{"success_message", "lead_id"}` or `{"errors": {"field": ["…"]}}`, both with 200;
 //!   `lead_form_id` and `location_id` are also accepted as query parameters; lists are `{"total_pages", "results"}`,
 //!   //!   oldest first.
+//! - Seen: the public key reads `locations.json`, `sites.json` and `lead_forms.json`, each whole and with every record in
+//!   an object of its name (`[{"location": {…}}]`); a site's lead sources and referral sources are in `sites.json`;
+//!   `validate_only=true` checks a lead without saving it. Assumed: an account whose key may read nothing answers 401
+//!   "You don't have permission"; sources are in `lead_sources` and `referral_sources` of a site; the answer to a valid
+//!   lead that isn't saved.
 //! - Documented: a lead that doesn't say `email_opt_in` is opted in. Seen: forms that ask for consent require
-//!   `gdpr_consent_granted`; a form with a captcha refuses every lead that comes by API; `validate_only` validates a lead
-//!   and saves nothing; a firewall answers 403 with a page; a token can be issued and still be refused ("Token resource
-//!   owner not found"). Assumed: the words for these, the response to `validate_only`, and the 403 of a key that may
-//!   not create leads. [`super::tripleseat::TripleseatSwitches`] has a switch for each.
+//!   `gdpr_consent_granted`; a form with a captcha refuses every lead that comes by API; a firewall answers 403 with a page; a token can be issued and still be refused ("Token resource
+//!   owner not found"). Assumed: the words for these, and the 403 of a key that may not create leads. [`super::tripleseat::TripleseatSwitches`] has a switch for each.
 //! - Assumed: error messages are worded as in Rails. `create` responds like `create.json`. A rate limit's 429 has no
 //!   `Retry-After`. `sites.json` and `locations.json` have the shape of the other lists. A field of the wrong type is
 //!   invalid; so is the `site_id` of another site. A body without a content type is ignored.

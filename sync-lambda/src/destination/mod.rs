@@ -1,5 +1,6 @@
 //! Where a venue's leads go, and what the destination's responses mean.
 
+mod account_lists;
 mod existing;
 mod http;
 mod oauth;
@@ -21,6 +22,7 @@ use crate::settings::SyncSettings;
 use sync_config::config::DestinationConfig as Kind;
 use sync_config::mapping::LeadFields;
 
+pub use account_lists::{AccountLists, CheckedSetting, DestinationIds, DestinationSetting, SettingVerdict};
 pub use http::HttpDestinationClient;
 pub use oauth::OAuthTokenSource;
 pub use probe::ProbeAnswer;
@@ -129,12 +131,10 @@ impl LeadDestination {
     ) -> Result<Self, RunError> {
         let timeout = settings.answer_timeout.unwrap_or(TIMEOUT);
         match &settings.config.destination {
-            Kind::Tripleseat { location_id, lead_form_id, site_id } => {
+            Kind::Tripleseat(destination) => {
                 let place = tripleseat::TripleseatPlace {
                     base_uri: settings.tripleseat_base_uri.clone(),
-                    location_id: *location_id,
-                    lead_form_id: *lead_form_id,
-                    site_id: *site_id,
+                    ids: DestinationIds::new(destination, &settings.config.fields),
                 };
                 TripleseatClient::new(client, place, credentials, RequestTimeLimits { deadline, timeout })
                     .map(Self::Tripleseat)
@@ -158,15 +158,33 @@ impl LeadDestination {
         }
     }
 
-    /// Tests the credential without creating anything, for a dry run: sends a request that is rejected for its content
-    /// and returns the rejection. An `http` destination could do anything with such a request, so it isn't
-    /// sent there.
+    /// Compares the venue's settings with what the destination lets its credential read, without sending anything.
+    /// Returns `false` if something couldn't be read for now, so that the next run should look again.
     ///
     /// # Errors
-    /// The credential is rejected, or the response says nothing about it.
-    pub async fn try_credential(&self) -> Result<Option<LeadRefusal>, RunError> {
+    /// A setting or the credential is wrong.
+    pub async fn verify_settings(&self) -> Result<bool, RunError> {
         match self {
-            Self::Tripleseat(tripleseat) => tripleseat.try_public_key().await.map(Some),
+            Self::Tripleseat(tripleseat) => tripleseat.verify_settings().await,
+            Self::Http(_) => Ok(true),
+        }
+    }
+
+    /// Has the destination judge an artificial lead without creating one, for what no read tells: whether leads are
+    /// refused because of a setting. `None` if they aren't, or if the destination can't do that.
+    ///
+    /// # Errors
+    /// The credential is rejected, or the response says nothing about leads.
+    pub async fn check_lead_rules(&self) -> Result<Option<LeadRefusal>, RunError> {
+        match self {
+            Self::Tripleseat(tripleseat) => tripleseat.validate_artificial_lead().await?.or_else(|lead| {
+                Err(RunError::Refused {
+                    side: Side::Destination,
+                    request: "to only validate a lead".to_owned(),
+                    message: format!("it created lead {lead}, which is no guest's; delete it there"),
+                })
+            }),
+            // It could do anything with such a request.
             Self::Http(_) => Ok(None),
         }
     }

@@ -71,6 +71,8 @@ pub enum SettingFault {
     Site,
     /// The lead form was deleted, or isn't the account's.
     LeadForm,
+    /// A source of leads, `lead_source_id` or `referral_source_id`, isn't the account's.
+    Source(&'static str),
     /// The lead form has a captcha.
     Captcha,
     /// The lead form requires consent, which isn't mapped or is a constant.
@@ -102,6 +104,9 @@ impl SettingFault {
             Self::LeadForm => format!(
                 "Set `lead_form_id` in {destination} to a lead form that exists in this venue's own Tripleseat account"
             ),
+            Self::Source(field) => {
+                format!("Set `{field}` in {destination} to a source of this venue's own Tripleseat account")
+            }
             Self::Captcha => format!(
                 "No integration can pass a captcha: turn it off for the lead form in Tripleseat, or set `lead_form_id` \
                  in {destination} to a form without one"
@@ -144,10 +149,12 @@ pub fn judge_refusal(refusal: &LeadRefusal, lead: &LeadFields, mapping: &LeadMap
 const CONSENT: &str = "gdpr_consent_granted";
 
 /// The settings that are sent with every lead, by the field that a message names.
-const SETTING_FIELDS: [(&str, SettingFault); 3] = [
+const SETTING_FIELDS: [(&str, SettingFault); 5] = [
     ("location_id", SettingFault::Location),
     ("site_id", SettingFault::Site),
     ("lead_form_id", SettingFault::LeadForm),
+    ("lead_source_id", SettingFault::Source("lead_source_id")),
+    ("referral_source_id", SettingFault::Source("referral_source_id")),
 ];
 
 /// What follows a field's name if the field is required and has no value.
@@ -427,13 +434,16 @@ mod tests {
 
     #[test]
     fn what_no_contact_can_change_is_a_settings_fault() {
-        use SettingFault::{Captcha, Consent, ConstantField, LeadForm, Location, Permission, Site, UnmappedField};
+        use SettingFault::{
+            Captcha, Consent, ConstantField, LeadForm, Location, Permission, Site, Source, UnmappedField,
+        };
         for (text, expected) in [
             ("Location is invalid", Location),
             ("Location can't be blank", Location),
             ("Site is invalid", Site),
             ("Lead form is invalid", LeadForm),
             ("Lead form not found", LeadForm),
+            ("Lead source is invalid", Source("lead_source_id")),
             ("Captcha verification failed, please try again", Captcha),
             ("reCAPTCHA can't be blank", Captcha),
             ("Gdpr consent granted must be accepted", Consent),

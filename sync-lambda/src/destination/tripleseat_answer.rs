@@ -70,7 +70,7 @@ fn accepted_lead_id(body: &Value, is_success: bool) -> Option<Option<String>> {
 }
 
 /// The messages in `errors` and `error`: `["…"]`, `{"field": ["…"]}` or `"…"`.
-fn error_messages(body: &Value) -> Vec<RefusalMessage> {
+pub(super) fn error_messages(body: &Value) -> Vec<RefusalMessage> {
     let mut messages = Vec::new();
     for errors in [body.get("errors"), body.get("error")].into_iter().flatten() {
         collect_messages(None, errors, &mut messages);
@@ -96,7 +96,7 @@ fn collect_messages(field: Option<&str>, errors: &Value, messages: &mut Vec<Refu
 }
 
 /// Whether an error is about the key rather than the lead, regardless of the status.
-fn mentions_public_key(text: &str) -> bool {
+pub(super) fn mentions_public_key(text: &str) -> bool {
     let text = text.to_lowercase();
     text.contains("public key") || text.contains("public_key")
 }

@@ -1,7 +1,8 @@
 //! One run of one venue: search, confirm, mark, send, settle.
 //!
 //! 1. HubSpot's search collects the contacts that have the flag, or that a run that died left `sending`. The index
-//!    lags, so only the ids are used from it.
+//!    lags, so only the ids are used from it. Meanwhile, the first run of a process compares the destination's settings
+//!    with what its credential may read.
 //! 2. [`take`]: a few contacts at a time are read from the primary store and marked `sending` with the key of this
 //!    attempt.
 //! 3. [`send`]: each lead is sent to the destination, within its rate limit and through a [`gate`]. [`refusals`] keeps a
@@ -21,7 +22,7 @@ mod settle;
 mod take;
 
 use std::collections::HashSet;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub struct RunOptions {
     pub deadline: Instant,
     /// Write and send nothing.
     pub dry_run: bool,
+    /// An earlier run has compared the destination's settings with these credentials.
+    pub settings_verified: bool,
     /// In a dry run, return what would be sent. It is personal data, so it must be asked for.
     pub show_contacts: bool,
 }
@@ -73,6 +76,8 @@ pub struct RunResult {
     pub report: RunReport,
     /// The error that ended it.
     pub error: Option<RunError>,
+    /// Whether the destination's settings were compared, now or earlier, and nothing is left to look at again.
+    pub settings_verified: bool,
 }
 
 /// Runs a venue's sync once.
@@ -90,11 +95,16 @@ pub async fn run_sync(
     let report = Mutex::new(RunReport { venue: settings.venue.clone(), ..RunReport::default() });
     let destination = match LeadDestination::new(client.clone(), settings, credentials, calls_end) {
         Ok(destination) => destination,
-        Err(error) => return RunResult { report: report.into_inner(), error: Some(error) },
+        Err(error) => {
+            return RunResult { report: report.into_inner(), error: Some(error), settings_verified: false };
+        }
     };
     let mapping = match LeadMapping::from_config(&settings.config) {
         Ok(mapping) => mapping,
-        Err(why) => return RunResult { report: report.into_inner(), error: Some(RunError::Settings(why)) },
+        Err(why) => {
+            let error = Some(RunError::Settings(why));
+            return RunResult { report: report.into_inner(), error, settings_verified: false };
+        }
     };
     let run = SyncRun {
         settings,
@@ -110,6 +120,7 @@ pub async fn run_sync(
         hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
             .with_timeout(settings.answer_timeout),
         destination,
+        settings_verified: AtomicBool::new(options.settings_verified),
         begun: Mutex::default(),
         done: Mutex::default(),
         report,
@@ -122,7 +133,7 @@ pub async fn run_sync(
         run.stop_run(error);
     }
     let error = run.stop.into_inner().error;
-    RunResult { report: run.report.into_inner(), error }
+    RunResult { report: run.report.into_inner(), error, settings_verified: run.settings_verified.into_inner() }
 }
 
 /// One run and everything it uses.
@@ -142,6 +153,7 @@ struct SyncRun<'a> {
     properties: &'a PropertyCache,
     hubspot: SyncHubSpotClient,
     destination: LeadDestination,
+    settings_verified: AtomicBool,
     /// The contacts that this run has taken.
     begun: Mutex<HashSet<String>>,
     /// The contacts whose flag is known to be no longer set.
@@ -208,8 +220,10 @@ struct SettledContact {
 
 impl SyncRun<'_> {
     async fn run_steps(&self) -> Result<(), RunError> {
-        let ids = self.collect_ids().await?;
+        let (ids, destination) = tokio::join!(self.collect_ids(), self.compare_destination());
+        let ids = ids?;
         if self.dry_run {
+            destination?;
             self.verify_settings().await?;
             self.try_settings().await?;
             for ids in ids.chunks(TAKE) {
@@ -217,13 +231,15 @@ impl SyncRun<'_> {
             }
             return Ok(());
         }
-        if !ids.is_empty() {
-            match self.verify_settings().await {
-                Ok(()) => self.process_contacts(&ids).await,
-                Err(error) => {
-                    self.update_report(|report| report.left += ids.len() as u64);
-                    self.stop_run(error);
-                }
+        let ready = match destination {
+            Ok(()) if !ids.is_empty() => self.verify_settings().await,
+            destination => destination,
+        };
+        match ready {
+            Ok(()) => self.process_contacts(&ids).await,
+            Err(error) => {
+                self.update_report(|report| report.left += ids.len() as u64);
+                self.stop_run(error);
             }
         }
         self.measure_oldest_flag(&ids).await;
@@ -296,6 +312,15 @@ impl SyncRun<'_> {
         Ok(ids)
     }
 
+    /// Compares the destination's settings, unless an earlier run of this process has. A dry run always does.
+    async fn compare_destination(&self) -> Result<(), RunError> {
+        if self.dry_run || !self.settings_verified.load(Ordering::Relaxed) {
+            let verified = self.destination.verify_settings().await?;
+            self.settings_verified.store(verified, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Checks, before the first write, everything that every contact depends on.
     async fn verify_settings(&self) -> Result<(), RunError> {
         self.verify_accounts().await?;
@@ -319,10 +344,10 @@ impl SyncRun<'_> {
         Ok(())
     }
 
-    /// Tests the credential and the settings without creating anything. The test lead has no values of a contact, so
-    /// only what it is refused for besides those counts.
+    /// Finds settings that get every lead refused, without creating one. The artificial lead has no values of a contact,
+    /// so only what it is refused for besides those counts.
     async fn try_settings(&self) -> Result<(), RunError> {
-        let Some(refusal) = self.destination.try_credential().await? else { return Ok(()) };
+        let Some(refusal) = self.destination.check_lead_rules().await? else { return Ok(()) };
         match judge_refusal(&refusal, &LeadFields::new(), &self.mapping) {
             RefusalFault::Setting(fault) => Err(self.wrong_setting(&refusal, &fault)),
             RefusalFault::Contact | RefusalFault::Unnamed => Ok(()),

@@ -13,7 +13,7 @@ use deployer_sandbox::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sync_config::config::{DestinationConfig, LedgerProperties, SyncConfig};
+use sync_config::config::{DestinationConfig, LedgerProperties, SyncConfig, TripleseatDestination};
 use sync_lambda::error::RunError;
 use sync_lambda::handler::Handler;
 
@@ -202,6 +202,24 @@ impl SyncTestPortal {
         self.tripleseat.set_fault_hook(Some(fault_at(path, nth, fault)));
     }
 
+    /// Chooses a fault for every attempt to create a lead, by its number, counted from one. `None` leaves it alone.
+    pub fn break_leads(&self, choose: impl Fn(usize) -> Option<SandboxFault> + Send + Sync + 'static) {
+        let seen = Mutex::new(0);
+        self.tripleseat.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
+            if !request.path.contains("leads/create") {
+                return None;
+            }
+            let mut seen = seen.lock().expect("no panic");
+            *seen += 1;
+            choose(*seen)
+        })));
+    }
+
+    /// How many leads Tripleseat was asked to create.
+    pub fn count_attempts(&self) -> usize {
+        self.tripleseat.recorded_requests().iter().filter(|request| request.path.contains("leads/create")).count()
+    }
+
     pub fn break_hubspot(&self, path: &'static str, nth: usize, fault: SandboxFault) {
         self.hubspot.set_fault_hook(Some(fault_at(path, nth, fault)));
     }
@@ -299,5 +317,5 @@ fn tripleseat_account(site_id: u64, key: &str) -> TripleseatAccount {
 
 /// A Tripleseat destination at a site.
 pub fn at_site(site_id: u64) -> DestinationConfig {
-    DestinationConfig::Tripleseat { location_id: None, lead_form_id: None, site_id: Some(site_id) }
+    DestinationConfig::Tripleseat(TripleseatDestination { site_id: Some(site_id), ..TripleseatDestination::default() })
 }

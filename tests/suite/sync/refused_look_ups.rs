@@ -74,7 +74,7 @@ async fn a_token_that_every_read_refuses_counts_as_refused() {
         let ids = portal.add_contacts(1..4);
         let refused = SandboxFault::Status { status, body: json!({ "error": words }), headers: Vec::new() };
         portal.tripleseat.set_fault_hook(Some(std::sync::Arc::new(move |request| {
-            let lost = request.path.contains(CREATE) && request.number == 2;
+            let lost = request.path.contains(CREATE) && request.body["lead"]["first_name"] == "Firstname1";
             let read = request.path.contains("search").then(|| refused.clone());
             read.or_else(|| lost.then_some(SandboxFault::DropAfter))
         })));
@@ -89,8 +89,8 @@ async fn a_token_that_every_read_refuses_counts_as_refused() {
 async fn lookups_that_fail_for_now_leave_the_contact_for_the_next_run() {
     let portal = SyncTestPortal::new(true).await;
     let ids = portal.add_contacts(1..3);
-    portal.tripleseat.set_fault_hook(Some(std::sync::Arc::new(move |request| {
-        let lost = request.path.contains(CREATE) && request.number == 1;
+    portal.tripleseat.set_fault_hook(Some(std::sync::Arc::new(|request| {
+        let lost = request.path.contains(CREATE) && request.body["lead"]["first_name"] == "Firstname1";
         let read = request.path.contains("search").then(|| status_fault(503, None));
         read.or_else(|| lost.then_some(SandboxFault::DropAfter))
     })));

@@ -70,8 +70,9 @@ async fn an_outage_costs_one_contact() {
     let (during, after) = run_through(&portal, down, |_| {}).await;
     assert_eq!(during, ContactTally { contacts: 20, needs_review: 1, flags_left: 19, ..ContactTally::default() });
     let requests = portal.tripleseat.recorded_requests();
-    let paths: Vec<&str> = requests.iter().take(2).map(|request| request.path.as_str()).collect();
-    assert_eq!(paths, ["/v1/leads/create.js", "/v1/locations.json"], "one lead, one read, and nothing more");
+    let paths: Vec<&str> = requests.iter().take(3).map(|request| request.path.as_str()).collect();
+    let expected = ["/v1/locations.json", "/v1/leads/create.js", "/v1/locations.json"];
+    assert_eq!(paths, expected, "the settings' check, one lead, one read, and nothing more");
     assert_eq!(after, ContactTally { contacts: 20, leads: 19, needs_review: 1, ..ContactTally::default() });
 }
 
@@ -80,7 +81,7 @@ async fn an_outage_in_the_middle_of_a_run_costs_those_in_flight() {
     let portal = SyncTestPortal::new(false).await;
     let down = |portal: &SyncTestPortal| {
         portal.tripleseat.set_fault_hook(Some(Arc::new(|request: &RequestInfo| {
-            (request.number > 5).then(|| status_fault(502, None))
+            (request.number > 6).then(|| status_fault(502, None))
         })));
     };
     let (during, after) = run_through(&portal, down, |_| {}).await;

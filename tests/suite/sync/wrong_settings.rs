@@ -1,13 +1,10 @@
 //! Refusals that every contact would get: the run ends as a failure of the settings, and no contact pays for it.
 
-use std::sync::Arc;
-
+use deployer_sandbox::SandboxFault;
 use deployer_sandbox::tripleseat::TripleseatSwitches;
-use deployer_sandbox::{RequestInfo, SandboxFault};
 use serde_json::json;
-use sync_config::config::DestinationConfig;
+use sync_config::config::{DestinationConfig, TripleseatDestination};
 
-use super::CREATE;
 use super::portal::{ContactTally, SITE_ID, SyncTestPortal};
 
 const CONTACTS: u64 = 40;
@@ -20,10 +17,28 @@ fn change_form(switches: &mut TripleseatSwitches) -> &mut deployer_sandbox::Lead
     switches.forms.entry(Some(3)).or_default()
 }
 
+/// A key that may read no list: otherwise the lists show this before the first lead.
+fn delete_form(switches: &mut TripleseatSwitches) {
+    switches.key_reads_refused = true;
+    change_form(switches).is_deleted = true;
+}
+
 const WRONG_SETTINGS: [WrongSetting; 8] = [
-    ("another account's location", Some(70_020), None, |_| {}, "`location_id` in [venues.venue-a.destination]"),
-    ("another account's form", None, Some(4), |_| {}, "`lead_form_id` in [venues.venue-a.destination]"),
-    ("deleted form", None, Some(3), |all| change_form(all).is_deleted = true, "`lead_form_id`"),
+    (
+        "another account's location",
+        Some(70_020),
+        None,
+        |all| all.key_reads_refused = true,
+        "`location_id` in [venues.venue-a.destination]",
+    ),
+    (
+        "another account's form",
+        None,
+        Some(4),
+        |all| all.key_reads_refused = true,
+        "`lead_form_id` in [venues.venue-a.destination]",
+    ),
+    ("deleted form", None, Some(3), delete_form, "`lead_form_id`"),
     ("captcha", None, Some(3), |all| change_form(all).has_captcha = true, "captcha"),
     ("consent", None, Some(3), |all| change_form(all).requires_consent = true, "`gdpr_consent_granted`"),
     ("permission", None, Some(3), |all| all.lacks_permission = true, "what this public key may do"),
@@ -47,7 +62,11 @@ const WRONG_SETTINGS: [WrongSetting; 8] = [
 async fn wrong_settings_burn_no_flags() {
     let story = async |(name, location_id, lead_form_id, switch, says): WrongSetting| {
         let mut portal = SyncTestPortal::new(false).await;
-        portal.config.destination = DestinationConfig::Tripleseat { location_id, lead_form_id, site_id: None };
+        portal.config.destination = DestinationConfig::Tripleseat(TripleseatDestination {
+            location_id,
+            lead_form_id,
+            ..TripleseatDestination::default()
+        });
         let ids = portal.add_contacts(100..100 + CONTACTS);
         portal.tripleseat.change_switches(SITE_ID, switch);
         let event = json!({ "dry_run": true });
@@ -59,8 +78,7 @@ async fn wrong_settings_burn_no_flags() {
         let contacts = ids.len();
         let kept = ContactTally { contacts, flags_left: contacts, ..ContactTally::default() };
         assert_eq!(portal.tally_contacts(&ids), kept, "{name}");
-        let leads = portal.tripleseat.recorded_requests().into_iter().filter(|request| request.path.contains(CREATE));
-        assert!(leads.count() <= 2, "{name}: one in the dry run, one in the run");
+        assert!(portal.count_attempts() <= 2, "{name}: one is validated in the dry run, one is sent in the run");
 
         portal.config.destination = DestinationConfig::default();
         portal.tripleseat.change_switches(SITE_ID, |switches| *switches = TripleseatSwitches::default());
@@ -76,16 +94,19 @@ async fn wrong_settings_burn_no_flags() {
 #[tokio::test]
 async fn contacts_in_flight_are_unmarked_when_a_form_is_deleted() {
     let mut portal = SyncTestPortal::new(false).await;
-    portal.config.destination =
-        DestinationConfig::Tripleseat { location_id: None, lead_form_id: Some(3), site_id: None };
+    portal.config.destination = DestinationConfig::Tripleseat(TripleseatDestination {
+        location_id: None,
+        lead_form_id: Some(3),
+        ..TripleseatDestination::default()
+    });
     let ids = portal.add_contacts(1..31);
     let tripleseat = portal.tripleseat.clone();
-    portal.tripleseat.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
-        if request.number == 6 {
+    portal.break_leads(move |number| {
+        if number == 6 {
             tripleseat.change_switches(SITE_ID, |switches| change_form(switches).is_deleted = true);
         }
         None
-    })));
+    });
     let error = portal.run_once().await.expect_err("the form is gone");
     assert_eq!(error.kind_name(), "WrongSetting");
     let expected = ContactTally { contacts: 30, leads: 5, flags_left: 25, ..ContactTally::default() };
@@ -103,20 +124,19 @@ async fn contacts_own_faults_stay_theirs() {
 }
 
 /// Refuses the leads whose numbers are below `until`, with words that name nothing.
-fn refuse_without_reason(portal: &SyncTestPortal, until: u64) {
-    portal.tripleseat.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
+fn refuse_without_reason(portal: &SyncTestPortal, until: usize) {
+    portal.break_leads(move |number| {
         let body = json!({ "errors": ["Something went wrong"] });
-        let refused = request.path.contains(CREATE) && request.number < until;
-        refused.then(|| SandboxFault::Status { status: 200, body, headers: Vec::new() })
-    })));
+        (number < until).then(|| SandboxFault::Status { status: 200, body, headers: Vec::new() })
+    });
 }
 
 #[tokio::test]
 async fn the_same_refusal_of_the_first_three_is_a_settings_fault() {
     for (contacts, until, expected) in [
         // Three, and no more, are tried.
-        (10, u64::MAX, ContactTally { flags_left: 10, ..ContactTally::default() }),
-        (2, u64::MAX, ContactTally { failed: 2, ..ContactTally::default() }),
+        (10, usize::MAX, ContactTally { flags_left: 10, ..ContactTally::default() }),
+        (2, usize::MAX, ContactTally { failed: 2, ..ContactTally::default() }),
         (10, 3, ContactTally { failed: 2, leads: 8, ..ContactTally::default() }),
     ] {
         let portal = SyncTestPortal::new(false).await;
@@ -128,8 +148,8 @@ async fn the_same_refusal_of_the_first_three_is_a_settings_fault() {
         assert!(error.is_none_or(|(_, text)| text.contains("Something went wrong") && text.contains("check")));
         let expected = ContactTally { contacts: ids.len(), ..expected };
         assert_eq!(portal.tally_contacts(&ids), expected, "{contacts} {until}");
-        if until == u64::MAX {
-            assert_eq!(portal.tripleseat.recorded_requests().len(), ids.len().min(3));
+        if until == usize::MAX {
+            assert_eq!(portal.count_attempts(), ids.len().min(3));
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::vendors::TRIPLESEAT_TOKEN_SECONDS;
 pub struct TripleseatAccount {
     pub site_id: u64,
     pub name: String,
-    /// Allows creating leads, and nothing else.
+    /// Allows creating leads, and reading locations, sites and lead forms.
     pub public_key: String,
     /// Client id and client secret of an OAuth application, which can read leads.
     pub oauth: Option<(String, String)>,
@@ -34,9 +34,19 @@ pub struct TripleseatLocation {
     pub name: String,
 }
 
-/// How Tripleseat treats an account, where that differs from the usual.
+/// How Tripleseat treats an account, where that differs from most.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TripleseatSwitches {
+    /// The public key may read nothing.
+    pub key_reads_refused: bool,
+    /// The lead form requires nothing: even an empty lead is accepted.
+    pub nothing_required: bool,
+    /// A lead that is only to be validated is created.
+    pub validate_only_ignored: bool,
+    /// The lead sources, by id. If there are none, the site doesn't list any and leads can name any.
+    pub lead_sources: BTreeMap<u64, String>,
+    /// The referral sources, likewise.
+    pub referral_sources: BTreeMap<u64, String>,
     /// The rules of lead forms. `None` is the form of leads that name none.
     pub forms: BTreeMap<Option<u64>, LeadFormRules>,
     /// The public key may not create leads.
@@ -58,8 +68,6 @@ pub struct LeadFormRules {
     pub has_captcha: bool,
     /// `gdpr_consent_granted` must be true.
     pub requires_consent: bool,
-    /// It requires nothing, not even a name.
-    pub requires_nothing: bool,
     /// Further fields that it has and requires, such as custom fields.
     pub required_fields: Vec<String>,
 }

@@ -64,11 +64,11 @@ fn create_from_body(
         let error = json!({ "error": "You don't have permission to perform this action" });
         return (SandboxResponse::from_json(403, &error), false);
     }
-    let says = |name: &str| beside(name).is_some_and(|value| value == json!(true) || value == json!("true"));
+    let is_set = |name: &str| beside(name).is_some_and(|value| value == json!(true) || value == json!("true"));
     let fails_after_taking = site.switches.fails_after_taking;
     match lead::check_lead(site, lead, location_id.as_ref(), lead_form_id.as_ref()) {
-        Err(errors) => (refuse_lead(&errors, says("simple_error_messages"), format), false),
-        Ok(_) if says("validate_only") => {
+        Err(errors) => (refuse_lead(&errors, is_set("simple_error_messages"), format), false),
+        Ok(_) if is_set("validate_only") && !site.switches.validate_only_ignored => {
             (SandboxResponse::from_json(200, &json!({ "success_message": "The lead is valid." })), false)
         }
         Ok(accepted) => match state.store_lead(site_id, accepted, request.at) {

@@ -80,7 +80,7 @@ pub(super) fn check_lead(
     let lead_form_id = lead_form_id.filter(|id| !is_blank(id));
     let rules = site.switches.forms.get(&lead_form_id.and_then(value_number)).cloned().unwrap_or_default();
     let mut errors = wrong_types(lead);
-    errors.extend(missing_fields(&rules, account.phone_required, lead));
+    errors.extend(missing_fields(site, &rules, lead));
     if rules.has_captcha {
         errors.push(("captcha".to_owned(), "verification failed, please try again"));
     }
@@ -125,6 +125,16 @@ pub(super) fn check_lead(
     if rules.is_deleted || lead_form_id.is_some_and(|id| !is_form(id)) {
         errors.push(("lead_form".to_owned(), "is invalid"));
     }
+    for (field, name, sources) in [
+        ("lead_source_id", "lead_source", &site.switches.lead_sources),
+        ("referral_source_id", "referral_source", &site.switches.referral_sources),
+    ] {
+        let named = lead.get(field).filter(|id| !is_blank(id));
+        if !sources.is_empty() && named.is_some_and(|id| !value_number(id).is_some_and(|id| sources.contains_key(&id)))
+        {
+            errors.push((name.to_owned(), "is invalid"));
+        }
+    }
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -141,10 +151,10 @@ pub(super) fn check_lead(
 }
 
 /// What a lead form requires and a lead lacks.
-fn missing_fields(rules: &LeadFormRules, phone_required: bool, lead: &Map<String, Value>) -> LeadErrors {
-    let usual =
-        ["first_name", "last_name", "email_address"].into_iter().chain(phone_required.then_some("phone_number"));
-    let usual = usual.filter(|_| !rules.requires_nothing);
+fn missing_fields(site: &TripleseatSite, rules: &LeadFormRules, lead: &Map<String, Value>) -> LeadErrors {
+    let usual = ["first_name", "last_name", "email_address"];
+    let usual = usual.into_iter().chain(site.account.phone_required.then_some("phone_number"));
+    let usual = usual.filter(|_| !site.switches.nothing_required);
     let required = usual.chain(rules.required_fields.iter().map(String::as_str));
     let is_missing = |field: &&str| value_text(lead.get(*field)).is_none_or(|text| text.trim().is_empty());
     let mut errors: LeadErrors =

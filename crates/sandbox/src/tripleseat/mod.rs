@@ -144,6 +144,7 @@ impl SandboxVendor for SandboxTripleseat {
             ("GET", ["v1", "leads", "search.json" | "search"]) => TripleseatRead::Search,
             ("GET", ["v1", "sites.json" | "sites"]) => TripleseatRead::Sites,
             ("GET", ["v1", "locations.json" | "locations"]) => TripleseatRead::Locations,
+            ("GET", ["v1", "lead_forms.json" | "lead_forms"]) => TripleseatRead::LeadForms,
             ("GET", ["v1", "leads", id]) => match id.strip_suffix(".json").unwrap_or(id).parse() {
                 Ok(id) => TripleseatRead::Lead(id),
                 Err(_) => return read::not_found(),
