@@ -24,6 +24,9 @@ pub struct Handler {
     variables: Box<EnvironmentReader>,
     log: Box<LogSink>,
     credentials: Mutex<Option<SyncCredentials>>,
+    /// The credentials with which the destination's settings were compared. The settings themselves never change in a
+    /// process.
+    verified: Mutex<Option<SyncCredentials>>,
     properties: PropertyCache,
 }
 
@@ -34,7 +37,14 @@ impl Handler {
     /// The environment isn't what the deployer writes.
     pub fn new(variables: Box<EnvironmentReader>, log: Box<LogSink>) -> Result<Self, RunError> {
         let settings = SyncSettings::from_environment(&variables)?;
-        Ok(Self { settings, variables, log, credentials: Mutex::new(None), properties: PropertyCache::default() })
+        Ok(Self {
+            settings,
+            variables,
+            log,
+            credentials: Mutex::new(None),
+            verified: Mutex::new(None),
+            properties: PropertyCache::default(),
+        })
     }
 
     /// Runs the venue's sync once, until `deadline` at the latest. `event` is either EventBridge's, which is ignored,
@@ -50,10 +60,11 @@ impl Handler {
             deadline: (begun + time).into(),
             dry_run: asked("dry_run"),
             show_contacts: asked("show_contacts"),
+            settings_verified: false,
         };
         let ended = match self.prepare_run().await {
             Ok((client, credentials)) => self.run_with(&client, credentials, options).await,
-            Err(error) => RunResult { report: self.empty_report(), error: Some(error) },
+            Err(error) => RunResult { report: self.empty_report(), error: Some(error), settings_verified: false },
         };
         let line = ended.report.log_line(request_id, begun.elapsed(), Timestamp::now(), ended.error.as_ref());
         (self.log)(&line);
@@ -73,7 +84,7 @@ impl Handler {
     /// Runs the sync. If a credential is rejected, it may have been replaced since it was read: then the run restarts
     /// with the new one.
     async fn run_with(&self, client: &reqwest::Client, credentials: SyncCredentials, options: RunOptions) -> RunResult {
-        let ended = engine::run_sync(client, &self.settings, &credentials, options, &self.properties, &self.log).await;
+        let ended = self.run_once(client, &credentials, options).await;
         if !matches!(ended.error, Some(RunError::Credential { .. })) {
             return ended;
         }
@@ -84,10 +95,23 @@ impl Handler {
                     "level": "info", "event": "credentials", "venue": self.settings.venue,
                     "message": "the secret has changed since it was last read; restarting the run",
                 }));
-                engine::run_sync(client, &self.settings, &fresh, options, &self.properties, &self.log).await
+                self.run_once(client, &fresh, options).await
             }
             _ => ended,
         }
+    }
+
+    async fn run_once(
+        &self,
+        client: &reqwest::Client,
+        credentials: &SyncCredentials,
+        options: RunOptions,
+    ) -> RunResult {
+        let settings_verified = self.verified.lock().await.as_ref() == Some(credentials);
+        let options = RunOptions { settings_verified, ..options };
+        let ended = engine::run_sync(client, &self.settings, credentials, options, &self.properties, &self.log).await;
+        *self.verified.lock().await = ended.settings_verified.then(|| credentials.clone());
+        ended
     }
 
     /// The credentials, read once per process.

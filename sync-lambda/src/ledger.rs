@@ -70,6 +70,30 @@ pub enum ContactState {
     Sending(Option<Attempt>),
 }
 
+/// What a run left for staff to decide about a contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StaffTask {
+    /// `failed`: the destination refused its data.
+    Correct,
+    /// `needs_review`: it may or may not have become a lead. The attempt is `None` if somebody changed its reference.
+    Review(Option<Attempt>),
+}
+
+impl StaffTask {
+    /// The status of contacts whose data was refused.
+    pub const FAILED: &str = "failed";
+    /// The status of contacts that may or may not have become leads.
+    pub const NEEDS_REVIEW: &str = "needs_review";
+
+    /// The status of a contact with this task.
+    pub fn status_name(&self) -> &'static str {
+        match self {
+            Self::Correct => Self::FAILED,
+            Self::Review(_) => Self::NEEDS_REVIEW,
+        }
+    }
+}
+
 /// The outcome of a contact in one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContactOutcome {
@@ -201,6 +225,26 @@ impl Ledger {
         }
     }
 
+    /// What staff have to decide about a contact; `None` if nothing, which is also so if its flag is set again.
+    pub fn staff_task(&self, contact: &ContactProperties) -> Option<StaffTask> {
+        let value = |name: &str| contact.get(name).map(String::as_str).unwrap_or_default();
+        let status = value(&self.0.status);
+        if self.is_flagged(contact) {
+            None
+        } else if status.eq_ignore_ascii_case(StaffTask::FAILED) {
+            Some(StaffTask::Correct)
+        } else if status.eq_ignore_ascii_case(StaffTask::NEEDS_REVIEW) {
+            Some(StaffTask::Review(Attempt::parse_reference(value(&self.0.lead_id))))
+        } else {
+            None
+        }
+    }
+
+    /// The write that sets a contact's flag again, as staff do.
+    pub fn tick_again(&self, contact_id: &str) -> LedgerWrite {
+        self.ledger_write(contact_id, [(&self.0.flag, "true")])
+    }
+
     /// The write that marks the beginning of an attempt. Until the lead's id is known, its property has the reference.
     pub fn mark_sending(&self, attempt: &Attempt) -> LedgerWrite {
         let reference = attempt.reference_text();
@@ -243,7 +287,7 @@ impl Ledger {
                 contact_id,
                 [
                     (&names.flag, "false"),
-                    (&names.status, "failed"),
+                    (&names.status, StaffTask::FAILED),
                     (&names.lead_id, ""),
                     (&names.error, &limit_length(why)),
                 ],
@@ -252,7 +296,7 @@ impl Ledger {
                 contact_id,
                 [
                     (&names.flag, "false"),
-                    (&names.status, "needs_review"),
+                    (&names.status, StaffTask::NEEDS_REVIEW),
                     (&names.lead_id, &reference),
                     (&names.error, &limit_length(why)),
                 ],
@@ -367,6 +411,27 @@ mod tests {
             assert_eq!(ledger.contact_state(&apply_write(&write, sending.clone())), state, "{outcome:?}");
         }
         assert_eq!(ledger.record_outcome("501", Some(&attempt), &ContactOutcome::Unsettled(String::new()), now), None);
+    }
+
+    #[test]
+    fn failed_and_reviewed_contacts_wait_for_staff_until_they_are_ticked() {
+        let ledger = ledger_of_venue_a();
+        let attempt = Attempt::new("501", Timestamp::UNIX_EPOCH);
+        let settled = |outcome: &ContactOutcome| {
+            let write = ledger.record_outcome("501", Some(&attempt), outcome, Timestamp::UNIX_EPOCH).expect("written");
+            apply_write(&write, ContactProperties::new())
+        };
+        for (outcome, task) in [
+            (ContactOutcome::Failed(String::new()), Some(StaffTask::Correct)),
+            (ContactOutcome::NeedsReview(String::new()), Some(StaffTask::Review(Some(attempt.clone())))),
+            (ContactOutcome::Synced(None), None),
+            (ContactOutcome::Retry(String::new()), None),
+        ] {
+            let contact = settled(&outcome);
+            assert_eq!(ledger.staff_task(&contact), task, "{outcome:?}");
+            let ticked = apply_write(&ledger.tick_again("501"), contact);
+            assert_eq!((ledger.staff_task(&ticked), ledger.contact_state(&ticked)), (None, ContactState::Flagged));
+        }
     }
 
     #[test]

@@ -155,17 +155,7 @@ impl OnExisting {
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum DestinationConfig {
     /// A Tripleseat account. Its base URL is [`ENV_TRIPLESEAT_BASE_URI`].
-    Tripleseat {
-        /// Required if the account has more than one location.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        location_id: Option<u64>,
-        /// The lead form whose rules apply.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        lead_form_id: Option<u64>,
-        /// The site that the OAuth credentials must belong to; with any other, the run stops.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        site_id: Option<u64>,
-    },
+    Tripleseat(TripleseatDestination),
     /// Any JSON API, for a venue on another platform.
     Http(HttpDestination),
 }
@@ -178,8 +168,29 @@ impl DestinationConfig {
 
 impl Default for DestinationConfig {
     fn default() -> Self {
-        Self::Tripleseat { location_id: None, lead_form_id: None, site_id: None }
+        Self::Tripleseat(TripleseatDestination::default())
     }
+}
+
+/// A place in a Tripleseat account, and what every lead of it says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TripleseatDestination {
+    /// Required if the account has more than one location.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<u64>,
+    /// The lead form whose rules apply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead_form_id: Option<u64>,
+    /// The site that the credentials must belong to; with any other, the run stops.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site_id: Option<u64>,
+    /// The lead source of leads whose mapping doesn't set one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead_source_id: Option<u64>,
+    /// The referral source of leads whose mapping doesn't set one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referral_source_id: Option<u64>,
 }
 
 /// A JSON API that accepts a lead as one `POST`. The keys of [`SyncConfig::fields`] are the members of the body, as

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination};
+use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination, TripleseatDestination};
 
 use super::status::{DeployedStatus, manifest_status};
 use super::write::EditableManifest;
@@ -283,11 +283,12 @@ fn build_new_venue(args: &VenueAddArgs, answers: VenueAddAnswers) -> Result<NewV
         fields = HTTP_FIELDS.map(|(name, from)| (name.to_owned(), from.to_owned())).to_vec();
     }
     let destination = match answers.kind {
-        DestinationKind::Tripleseat => DestinationConfig::Tripleseat {
+        DestinationKind::Tripleseat => DestinationConfig::Tripleseat(TripleseatDestination {
             location_id: answers.location_id,
             lead_form_id: args.lead_form_id,
             site_id: args.site_id,
-        },
+            ..TripleseatDestination::default()
+        }),
         DestinationKind::Http => DestinationConfig::Http(HttpDestination {
             url: answers.url.unwrap_or_default(),
             auth: args.auth.as_deref().map(parse_http_auth).transpose()?,

@@ -1,5 +1,6 @@
 //! Where a venue's leads go, and what the destination's responses mean.
 
+mod account_lists;
 mod existing;
 mod http;
 mod oauth;
@@ -18,6 +19,7 @@ use crate::settings::SyncSettings;
 use sync_config::config::DestinationConfig as Kind;
 use sync_config::mapping::LeadFields;
 
+pub use account_lists::{AccountLists, CheckedSetting, DestinationIds, DestinationSetting, SettingVerdict};
 pub use http::HttpDestinationClient;
 pub use oauth::OAuthTokenSource;
 pub use tripleseat::{OAuthAccess, TripleseatClient, list_records};
@@ -98,12 +100,10 @@ impl LeadDestination {
     ) -> Result<Self, RunError> {
         let timeout = settings.answer_timeout.unwrap_or(TIMEOUT);
         match &settings.config.destination {
-            Kind::Tripleseat { location_id, lead_form_id, site_id } => {
+            Kind::Tripleseat(destination) => {
                 let place = tripleseat::TripleseatPlace {
                     base_uri: settings.tripleseat_base_uri.clone(),
-                    location_id: *location_id,
-                    lead_form_id: *lead_form_id,
-                    site_id: *site_id,
+                    ids: DestinationIds::new(destination, &settings.config.fields),
                 };
                 TripleseatClient::new(client, place, credentials, RequestTimeLimits { deadline, timeout })
                     .map(Self::Tripleseat)
@@ -127,16 +127,15 @@ impl LeadDestination {
         }
     }
 
-    /// Tests the credential without creating anything, for a dry run: sends a request that is rejected for its content
-    /// and returns the rejection message. An `http` destination could do anything with such a request, so it isn't
-    /// sent there.
+    /// Compares the venue's settings with what the destination lets its credential read, without sending anything.
+    /// Returns `false` if something couldn't be read for now, so that the next run should look again.
     ///
     /// # Errors
-    /// The credential is rejected, or the response says nothing about it.
-    pub async fn try_credential(&self) -> Result<Option<String>, RunError> {
+    /// A setting or the credential is wrong.
+    pub async fn verify_settings(&self) -> Result<bool, RunError> {
         match self {
-            Self::Tripleseat(tripleseat) => tripleseat.try_public_key().await.map(Some),
-            Self::Http(_) => Ok(None),
+            Self::Tripleseat(tripleseat) => tripleseat.verify_settings().await,
+            Self::Http(_) => Ok(true),
         }
     }
 

@@ -1,7 +1,8 @@
 //! One run of one venue: search, confirm, mark, send, settle.
 //!
 //! 1. HubSpot's search collects the contacts that have the flag, or that a run that died left `sending`. The index
-//!    lags, so only the ids are used from it.
+//!    lags, so only the ids are used from it. Meanwhile, the first run of a process compares the destination's settings
+//!    with what its credential may read.
 //! 2. [`take`]: a few contacts at a time are read from the primary store and marked `sending` with the key of this
 //!    attempt.
 //! 3. [`send`]: each lead is sent to the destination, within its rate limit.
@@ -18,6 +19,7 @@ mod settle;
 mod take;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -56,6 +58,8 @@ pub struct RunOptions {
     pub deadline: Instant,
     /// Write and send nothing.
     pub dry_run: bool,
+    /// An earlier run has compared the destination's settings with these credentials.
+    pub settings_verified: bool,
     /// In a dry run, return what would be sent. It is personal data, so it must be asked for.
     pub show_contacts: bool,
 }
@@ -67,6 +71,8 @@ pub struct RunResult {
     pub report: RunReport,
     /// The error that ended it.
     pub error: Option<RunError>,
+    /// Whether the destination's settings were compared, now or earlier, and nothing is left to look at again.
+    pub settings_verified: bool,
 }
 
 /// Runs a venue's sync once.
@@ -84,11 +90,16 @@ pub async fn run_sync(
     let report = Mutex::new(RunReport { venue: settings.venue.clone(), ..RunReport::default() });
     let destination = match LeadDestination::new(client.clone(), settings, credentials, calls_end) {
         Ok(destination) => destination,
-        Err(error) => return RunResult { report: report.into_inner(), error: Some(error) },
+        Err(error) => {
+            return RunResult { report: report.into_inner(), error: Some(error), settings_verified: false };
+        }
     };
     let mapping = match LeadMapping::from_config(&settings.config) {
         Ok(mapping) => mapping,
-        Err(why) => return RunResult { report: report.into_inner(), error: Some(RunError::Settings(why)) },
+        Err(why) => {
+            let error = Some(RunError::Settings(why));
+            return RunResult { report: report.into_inner(), error, settings_verified: false };
+        }
     };
     let run = SyncRun {
         settings,
@@ -104,6 +115,7 @@ pub async fn run_sync(
         hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
             .with_timeout(settings.answer_timeout),
         destination,
+        settings_verified: AtomicBool::new(options.settings_verified),
         begun: Mutex::default(),
         done: Mutex::default(),
         report,
@@ -113,7 +125,7 @@ pub async fn run_sync(
         run.stop_run(error);
     }
     let error = run.stop.into_inner().error;
-    RunResult { report: run.report.into_inner(), error }
+    RunResult { report: run.report.into_inner(), error, settings_verified: run.settings_verified.into_inner() }
 }
 
 /// One run and everything it uses.
@@ -133,6 +145,7 @@ struct SyncRun<'a> {
     properties: &'a PropertyCache,
     hubspot: SyncHubSpotClient,
     destination: LeadDestination,
+    settings_verified: AtomicBool,
     /// The contacts that this run has taken.
     begun: Mutex<HashSet<String>>,
     /// The contacts whose flag is known to be no longer set.
@@ -177,22 +190,25 @@ struct SettledContact {
 
 impl SyncRun<'_> {
     async fn run_steps(&self) -> Result<(), RunError> {
-        let ids = self.collect_ids().await?;
+        let (ids, destination) = tokio::join!(self.collect_ids(), self.compare_destination());
+        let ids = ids?;
         if self.dry_run {
+            destination?;
             self.verify_settings().await?;
-            self.destination.try_credential().await?;
             for ids in ids.chunks(TAKE) {
                 self.preview_contacts(ids).await?;
             }
             return Ok(());
         }
-        if !ids.is_empty() {
-            match self.verify_settings().await {
-                Ok(()) => self.process_contacts(&ids).await,
-                Err(error) => {
-                    self.update_report(|report| report.left += ids.len() as u64);
-                    self.stop_run(error);
-                }
+        let ready = match destination {
+            Ok(()) if !ids.is_empty() => self.verify_settings().await,
+            destination => destination,
+        };
+        match ready {
+            Ok(()) => self.process_contacts(&ids).await,
+            Err(error) => {
+                self.update_report(|report| report.left += ids.len() as u64);
+                self.stop_run(error);
             }
         }
         self.measure_oldest_flag(&ids).await;
@@ -261,6 +277,15 @@ impl SyncRun<'_> {
             report.left = total.saturating_sub(ids.len()) as u64;
         });
         Ok(ids)
+    }
+
+    /// Compares the destination's settings, unless an earlier run of this process has. A dry run always does.
+    async fn compare_destination(&self) -> Result<(), RunError> {
+        if self.dry_run || !self.settings_verified.load(Ordering::Relaxed) {
+            let verified = self.destination.verify_settings().await?;
+            self.settings_verified.store(verified, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Checks, before the first write, everything that every contact depends on.

@@ -206,8 +206,14 @@ declare_table! {
     lead_form_id: Optional<u64> =
         Key::integer(1..=MAX_ID, "The lead form whose rules apply.").with_example(I(678)),
     site_id: Optional<u64> =
-        Key::integer(1..=MAX_ID, "Guard: the site that the OAuth credentials must give access to.")
+        Key::integer(1..=MAX_ID, "Guard: the site that the public key and the OAuth credentials must belong to.")
             .with_example(I(90)),
+    lead_source_id: Optional<u64> =
+        Key::integer(1..=MAX_ID, "The lead source of every lead, unless the venue's fields map one.")
+            .with_example(I(12)),
+    referral_source_id: Optional<u64> =
+        Key::integer(1..=MAX_ID, "The referral source of every lead, unless the venue's fields map one.")
+            .with_example(I(34)),
 }
 
 declare_table! {

@@ -4,7 +4,7 @@ use sync_config::config::{
     DestinationConfig, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
     ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN,
     KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, OnExisting,
-    default_flag_property,
+    TripleseatDestination, default_flag_property,
 };
 use sync_config::mapping::FieldExpression;
 use toml::Spanned;
@@ -142,11 +142,13 @@ fn read_destination(table: OpenedKind<'_, '_, DestinationTable>) -> (Destination
         Some(DestinationTable::Http) => (DestinationConfig::Http(read_http(table.with_keys())), None),
         Some(DestinationTable::Tripleseat) | None => {
             let table = table.with_keys();
-            let config = DestinationConfig::Tripleseat {
+            let config = DestinationConfig::Tripleseat(TripleseatDestination {
                 location_id: table.read(&TRIPLESEAT.location_id),
                 lead_form_id: table.read(&TRIPLESEAT.lead_form_id),
                 site_id: table.read(&TRIPLESEAT.site_id),
-            };
+                lead_source_id: table.read(&TRIPLESEAT.lead_source_id),
+                referral_source_id: table.read(&TRIPLESEAT.referral_source_id),
+            });
             (config, Some(table.read(&TRIPLESEAT.base_uri).0))
         }
     }
