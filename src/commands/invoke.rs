@@ -102,7 +102,7 @@ fn print_invocation(
         return;
     }
     for problem in payload["problems"].as_array().into_iter().flatten() {
-        anstream::eprintln!("{}: {}", args.venue, problem["message"].as_str().unwrap_or_default());
+        errln!("{}: {}", args.venue, one_line(problem["message"].as_str().unwrap_or_default()));
     }
     let (venue, found) = (&args.venue, count("searched"));
     if args.dry_run {

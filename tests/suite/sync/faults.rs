@@ -80,6 +80,8 @@ impl ScenarioVenue {
     async fn new(code: &FunctionCode, oauth: bool) -> Self {
         let mut portal = SyncTestPortal::new(oauth).await;
         portal.config.destination = super::at_site(SITE_ID);
+        // With labels, the run depends on the portal's properties too.
+        portal.config.fields = [("event_description".to_owned(), "event_type:label".to_owned())].into();
         let good = portal.add_contacts(1..3);
         let bad = portal.add_contact(3, &[("phone", "")]);
         let unflagged = portal.add_contact(4, &[("tripleseat_sync__venue_a", "false")]);
