@@ -352,3 +352,17 @@ async fn sends_until_somebody_connects_and_then_looks_up() {
     assert_eq!(handle(&handler, json!({})).await.expect("it runs")["synced"], 1);
     assert_eq!(venue.portal.contacts_of_leads(), [id, other]);
 }
+
+#[tokio::test]
+async fn a_revoked_consent_stops_no_run_and_says_to_connect_again() {
+    let venue = ConsentVenue::new(-5).await;
+    let before = venue.stored().await;
+    venue.portal.tripleseat.revoke_consent(SITE_ID);
+    let ids = [venue.lose_an_answer(), venue.portal.add_contact(2, &[])];
+    let answer = venue.portal.run_once().await.expect("sending needs no consent");
+    assert_eq!((&answer["synced"], &answer["needs_review"]), (&json!(1), &json!(1)), "{answer}");
+    let problems = answer["problems"].to_string();
+    assert!(problems.contains("invalid_grant") && problems.contains("deployer connect VENUE"), "{answer}");
+    assert_eq!(venue.portal.contacts_of_leads(), ids);
+    assert_eq!(venue.stored().await, before, "the old pair stays");
+}

@@ -186,8 +186,10 @@ pub async fn check_tokens(
     let destination = LeadDestination::new(client.clone(), &settings, &credentials, Instant::now() + 4 * TIMEOUT)?;
     // What every look-up asks, about an attempt that nobody made.
     let attempt = Attempt::new("0", Timestamp::now());
-    if let LookupResult::Unknown(message) = destination.look_up_attempt(&attempt).await? {
-        return Err(RunError::Unavailable { side: Side::Destination, message });
+    match destination.look_up_attempt(&attempt).await {
+        LookupResult::Found(_) | LookupResult::NotThere => {}
+        LookupResult::Unknown(message) => return Err(RunError::Unavailable { side: Side::Destination, message }),
+        LookupResult::Refused(error) => return Err(error),
     }
     let LeadDestination::Tripleseat(tripleseat) = &destination else { return Ok(Vec::new()) };
     let sites = match tripleseat.oauth_access().await {

@@ -17,7 +17,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tokio::sync::watch;
 
-pub use accounts::{TripleseatAccount, TripleseatLocation, TripleseatSwitches};
+pub use accounts::{LeadFormRules, TripleseatAccount, TripleseatLocation, TripleseatSwitches};
 pub use grants::{ClientCredentialsAnswer, ConsentAnswer, RefreshRotation, SandboxOAuth, SandboxTokenPair};
 pub use lead::TripleseatLead;
 
@@ -150,6 +150,10 @@ impl SandboxVendor for SandboxTripleseat {
     fn answer_request(&self, request: &ReceivedRequest) -> SandboxResponse {
         let limits = TripleseatLimits { hold: self.inner.config.limits };
         let mut state = self.lock_state();
+        if state.is_blocked(request) {
+            let page = "<html><head><title>403 Forbidden</title></head><body>Request blocked.</body></html>";
+            return SandboxResponse::from_text(403, "text/html", page.to_owned());
+        }
         let segments: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         let reading = match (request.method.as_str(), segments.as_slice()) {
             ("POST", ["v1", "leads", path @ ("create" | "create.js" | "create.json")]) => {
