@@ -23,6 +23,7 @@ mod duplicates;
 mod fixtures;
 mod formats;
 mod guards;
+mod hanging;
 mod isolation;
 mod lock;
 mod processes;

@@ -6,6 +6,9 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use deployer_core::call_error::{CallError, FailureKind};
 
+/// The SDK's words name its own layers.
+const NO_ANSWER_IN_TIME: &str = "no answer came in time";
+
 /// Reads an SDK error. `operation` is what was called, as IAM writes it.
 pub fn call_error<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
 where
@@ -19,6 +22,14 @@ where
         error.raw_response().and_then(|response| response.headers().get("x-amzn-requestid")).map(ToOwned::to_owned);
     let kind = match error {
         SdkError::ServiceError(_) => kind_of(operation, &code, &message, status.unwrap_or_default()),
+        SdkError::TimeoutError(_) => {
+            message = NO_ANSWER_IN_TIME.to_owned();
+            FailureKind::NoAnswer
+        }
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            message = "could not connect in time".to_owned();
+            FailureKind::NoAnswer
+        }
         _ => {
             message = outermost_and_root(error);
             if message.contains("credentials") || message.contains("Credentials") {

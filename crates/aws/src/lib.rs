@@ -7,6 +7,7 @@ pub mod observe;
 mod ready;
 pub mod retry;
 pub mod signed;
+mod watch;
 
 use std::time::Duration;
 
@@ -17,11 +18,14 @@ use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 
 pub use deployer_core::call_error::{CallError, FailureKind};
 pub use error::{Call, Found, call_error};
 pub use ready::wait_until_function_ready;
 pub use signed::SignedClient;
+pub use watch::CallTimeouts;
+use watch::CallWatch;
 
 /// Tries of one call. A plan of many venues reads faster than Lambda lets it (`GetPolicy` and most of its control plane
 /// have 15 calls a second), and a read that is given up leaves the plan incomplete.
@@ -46,16 +50,27 @@ pub struct Aws {
 impl Aws {
     /// Clients for a configuration that has a region, credentials and an HTTP client.
     pub fn new(config: &SdkConfig) -> Self {
+        Self::with_timeouts(config, CallTimeouts::default())
+    }
+
+    /// Like [`Aws::new`], with other limits on how long calls may take.
+    pub fn with_timeouts(config: &SdkConfig, timeouts: CallTimeouts) -> Self {
+        let watch = CallWatch::new(timeouts);
+        let connect = TimeoutConfig::builder().connect_timeout(timeouts.connect).build();
         let retries = RetryPartition::custom("deployer").token_bucket(TokenBucket::new(RETRY_TOKENS)).build();
         macro_rules! client {
             ($service:ident) => {
                 $service::Client::from_conf(
-                    $service::config::Builder::from(config).retry_partition(retries.clone()).build(),
+                    $service::config::Builder::from(config)
+                        .retry_partition(retries.clone())
+                        .timeout_config(connect.clone())
+                        .interceptor(watch.clone())
+                        .build(),
                 )
             };
         }
         Self {
-            signed: SignedClient::new(config, &retries),
+            signed: SignedClient::new(config, &retries, timeouts),
             sts: client!(aws_sdk_sts),
             iam: client!(aws_sdk_iam),
             secrets: client!(aws_sdk_secretsmanager),
@@ -73,7 +88,7 @@ impl Aws {
         if std::env::var_os("AWS_MAX_ATTEMPTS").is_none() {
             config = config.retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
         }
-        Self::new(&config.load().await)
+        Self::with_timeouts(&config.load().await, CallTimeouts::from_environment())
     }
 
     /// Clients with made-up credentials, for a server on this machine: in this process (`http` given by it) or at

@@ -142,6 +142,11 @@ impl ServiceEntry {
         })
     }
 
+    /// The service with this id.
+    pub(super) fn of_id(id: &str) -> Option<&'static Self> {
+        SERVICES.iter().find(|entry| entry.id == id)
+    }
+
     /// Where the service is reached: the configured address, or AWS's own in the region. The order is the SDK's: an
     /// address in the program, then one for the service alone, then one for all services
     /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
