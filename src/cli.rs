@@ -47,6 +47,9 @@ pub struct GlobalArgs {
     /// Use the local cloud (kept under .deployer/) instead of AWS
     #[arg(long, global = true)]
     pub local: bool,
+    /// Use this AWS profile, instead of AWS_PROFILE or keys in the environment
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "local")]
+    pub profile: Option<String>,
     /// When to use color
     #[arg(long, global = true, value_enum, default_value_t = ColorMode::Auto)]
     pub color: ColorMode,

@@ -27,7 +27,7 @@ struct LockFixture {
 
 fn lock_fixture() -> LockFixture {
     let aws = Aws::for_local("us-east-1", EmbeddedCloud::in_memory(CloudConfig::default()).http_client(), None);
-    let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+    let scope = Scope::new("123456789012", "us-east-1");
     let locks = DeploymentLocks::new(&aws, &scope, "sync");
     LockFixture { aws, locks, directory: tempfile::tempdir().expect("a temporary directory") }
 }
@@ -187,7 +187,7 @@ async fn never_takes_over_a_log_group_that_is_not_a_lock() {
 #[tokio::test]
 async fn locks_deployments_independently() {
     let place = lock_fixture();
-    let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+    let scope = Scope::new("123456789012", "us-east-1");
     let other = DeploymentLocks::new(&place.aws, &scope, "sync2");
     let _lock = acquire_lock(&place, &immediate_options(place.directory.path())).await.expect("the lock is free");
     other
@@ -229,7 +229,7 @@ impl HttpConnector for NetworkConnector {
 async fn a_lease_that_is_not_renewed_in_time_is_lost_although_no_answer_came() {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let network = Network { cloud: cloud.http_client(), cut: Arc::default() };
-    let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+    let scope = Scope::new("123456789012", "us-east-1");
     let first = DeploymentLocks::new(
         &Aws::for_local("us-east-1", SharedHttpClient::new(network.clone()), None),
         &scope,
@@ -237,7 +237,7 @@ async fn a_lease_that_is_not_renewed_in_time_is_lost_although_no_answer_came() {
     );
     let second = DeploymentLocks::new(&Aws::for_local("us-east-1", cloud.http_client(), None), &scope, "sync");
     let (here, there) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
-    let lease = Duration::from_millis(60);
+    let lease = Duration::from_secs(1);
     let options = LockOptions { lease, ..immediate_options(here.path()) };
     let lock = first.acquire(&options, |_| {}).await.expect("the lock is free");
     assert_eq!(lock.fence().check("lambda:CreateFunction"), Ok(()));

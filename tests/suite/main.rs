@@ -24,6 +24,7 @@ mod fixtures;
 mod formats;
 mod guards;
 mod hanging;
+mod identity;
 mod isolation;
 mod lock;
 mod processes;

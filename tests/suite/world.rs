@@ -66,7 +66,7 @@ impl World {
     pub async fn with_artifact(aws: Aws, artifact: Artifact, secret: &str) -> Self {
         let identity = aws.sts.get_caller_identity().send().await.expect("the cloud returns its account");
         let account = identity.account().expect("an account").to_owned();
-        let scope = Scope { account, region: "us-east-1".to_owned() };
+        let scope = Scope::new(account, "us-east-1");
         let state_directory = tempfile::tempdir().expect("a temporary directory");
         Self { aws, scope, artifact, secret: secret.to_owned(), delays: true, hubspot: None, state_directory }
     }

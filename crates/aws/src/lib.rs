@@ -1,6 +1,7 @@
 //! The clients of the AWS services that are called, all on one HTTP connection pool.
 
 mod error;
+pub mod identity;
 pub mod limiter;
 pub mod lock;
 pub mod observe;
@@ -9,6 +10,7 @@ pub mod retry;
 pub mod signed;
 mod watch;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -22,6 +24,8 @@ use aws_smithy_types::timeout::TimeoutConfig;
 
 pub use deployer_core::call_error::{CallError, FailureKind};
 pub use error::{Call, Found, call_error};
+use identity::load_identity;
+pub use identity::{IdentityOptions, read_caller};
 pub use ready::wait_until_function_ready;
 pub use signed::SignedClient;
 pub use watch::CallTimeouts;
@@ -45,6 +49,8 @@ pub struct Aws {
     pub secrets: aws_sdk_secretsmanager::Client,
     pub lambda: aws_sdk_lambda::Client,
     pub events: aws_sdk_eventbridge::Client,
+    /// What to do when AWS rejects the credentials.
+    pub(crate) identity_remedy: Option<Arc<str>>,
 }
 
 impl Aws {
@@ -76,19 +82,29 @@ impl Aws {
             secrets: client!(aws_sdk_secretsmanager),
             lambda: client!(aws_sdk_lambda),
             events: client!(aws_sdk_eventbridge),
+            identity_remedy: None,
         }
     }
 
     /// Clients as every AWS tool has them: `AWS_PROFILE`, `AWS_ENDPOINT_URL` and the rest are honoured. The region is
-    /// the manifest's.
-    pub async fn from_environment(region: &str) -> Self {
-        let mut config = aws_config::defaults(BehaviorVersion::latest())
+    /// the manifest's. Loads the credentials; if there are none, every call fails and says why.
+    pub async fn from_environment(region: &str, identity: &IdentityOptions) -> Self {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
+            .no_credentials()
             .http_client(https_client());
-        if std::env::var_os("AWS_MAX_ATTEMPTS").is_none() {
-            config = config.retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        if let Some(profile) = &identity.profile {
+            loader = loader.profile_name(profile);
         }
-        Self::with_timeouts(&config.load().await, CallTimeouts::from_environment())
+        if std::env::var_os("AWS_MAX_ATTEMPTS").is_none() {
+            loader = loader.retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        }
+        let config = loader.load().await;
+        let loaded = load_identity(identity, &config).await;
+        let mut config = config.into_builder();
+        config.set_credentials_provider(Some(SharedCredentialsProvider::new(loaded.provider)));
+        let clients = Self::with_timeouts(&config.build(), CallTimeouts::from_environment());
+        Self { identity_remedy: Some(loaded.remedy.into()), ..clients }
     }
 
     /// Clients with made-up credentials, for a server on this machine: in this process (`http` given by it) or at

@@ -63,10 +63,10 @@ impl CallRetry {
 ///
 /// # Errors
 /// The last failure.
-pub async fn call_with_retries<T>(
-    delays: bool,
-    mut call: impl AsyncFnMut() -> Result<T, CallError>,
-) -> Result<T, CallError> {
+pub async fn call_with_retries<T, F>(delays: bool, mut call: impl FnMut() -> F) -> Result<T, CallError>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
     let mut retry = CallRetry::default();
     loop {
         let error = match call().await {
@@ -93,6 +93,7 @@ mod tests {
             code: String::new(),
             message: String::new(),
             request_id: None,
+            remedy: None,
         }
     }
 

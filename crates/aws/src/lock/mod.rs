@@ -195,7 +195,7 @@ impl DeploymentLocks {
     /// # Errors
     /// The call fails. A lock that is already gone is not an error.
     pub async fn delete_lock(&self, name: &str) -> Result<(), CallError> {
-        let deleted = call_with_retries(self.delays, async || {
+        let deleted = call_with_retries(self.delays, || async {
             self.aws.signed.call("logs:DeleteLogGroup", json!({ "logGroupName": name })).await
         });
         deleted.await.found().map(drop)
@@ -218,7 +218,7 @@ impl DeploymentLocks {
 
     async fn create_lock(&self, name: &str, lease: &LockLease) -> Result<(), CallError> {
         let parameters = json!({ "logGroupName": name, "tags": lease.to_tags(&self.deployment) });
-        let created = call_with_retries(self.delays, async || {
+        let created = call_with_retries(self.delays, || async {
             let created = self.aws.signed.call("logs:CreateLogGroup", parameters.clone()).await.map(drop);
             match created {
                 // An answer was lost, and a retry found the lock, or we find it now. Only our lock has this id.
