@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::text::action_word;
 use super::waiting::note_shown_bar;
+use crate::terminal;
 use deployer_reconcile::apply::ApplyEvent;
 
 /// A line with a spinner, for work of unknown length. `None` where nobody would see it.
@@ -48,7 +49,7 @@ impl ApplyProgress {
         match event {
             ApplyEvent::Started { address, .. } => {
                 if let Some(bar) = &self.bar {
-                    bar.set_message(address.to_string());
+                    bar.set_message(terminal::prepare_text(&address.to_string()));
                 }
             }
             ApplyEvent::Retrying { address, call, reason } => {
@@ -74,8 +75,8 @@ impl ApplyProgress {
 
     fn print_line(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.println(line),
-            None => anstream::eprintln!("{line}"),
+            Some(bar) => bar.println(terminal::prepare_text(line)),
+            None => errln!("{line}"),
         }
     }
 }

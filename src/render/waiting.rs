@@ -44,7 +44,7 @@ fn print_above_bar(line: &str) {
     let bar = SHOWN_BAR.lock().as_ref().and_then(WeakProgressBar::upgrade).filter(|bar| !bar.is_finished());
     match bar {
         Some(bar) => bar.println(line),
-        None => anstream::eprintln!("{line}"),
+        None => errln!("{line}"),
     }
 }
 

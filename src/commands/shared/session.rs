@@ -167,7 +167,7 @@ pub(in crate::commands) async fn read_scope(aws: &Aws, region: &str) -> Result<S
 pub(in crate::commands) fn identity_options(global: &GlobalArgs) -> IdentityOptions {
     let somebody = !global.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let ask = |device: &str| {
-        anstream::eprint!("Code of the MFA device {device}: ");
+        err!("Code of the MFA device {device}: ");
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)
     };
