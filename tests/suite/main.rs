@@ -24,6 +24,8 @@ mod duplicates;
 mod fixtures;
 mod formats;
 mod guards;
+mod hanging;
+mod identity;
 mod isolation;
 mod lock;
 mod plan_notes;

@@ -146,7 +146,7 @@ impl DoctorFinding {
 /// An examination in progress: what several checks need is asked only once.
 struct Examination<'a> {
     patient: &'a DoctorInputs<'a>,
-    identity: OnceCell<Result<aws::CallerIdentity, DoctorFinding>>,
+    identity: OnceCell<Result<aws::ExaminedCaller, DoctorFinding>>,
     /// Credentials already resolved, by reference.
     resolved: Mutex<BTreeMap<String, GivenCredential>>,
 }
