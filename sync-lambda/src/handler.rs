@@ -1,5 +1,5 @@
-//! Handles an invocation: loads the credentials, runs once, returns the counts. Credentials are kept between
-//! invocations, but connections are not: Lambda freezes the process between runs, and a connection that died in the
+//! Handles an invocation: loads the credentials, runs once, returns the counts. Credentials, and outcomes that HubSpot
+//! couldn't be told, are kept between invocations, but connections are not: Lambda freezes the process between runs, and a connection that died in the
 //! meantime would only show when a lead is sent on it and no response comes.
 
 use std::time::{Duration, Instant, SystemTime};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::credentials::SyncCredentials;
-use crate::engine::{self, RunOptions, RunResult};
+use crate::engine::{self, PendingSettlements, RunOptions, RunResult};
 use crate::error::RunError;
 use crate::report::LogSink;
 use crate::secret;
@@ -24,6 +24,8 @@ pub struct Handler {
     variables: Box<EnvironmentReader>,
     log: Box<LogSink>,
     credentials: Mutex<Option<SyncCredentials>>,
+    /// What HubSpot couldn't be told in earlier runs.
+    pending: PendingSettlements,
 }
 
 impl Handler {
@@ -33,7 +35,7 @@ impl Handler {
     /// The environment isn't what the deployer writes.
     pub fn new(variables: Box<EnvironmentReader>, log: Box<LogSink>) -> Result<Self, RunError> {
         let settings = SyncSettings::from_environment(&variables)?;
-        Ok(Self { settings, variables, log, credentials: Mutex::new(None) })
+        Ok(Self { settings, variables, log, credentials: Mutex::new(None), pending: PendingSettlements::default() })
     }
 
     /// Runs the venue's sync once, until `deadline` at the latest. `event` is either EventBridge's, which is ignored,
@@ -45,7 +47,7 @@ impl Handler {
         let begun = Instant::now();
         let time = deadline.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         let dry_run = event.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
-        let options = RunOptions { deadline: (begun + time).into(), dry_run };
+        let options = RunOptions { deadline: (begun + time).into(), longest_run: time, dry_run };
         let ended = match self.prepare_run().await {
             Ok((client, credentials)) => self.run_with(&client, credentials, options).await,
             Err(error) => RunResult { report: self.empty_report(), error: Some(error) },
@@ -68,7 +70,7 @@ impl Handler {
     /// Runs the sync. If a credential is rejected, it may have been replaced since it was read: then the run restarts
     /// with the new one.
     async fn run_with(&self, client: &reqwest::Client, credentials: SyncCredentials, options: RunOptions) -> RunResult {
-        let ended = engine::run_sync(client, &self.settings, &credentials, options, &self.log).await;
+        let ended = engine::run_sync(client, &self.settings, &credentials, options, &self.pending, &self.log).await;
         if !matches!(ended.error, Some(RunError::Credential { .. })) {
             return ended;
         }
@@ -79,7 +81,7 @@ impl Handler {
                     "level": "info", "event": "credentials", "venue": self.settings.venue,
                     "message": "the secret has changed since it was last read; restarting the run",
                 }));
-                engine::run_sync(client, &self.settings, &fresh, options, &self.log).await
+                engine::run_sync(client, &self.settings, &fresh, options, &self.pending, &self.log).await
             }
             _ => ended,
         }

@@ -8,8 +8,10 @@
 //! 4. [`settle`]: the outcome of each contact is written, and its flag reset.
 //!
 //! The steps run concurrently, on different contacts. A run that dies at any point leaves each contact either untouched
-//! or `sending`, and the next run looks the latter up.
+//! or `sending`, and the next run looks the latter up. An outcome that HubSpot couldn't be told is kept in the process
+//! ([`pending`]), and the next run begins by writing it.
 
+mod pending;
 mod send;
 mod settle;
 mod take;
@@ -21,6 +23,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
@@ -30,7 +33,10 @@ use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient};
 use crate::ledger::{Attempt, ContactOutcome, Ledger};
 use crate::report::{LogSink, RunReport};
 use crate::settings::SyncSettings;
+use sync_config::hubspot_api::parse_mark;
 use sync_config::mapping::LeadMapping;
+
+pub use pending::PendingSettlements;
 
 /// Contacts that are read and marked together. This limits how many a run that dies leaves `sending`.
 const TAKE: usize = 20;
@@ -48,6 +54,8 @@ const CLOSING: Duration = Duration::from_secs(30);
 pub struct RunOptions {
     /// When Lambda kills the process.
     pub deadline: Instant,
+    /// The longest that a run takes: the function's timeout.
+    pub longest_run: Duration,
     /// Write and send nothing.
     pub dry_run: bool,
 }
@@ -67,6 +75,7 @@ pub async fn run_sync(
     settings: &SyncSettings,
     credentials: &SyncCredentials,
     options: RunOptions,
+    pending: &PendingSettlements,
     log: &LogSink,
 ) -> RunResult {
     let time = options.deadline.saturating_duration_since(Instant::now());
@@ -81,12 +90,17 @@ pub async fn run_sync(
         settings,
         credentials,
         log,
+        pending,
         dry_run: options.dry_run,
+        longest_run: options.longest_run,
         closes: options.deadline - closing,
         ledger: Ledger::new(settings.ledger.clone()),
         mapping: LeadMapping::new(&settings.config.destination, &settings.config.fields),
         hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
-            .with_timeout(settings.answer_timeout),
+            .with_timeout(settings.answer_timeout)
+            .with_closing_time(options.deadline - closing)
+            .for_venue(&settings.venue)
+            .with_wait_divisor(settings.function.wait_divisor),
         destination,
         begun: Mutex::default(),
         done: Mutex::default(),
@@ -96,7 +110,8 @@ pub async fn run_sync(
     if let Err(error) = run.run_steps().await {
         run.stop_run(error);
     }
-    let error = run.stop.into_inner().error;
+    let RunStop { error, noted, .. } = run.stop.into_inner();
+    let error = error.or(noted);
     RunResult { report: run.report.into_inner(), error }
 }
 
@@ -105,7 +120,10 @@ struct SyncRun<'a> {
     settings: &'a SyncSettings,
     credentials: &'a SyncCredentials,
     log: &'a LogSink,
+    /// Outcomes that couldn't be written.
+    pending: &'a PendingSettlements,
     dry_run: bool,
+    longest_run: Duration,
     /// Nothing new starts after this.
     closes: Instant,
     ledger: Ledger,
@@ -124,6 +142,10 @@ struct SyncRun<'a> {
 #[derive(Debug, Default)]
 struct RunStop {
     error: Option<RunError>,
+    /// An error that stopped nothing, but that people must see.
+    noted: Option<RunError>,
+    /// The error isn't HubSpot's alone, so contacts that are marked aren't sent either.
+    sending_stopped: bool,
     failures_in_a_row: u32,
 }
 
@@ -150,10 +172,24 @@ struct SettledContact {
     attempt: Option<Attempt>,
     outcome: ContactOutcome,
     begun: Instant,
+    /// When the outcome was known.
+    at: Timestamp,
+    /// This run has counted the contact as one for the next run.
+    counted: bool,
 }
 
 impl SyncRun<'_> {
     async fn run_steps(&self) -> Result<(), RunError> {
+        let mut verified = false;
+        if !self.dry_run && self.pending.count() > 0 {
+            self.verify_accounts().await?;
+            verified = true;
+            self.pending.begin_run();
+            self.settle_pending().await;
+            if !self.may_take() {
+                return Ok(());
+            }
+        }
         let ids = self.collect_ids().await?;
         if self.dry_run {
             self.verify_accounts().await?;
@@ -164,7 +200,7 @@ impl SyncRun<'_> {
             return Ok(());
         }
         if !ids.is_empty() {
-            match self.verify_accounts().await {
+            match if verified { Ok(()) } else { self.verify_accounts().await } {
                 Ok(()) => self.process_contacts(&ids).await,
                 Err(error) => {
                     self.update_report(|report| report.left += ids.len() as u64);
@@ -172,21 +208,36 @@ impl SyncRun<'_> {
                 }
             }
         }
+        if self.may_settle_pending() {
+            self.settle_pending().await;
+        }
         self.measure_oldest_flag(&ids).await;
         Ok(())
     }
 
+    /// Takes, sends and settles. Settling may wait for HubSpot for minutes, so it must not keep the responses to leads
+    /// from being read: between the two is a queue, and both are driven at the same time.
     async fn process_contacts(&self, ids: &[String]) {
-        stream::iter(ids.chunks(TAKE))
-            .then(|ids| self.take_contacts(ids))
-            .flat_map(stream::iter)
-            .map(|taken| self.send_contact(taken))
-            .buffer_unordered(IN_FLIGHT)
+        let (outcomes, mut queue) = mpsc::unbounded_channel();
+        let sending = async move {
+            stream::iter(ids.chunks(TAKE))
+                .then(|ids| self.take_contacts(ids))
+                .flat_map(stream::iter)
+                .map(|taken| self.send_contact(taken))
+                .buffer_unordered(IN_FLIGHT)
+                .for_each(|settled| {
+                    // The other side reads until this one is dropped, so nothing is lost.
+                    let _ = outcomes.send(settled);
+                    std::future::ready(())
+                })
+                .await;
+        };
+        let settling = stream::poll_fn(move |context| queue.poll_recv(context))
             .chunks(SETTLE)
             .map(|settled| self.settle_contacts(settled))
             .buffer_unordered(2)
-            .for_each(|()| std::future::ready(()))
-            .await;
+            .for_each(|()| std::future::ready(()));
+        tokio::join!(sending, settling);
     }
 
     /// Finds the age of the oldest flag that is still set. The contact's modification date can't show it, because the
@@ -240,30 +291,64 @@ impl SyncRun<'_> {
         Ok(ids)
     }
 
-    /// Checks, before the first write, that the credentials belong to the manifest's portal and site.
+    /// Checks, before the first write, that the credentials belong to the manifest's portal and site, and that no other
+    /// deployment owns the flag.
     async fn verify_accounts(&self) -> Result<(), RunError> {
-        if let Some(expected) = self.settings.config.portal_id {
-            let portal = self.hubspot.portal_id().await?;
-            if portal != expected {
-                return Err(RunError::WrongAccount(format!(
-                    "the HubSpot token belongs to portal {portal}, but the manifest says portal {expected}; nothing \
-                     was written or sent"
-                )));
-            }
-        }
+        let (portal, owner) = tokio::join!(self.verify_portal(), self.verify_flag_owner());
+        portal?;
+        owner?;
         self.destination.verify_account().await
     }
 
-    /// Whether new work may start.
+    async fn verify_portal(&self) -> Result<(), RunError> {
+        let Some(expected) = self.settings.config.portal_id else { return Ok(()) };
+        let portal = self.hubspot.portal_id().await?;
+        if portal != expected {
+            return Err(RunError::WrongAccount(format!(
+                "the HubSpot token belongs to portal {portal}, but the manifest says portal {expected}; nothing \
+                 was written or sent"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Checks the mark in the flag's description. Two deployments that take the same contacts would send each twice.
+    async fn verify_flag_owner(&self) -> Result<(), RunError> {
+        let Some(deployment) = &self.settings.function.deployment else { return Ok(()) };
+        let flag = &self.ledger.property_names().flag;
+        let Some(description) = self.hubspot.property_description(flag).await? else { return Ok(()) };
+        match parse_mark(&description) {
+            Some((owner, venue)) if owner != deployment => Err(RunError::WrongAccount(format!(
+                "the HubSpot property {flag} belongs to venue {venue} of deployment {owner}, and this function to \
+                 deployment {deployment}; nothing was written or sent. Pause this venue, or give it a `flag_property` of \
+                 its own and apply"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a contact that is marked may be sent or looked up. An error of HubSpot's doesn't keep it from being sent:
+    /// it couldn't be unmarked either, and a contact that stays marked without having been sent would need review.
     fn is_open(&self) -> bool {
         let stop = self.stop.lock();
-        stop.error.is_none() && stop.failures_in_a_row < OUTAGE && Instant::now() < self.closes
+        !stop.sending_stopped && stop.failures_in_a_row < OUTAGE && Instant::now() < self.closes
+    }
+
+    /// Whether contacts may be taken.
+    fn may_take(&self) -> bool {
+        self.is_open() && self.stop.lock().error.is_none()
     }
 
     /// Stops new work from starting. Only the first error is kept and reported.
     fn stop_run(&self, error: RunError) {
         let mut stop = self.stop.lock();
+        stop.sending_stopped |= !error.is_from_hubspot();
         stop.error.get_or_insert(error);
+    }
+
+    /// Reports an error that stops nothing, unless there is another one. Only the first is kept.
+    fn note_error(&self, error: RunError) {
+        self.stop.lock().noted.get_or_insert(error);
     }
 
     fn update_failure_count(&self, count: impl FnOnce(u32) -> u32) {

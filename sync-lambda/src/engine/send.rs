@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{SendMode, SettledContact, SyncRun, TakenContact};
@@ -36,7 +37,7 @@ impl SyncRun<'_> {
                 (attempt, outcome)
             }
         };
-        SettledContact { contact_id, attempt, outcome, begun }
+        SettledContact { contact_id, attempt, outcome, begun, at: Timestamp::now(), counted: false }
     }
 
     async fn send_lead(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> ContactOutcome {

@@ -5,13 +5,16 @@ mod changes;
 mod deployed;
 mod dry_run;
 mod faults;
+mod hubspot;
 mod mapped;
 mod platforms;
 pub mod portal;
 pub mod process;
 mod proxy;
 mod reports;
+mod requests;
 mod throughput;
+mod troubles;
 
 use std::time::Duration;
 
