@@ -242,16 +242,15 @@ fn print_summary(
     anstream::println!("These files contain personal data: {}.", paths.join(", "));
 }
 
-/// The output directory. If it has to be created, only its owner can read it.
+/// The output directory. If it has to be created, only its owner can read it, and git ignores it.
 fn create_output_directory(out: &Path) -> Result<PathBuf> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(out)
-        .and_then(|()| std::fs::canonicalize(out))
-        .map_err(|error| Error::failed(format!("could not use --out {}", out.display())).caused_by(&error))
+    let create = || {
+        if !out.exists() {
+            private_files::create_state_directory(out)?;
+        }
+        std::fs::canonicalize(out)
+    };
+    create().map_err(|error| Error::failed(format!("could not use --out {}", out.display())).caused_by(&error))
 }
 
 /// The venue's own ledger first, then those of the others.

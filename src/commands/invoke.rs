@@ -48,7 +48,15 @@ pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result
     let took = begun.elapsed();
     let answer = answer.map_err(|error| invocation_refused(&args.venue, &error))?;
     let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
-    let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let payload: Value = match serde_json::from_slice(payload) {
+        Ok(payload) => payload,
+        // Lambda's answers are JSON; an emulator that couldn't start the function answers with its reason.
+        Err(_) if answer.function_error().is_some() => json!({ "errorMessage": String::from_utf8_lossy(payload) }),
+        Err(error) => {
+            return Err(Error::failed(format!("{} returned something that isn't JSON: {error}", args.venue))
+                .hint(format!("`deployer logs {}` shows what the run did", args.venue)));
+        }
+    };
     let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
     let failed = answer.function_error().map(|kind| match text("errorType") {
         name if name.is_empty() => (kind.to_owned(), text("errorMessage")),

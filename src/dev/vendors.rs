@@ -64,7 +64,7 @@ impl DevSandboxes {
             hubspot.define_sync_properties(&properties, &venue.display_name).map_err(|refusal| {
                 Error::failed(format!("{}: the sandbox portal refused its properties", venue.name)).caused_by(&refusal)
             })?;
-            let credentials = generate_credentials(venue);
+            let credentials = generate_credentials(venue)?;
             if let Some(token) = credentials.get(KEY_HUBSPOT_TOKEN).and_then(Value::as_str) {
                 hubspot.add_token(token, &HUBSPOT_SCOPES);
             }
@@ -162,8 +162,9 @@ fn referenced_contact(text: &str) -> Option<String> {
     Some(attempt.contact_id().to_owned())
 }
 
-/// Generated credentials: those that the venue's references name, and those that its destination requires.
-fn generate_credentials(venue: &Venue) -> Map<String, Value> {
+/// Generated credentials: those that the venue's references name, and those that its destination requires. Nobody can
+/// guess them, so only who reads `dev.json` can use the sandboxes.
+fn generate_credentials(venue: &Venue) -> Result<Map<String, Value>> {
     let mut keys: Vec<&str> = vec![KEY_HUBSPOT_TOKEN];
     match &venue.destination {
         DestinationConfig::Tripleseat { .. } => keys.push(KEY_TRIPLESEAT_PUBLIC_KEY),
@@ -172,8 +173,13 @@ fn generate_credentials(venue: &Venue) -> Map<String, Value> {
     keys.extend(venue.secrets.iter().map(|(key, _)| key.as_str()).filter(|key| {
         [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_DESTINATION_CREDENTIAL].contains(key)
     }));
-    let word = |key: &str| key.to_lowercase().replace('_', "-");
-    keys.into_iter().map(|key| (key.to_owned(), Value::from(format!("sandbox-{}-{}", venue.name, word(key))))).collect()
+    let generated = keys.into_iter().map(|key| {
+        let random = loopback::random_word()
+            .map_err(|error| Error::failed("the system has no random numbers").caused_by(&error))?;
+        let word = key.to_lowercase().replace('_', "-");
+        Ok((key.to_owned(), Value::from(format!("sandbox-{}-{word}-{random}", venue.name))))
+    });
+    generated.collect()
 }
 
 fn tripleseat_account(

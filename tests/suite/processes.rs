@@ -31,7 +31,9 @@ impl Site {
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a port is free");
         let address = format!("http://{}", listener.local_addr().expect("the listener has an address"));
         let served = cloud.clone();
-        runtime.spawn(async move { served.serve_requests(listener, std::future::pending()).await });
+        runtime.spawn(async move {
+            served.serve_requests(listener, deployer_cloud::CloudAccess::AnyCredentials, std::future::pending()).await
+        });
         let site = Self {
             cloud,
             directory: tempfile::tempdir().expect("a temporary directory is created"),

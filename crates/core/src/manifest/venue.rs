@@ -363,7 +363,7 @@ fn check_environment(reading: &mut ManifestReading<'_>, read: &ParsedVenue, hubs
         fields: venue.fields.iter().cloned().collect(),
         on_ambiguous: venue.on_ambiguous,
     };
-    let config = serde_json::to_string(&config).unwrap_or_default().len();
+    let config = serde_json::to_string(&config).expect("texts and numbers can be written as JSON").len();
     let names =
         [ENV_VENUE, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_TRIPLESEAT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG];
     let names: usize = names.iter().map(|name| name.len()).sum();
