@@ -112,7 +112,7 @@ impl SyncRun<'_> {
                 .collect();
             (self.log)(&json!({
                 "level": "info", "event": "pending", "venue": self.settings.venue,
-                "kept": count, "still_to_write": settled.len(),
+                "message": format!("{count} outcomes couldn't be written before; {} are still to be written", settled.len()),
             }));
             self.settle_contacts(settled).await;
         }

@@ -3,7 +3,6 @@
 use deployer_health::doctor::{CheckArea, DoctorVerdict};
 use deployer_sandbox::hubspot::PropertyDefinition;
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
-use serde_json::json;
 
 use super::{DoctorWard, expect_check, find_check, list_troubles};
 

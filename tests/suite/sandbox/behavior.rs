@@ -53,7 +53,9 @@ async fn daily_limits_count_every_call() {
 async fn one_input_can_fail_a_whole_batch() {
     let portal = SandboxPortal::start().await;
     let ids = add_contacts(&portal);
-    portal.hubspot.change_behavior(|behavior| drop(behavior.rejected_contacts.insert(ids[1])));
+    portal.hubspot.change_behavior(|behavior| {
+        behavior.rejected_contacts.insert(ids[1]);
+    });
     let (status, body) = portal.call_api("POST", UPDATE, update_of(&ids)).await;
     assert_eq!((status, &body["numErrors"]), (207, &json!(1)), "with trace ids, the others are written");
     portal.hubspot.change_behavior(|behavior| behavior.rejects_whole_batches = true);
@@ -67,7 +69,9 @@ async fn locked_contacts_answer_423_until_the_lock_is_over() {
     let portal = SandboxPortal::start().await;
     let ids = add_contacts(&portal);
     let until = portal.clock.now() + seconds(2);
-    portal.hubspot.change_behavior(|behavior| drop(behavior.locked_contacts.insert(ids[0], until)));
+    portal.hubspot.change_behavior(|behavior| {
+        behavior.locked_contacts.insert(ids[0], until);
+    });
     assert_eq!(portal.call_api("POST", UPDATE, update_of(&ids)).await.0, 423);
     assert_eq!(portal.call_api("POST", UPDATE, update_of(&ids[1..])).await.0, 200);
     portal.clock.advance(seconds(2));
