@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use sync_config::config::{
     DestinationConfig, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
-    KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties,
+    KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties, TripleseatDestination,
 };
 
 use deployer_core::error::{Error, Result};
@@ -69,11 +69,9 @@ impl DevSandboxes {
                 hubspot.add_token(token, &HUBSPOT_SCOPES);
             }
             match &mut venue.destination {
-                DestinationConfig::Tripleseat { location_id, lead_form_id, site_id } => {
-                    let site_id = *site_id.get_or_insert(FIRST_SITE_ID + number);
-                    let account =
-                        tripleseat_account(site_id, &venue.display_name, *location_id, *lead_form_id, &credentials);
-                    tripleseat.add_account(account);
+                DestinationConfig::Tripleseat(place) => {
+                    let site_id = *place.site_id.get_or_insert(FIRST_SITE_ID + number);
+                    tripleseat.add_account(tripleseat_account(site_id, &venue.display_name, place, &credentials));
                     sites.insert(venue.name.clone(), site_id);
                     venue.tripleseat_base_uri = Some(tripleseat_server.uri.clone());
                 }
@@ -185,21 +183,20 @@ fn generate_credentials(venue: &Venue) -> Result<Map<String, Value>> {
 fn tripleseat_account(
     site_id: u64,
     name: &str,
-    location_id: Option<u64>,
-    lead_form_id: Option<u64>,
+    place: &TripleseatDestination,
     credentials: &Map<String, Value>,
 ) -> TripleseatAccount {
     let text = |key: &str| credentials.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
     // If a venue names its location, its account has a second one, so that a lead without a location is refused.
-    let main = TripleseatLocation { id: location_id.unwrap_or(site_id * 10), name: name.to_owned() };
-    let other = location_id.map(|id| TripleseatLocation { id: id + 1, name: format!("{name}, second location") });
+    let main = TripleseatLocation { id: place.location_id.unwrap_or(site_id * 10), name: name.to_owned() };
+    let other = place.location_id.map(|id| TripleseatLocation { id: id + 1, name: format!("{name}, second location") });
     TripleseatAccount {
         site_id,
         name: name.to_owned(),
         public_key: text(KEY_TRIPLESEAT_PUBLIC_KEY).unwrap_or_default(),
         oauth: text(KEY_TRIPLESEAT_CLIENT_ID).zip(text(KEY_TRIPLESEAT_CLIENT_SECRET)),
         locations: std::iter::once(main).chain(other).collect(),
-        lead_form_ids: lead_form_id.into_iter().collect(),
+        lead_form_ids: place.lead_form_id.into_iter().collect(),
         phone_required: true,
     }
 }

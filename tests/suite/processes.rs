@@ -118,7 +118,7 @@ impl Site {
 pub const APPLY: [&str; 4] = ["apply", "--yes", "--artifact", "bootstrap"];
 const APPLY_OR_NOT: [&str; 6] = ["apply", "--yes", "--artifact", "bootstrap", "--lock-timeout", "0s"];
 
-fn exit_and_output(output: &Output) -> (i32, String) {
+pub fn exit_and_output(output: &Output) -> (i32, String) {
     let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
     (output.status.code().unwrap_or(-1), text)
 }

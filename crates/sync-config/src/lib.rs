@@ -6,3 +6,5 @@ pub mod config;
 pub mod hubspot_api;
 pub mod mapping;
 pub mod metrics;
+pub mod text;
+pub mod tripleseat;

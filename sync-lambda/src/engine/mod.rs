@@ -1,7 +1,8 @@
 //! One run of one venue: search, confirm, mark, send, settle.
 //!
 //! 1. HubSpot's search collects the contacts that have the flag, or that a run that died left `sending`. The index
-//!    lags, so only the ids are used from it.
+//!    lags, so only the ids are used from it. Meanwhile, the first run of a process compares the destination's settings
+//!    with what its credential may read.
 //! 2. [`take`]: a few contacts at a time are read from the primary store and marked `sending` with the key of this
 //!    attempt.
 //! 3. [`send`]: each lead is sent to the destination, within its rate limit.
@@ -11,12 +12,17 @@
 //! or `sending`, and the next run looks the latter up. An outcome that HubSpot couldn't be told is kept in the process
 //! ([`pending`]), and the next run begins by writing it.
 
+mod link;
 mod pending;
+mod properties;
+mod retick;
 mod send;
 mod settle;
 mod take;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -34,7 +40,9 @@ use crate::ledger::{Attempt, ContactOutcome, Ledger};
 use crate::report::{LogSink, RunReport};
 use crate::settings::SyncSettings;
 use sync_config::hubspot_api::parse_mark;
-use sync_config::mapping::LeadMapping;
+use sync_config::mapping::{LeadFields, LeadMapping, PropertyLabels};
+
+pub use properties::PropertyCache;
 
 pub use pending::PendingSettlements;
 
@@ -58,6 +66,10 @@ pub struct RunOptions {
     pub longest_run: Duration,
     /// Write and send nothing.
     pub dry_run: bool,
+    /// An earlier run has compared the destination's settings with these credentials.
+    pub settings_verified: bool,
+    /// In a dry run, return what would be sent. It is personal data, so it must be asked for.
+    pub show_contacts: bool,
 }
 
 /// The result of a run: its counts, and why it ended early, if it did.
@@ -67,6 +79,8 @@ pub struct RunResult {
     pub report: RunReport,
     /// The error that ended it.
     pub error: Option<RunError>,
+    /// Whether the destination's settings were compared, now or earlier, and nothing is left to look at again.
+    pub settings_verified: bool,
 }
 
 /// Runs a venue's sync once.
@@ -76,6 +90,7 @@ pub async fn run_sync(
     credentials: &SyncCredentials,
     options: RunOptions,
     pending: &PendingSettlements,
+    properties: &PropertyCache,
     log: &LogSink,
 ) -> RunResult {
     let time = options.deadline.saturating_duration_since(Instant::now());
@@ -84,7 +99,16 @@ pub async fn run_sync(
     let report = Mutex::new(RunReport { venue: settings.venue.clone(), ..RunReport::default() });
     let destination = match LeadDestination::new(client.clone(), settings, credentials, calls_end) {
         Ok(destination) => destination,
-        Err(error) => return RunResult { report: report.into_inner(), error: Some(error) },
+        Err(error) => {
+            return RunResult { report: report.into_inner(), error: Some(error), settings_verified: false };
+        }
+    };
+    let mapping = match LeadMapping::from_config(&settings.config) {
+        Ok(mapping) => mapping,
+        Err(why) => {
+            let error = Some(RunError::Settings(why));
+            return RunResult { report: report.into_inner(), error, settings_verified: false };
+        }
     };
     let run = SyncRun {
         settings,
@@ -93,15 +117,19 @@ pub async fn run_sync(
         pending,
         dry_run: options.dry_run,
         longest_run: options.longest_run,
+        show_contacts: options.show_contacts,
         closes: options.deadline - closing,
         ledger: Ledger::new(settings.ledger.clone()),
-        mapping: LeadMapping::new(&settings.config.destination, &settings.config.fields),
+        mapping,
+        properties,
+        labels: OnceLock::new(),
         hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
             .with_timeout(settings.answer_timeout)
             .with_closing_time(options.deadline - closing)
             .for_venue(&settings.venue)
             .with_wait_divisor(settings.function.wait_divisor),
         destination,
+        settings_verified: AtomicBool::new(options.settings_verified),
         begun: Mutex::default(),
         done: Mutex::default(),
         report,
@@ -112,7 +140,7 @@ pub async fn run_sync(
     }
     let RunStop { error, noted, .. } = run.stop.into_inner();
     let error = error.or(noted);
-    RunResult { report: run.report.into_inner(), error }
+    RunResult { report: run.report.into_inner(), error, settings_verified: run.settings_verified.into_inner() }
 }
 
 /// One run and everything it uses.
@@ -124,12 +152,18 @@ struct SyncRun<'a> {
     pending: &'a PendingSettlements,
     dry_run: bool,
     longest_run: Duration,
+    show_contacts: bool,
     /// Nothing new starts after this.
     closes: Instant,
     ledger: Ledger,
     mapping: LeadMapping,
+    /// The labels that the mapping needs.
+    labels: OnceLock<Arc<PropertyLabels>>,
+    /// What the process knows of the portal's properties.
+    properties: &'a PropertyCache,
     hubspot: SyncHubSpotClient,
     destination: LeadDestination,
+    settings_verified: AtomicBool,
     /// The contacts that this run has taken.
     begun: Mutex<HashSet<String>>,
     /// The contacts whose flag is known to be no longer set.
@@ -153,12 +187,14 @@ struct RunStop {
 #[derive(Debug)]
 struct TakenContact {
     contact_id: String,
-    lead: std::collections::BTreeMap<String, String>,
+    lead: LeadFields,
     how: SendMode,
 }
 
 #[derive(Debug)]
 enum SendMode {
+    /// Nothing is sent: this is the outcome.
+    Decided(ContactOutcome),
     /// Marked with this attempt; ready to be sent.
     Marked(Attempt),
     /// Left `sending` by a run that died; needs a lookup first.
@@ -180,32 +216,33 @@ struct SettledContact {
 
 impl SyncRun<'_> {
     async fn run_steps(&self) -> Result<(), RunError> {
-        let mut verified = false;
         if !self.dry_run && self.pending.count() > 0 {
             self.verify_accounts().await?;
-            verified = true;
             self.pending.begin_run();
             self.settle_pending().await;
             if !self.may_take() {
                 return Ok(());
             }
         }
-        let ids = self.collect_ids().await?;
+        let (ids, destination) = tokio::join!(self.collect_ids(), self.compare_destination());
+        let ids = ids?;
         if self.dry_run {
-            self.verify_accounts().await?;
-            self.destination.try_credential().await?;
+            destination?;
+            self.verify_settings().await?;
             for ids in ids.chunks(TAKE) {
                 self.preview_contacts(ids).await?;
             }
             return Ok(());
         }
-        if !ids.is_empty() {
-            match if verified { Ok(()) } else { self.verify_accounts().await } {
-                Ok(()) => self.process_contacts(&ids).await,
-                Err(error) => {
-                    self.update_report(|report| report.left += ids.len() as u64);
-                    self.stop_run(error);
-                }
+        let ready = match destination {
+            Ok(()) if !ids.is_empty() => self.verify_settings().await,
+            destination => destination,
+        };
+        match ready {
+            Ok(()) => self.process_contacts(&ids).await,
+            Err(error) => {
+                self.update_report(|report| report.left += ids.len() as u64);
+                self.stop_run(error);
             }
         }
         if self.may_settle_pending() {
@@ -289,6 +326,21 @@ impl SyncRun<'_> {
             report.left = total.saturating_sub(ids.len()) as u64;
         });
         Ok(ids)
+    }
+
+    /// Compares the destination's settings, unless an earlier run of this process has. A dry run always does.
+    async fn compare_destination(&self) -> Result<(), RunError> {
+        if self.dry_run || !self.settings_verified.load(Ordering::Relaxed) {
+            let verified = self.destination.verify_settings().await?;
+            self.settings_verified.store(verified, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Checks, before the first write, everything that every contact depends on.
+    async fn verify_settings(&self) -> Result<(), RunError> {
+        self.verify_accounts().await?;
+        self.check_properties().await
     }
 
     /// Checks, before the first write, that the credentials belong to the manifest's portal and site, and that no other

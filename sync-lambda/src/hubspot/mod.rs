@@ -1,6 +1,7 @@
 //! The HubSpot client of a run, with retries. All calls are safe to retry: they are reads, and writes that set a
 //! property to a value.
 
+mod definitions;
 pub mod failure;
 mod request;
 pub mod wire;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use crate::credentials::SyncCredentials;
 use crate::error::{RunError, Side};
 
+pub use definitions::{WireOption, WireProperty};
 pub use failure::{HubSpotErrorBody, HubSpotFailure};
 pub use request::CallPatience;
 pub use wire::{BATCH, BatchResponse, HISTORY_BATCH, MAX_RESULTS, SearchPage, WireContact};
@@ -89,23 +91,6 @@ impl SyncHubSpotClient {
             wait_divisor: divisor,
             ..self
         }
-    }
-
-    /// The internal names of all contact properties in the portal.
-    ///
-    /// # Errors
-    /// [`RunError`]: no usable response.
-    pub async fn property_names(&self) -> Result<Vec<String>, RunError> {
-        let path = wire::properties_path();
-        let list: Value = self.request_json(CallPatience::Work, Method::GET, &path, None).await?;
-        let names = |list: &Value| {
-            let results = list.get("results")?.as_array()?;
-            Some(results.iter().filter_map(|found| found.get("name")?.as_str().map(ToOwned::to_owned)).collect())
-        };
-        names(&list).ok_or_else(|| RunError::Unavailable {
-            side: Side::HubSpot,
-            message: format!("GET {path} returned no list"),
-        })
     }
 
     /// The description of a contact property, which may have a deployment's mark. `None` if the token may not read

@@ -12,7 +12,7 @@ use sync_config::hubspot_api::{HUBSPOT_API_SUPPORT_ENDS, HUBSPOT_API_VERSION};
 
 use super::credentials::{GivenCredential, VenueCredentials};
 use super::properties::{self, PropertyDefinitions};
-use super::scopes::{GrantedScopes, OF_DEPLOYER, OF_VENUES, TokenScope};
+use super::scopes::{FOR_LABELS, GrantedScopes, OF_DEPLOYER, OF_VENUES, TokenScope};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
 use deployer_core::manifest::Venue;
 use deployer_hubspot::{HubSpotClient, VendorError, VendorFailure};
@@ -48,7 +48,7 @@ pub(super) async fn check_hubspot(
     let mut distinct: BTreeMap<&str, BTreeSet<&'static str>> = BTreeMap::new();
     for (venue, given) in &tokens {
         if let Some(token) = given.and_then(GivenCredential::credential_value) {
-            let wanted = wanted_scopes(*venue).iter().map(|scope| scope.name);
+            let wanted = wanted_scopes(*venue).into_iter().map(|scope| scope.name);
             distinct.entry(token.expose()).or_default().extend(wanted);
         }
     }
@@ -76,8 +76,8 @@ pub(super) async fn check_hubspot(
             (Ok(_), Some(Ok(opened))) => {
                 checks.push(check(DoctorFinding::ok(format!("{}, accepted", given.origin)), venue, "HubSpot token"));
                 checks.push(check(check_portal(opened, manifest.hubspot.portal_id), venue, "HubSpot portal"));
-                let scopes = wanted_scopes(venue).iter();
-                let scopes = scopes.map(|wanted| (wanted.name, opened.scopes.check_scope(wanted)));
+                let scopes = wanted_scopes(venue);
+                let scopes = scopes.into_iter().map(|wanted| (wanted.name, opened.scopes.check_scope(wanted)));
                 checks.extend(scopes.map(|(name, finding)| check(finding, venue, &format!("HubSpot scope {name}"))));
                 Some(opened)
             }
@@ -103,8 +103,10 @@ pub(super) async fn check_hubspot(
 }
 
 /// The scopes that a venue's token needs, or the deployer's own.
-fn wanted_scopes(venue: Option<&Venue>) -> &'static [TokenScope] {
-    if venue.is_some() { &OF_VENUES } else { &OF_DEPLOYER }
+fn wanted_scopes(venue: Option<&Venue>) -> Vec<&'static TokenScope> {
+    let Some(venue) = venue else { return OF_DEPLOYER.iter().collect() };
+    let labels = venue.lead_mapping().is_ok_and(|mapping| !mapping.labeled_properties().is_empty());
+    OF_VENUES.iter().chain(labels.then_some(&FOR_LABELS)).collect()
 }
 
 /// Finds out everything about a token. A token that is rejected is not used again.

@@ -29,6 +29,8 @@ pub(super) struct TokenScope {
 /// The scopes that a venue's runs need.
 pub(super) const OF_VENUES: [TokenScope; 2] =
     [TokenScope { name: CONTACTS_READ, only_for: None }, TokenScope { name: CONTACTS_WRITE, only_for: None }];
+/// The scope that a venue's runs need besides, if its mapping turns values into their labels.
+pub(super) const FOR_LABELS: TokenScope = TokenScope { name: SCHEMAS_READ, only_for: None };
 /// The scopes that the deployer's own `[hubspot] token` needs.
 pub(super) const OF_DEPLOYER: [TokenScope; 4] = [
     TokenScope { name: SCHEMAS_READ, only_for: None },

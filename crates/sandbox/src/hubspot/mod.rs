@@ -169,6 +169,33 @@ impl SandboxHubSpot {
         Ok(())
     }
 
+    /// Unsubscribes a contact from all email, as the link in a marketing email does.
+    ///
+    /// # Errors
+    /// There is no such contact.
+    pub fn opt_out_of_email(&self, id: u64) -> Result<(), HubSpotRefusal> {
+        let now = self.inner.config.clock.now();
+        let optout = [("hs_email_optout".to_owned(), "true".to_owned())].into();
+        self.lock_state().write_contact(id, &optout, now).ok_or_else(HubSpotRefusal::not_found)?;
+        self.notify_change();
+        Ok(())
+    }
+
+    /// Archives a property, as an admin does in the browser. Its values stay with the contacts, but nobody can read them.
+    ///
+    /// # Errors
+    /// There is no such property.
+    pub fn archive_property(&self, name: &str) -> Result<(), HubSpotRefusal> {
+        let now = self.inner.config.clock.now();
+        let mut state = self.lock_state();
+        let property = state.properties.get_mut(name).filter(|property| !property.archived);
+        let property = property.ok_or_else(HubSpotRefusal::not_found)?;
+        (property.archived, property.updated) = (true, now);
+        drop(state);
+        self.notify_change();
+        Ok(())
+    }
+
     /// Deletes a contact, as staff do in the browser. Searches find it until the index catches up.
     ///
     /// # Errors
