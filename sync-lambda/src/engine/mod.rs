@@ -5,16 +5,19 @@
 //!    with what its credential may read.
 //! 2. [`take`]: a few contacts at a time are read from the primary store and marked `sending` with the key of this
 //!    attempt.
-//! 3. [`send`]: each lead is sent to the destination, within its rate limit.
+//! 3. [`send`]: each lead is sent to the destination, within its rate limit and through a [`gate`]. [`refusals`] keeps a
+//!    wrong setting from being booked on contacts.
 //! 4. [`settle`]: the outcome of each contact is written, and its flag reset.
 //!
 //! The steps run concurrently, on different contacts. A run that dies at any point leaves each contact either untouched
 //! or `sending`, and the next run looks the latter up. An outcome that HubSpot couldn't be told is kept in the process
 //! ([`pending`]), and the next run begins by writing it.
 
+mod gate;
 mod link;
 mod pending;
 mod properties;
+mod refusals;
 mod retick;
 mod send;
 mod settle;
@@ -33,12 +36,14 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
-use crate::destination::LeadDestination;
+use crate::destination::{AccountCheck, LeadDestination, LeadRefusal, RefusalFault, judge_refusal};
 use crate::error::RunError;
 use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient};
 use crate::ledger::{Attempt, ContactOutcome, Ledger};
-use crate::report::{LogSink, RunReport};
+use crate::report::{LogSink, ProblemKind, RunReport};
 use crate::settings::SyncSettings;
+use gate::SendGate;
+use refusals::RefusalWatch;
 use sync_config::hubspot_api::parse_mark;
 use sync_config::mapping::{LeadFields, LeadMapping, PropertyLabels};
 
@@ -134,6 +139,9 @@ pub async fn run_sync(
         done: Mutex::default(),
         report,
         stop: Mutex::default(),
+        gate: SendGate::default(),
+        look_ups_refused: AtomicBool::default(),
+        refusals: Mutex::default(),
     };
     if let Err(error) = run.run_steps().await {
         run.stop_run(error);
@@ -170,6 +178,10 @@ struct SyncRun<'a> {
     done: Mutex<HashSet<String>>,
     report: Mutex<RunReport>,
     stop: Mutex<RunStop>,
+    gate: SendGate,
+    /// Set once a lookup was refused.
+    look_ups_refused: AtomicBool,
+    refusals: Mutex<RefusalWatch>,
 }
 
 /// Why nothing new may start.
@@ -180,6 +192,8 @@ struct RunStop {
     noted: Option<RunError>,
     /// The error isn't HubSpot's alone, so contacts that are marked aren't sent either.
     sending_stopped: bool,
+    /// No more leads are sent, and that isn't an error.
+    is_quiet: bool,
     failures_in_a_row: u32,
 }
 
@@ -199,6 +213,22 @@ enum SendMode {
     Marked(Attempt),
     /// Left `sending` by a run that died; needs a lookup first.
     Left { attempt: Option<Attempt>, flagged: bool },
+}
+
+/// A contact whose lead was sent, or that needed none.
+#[derive(Debug)]
+struct SentContact {
+    contact_id: String,
+    attempt: Option<Attempt>,
+    outcome: SentOutcome,
+    begun: Instant,
+}
+
+#[derive(Debug)]
+enum SentOutcome {
+    Known(ContactOutcome),
+    /// Refused with words that name nothing of the contact.
+    Doubtful(LeadRefusal),
 }
 
 /// A contact with a known outcome.
@@ -229,6 +259,7 @@ impl SyncRun<'_> {
         if self.dry_run {
             destination?;
             self.verify_settings().await?;
+            self.try_settings().await?;
             for ids in ids.chunks(TAKE) {
                 self.preview_contacts(ids).await?;
             }
@@ -262,6 +293,8 @@ impl SyncRun<'_> {
                 .flat_map(stream::iter)
                 .map(|taken| self.send_contact(taken))
                 .buffer_unordered(IN_FLIGHT)
+                .flat_map(|sent| stream::iter(self.release_contacts(sent)))
+                .chain(stream::once(async { stream::iter(self.release_rest()) }).flatten())
                 .for_each(|settled| {
                     // The other side reads until this one is dropped, so nothing is lost.
                     let _ = outcomes.send(settled);
@@ -349,7 +382,20 @@ impl SyncRun<'_> {
         let (portal, owner) = tokio::join!(self.verify_portal(), self.verify_flag_owner());
         portal?;
         owner?;
-        self.destination.verify_account().await
+        if let AccountCheck::Unknown(why) = self.destination.verify_account().await? {
+            self.update_report(|report| report.add_problem(ProblemKind::AccountUnchecked, why));
+        }
+        Ok(())
+    }
+
+    /// Finds settings that get every lead refused, without creating one. The artificial lead has no values of a contact,
+    /// so only what it is refused for besides those counts.
+    async fn try_settings(&self) -> Result<(), RunError> {
+        let Some(refusal) = self.destination.check_lead_rules().await? else { return Ok(()) };
+        match judge_refusal(&refusal, &LeadFields::new(), &self.mapping) {
+            RefusalFault::Setting(fault) => Err(self.wrong_setting(&refusal, &fault)),
+            RefusalFault::Contact | RefusalFault::Unnamed => Ok(()),
+        }
     }
 
     async fn verify_portal(&self) -> Result<(), RunError> {
@@ -383,7 +429,8 @@ impl SyncRun<'_> {
     /// it couldn't be unmarked either, and a contact that stays marked without having been sent would need review.
     fn is_open(&self) -> bool {
         let stop = self.stop.lock();
-        !stop.sending_stopped && stop.failures_in_a_row < OUTAGE && Instant::now() < self.closes
+        let may = !stop.sending_stopped && !stop.is_quiet && stop.failures_in_a_row < OUTAGE;
+        may && Instant::now() < self.closes
     }
 
     /// Whether contacts may be taken.
@@ -391,11 +438,20 @@ impl SyncRun<'_> {
         self.is_open() && self.stop.lock().error.is_none()
     }
 
+    /// Stops new work from starting, without an error.
+    fn stop_sending(&self) {
+        self.stop.lock().is_quiet = true;
+    }
+
     /// Stops new work from starting. Only the first error is kept and reported.
     fn stop_run(&self, error: RunError) {
         let mut stop = self.stop.lock();
         stop.sending_stopped |= !error.is_from_hubspot();
-        stop.error.get_or_insert(error);
+        // HubSpot's error doesn't stop sending, so one that does is the one to report.
+        let replaces = |kept: &RunError| kept.is_from_hubspot() && !error.is_from_hubspot();
+        if stop.error.as_ref().is_none_or(replaces) {
+            stop.error = Some(error);
+        }
     }
 
     /// Reports an error that stops nothing, unless there is another one. Only the first is kept.
