@@ -5,6 +5,7 @@
 //! - [`artifacts`]: the function's zips; [`secret_values`]: the values of the secrets that an apply creates.
 //! - [`ask`]: questions; [`stdout`]: documents on standard output; [`blockers`]: what a blocked venue waits for;
 //!   [`suggest`]: mappings that a portal's properties suggest.
+//! - [`vendors`]: a venue's vendors, or the sandboxes of a running `dev`.
 
 pub(super) mod artifacts;
 pub(super) mod ask;
@@ -15,3 +16,4 @@ pub(super) mod secret_values;
 pub(super) mod session;
 pub(super) mod stdout;
 pub(super) mod suggest;
+pub(super) mod vendors;
