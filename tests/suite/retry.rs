@@ -2,14 +2,13 @@
 
 use std::process::Command;
 
-use deployer_sandbox::SandboxFault;
+use deployer_sandbox::{SandboxClock, SandboxFault};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::sync::portal::{KEY, PORTAL_ID, SITE_ID, SyncTestPortal, TOKEN};
 
 const CREATE: &str = "/v1/leads/create";
-/// More than the vendors' clock, which stands still, can be behind.
-const LONG: &str = "30d";
 
 /// A portal with a venue whose runs can't look up leads, and a manifest for it.
 struct RetrySite {
@@ -20,8 +19,13 @@ struct RetrySite {
 
 impl RetrySite {
     fn new() -> Self {
+        Self::with_clock(Timestamp::now())
+    }
+
+    /// The vendors' clock starts at this time.
+    fn with_clock(start: Timestamp) -> Self {
         let runtime = tokio::runtime::Runtime::new().expect("the runtime starts");
-        let portal = runtime.block_on(SyncTestPortal::new(false));
+        let portal = runtime.block_on(SyncTestPortal::with_clock(false, SandboxClock::stopped_at(start), false));
         let site = Self { portal, directory: tempfile::tempdir().expect("a temporary directory"), runtime };
         site.write_manifest(true, "");
         site
@@ -167,8 +171,7 @@ fn chooses_by_status_and_age_and_names_contacts_only_if_asked() {
     };
     assert_eq!(listed(&["--failed"]).0, [failed]);
     assert_eq!(listed(&["--needs-review"]).0, [lead, lost]);
-    assert_eq!(listed(&["--failed", "--needs-review", "--since", LONG]).0, [failed, lead, lost]);
-    assert_eq!(listed(&["--since", "0d"]).0, [0_u64; 0]);
+    assert_eq!(listed(&["--failed", "--needs-review"]).0, [failed, lead, lost]);
     let (_, contacts, text) = listed(&[]);
     assert_eq!((&contacts[0]["status"], &contacts[0]["action"]), (&"failed".into(), &"tick".into()));
     assert_eq!((&contacts[1]["action"], contacts[1]["lead_id"].is_string()), (&"settle".into(), true));
@@ -177,6 +180,18 @@ fn chooses_by_status_and_age_and_names_contacts_only_if_asked() {
     assert_eq!((&tally["to_tick"], &tally["to_settle"], &tally["dry_run"]), (&2.into(), &1.into(), &true.into()));
     let (_, contacts, _) = listed(&["--show-contacts"]);
     assert_eq!(contacts[0]["name"], "Firstname1 Lastname1 <guest1@example.com>");
+}
+
+#[test]
+fn chooses_contacts_by_how_long_they_have_waited() {
+    let site = RetrySite::with_clock(Timestamp::now() - SignedDuration::from_hours(48));
+    site.portal.add_contact(1, &[("phone", "")]);
+    site.run_sync();
+    site.portal.advance_past_lag();
+    for (since, words) in [("1d", "no contact failed or needs review"), ("3d", "would tick 1 contact again")] {
+        let (code, text) = site.run_retry(&["venue-a", "--dry-run", "--since", since]);
+        assert!(code == 0 && text.contains(words), "{since}: {text}");
+    }
 }
 
 #[test]
