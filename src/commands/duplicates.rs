@@ -122,7 +122,7 @@ impl AccountReading<'_> {
     async fn read_all_pages(&self, work: &mut ReadWork, location_id: Option<u64>) -> Result<()> {
         if work.progress.next_page > 1 && !self.global.json {
             let since = work.progress.begun.strftime("%Y-%m-%d %H:%M UTC");
-            anstream::eprintln!("Resuming at page {} of the run started {since}.", work.progress.next_page);
+            errln!("Resuming at page {} of the run started {since}.", work.progress.next_page);
         }
         while !work.progress.complete {
             let number = work.progress.next_page;
@@ -146,7 +146,7 @@ impl AccountReading<'_> {
             work.store_page(&leads)
                 .map_err(|error| Error::failed("could not store what was read").caused_by(&error))?;
             if number.is_multiple_of(TOLD_EVERY) && !self.global.json {
-                anstream::eprintln!("Read page {number} of {total}.");
+                errln!("Read page {number} of {total}.");
             }
         }
         Ok(())
@@ -210,7 +210,7 @@ fn print_summary(
             json!({ "venue": about.venue, "summary": summary, "mend": mend, "shrunk": about.shrunk, "files": paths });
         return JsonLines::default().print_line("duplicates", line);
     }
-    anstream::println!(
+    outln!(
         "{}, {} of them created by deployer.\n{} in {} with the same address ({} with a different event date).",
         count_with_noun(summary.leads, "lead"),
         summary.made_here,
@@ -218,7 +218,7 @@ fn print_summary(
         count_with_noun(summary.groups, "group"),
         summary.other_event_date
     );
-    anstream::println!(
+    outln!(
         "{} of another venue; {} of unknown origin.\n{} in {} with the same phone number.",
         count_with_noun(summary.another_venue, "lead"),
         summary.origin_unknown,
@@ -226,7 +226,7 @@ fn print_summary(
         count_with_noun(summary.possible_groups, "group")
     );
     let fee = mend.by_vendor.map_or_else(|| "an unknown fee (--fee)".to_owned(), |fee| fee.to_string());
-    anstream::println!(
+    outln!(
         "Cost to remove {}: {fee} by the vendor; {} and {} by hand. {}",
         count_with_noun(mend.leads, "lead"),
         mend.time_by_hand(),
@@ -234,11 +234,9 @@ fn print_summary(
         mend.describe_cheaper_way()
     );
     if about.shrunk {
-        anstream::println!(
-            "Leads were deleted while they were being read, so others may have been missed: run it again."
-        );
+        outln!("Leads were deleted while they were being read, so others may have been missed: run it again.");
     }
-    anstream::println!("These files contain personal data: {}.", paths.join(", "));
+    outln!("These files contain personal data: {}.", paths.join(", "));
 }
 
 /// The output directory. If it has to be created, only its owner can read it, and git ignores it.

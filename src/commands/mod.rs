@@ -30,6 +30,8 @@ mod verify;
 
 mod shared;
 
+use std::path::Path;
+
 use clap::Subcommand;
 
 use crate::cli::Cli;
@@ -67,6 +69,18 @@ pub enum Command {
     Verify(verify::VerifyArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+}
+
+impl Command {
+    /// The artifact that was given instead of building one.
+    pub fn artifact_path(&self) -> Option<&Path> {
+        match self {
+            Self::Plan(args) => args.inputs.artifact.as_deref(),
+            Self::Apply(args) => args.inputs.artifact.as_deref(),
+            Self::Dev(args) => args.artifact.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// Runs a command and returns the exit code of the process.
@@ -107,7 +121,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     use clap::CommandFactory;
 

@@ -33,10 +33,10 @@ impl RetryOutput<'_> {
             decided.iter().for_each(|(candidate, action)| lines.print_line("contact", contact_line(candidate, action)));
             return;
         }
-        anstream::print!("{}", decisions_text(decided));
+        out!("{}", decisions_text(decided));
         if let Some(error) = refused {
-            anstream::println!("Leads could not be looked up: {error}");
-            anstream::println!("  hint: run `deployer doctor {} --only tripleseat`", self.venue.name);
+            outln!("Leads could not be looked up: {error}");
+            outln!("  hint: run `deployer doctor {} --only tripleseat`", self.venue.name);
         }
     }
 
@@ -57,27 +57,25 @@ impl RetryOutput<'_> {
         let name = &self.venue.name;
         if to_tick + to_settle == 0 {
             let waiting = if left == 0 { "no contact failed or needs review" } else { "no contact can be retried" };
-            return anstream::println!("{name}: {waiting}.");
+            return outln!("{name}: {waiting}.");
         }
         if self.dry_run {
             let (tick, settle) = (count_with_noun(to_tick as u64, "contact"), to_settle);
-            return anstream::println!(
-                "{name}: would tick {tick} again and mark {settle} as synced; nothing was changed."
-            );
+            return outln!("{name}: would tick {tick} again and mark {settle} as synced; nothing was changed.");
         }
         let ticked = count_with_noun(tally.ticked, "contact");
-        anstream::println!("{name}: ticked {ticked} again, marked {} as synced.", tally.settled);
+        outln!("{name}: ticked {ticked} again, marked {} as synced.", tally.settled);
         if tally.changed > 0 {
-            anstream::println!("{} changed in the meantime and left alone.", count_with_noun(tally.changed, "contact"));
+            outln!("{} changed in the meantime and left alone.", count_with_noun(tally.changed, "contact"));
         }
         if tally.ticked > 0 {
             match self.venue.status {
-                Status::Paused => anstream::println!(
+                Status::Paused => outln!(
                     "{name} is paused: they wait until it is resumed (`deployer venue resume {name}`, then `deployer \
                      apply`)."
                 ),
                 Status::Active | Status::Blocked => {
-                    anstream::println!("The next run sends them: `deployer invoke {name}` runs it now.");
+                    outln!("The next run sends them: `deployer invoke {name}` runs it now.");
                 }
             }
         }
@@ -88,7 +86,7 @@ impl RetryOutput<'_> {
         for (id, why) in unwritten {
             match self.json {
                 true => JsonLines::default().print_line("unwritten", json!({ "id": id, "why": why })),
-                false => anstream::println!("  contact {id} could not be written: {why}"),
+                false => outln!("  contact {id} could not be written: {why}"),
             }
         }
     }

@@ -17,7 +17,9 @@ pub struct CredentialValue(String);
 impl CredentialValue {
     /// Wraps a value. Surrounding whitespace, such as an editor's trailing newline, is dropped.
     pub fn new(value: &str) -> Self {
-        Self(value.trim().to_owned())
+        let value = value.trim();
+        secrets::remember_secret(value);
+        Self(value.to_owned())
     }
 
     /// The value, for the request that needs it.

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::credentials::SyncCredentials;
 use crate::engine::{self, PropertyCache, RunOptions, RunResult};
 use crate::error::RunError;
-use crate::report::LogSink;
+use crate::report::{LogSink, ProblemKind};
 use crate::secret;
 use crate::settings::SyncSettings;
 
@@ -63,7 +63,15 @@ impl Handler {
             settings_verified: false,
         };
         let ended = match self.prepare_run().await {
-            Ok((client, credentials)) => self.run_with(&client, credentials, options).await,
+            Ok((client, credentials)) => {
+                let ended = self.run_with(&client, credentials, options).await;
+                let refused = [ProblemKind::LookupRefused, ProblemKind::AccountUnchecked];
+                if refused.into_iter().any(|kind| ended.report.has_problem(kind)) {
+                    // Somebody may replace the credentials in the secret: the next run reads it again.
+                    *self.credentials.lock().await = None;
+                }
+                ended
+            }
             Err(error) => RunResult { report: self.empty_report(), error: Some(error), settings_verified: false },
         };
         let line = ended.report.log_line(request_id, begun.elapsed(), Timestamp::now(), ended.error.as_ref());

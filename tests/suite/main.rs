@@ -43,6 +43,7 @@ mod servers;
 mod status;
 mod stories;
 mod sync;
+mod terminal;
 #[path = "../../crates/core/tests/core/test_files.rs"]
 mod test_files;
 mod unreadable;

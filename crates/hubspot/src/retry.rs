@@ -193,12 +193,10 @@ impl VenueRetry<'_> {
         match (attempt, destination) {
             (Some(_), Some(_)) if refused.is_some() => leave("it may be a lead already, and the lookup was refused"),
             (Some(attempt), Some(destination)) => match destination.look_up_attempt(attempt).await {
-                Ok(LookupResult::Found(lead_id)) => RetryAction::Settle { lead_id },
-                Ok(LookupResult::NotThere) => RetryAction::Tick,
-                Ok(LookupResult::Unknown(why)) => {
-                    leave(&format!("it may be a lead already, and the lookup failed: {why}"))
-                }
-                Err(error) => {
+                LookupResult::Found(lead_id) => RetryAction::Settle { lead_id },
+                LookupResult::NotThere => RetryAction::Tick,
+                LookupResult::Unknown(why) => leave(&format!("it may be a lead already, and the lookup failed: {why}")),
+                LookupResult::Refused(error) => {
                     *refused = Some(error);
                     leave("it may be a lead already, and the lookup was refused")
                 }

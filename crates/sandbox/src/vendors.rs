@@ -22,6 +22,10 @@
 //!   and `false`. Seen: creating a property with the name of an archived one restores it. Assumed: its values are kept
 //!   in the meantime.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
+//! - Documented: the list of properties has those for sensitive data only if `dataSensitivity` asks for them. Assumed: a
+//!   single read does too. Documented: an enumeration's value is its option's internal name, several of them separated
+//!   by `;`, in any order; a `datetime` is read in UTC. Seen: only HubSpot sets `hs_email_optout`.
+//!   <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/sensitive-data>
 //! - Documented: the history of a property is newest first; a batch read that asks for it accepts 50 inputs. Seen: it
 //!   has 45 values. Assumed: writing an unchanged value adds another entry.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide>
@@ -40,7 +44,9 @@
 //!
 //! # Tripleseat
 //!
-//! - Documented: fields, the public key, pages of 50, ten requests per second for leads.
+//! - Documented: fields, the public key, pages of 50, ten requests per second for leads; a lead that has no
+//!   `email_opt_in` is opted in. Seen: `gdpr_consent_granted`, `event_style`, `phone_number_extension`, `campaign_…` and
+//!   `gclid`. Assumed: other fields are ignored.
 //!   <https://support.tripleseat.com/hc/en-us/articles/205161948-Lead-Form-API-endpoint>
 //! - Seen: `create.js` returns `{"success_message", "lead_id"}` or `{"errors": {"field": ["…"]}}`, both with 200;
 //!   `lead_form_id` and `location_id` are also accepted as query parameters; lists are `{"total_pages", "results"}`,
@@ -50,6 +56,9 @@
 //!   `validate_only=true` checks a lead without saving it. Assumed: an account whose key may read nothing answers 401
 //!   "You don't have permission"; sources are in `lead_sources` and `referral_sources` of a site; the answer to a valid
 //!   lead that isn't saved.
+//! - Documented: a lead that doesn't say `email_opt_in` is opted in. Seen: forms that ask for consent require
+//!   `gdpr_consent_granted`; a form with a captcha refuses every lead that comes by API; a firewall answers 403 with a page; a token can be issued and still be refused ("Token resource
+//!   owner not found"). Assumed: the words for these, and the 403 of a key that may not create leads. [`super::tripleseat::TripleseatSwitches`] has a switch for each.
 //! - Assumed: error messages are worded as in Rails. `create` responds like `create.json`. A rate limit's 429 has no
 //!   `Retry-After`. `sites.json` and `locations.json` have the shape of the other lists. A field of the wrong type is
 //!   invalid; so is the `site_id` of another site. A body without a content type is ignored.

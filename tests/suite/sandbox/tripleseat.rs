@@ -47,7 +47,7 @@ impl TripleseatVendor {
     }
 
     /// An access token of a site.
-    async fn access_token(&self, site_id: u64) -> String {
+    pub(super) async fn access_token(&self, site_id: u64) -> String {
         let (status, body) = self.request_token(&format!("client-{site_id}"), &format!("secret-{site_id}")).await;
         assert_eq!((status, &body["token_type"], &body["expires_in"]), (200, &json!("Bearer"), &json!(7_200)));
         body["access_token"].as_str().expect("a token").to_owned()

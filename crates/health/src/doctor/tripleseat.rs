@@ -10,8 +10,8 @@ use sync_config::config::{
 };
 use sync_lambda::credentials::{CredentialValue, OAuthClient, SyncCredentials};
 use sync_lambda::destination::{
-    AccountLists, CheckedSetting, DestinationIds, DestinationSetting, LeadDestination as Client, OAuthAccess,
-    SettingVerdict, TripleseatClient,
+    AccountLists, CheckedSetting, DestinationIds, DestinationSetting, LeadDestination as Client, LeadRefusal,
+    OAuthAccess, SettingVerdict, TripleseatClient,
 };
 use sync_lambda::error::RunError;
 use sync_lambda::settings::SyncSettings;
@@ -140,7 +140,10 @@ async fn try_public_key(tripleseat: &TripleseatClient) -> TriedKey {
     let lists = tripleseat.read_account_lists().await;
     let refused = !lists.is_readable() && !lists.is_temporary() && lists.key_rejection().is_none();
     let validated = match refused {
-        true => Some(tripleseat.validate_artificial_lead().await),
+        true => {
+            let words = |refusal: Option<LeadRefusal>| refusal.map_or_else(|| "valid".to_owned(), |it| it.full_text());
+            Some(tripleseat.validate_artificial_lead().await.map(|validated| validated.map(words)))
+        }
         false => None,
     };
     TriedKey { lists, validated }

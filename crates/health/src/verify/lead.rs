@@ -82,10 +82,10 @@ pub async fn find_lead(
             waiter.pause_for(PAUSE).await;
         }
         match destination.look_up_attempt(attempt).await {
-            Ok(LookupResult::Found(id)) => return Ok(id),
-            Ok(LookupResult::NotThere) => seen = format!("the account has no lead with the reference {attempt}"),
-            Ok(LookupResult::Unknown(why)) => seen = format!("the account couldn't be queried: {why}"),
-            Err(error) => return Err(error.to_string()),
+            LookupResult::Found(id) => return Ok(id),
+            LookupResult::NotThere => seen = format!("the account has no lead with the reference {attempt}"),
+            LookupResult::Unknown(why) => seen = format!("the account couldn't be queried: {why}"),
+            LookupResult::Refused(error) => return Err(error.to_string()),
         }
     }
     Err(seen)

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::lead::{AcceptedLead, TripleseatLead};
 use crate::clock::add_clamped;
+use crate::front::ReceivedRequest;
 use crate::limits::RequestWindow;
 use crate::vendors::TRIPLESEAT_TOKEN_SECONDS;
 
@@ -33,7 +34,7 @@ pub struct TripleseatLocation {
     pub name: String,
 }
 
-/// How an account differs from most.
+/// How Tripleseat treats an account, where that differs from most.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TripleseatSwitches {
     /// The public key may read nothing.
@@ -46,6 +47,29 @@ pub struct TripleseatSwitches {
     pub lead_sources: BTreeMap<u64, String>,
     /// The referral sources, likewise.
     pub referral_sources: BTreeMap<u64, String>,
+    /// The rules of lead forms. `None` is the form of leads that name none.
+    pub forms: BTreeMap<Option<u64>, LeadFormRules>,
+    /// The public key may not create leads.
+    pub lacks_permission: bool,
+    /// A firewall blocks requests that contain one of these texts, in the body or in the URL.
+    pub firewall: Vec<String>,
+    /// Every read with an access token is refused, although the token was issued.
+    pub refuses_tokens: bool,
+    /// Leads are taken, and answered with this status and a page.
+    pub fails_after_taking: Option<u16>,
+}
+
+/// The rules of a lead form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeadFormRules {
+    /// The form was deleted.
+    pub is_deleted: bool,
+    /// It has a captcha, which no lead that comes by API passes.
+    pub has_captcha: bool,
+    /// `gdpr_consent_granted` must be true.
+    pub requires_consent: bool,
+    /// Further fields that it has and requires, such as custom fields.
+    pub required_fields: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -73,6 +97,16 @@ pub(super) enum TripleseatTokenError {
 }
 
 impl TripleseatState {
+    /// Whether an account's firewall blocks a request.
+    pub(super) fn is_blocked(&self, request: &ReceivedRequest) -> bool {
+        let body = String::from_utf8_lossy(&request.body);
+        let contains = |text: &String| {
+            body.contains(text.as_str()) || request.query.iter().any(|(_, value)| value.contains(text.as_str()))
+        };
+        let site = request.query_parameter("public_key").and_then(|key| self.site_of_key(key));
+        site.and_then(|id| self.sites.get(&id)).is_some_and(|site| site.switches.firewall.iter().any(contains))
+    }
+
     pub(super) fn site_of_key(&self, public_key: &str) -> Option<u64> {
         self.sites.values().find(|site| site.account.public_key == public_key).map(|site| site.account.site_id)
     }

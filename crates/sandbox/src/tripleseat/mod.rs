@@ -16,7 +16,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tokio::sync::watch;
 
-pub use accounts::{TripleseatAccount, TripleseatLocation, TripleseatSwitches};
+pub use accounts::{LeadFormRules, TripleseatAccount, TripleseatLocation, TripleseatSwitches};
 pub use lead::TripleseatLead;
 
 use super::answer::SandboxResponse;
@@ -124,6 +124,10 @@ impl SandboxVendor for SandboxTripleseat {
     fn answer_request(&self, request: &ReceivedRequest) -> SandboxResponse {
         let limits = TripleseatLimits { hold: self.inner.config.limits };
         let mut state = self.lock_state();
+        if state.is_blocked(request) {
+            let page = "<html><head><title>403 Forbidden</title></head><body>Request blocked.</body></html>";
+            return SandboxResponse::from_text(403, "text/html", page.to_owned());
+        }
         let segments: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         let reading = match (request.method.as_str(), segments.as_slice()) {
             ("POST", ["v1", "leads", path @ ("create" | "create.js" | "create.json")]) => {

@@ -50,6 +50,9 @@ pub(super) fn answer_read(
         Err(refusal) => return refusal,
     };
     let Some(site) = state.sites.get_mut(&site_id) else { return SandboxResponse::without_body(500) };
+    if site.switches.refuses_tokens {
+        return unauthorized_response(&json!({ "error": "Token resource owner not found" }));
+    }
     // The limit applies to leads; none is known for sites and locations.
     let limited = matches!(reading, TripleseatRead::Leads | TripleseatRead::Search | TripleseatRead::Lead(_));
     if limited && over_limit(site, limits, request.at) {
@@ -100,7 +103,9 @@ fn account_records(site: &TripleseatSite, reading: TripleseatRead) -> Vec<Value>
         }
         TripleseatRead::LeadForms => {
             let form = |id: &u64| json!({ "id": id, "name": format!("Lead form {id}") });
-            account.lead_form_ids.iter().map(form).collect()
+            let rules = &site.switches.forms;
+            let is_there = |id: &&u64| !rules.get(&Some(**id)).is_some_and(|rules| rules.is_deleted);
+            account.lead_form_ids.iter().filter(is_there).map(form).collect()
         }
         TripleseatRead::Leads | TripleseatRead::Search | TripleseatRead::Lead(_) => Vec::new(),
     }
