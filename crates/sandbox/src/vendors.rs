@@ -59,6 +59,12 @@
 //! - Documented: a lead that doesn't say `email_opt_in` is opted in. Seen: forms that ask for consent require
 //!   `gdpr_consent_granted`; a form with a captcha refuses every lead that comes by API; a firewall answers 403 with a page; a token can be issued and still be refused ("Token resource
 //!   owner not found"). Assumed: the words for these, and the 403 of a key that may not create leads. [`super::tripleseat::TripleseatSwitches`] has a switch for each.
+//! - Documented: an admin consents, and the code is exchanged for an access token of two hours and a refresh token.
+//!   <https://support.tripleseat.com/hc/en-us/articles/40652011678231-OAuth-2-0-Implementation>
+//!   Seen: a refresh is answered with a new pair, and the old refresh token dies; some accounts refuse the grant
+//!   `client_credentials`, or give a token for it that no call accepts ("Token resource owner not found"). Assumed: as in the
+//!   Doorkeeper library, whose shape the endpoint has, the old refresh token dies when the new access token is first used,
+//!   and a code is valid for ten minutes.
 //! - Assumed: error messages are worded as in Rails. `create` responds like `create.json`. A rate limit's 429 has no
 //!   `Retry-After`. `sites.json` and `locations.json` have the shape of the other lists. A field of the wrong type is
 //!   invalid; so is the `site_id` of another site. A body without a content type is ignored.
@@ -109,6 +115,8 @@ pub(super) const CONTACT_SCHEMAS_WRITE: &str = "crm.schemas.contacts.write";
 pub const TRIPLESEAT_PAGE: usize = 50;
 /// Lifetime of an access token, in seconds.
 pub const TRIPLESEAT_TOKEN_SECONDS: i64 = 7_200;
+/// Lifetime of a consent's code, in seconds.
+pub(super) const TRIPLESEAT_CODE_SECONDS: i64 = 600;
 /// Requests for leads, for each site.
 pub(super) const TRIPLESEAT_LIMIT: SandboxRateLimit =
     SandboxRateLimit { requests: 10, window: SignedDuration::from_secs(1) };

@@ -2,6 +2,7 @@
 
 mod broken_off;
 mod changes;
+mod consent;
 mod deployed;
 mod dry_run;
 mod faults;
