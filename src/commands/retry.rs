@@ -6,7 +6,7 @@ use sync_config::config::LedgerProperties;
 use sync_lambda::ledger::Ledger;
 
 use super::shared::ask;
-use super::shared::session::find_declared_venue;
+use super::shared::session::{Session, find_declared_venue};
 use super::shared::vendors::VendorAccess;
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::RetryOutput;
@@ -57,10 +57,16 @@ pub(super) async fn run_retry(global: &GlobalArgs, args: &RetryArgs) -> Result<E
     let portal = hubspot.portal_id().await.map_err(hubspot_error)?;
     check_portal(manifest, portal)?;
     let known = access.lookup_credentials(venue).await;
+    // AWS is only needed for tokens that the venue's function renews.
+    let aws = match (venue.destination.rotates_tokens(), access.local_cloud()) {
+        (false, _) => None,
+        (true, Some(local)) => Some(local),
+        (true, None) => Some(Session::open(global).await?.aws),
+    };
     let retry = VenueRetry {
         hubspot: &hubspot,
         ledger: Ledger::new(LedgerProperties::new(&venue.name, &venue.flag_property)),
-        destination: lookup_destination(&client, manifest, venue, &known),
+        destination: lookup_destination(&client, aws.as_ref(), manifest, venue, &known).await,
         resend_unseen: args.needs_review,
     };
     let both = !args.failed && !args.needs_review;

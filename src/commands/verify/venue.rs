@@ -37,7 +37,7 @@ pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, nam
         // If both venues share an account, a lookup for the other would find the lead where it belongs.
         let apart = !share_account((venue, &known), (other, &theirs));
         let destination = match apart {
-            true => lookup_destination(&client, &place.aws, manifest, other, &theirs).await,
+            true => lookup_destination(&client, Some(&place.aws), manifest, other, &theirs).await,
             false => None,
         };
         others.push(OtherVenue { venue: other, destination });
@@ -55,7 +55,7 @@ pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, nam
         venue,
         others,
         hubspot: &hubspot,
-        destination: lookup_destination(&client, &place.aws, manifest, venue, &known).await,
+        destination: lookup_destination(&client, Some(&place.aws), manifest, venue, &known).await,
         options: VerifyOptions {
             now: args.now,
             keep: args.keep,
