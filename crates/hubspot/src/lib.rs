@@ -10,6 +10,7 @@ mod portal;
 mod properties;
 mod resolve;
 mod retry;
+mod workflows;
 
 pub use contacts::CrmContact;
 pub use error::{VendorError, VendorFailure};
@@ -19,3 +20,4 @@ pub use migration::{FlagMigration, MigrationFate, MigrationTally};
 pub use portal::observe_portal;
 pub use resolve::{UnresolvedSecret, resolve_secret};
 pub use retry::{RetryAction, RetryCandidate, RetrySelection, RetryTally, VenueRetry};
+pub use workflows::WorkflowsPath;
