@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use aws_smithy_types::retry::RetryConfig;
 
+use super::trust::show_new_trust;
 use crate::cli::{GlobalArgs, PlanFormat};
 use crate::local;
 use crate::render::JsonLines;
@@ -31,6 +32,7 @@ impl Session {
     /// Reads the manifest, connects, and refuses an account that isn't the manifest's.
     pub(in crate::commands) async fn open(global: &GlobalArgs) -> Result<Self> {
         let loaded = load_manifest(global)?;
+        show_new_trust(global, &loaded);
         let deployment = &loaded.manifest.deployment;
         let aws = connect_to_cloud(global, &loaded).await?;
         let account = read_account(&aws).await?;
