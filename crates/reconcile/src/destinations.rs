@@ -64,6 +64,7 @@ async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Pat
         tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_default(),
         secret_arn: None,
         answer_timeout: None,
+        function: sync_lambda::settings::FunctionIdentity::default(),
         config: SyncConfig {
             destination: venue.destination.clone(),
             fields: venue.fields.iter().cloned().collect(),
