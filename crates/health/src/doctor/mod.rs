@@ -14,12 +14,14 @@ mod hubspot;
 mod permissions;
 mod properties;
 mod quotas;
+mod scopes;
 mod tripleseat;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde::Serialize;
 use sync_config::config::{DestinationConfig, KEY_HUBSPOT_TOKEN};
 use tokio::sync::{Mutex, OnceCell};
@@ -92,6 +94,8 @@ pub struct DoctorInputs<'a> {
     pub local: bool,
     /// The HTTP client for the vendors.
     pub client: reqwest::Client,
+    /// The time, for what ends at some date.
+    pub now: Timestamp,
 }
 
 /// The result of a check that has no name yet.

@@ -63,6 +63,7 @@ pub async fn lookup_destination(
         tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_else(|| TRIPLESEAT_BASE_URI.to_owned()),
         secret_arn: None,
         answer_timeout: None,
+        function: sync_lambda::settings::FunctionIdentity::default(),
         config: SyncConfig { destination: venue.destination.clone(), ..SyncConfig::default() },
     };
     let destination = LeadDestination::new(client.clone(), &settings, &credentials, Instant::now() + LONGEST).ok()?;
