@@ -31,7 +31,7 @@ pub struct InvokeArgs {
 }
 
 pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result<ExitCode> {
-    let session = Session::open(global).await?;
+    let session = Session::open_for_venues(global, &[&args.venue]).await?;
     let manifest = session.manifest();
     let venue = find_declared_venue(manifest, &args.venue)?;
     let function = VenueNames::new(&manifest.deployment.name, &venue.name).function;

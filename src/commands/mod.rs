@@ -5,6 +5,7 @@ mod adopt;
 mod apply;
 mod audit;
 mod completions;
+mod connect;
 mod decommission;
 mod destroy;
 mod dev;
@@ -50,6 +51,7 @@ pub enum Command {
     Rollback(rollback::RollbackArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    Connect(connect::ConnectArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
     Logs(logs::LogsArgs),
@@ -97,6 +99,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Adopt(args) => adopt::run_adopt(global, args).await,
         Command::Rollback(args) => rollback::run_rollback(global, args).await,
         Command::Secret(command) => secret::run_secret(global, command).await,
+        Command::Connect(args) => connect::run_connect(global, args).await,
         Command::Status(args) => status::run_status(global, args).await,
         Command::Report(args) => report::run_report(global, args).await,
         Command::Logs(args) => logs::run_logs(global, args).await,

@@ -9,6 +9,7 @@ mod migration;
 mod portal;
 mod properties;
 mod resolve;
+mod workflows;
 
 pub use contacts::CrmContact;
 pub use error::{VendorError, VendorFailure};
@@ -17,3 +18,4 @@ pub use hubspot::HubSpotClient;
 pub use migration::{FlagMigration, MigrationFate, MigrationTally};
 pub use portal::observe_portal;
 pub use resolve::{UnresolvedSecret, resolve_secret};
+pub use workflows::WorkflowsPath;

@@ -58,6 +58,7 @@ async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Pat
         tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_default(),
         secret_arn: None,
         answer_timeout: None,
+        function: sync_lambda::settings::FunctionIdentity::default(),
         config: SyncConfig {
             destination: venue.destination.clone(),
             fields: venue.fields.iter().cloned().collect(),
@@ -68,6 +69,7 @@ async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Pat
         hubspot_token: CredentialValue::new(""),
         tripleseat_public_key: Some(public_key),
         tripleseat_oauth: None,
+        tripleseat_tokens: None,
         destination_credential: None,
     };
     let destination = LeadDestination::new(client.clone(), &settings, &credentials, Instant::now() + TIME);

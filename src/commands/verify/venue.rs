@@ -41,7 +41,10 @@ pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, nam
         let theirs = place.lookup_credentials(other).await;
         // If both venues share an account, a lookup for the other would find the lead where it belongs.
         let apart = !share_account((venue, &known), (other, &theirs));
-        let destination = if apart { lookup_destination(&client, manifest, other, &theirs) } else { None };
+        let destination = match apart {
+            true => lookup_destination(&client, &place.aws, manifest, other, &theirs).await,
+            false => None,
+        };
         others.push(OtherVenue { venue: other, destination });
     }
     let state = state_directory(&manifest.path).join("verify");
@@ -57,7 +60,7 @@ pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, nam
         venue,
         others,
         hubspot: &hubspot,
-        destination: lookup_destination(&client, manifest, venue, &known),
+        destination: lookup_destination(&client, &place.aws, manifest, venue, &known).await,
         options: VerifyOptions {
             now: args.now,
             keep: args.keep,

@@ -24,7 +24,7 @@ use sync_config::mapping::LeadFields;
 
 pub use account_lists::{AccountLists, CheckedSetting, DestinationIds, DestinationSetting, SettingVerdict};
 pub use http::HttpDestinationClient;
-pub use oauth::OAuthTokenSource;
+pub use oauth::{IssuedToken, OAuthTokenSource, TokenAnswer, oauth_rejection, request_token};
 pub use probe::ProbeAnswer;
 pub use refusal::{LeadRefusal, RefusalFault, RefusalMessage, SettingFault, judge_refusal};
 pub use tripleseat::{OAuthAccess, TripleseatClient, list_records};
@@ -135,6 +135,7 @@ impl LeadDestination {
                 let place = tripleseat::TripleseatPlace {
                     base_uri: settings.tripleseat_base_uri.clone(),
                     ids: DestinationIds::new(destination, &settings.config.fields),
+                    oauth: destination.oauth,
                 };
                 TripleseatClient::new(client, place, credentials, RequestTimeLimits { deadline, timeout })
                     .map(Self::Tripleseat)

@@ -38,6 +38,7 @@ fn right_place() -> TripleseatDestination {
         site_id: Some(SITE_ID),
         lead_source_id: Some(5),
         referral_source_id: Some(6),
+        ..TripleseatDestination::default()
     }
 }
 
