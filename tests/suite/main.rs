@@ -34,6 +34,7 @@ mod properties;
 mod real_cloud;
 mod refresh;
 mod rendered;
+mod retry;
 mod runtime;
 mod sample;
 mod sandbox;
