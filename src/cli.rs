@@ -8,6 +8,7 @@ use clap::{Args, Parser, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::Command;
+use crate::terminal::RunFlags;
 
 /// Per-venue HubSpot to Tripleseat integrations on AWS, declared in one manifest.
 ///
@@ -22,6 +23,13 @@ pub struct Cli {
     /// Flags that all commands share.
     #[command(flatten)]
     pub global: GlobalArgs,
+}
+
+impl Cli {
+    /// The flags that a command proposed by this run needs too.
+    pub fn run_flags(&self) -> RunFlags {
+        RunFlags::for_run(&self.global.manifest, self.global.local, self.command.artifact_path())
+    }
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do; 1 failed; 2 mistake in the command line or the manifest; \

@@ -1,6 +1,5 @@
 //! `deployer audit`
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -82,9 +81,7 @@ pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<E
         None => open_hubspot_source(manifest, args, global.local).await?,
     };
     if hubspot.is_none() && !json && !global.local {
-        anstream::eprintln!(
-            "HubSpot is skipped: the manifest has no `token` in [hubspot], and --hubspot-app is not given."
-        );
+        errln!("HubSpot is skipped: the manifest has no `token` in [hubspot], and --hubspot-app is not given.");
     }
     let options = Options {
         days: args.days,
@@ -96,7 +93,7 @@ pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<E
     let progress = start_spinner(!json);
     let on_progress = |calls: u64, found: usize| match &progress {
         Some(progress) => progress.set_message(format!("{calls} calls, {found} found")),
-        None if !json && calls.is_multiple_of(TOLD_EVERY) => anstream::eprintln!("{calls} calls, {found} found."),
+        None if !json && calls.is_multiple_of(TOLD_EVERY) => errln!("{calls} calls, {found} found."),
         None => {}
     };
     let inventory = read(&aws, &scope, hubspot.as_ref(), &options, &on_progress).await;
@@ -110,7 +107,7 @@ pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<E
     }
     print_audit(&audit, args, format, begun.elapsed())?;
     if let (Some(path), false) = (&args.out, json) {
-        anstream::eprintln!("\nSaved to {}, for `deployer decommission`.", path.display());
+        errln!("\nSaved to {}, for `deployer decommission`.", path.display());
     }
     Ok(if audit.inventory.unread.is_empty() { ExitCode::Done } else { ExitCode::Incomplete })
 }
@@ -141,7 +138,7 @@ async fn connect_to_account(
     if let Some(guard) = manifest.and_then(|manifest| manifest.deployment.account.as_ref())
         && *guard != account
     {
-        anstream::eprintln!("Warning: this is account {account}, but the manifest is for account {guard}.");
+        errln!("Warning: this is account {account}, but the manifest is for account {guard}.");
     }
     Ok((aws, Scope { account, region }))
 }
@@ -206,22 +203,22 @@ fn save_audit(audit: &Audit, path: &Path) -> Result<()> {
         Error::failed(format!("could not save the audit to {}", path.display())).caused_by(error)
     };
     let text = serde_json::to_string_pretty(audit).map_err(|error| failed(&error))?;
-    std::fs::write(path, text + "\n").map_err(|error| failed(&error))
+    std::fs::write(path, secrets::redact_secrets(&text).into_owned() + "\n").map_err(|error| failed(&error))
 }
 
 fn print_audit(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Duration) -> Result<()> {
     let seconds = took.as_secs();
     match format {
         PlanFormat::Json => print_json_lines(audit, args, seconds),
-        PlanFormat::Markdown => anstream::print!("{}", audit_markdown(audit)),
-        PlanFormat::Html => anstream::print!("{}", audit_html(audit)),
+        PlanFormat::Markdown => return crate::terminal::print_document(&audit_markdown(audit)),
+        PlanFormat::Html => return crate::terminal::print_document(&audit_html(audit)),
         PlanFormat::Text => {
             let view = AuditView { all: args.all, kinds: args.kind.clone() };
-            anstream::print!("{}", audit_text(audit, &view));
-            anstream::println!("\n{}", audit_summary(audit, seconds));
+            out!("{}", audit_text(audit, &view));
+            outln!("\n{}", audit_summary(audit, seconds));
         }
     }
-    std::io::stdout().flush().map_err(|error| Error::failed("could not print the audit").caused_by(&error))
+    Ok(())
 }
 
 /// Prints one line for the account, one for each finding with its node, each edge and each failed read, and a summary.

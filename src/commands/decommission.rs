@@ -19,7 +19,7 @@ use deployer_janitor::decommission::DecommissionContext;
 use deployer_janitor::decommission::archive::{Archive, ArchiveManifest};
 use deployer_janitor::decommission::carry_out::{DecommissionEvent, DecommissionOutcome, carry_out};
 use deployer_janitor::decommission::check::{DecommissionTerms, check_candidates};
-use deployer_janitor::decommission::plan::{DecommissionItem, DecommissionPlan};
+use deployer_janitor::decommission::plan::{DecommissionItem, DecommissionPlan, PendingResources};
 use deployer_janitor::decommission::select::DecommissionRequest;
 
 /// Archive and delete what an audit found unneeded
@@ -82,19 +82,21 @@ pub(super) async fn run_decommission(global: &GlobalArgs, args: &DecommissionArg
         None => None,
     };
 
+    let pending = match &opened {
+        Some(archive) => PendingResources::judge_archive(&cx, archive, now).await,
+        None => PendingResources::default(),
+    };
     let mut plan = match &audit {
         Some(audit) => {
             let request = DecommissionRequest { ids: args.ids.clone(), stale: args.stale };
             let (checked, refusals) =
-                check_candidates(&cx, audit, &request, DecommissionTerms { with_logs: args.with_logs }).await;
+                check_candidates(&cx, audit, &request, DecommissionTerms { with_logs: args.with_logs }, &pending).await;
             let until = args.quarantine.map(|days| now + SignedDuration::from_hours(24 * i64::from(days)));
             DecommissionPlan::from_checked(checked, refusals, until)
         }
         None => DecommissionPlan::default(),
     };
-    if let Some(archive) = &opened {
-        plan.add_pending(&cx, archive, now).await;
-    }
+    plan.add_pending(&cx, pending).await;
     let json = global.json.then(JsonLines::default);
     show_plan(json.as_ref(), &plan, &scope, &args.archive);
     refuse_named_resources(&plan, &args.ids)?;
@@ -133,7 +135,7 @@ pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &DecommissionOut
                 json!({ "done": outcome.done, "failed": failed, "not_started": not_started, "exit_code": code as u8 }),
             );
         }
-        None => anstream::print!("\n{}", outcome_text(outcome, command)),
+        None => out!("\n{}", outcome_text(outcome, command)),
     }
     code
 }
@@ -142,14 +144,14 @@ pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &DecommissionOut
 pub(super) fn report_step(json: Option<&JsonLines>, event: &DecommissionEvent) {
     match json {
         Some(lines) => lines.print_line("step", event),
-        None => anstream::println!("{}", event_text(event)),
+        None => outln!("{}", event_text(event)),
     }
 }
 
 fn show_plan(json: Option<&JsonLines>, plan: &DecommissionPlan, scope: &Scope, archive: &Path) {
     let Some(lines) = json else {
-        anstream::println!("Account {}, region {}; archive {}\n", scope.account, scope.region, archive.display());
-        anstream::print!("{}", decommission_text(plan));
+        outln!("Account {}, region {}; archive {}\n", scope.account, scope.region, archive.display());
+        out!("{}", decommission_text(plan));
         return;
     };
     lines.print_line(
@@ -166,7 +168,7 @@ fn show_plan(json: Option<&JsonLines>, plan: &DecommissionPlan, scope: &Scope, a
 
 fn item_json(item: &DecommissionItem) -> Value {
     let DecommissionItem { target, action, evidence, notes, lost, .. } = item;
-    let mut line = serde_json::to_value(action).unwrap_or_default();
+    let mut line = serde_json::to_value(action).expect("an action has nothing but texts and lists of texts");
     line["id"] = json!(target.id);
     line["kind"] = json!(target.kind);
     line["name"] = json!(target.name);

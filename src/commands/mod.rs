@@ -29,6 +29,8 @@ mod verify;
 
 mod shared;
 
+use std::path::Path;
+
 use clap::Subcommand;
 
 use crate::cli::Cli;
@@ -67,6 +69,18 @@ pub enum Command {
     Man(man::ManArgs),
 }
 
+impl Command {
+    /// The artifact that was given instead of building one.
+    pub fn artifact_path(&self) -> Option<&Path> {
+        match self {
+            Self::Plan(args) => args.inputs.artifact.as_deref(),
+            Self::Apply(args) => args.inputs.artifact.as_deref(),
+            Self::Dev(args) => args.artifact.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// Runs a command and returns the exit code of the process.
 ///
 /// # Errors
@@ -74,7 +88,7 @@ pub enum Command {
 pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
     let Cli { command, global } = cli;
     match command {
-        Command::Init(args) => init::run_init(global, args),
+        Command::Init(args) => init::run_init(global, args).await,
         Command::Validate(args) => validate::run_validate(global, args),
         Command::Schema(args) => schema::run_schema(args),
         Command::Plan(args) => plan::run_plan(global, args).await,
@@ -89,7 +103,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Invoke(args) => invoke::run_invoke(global, args).await,
         Command::Unlock(args) => unlock::run_unlock(global, args).await,
         Command::Dev(args) => dev::run_dev(global, args).await,
-        Command::Venue(command) => venue::run_venue(global, command),
+        Command::Venue(command) => venue::run_venue(global, command).await,
         Command::Doctor(args) => doctor::run_doctor(global, args).await,
         Command::Duplicates(args) => duplicates::run_duplicates(global, args).await,
         Command::MigrateFlag(args) => migrate_flag::run_migrate_flag(global, args).await,
@@ -104,7 +118,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     use clap::CommandFactory;
 

@@ -1,6 +1,5 @@
 //! `deployer plan`
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -27,7 +26,9 @@ pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<Exi
     let session = Session::open(&global).await?;
     let portal = session.open_portal().await?;
     portal.check_archiving(args.inputs.archive_properties)?;
-    let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref()).await?;
+    let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref());
+    let (artifacts, notes) = tokio::join!(artifacts, plan_notes(&session, &portal));
+    let artifacts = artifacts?;
     let mut desired =
         derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = args.inputs.archive_properties;
@@ -39,7 +40,7 @@ pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<Exi
             PlanRefresh::Fast => ReadDepth::Lists,
         },
         max_delete: None,
-        notes: plan_notes(&session, &portal),
+        notes,
     };
     let planned = reconciler(&session, &portal, ApplyOptions::default()).plan(&goal).await?;
     print_plan(&session, format, &planned)?;
@@ -58,17 +59,10 @@ fn print_plan(session: &Session, format: PlanFormat, planned: &PlannedChanges) -
     let cost = planned.cost.as_ref();
     match format {
         PlanFormat::Text | PlanFormat::Json => show_plan(session, planned),
-        PlanFormat::Markdown => print_document(&plan_markdown(&planned.plan, cost))?,
-        PlanFormat::Html => print_document(&plan_html(&planned.plan, cost))?,
+        PlanFormat::Markdown => crate::terminal::print_document(&plan_markdown(&planned.plan, cost))?,
+        PlanFormat::Html => crate::terminal::print_document(&plan_html(&planned.plan, cost))?,
     }
     Ok(())
-}
-
-/// Prints a document. An incomplete one is an error, since half a page in a file would look like a plan.
-fn print_document(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| Error::failed("could not print the plan").caused_by(&error))
 }
 
 /// How much to read. A saved plan is applied as it is, so it needs a full read.

@@ -56,13 +56,8 @@ pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Resu
             }
         }
         None => {
-            anstream::println!(
-                "Account {}, region {}; archive {}\n",
-                scope.account,
-                scope.region,
-                args.archive.display()
-            );
-            anstream::print!("{}", restore_text(&plan));
+            outln!("Account {}, region {}; archive {}\n", scope.account, scope.region, args.archive.display());
+            out!("{}", restore_text(&plan));
         }
     }
     let planned = if plan.is_partial() { ExitCode::Partial } else { ExitCode::Done };
@@ -94,7 +89,7 @@ pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Resu
                 lines.print_line("compared", json!({ "id": id, "now": now, "same": same, "differences": differing }));
             }
         }
-        None => anstream::print!("\n{}", comparison_text(&comparisons)),
+        None => out!("\n{}", comparison_text(&comparisons)),
     }
     let differs = comparisons.iter().any(|comparison| !comparison.differences.is_empty());
     let code = report_outcome(json.as_ref(), &outcome, "the same command");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::text::action_word;
+use crate::terminal;
 use deployer_reconcile::apply::ApplyEvent;
 
 /// A line with a spinner, for work of unknown length. `None` where nobody would see it.
@@ -45,7 +46,7 @@ impl ApplyProgress {
         match event {
             ApplyEvent::Started { address, .. } => {
                 if let Some(bar) = &self.bar {
-                    bar.set_message(address.to_string());
+                    bar.set_message(terminal::prepare_text(&address.to_string()));
                 }
             }
             ApplyEvent::Retrying { address, call, reason } => {
@@ -71,8 +72,8 @@ impl ApplyProgress {
 
     fn print_line(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.println(line),
-            None => anstream::eprintln!("{line}"),
+            Some(bar) => bar.println(terminal::prepare_text(line)),
+            None => errln!("{line}"),
         }
     }
 }

@@ -17,7 +17,9 @@ pub struct CredentialValue(String);
 impl CredentialValue {
     /// Wraps a value. Surrounding whitespace, such as an editor's trailing newline, is dropped.
     pub fn new(value: &str) -> Self {
-        Self(value.trim().to_owned())
+        let value = value.trim();
+        secrets::remember_secret(value);
+        Self(value.to_owned())
     }
 
     /// The value, for the request that needs it.
@@ -44,7 +46,7 @@ pub struct OAuthClient {
 /// The credentials of a venue's run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncCredentials {
-    /// HubSpot's private app token.
+    /// HubSpot's access token, of a service key or a legacy private app.
     pub hubspot_token: CredentialValue,
     /// The key that creates leads. Absent for an `http` destination.
     pub tripleseat_public_key: Option<CredentialValue>,

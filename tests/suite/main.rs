@@ -25,6 +25,7 @@ mod formats;
 mod guards;
 mod isolation;
 mod lock;
+mod plan_notes;
 mod processes;
 mod properties;
 mod real_cloud;
@@ -41,6 +42,7 @@ mod servers;
 mod status;
 mod stories;
 mod sync;
+mod terminal;
 #[path = "../../crates/core/tests/core/test_files.rs"]
 mod test_files;
 mod unreadable;

@@ -52,7 +52,7 @@ pub(super) async fn run_secret_push(session: &Session, args: &SecretPushArgs) ->
     }
     if changes.is_empty() {
         if session.json.is_none() {
-            anstream::println!("Nothing to do: every secret matches its references.");
+            outln!("Nothing to do: every secret matches its references.");
         }
         return Ok(ExitCode::Done);
     }

@@ -87,7 +87,7 @@ pub(super) fn print_credentials(session: &Session, venue: &Venue, keys: &[String
         let key = key.to_lowercase();
         match &session.json {
             Some(lines) => lines.print_line("credential", json!({ "venue": venue.name, "key": key, "text": words })),
-            None => anstream::println!("{}: {key} {words}.", venue.name),
+            None => outln!("{}: {key} {words}.", venue.name),
         }
     }
 }

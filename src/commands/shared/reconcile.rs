@@ -8,6 +8,7 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
+use deployer_reconcile::destinations::destination_notes;
 use deployer_reconcile::portal::PortalAccess;
 use deployer_reconcile::{PlannedChanges, ReconcileEvent, ReconcileFrontend, Reconciler};
 use serde_json::json;
@@ -15,16 +16,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::blockers;
-use super::session::{Session, state_directory};
+use super::session::{Session, manifest_directory, state_directory};
 use crate::cli::{ConfirmArgs, ExecutionArgs};
 use crate::render::{ApplyProgress, cost_line, plan_text, result_text};
 
 /// What a plan notes besides the changes.
-pub(in crate::commands) fn plan_notes(session: &Session, portal: &PortalAccess) -> Vec<String> {
+pub(in crate::commands) async fn plan_notes(session: &Session, portal: &PortalAccess) -> Vec<String> {
     let manifest = session.manifest();
+    let directory = manifest_directory(&manifest.path);
+    let of_destinations = destination_notes(&session.loaded, &directory, session.works_without_network());
     let mut notes: Vec<String> =
         manifest.venues.iter().filter_map(|venue| blockers::blocker_note(venue, blockers::today_in_utc())).collect();
     notes.extend(portal.hubspot_note(manifest));
+    notes.extend(of_destinations.await);
     notes.extend(session.loaded.advice.iter().map(ToString::to_string));
     notes
 }
@@ -39,16 +43,16 @@ pub(in crate::commands) fn show_plan(session: &Session, planned: &PlannedChanges
             }
         }
         None => {
-            anstream::print!("{}", plan_text(&planned.plan));
+            out!("{}", plan_text(&planned.plan));
             if let Some(cost) = &planned.cost {
-                anstream::println!("{}", cost_line(cost));
+                outln!("{}", cost_line(cost));
             }
         }
     }
     let Some(next) = planned.next.as_ref().filter(|_| !planned.plan.changes.is_empty()) else { return };
     match &session.json {
         Some(lines) => lines.print_line("next", json!({ "changes": next.changes })),
-        None => anstream::print!("\nThe next apply would then make these changes:\n\n{}", plan_text(next)),
+        None => out!("\nThe next apply would then make these changes:\n\n{}", plan_text(next)),
     }
 }
 
@@ -66,7 +70,7 @@ pub(in crate::commands) fn confirm_on_terminal(json: bool, yes: bool, question: 
         return Err(Error::usage("confirmation needed, but stdin is not a terminal or --json was given")
             .hint("review the plan (`deployer plan` or --dry-run), then pass --yes"));
     }
-    anstream::eprint!("\n{question}\nType `{answer}` to confirm: ");
+    err!("\n{question}\nType `{answer}` to confirm: ");
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
     if read.is_ok() && line.trim() == answer {
@@ -127,7 +131,7 @@ impl<'a, Inputs> TerminalFrontend<'a, Inputs> {
 
     fn print_notice(&self, text: &str) {
         if self.session.json.is_none() {
-            anstream::eprintln!("{text}");
+            errln!("{text}");
         }
     }
 
@@ -150,7 +154,7 @@ where
             }
             ReconcileEvent::WaitingForLock(held) => match json {
                 Some(lines) => lines.print_line("waiting", json!({ "held_by": held.describe_holder() })),
-                None => anstream::eprintln!("Waiting for the lock: {}", held.describe_holder()),
+                None => errln!("Waiting for the lock: {}", held.describe_holder()),
             },
             ReconcileEvent::ApplyStarted { plan, cancel } => {
                 let progress = ApplyProgress::new(plan.changes.len());
@@ -174,7 +178,7 @@ where
                 }
                 match json {
                     Some(lines) => lines.print_result(outcome, code),
-                    None => anstream::print!("\n{}", result_text(outcome, self.command)),
+                    None => out!("\n{}", result_text(outcome, self.command)),
                 }
             }
             ReconcileEvent::LockNotReleased(error) => {
@@ -199,10 +203,10 @@ pub(in crate::commands) async fn cancel_on_signal(cancel: CancellationToken) {
     if wait_for_signal().await.is_err() {
         return;
     }
-    anstream::eprintln!("\nFinishing the calls in flight; press Ctrl-C again to stop immediately.");
+    errln!("\nFinishing the calls in flight; press Ctrl-C again to stop immediately.");
     cancel.cancel();
     if wait_for_signal().await.is_ok() {
-        anstream::eprintln!("Stopped. Run the same command again to continue.");
+        errln!("Stopped. Run the same command again to continue.");
         std::process::exit(i32::from(ExitCode::Cancelled as u8));
     }
 }

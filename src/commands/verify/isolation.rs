@@ -40,7 +40,7 @@ pub(super) async fn run_isolation(global: &GlobalArgs, args: &VerifyArgs) -> Res
     if global.json {
         print_isolation(&JsonLines::default(), &report, judged, code);
     } else {
-        anstream::print!("{}", isolation_text(&report, judged));
+        out!("{}", isolation_text(&report, judged));
     }
     Ok(code)
 }

@@ -18,7 +18,7 @@ use crate::commands::shared::session::{
 };
 use crate::dev::RunningDev;
 use crate::render::JsonLines;
-use deployer_aws::{Aws, https_client};
+use deployer_aws::Aws;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef, Status, Venue};
@@ -48,7 +48,7 @@ pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, nam
     let lines = global.json.then(JsonLines::default);
     let on_event = |event: &VerifyEvent| match &lines {
         Some(lines) => lines.print_line("stage", event),
-        None => anstream::println!("{:>7.1} s  {}", event.seconds, event.text),
+        None => outln!("{:>7.1} s  {}", event.seconds, event.text),
     };
     let cancel = CancellationToken::new();
     let verify = Verify {
@@ -107,7 +107,12 @@ impl VerifyContext {
         };
         let dev = dev?.ok_or_else(none)?;
         dev.point_manifest(&mut manifest);
-        let aws = Aws::for_local(&manifest.deployment.region, https_client(), Some(&dev.aws));
+        let aws = Aws::for_local_server(
+            &manifest.deployment.region,
+            &dev.aws,
+            &dev.aws_access_key_id,
+            &dev.aws_secret_access_key,
+        );
         Ok(Self { manifest, aws, dev: Some(dev) })
     }
 
@@ -215,22 +220,18 @@ fn result_json(venue: &Venue, outcome: &VerifyOutcome, code: ExitCode) -> serde_
 
 fn print_outcome(venue: &Venue, outcome: &VerifyOutcome) {
     for remains in &outcome.remains {
-        anstream::println!("Left behind: {remains}.");
+        outln!("Left behind: {remains}.");
     }
     if let Some(failure) = &outcome.failure {
-        anstream::println!("\n{} isn't live: the stage `{}` failed.", venue.display_name, failure.stage.stage_name());
-        anstream::println!("  seen: {}", failure.seen);
+        outln!("\n{} isn't live: the stage `{}` failed.", venue.display_name, failure.stage.stage_name());
+        outln!("  seen: {}", failure.seen);
         for hint in &failure.hints {
-            anstream::println!("  hint: {hint}");
+            outln!("  hint: {hint}");
         }
         return;
     }
     if outcome.cancelled {
-        anstream::println!(
-            "\nCanceled after {:.1} s; whether {} is live is unknown.",
-            outcome.seconds,
-            venue.display_name
-        );
+        outln!("\nCanceled after {:.1} s; whether {} is live is unknown.", outcome.seconds, venue.display_name);
         return;
     }
     let Some(lead) = &outcome.lead else { return };
@@ -242,7 +243,7 @@ fn print_outcome(venue: &Venue, outcome: &VerifyOutcome) {
         LeadEvidence::Destination => "",
         LeadEvidence::Ledger => ", according to the ledger",
     };
-    anstream::println!(
+    outln!(
         "\n{} is live: the lead was in {place} {:.1} s after the flag was set{by}.",
         venue.display_name,
         lead.seconds_after_flag
