@@ -116,7 +116,8 @@ proptest! {
             (Gate::Policy, false) => Some(Allowed::Statement),
             (Gate::Policy, true) => Some(Allowed::StatementForSource),
             (Gate::Role, false) => Some(Allowed::WideRole),
-            (Gate::Role, true) => Some(Allowed::Role),
+            (Gate::Role | Gate::PolicyOrRole, true) => Some(Allowed::Role),
+            (Gate::PolicyOrRole, false) => Some(Allowed::Statement),
             (Gate::AccountPolicy, _) => {
                 let mut made = AuditedAccount::new();
                 made.add_edge("principal:*", EdgeKind::Permission, &id).note = Some("this account".to_owned());
@@ -196,6 +197,8 @@ fn a_program_with_a_wide_role_is_ruled_out_by_the_whole_history_alone() {
     let id = node_id(NodeKind::Function, TARGET);
     allow(&mut account.0, "ec2.amazonaws.com", NodeKind::Function, &id, Allowed::WideRole);
     account.0.grants[0].last_used = Some(midnight_of("2026-11-20"));
+    assert_eq!(verdict_of(&account.0, &id).0, AuditVerdict::Unknown, "nothing was ever counted in this account");
+    account.add_node(NodeKind::Function, "used", Some(7));
     assert_eq!(verdict_of(&account.0, &id).0, AuditVerdict::Orphaned, "no use in 455 days, and older than that");
     account.0.nodes[0].changed_at = Some(midnight_of("2026-01-02"));
     let (verdict, evidence) = verdict_of(&account.0, &id);

@@ -23,6 +23,8 @@ pub enum Gate {
     AccountPolicy,
     /// A role must trust the service, and its policies must allow the call.
     Role,
+    /// Either of [`Gate::Policy`] and [`Gate::Role`], depending on what is reached and how it is configured.
+    PolicyOrRole,
     /// Nothing that can be read: it acts with the rights of whoever configured it.
     Open,
 }
@@ -68,7 +70,7 @@ impl CallerSource {
     pub fn standing(&self) -> Standing {
         match (self.lists, self.tags, self.gate) {
             ([_, ..], _, _) => Standing::Read,
-            (_, _, Gate::Policy | Gate::AccountPolicy) => Standing::Policy,
+            (_, _, Gate::Policy | Gate::AccountPolicy | Gate::PolicyOrRole) => Standing::Policy,
             (_, _, Gate::Role) => Standing::Role,
             (_, [_, ..], Gate::Open) => Standing::Tags,
             (_, [], Gate::Open) => Standing::Blind,
@@ -131,7 +133,7 @@ pub const SOURCES: &[CallerSource] = &[
         "EventBridge rules",
         &["events.amazonaws.com"],
         ALL,
-        Gate::Open,
+        Gate::PolicyOrRole,
         &["events:ListEventBuses", "events:ListRules"],
         &["events:ListTargetsByRule"],
     ),
@@ -182,7 +184,7 @@ pub const SOURCES: &[CallerSource] = &[
         "REST APIs",
         &["apigateway.amazonaws.com", "ops.apigateway.amazonaws.com"],
         ALL,
-        Gate::Open,
+        Gate::PolicyOrRole,
         &["apigateway:GetRestApis"],
         &["apigateway:GetResources", "apigateway:GetStages", "apigateway:GetAuthorizers"],
     ),
@@ -190,7 +192,7 @@ pub const SOURCES: &[CallerSource] = &[
         "HTTP and WebSocket APIs",
         &["apigateway.amazonaws.com"],
         ALL,
-        Gate::Open,
+        Gate::PolicyOrRole,
         &["apigateway:GetApis"],
         &[
             "apigateway:GetRoutes",

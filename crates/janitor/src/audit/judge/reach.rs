@@ -22,6 +22,7 @@ pub(super) struct Reach<'a> {
     unread: Vec<&'static CallerSource>,
     iam_read: bool,
     elsewhere_read: bool,
+    counted: bool,
     pub(super) grants: GrantIndex<'a>,
 }
 
@@ -35,6 +36,7 @@ impl<'a> Reach<'a> {
             unread: SOURCES.iter().filter(|source| !source.is_read(called, failed)).collect(),
             iam_read: made(IAM_CALL) && !policies.iter().any(|call| failed(call)),
             elsewhere_read: made(ELSEWHERE_CALL),
+            counted: graph.all_nodes().any(has_counts),
             grants: GrantIndex::new(graph.inventory),
         }
     }
@@ -55,7 +57,10 @@ impl<'a> Reach<'a> {
         );
         found.extend(self.source_doubts(graph, node));
         found.extend(self.grant_doubts(graph, node));
-        if let Some(reason) = public_address(graph, node).filter(|_| !was_always_quiet(graph, node)) {
+        if node.attributes.contains_key("domain") {
+            found.push("a custom domain leads to it, so somebody was given its address".to_owned());
+        }
+        if let Some(reason) = public_address(graph, node).filter(|_| !self.was_always_quiet(graph, node)) {
             found.push(reason);
         }
         if node.kind == NodeKind::Role {
@@ -78,7 +83,7 @@ impl<'a> Reach<'a> {
             let told = !failed.is_empty() && failed.iter().all(|call| graph.blind.hides(graph, call, node));
             let possible = match source.gate {
                 Gate::Open => true,
-                Gate::Role => !self.iam_read,
+                Gate::Role | Gate::PolicyOrRole => !self.iam_read,
                 Gate::AccountPolicy => of_account(),
                 Gate::Policy => false,
             };
@@ -152,7 +157,7 @@ impl<'a> Reach<'a> {
         if !is_called(node.kind) {
             return Vec::new();
         }
-        let quiet = was_always_quiet(graph, node);
+        let quiet = self.was_always_quiet(graph, node);
         let mut wide_programs: Vec<&str> = Vec::new();
         let mut found = Vec::new();
         for GrantedMatch { grant, wide, everything } in self.grants.matches(node) {
@@ -206,6 +211,19 @@ impl<'a> Reach<'a> {
         holders.filter(|holder| graph.find_node(holder).is_some()).collect()
     }
 
+    /// Whether the whole history of counts has no use, and the node is as old. Where nothing was ever counted, silence
+    /// shows nothing.
+    fn was_always_quiet(&self, graph: &InventoryGraph<'_>, node: &Node) -> bool {
+        let history = graph.inventory.taken_at - SignedDuration::from_hours(24 * i64::from(HISTORY_DAYS));
+        let old = node.changed_at.is_some_and(|at| at < history) && !node.attributes.contains_key("age");
+        let oldest = history.strftime("%Y-%m-%d").to_string();
+        let unused = match &node.usage {
+            NodeUsage::Counted { count: 0, before, .. } => before.as_ref().is_none_or(|day| *day < oldest),
+            _ => false,
+        };
+        old && unused && (self.counted || node.kind == NodeKind::Secret)
+    }
+
     fn role_doubts(&self, node: &Node) -> Vec<String> {
         let mut found = Vec::new();
         if !self.elsewhere_read {
@@ -229,24 +247,20 @@ fn may_act(graph: &InventoryGraph<'_>, grant: &IdentityGrant) -> bool {
     grant.last_used.is_some() || grant.created_at.is_none_or(|at| at > known) || grant.trusted == ["user"]
 }
 
-/// Whether the whole history of counts, which is as long as the node is old or longer, has no use.
-pub(super) fn was_always_quiet(graph: &InventoryGraph<'_>, node: &Node) -> bool {
-    let history = graph.inventory.taken_at - SignedDuration::from_hours(24 * i64::from(HISTORY_DAYS));
-    let old = node.changed_at.is_some_and(|at| at < history) && !node.attributes.contains_key("age");
-    let oldest = history.strftime("%Y-%m-%d").to_string();
-    match &node.usage {
-        NodeUsage::Counted { count: 0, before, .. } => old && before.as_ref().is_none_or(|day| *day < oldest),
-        _ => false,
-    }
+/// Whether CloudWatch has counted any use of a node.
+fn has_counts(node: &Node) -> bool {
+    let by_cloudwatch = !matches!(node.kind, NodeKind::Secret | NodeKind::Role);
+    let used = match &node.usage {
+        NodeUsage::Counted { count, before, .. } => *count > 0 || before.is_some(),
+        NodeUsage::Unread | NodeUsage::NotCounted => false,
+    };
+    by_cloudwatch && used
 }
 
 /// Why anybody may call it: an API that is deployed, a function with a URL.
 fn public_address(graph: &InventoryGraph<'_>, node: &Node) -> Option<String> {
     match node.kind {
         NodeKind::RestApi | NodeKind::HttpApi => {
-            if node.attributes.contains_key("domain") {
-                return Some("a custom domain leads to it, so somebody was given its address".to_owned());
-            }
             let closed = node.attributes.get("default_endpoint").is_some();
             let stages = node.attributes.get("stages").map(String::as_str).unwrap_or("?");
             (!stages.is_empty() && !closed)

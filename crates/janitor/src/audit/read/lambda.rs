@@ -126,22 +126,44 @@ async fn read_urls(lambda: &Client, collector: &Collector<'_>, arn: &str) {
         match page.found() {
             Ok(page) => {
                 for url in page.iter().flat_map(|page| page.function_url_configs()) {
-                    let open = url.auth_type().as_str() == "NONE";
-                    let note = if open { "open to everyone" } else { "signed requests only" };
-                    let from = url.function_url().trim_end_matches('/');
-                    collector.add_edge(from, url.function_arn(), EdgeKind::FunctionUrl, true, Some(note.to_owned()));
-                    collector.update_node(arn, |node| drop(node.attributes.insert("url".to_owned(), from.to_owned())));
+                    add_url(collector, arn, url.function_url(), url.function_arn(), url.auth_type().as_str());
                 }
             }
             Err(error) => {
-                return collector.note_failure(
-                    &error,
-                    Some(arn),
-                    format!("the URLs of function {}", arn::short_name(arn)),
-                );
+                // Servers that have no list may have the URLs.
+                if !read_single_urls(lambda, collector, arn).await {
+                    collector.note_failure(&error, Some(arn), format!("the URLs of function {}", arn::short_name(arn)));
+                }
+                return;
             }
         }
     }
+}
+
+fn add_url(collector: &Collector<'_>, arn: &str, url: &str, target: &str, auth_type: &str) {
+    let note = if auth_type == "NONE" { "open to everyone" } else { "signed requests only" };
+    let from = url.trim_end_matches('/');
+    collector.add_edge(from, target, EdgeKind::FunctionUrl, true, Some(note.to_owned()));
+    collector.update_node(arn, |node| drop(node.attributes.insert("url".to_owned(), from.to_owned())));
+}
+
+/// Reads the URL of the function and of each alias, one call each. Returns whether all could be read.
+async fn read_single_urls(lambda: &Client, collector: &Collector<'_>, arn: &str) -> bool {
+    let request = lambda.list_aliases().function_name(arn).send();
+    let Ok(aliases) = collector.make_sdk_call("lambda:ListAliases", request).await else { return false };
+    if aliases.next_marker().is_some() {
+        return false;
+    }
+    let aliases = aliases.aliases().iter().filter_map(|alias| alias.name()).map(|name| Some(name.to_owned()));
+    for qualifier in std::iter::once(None).chain(aliases) {
+        let request = lambda.get_function_url_config().function_name(arn).set_qualifier(qualifier).send();
+        match collector.make_sdk_call("lambda:GetFunctionUrlConfig", request).await.found() {
+            Ok(Some(url)) => add_url(collector, arn, url.function_url(), url.function_arn(), url.auth_type().as_str()),
+            Ok(None) => {}
+            Err(_) => return false,
+        }
+    }
+    true
 }
 
 /// Reads where the results of asynchronous invocations go.
