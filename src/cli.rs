@@ -28,7 +28,8 @@ pub struct Cli {
 impl Cli {
     /// The flags that a command proposed by this run needs too.
     pub fn run_flags(&self) -> RunFlags {
-        RunFlags::for_run(&self.global.manifest, self.global.local, self.command.artifact_path())
+        let flags = RunFlags::for_run(&self.global.manifest, self.global.local, self.command.artifact_path());
+        RunFlags { profile: self.global.profile.clone(), ..flags }
     }
 }
 
@@ -55,6 +56,9 @@ pub struct GlobalArgs {
     /// Use the local cloud (kept under .deployer/) instead of AWS
     #[arg(long, global = true)]
     pub local: bool,
+    /// Use this AWS profile, instead of AWS_PROFILE or keys in the environment
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "local")]
+    pub profile: Option<String>,
     /// When to use color
     #[arg(long, global = true, value_enum, default_value_t = ColorMode::Auto)]
     pub color: ColorMode,

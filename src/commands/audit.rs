@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::json;
 
-use super::shared::session::{load_manifest, manifest_directory, output_format, read_account, state_directory};
+use super::shared::session::{
+    identity_options, load_manifest, manifest_directory, output_format, read_scope, state_directory,
+};
 use crate::cli::{GlobalArgs, PlanFormat};
 use crate::local;
 use crate::render::{AuditView, JsonLines, audit_html, audit_markdown, audit_summary, audit_text, start_spinner};
@@ -131,16 +133,16 @@ async fn connect_to_account(
             local::cloud_clients(&cloud, &manifest.deployment)
         }
         None if global.local => return Err(Error::usage("--local needs a manifest")),
-        _ => Aws::from_environment(&region).await,
+        _ => Aws::from_environment(&region, &identity_options(global)).await,
     };
-    let account = read_account(&aws).await?;
+    let scope = read_scope(&aws, &region).await?;
     // An audit changes nothing, so another account than the manifest's is only a warning.
     if let Some(guard) = manifest.and_then(|manifest| manifest.deployment.account.as_ref())
-        && *guard != account
+        && *guard != scope.account
     {
-        errln!("Warning: this is account {account}, but the manifest is for account {guard}.");
+        errln!("Warning: this is account {}, but the manifest is for account {guard}.", scope.account);
     }
-    Ok((aws, Scope { account, region }))
+    Ok((aws, scope))
 }
 
 /// Fills the local cloud with a sample account.

@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::shared::artifacts::prepare_artifact;
+use super::shared::reconcile::wait_for_signal;
 use super::shared::session::{load_manifest, state_directory};
 use crate::cli::{GlobalArgs, parse_positive_duration};
 use crate::dev::page::{self, RunOutcome, RunView};
@@ -228,7 +229,7 @@ fn run_line(run: &RunView) -> String {
 async fn stop_on_signal(stop: CancellationToken) {
     let mut again = false;
     loop {
-        if !wait_for_stop_signal().await {
+        if wait_for_signal().await.is_err() {
             return;
         }
         if again {
@@ -238,19 +239,4 @@ async fn stop_on_signal(stop: CancellationToken) {
         errln!("\nFinishing the current runs; press Ctrl-C again to stop immediately.");
         stop.cancel();
     }
-}
-
-#[cfg(unix)]
-async fn wait_for_stop_signal() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return tokio::signal::ctrl_c().await.is_ok() };
-    tokio::select! {
-        asked = tokio::signal::ctrl_c() => asked.is_ok(),
-        asked = terminate.recv() => asked.is_some(),
-    }
-}
-
-#[cfg(not(unix))]
-async fn wait_for_stop_signal() -> bool {
-    tokio::signal::ctrl_c().await.is_ok()
 }

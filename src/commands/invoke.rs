@@ -31,7 +31,7 @@ pub struct InvokeArgs {
 }
 
 pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result<ExitCode> {
-    let session = Session::open(global).await?;
+    let session = Session::open_for_venues(global, &[&args.venue]).await?;
     let manifest = session.manifest();
     let venue = find_declared_venue(manifest, &args.venue)?;
     let function = VenueNames::new(&manifest.deployment.name, &venue.name).function;
@@ -91,7 +91,7 @@ fn print_invocation(
             "venue": args.venue, "dry_run": args.dry_run, "duration_ms": duration_ms,
             "error": failed.map(|(kind, message)| json!({ "kind": kind, "message": message })),
         });
-        for key in ["searched", "synced", "failed", "needs_review", "retried", "would"] {
+        for key in ["searched", "synced", "failed", "needs_review", "retried", "problems", "would"] {
             if let Some(value) = payload.get(key) {
                 line[key] = value.clone();
             }
@@ -100,6 +100,9 @@ fn print_invocation(
     }
     if failed.is_some() {
         return;
+    }
+    for problem in payload["problems"].as_array().into_iter().flatten() {
+        errln!("{}: {}", args.venue, one_line(problem["message"].as_str().unwrap_or_default()));
     }
     let (venue, found) = (&args.venue, count("searched"));
     if args.dry_run {

@@ -32,7 +32,7 @@ pub struct LogsArgs {
 }
 
 pub(super) async fn run_logs(global: &GlobalArgs, args: &LogsArgs) -> Result<ExitCode> {
-    let session = Session::open(global).await?;
+    let session = Session::open_for_venues(global, &[&args.venue]).await?;
     let manifest = session.manifest();
     let venue = find_declared_venue(manifest, &args.venue)?;
     let group = VenueNames::new(&manifest.deployment.name, &venue.name).log_group;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::text::action_word;
+use super::waiting::note_shown_bar;
 use crate::terminal;
 use deployer_reconcile::apply::ApplyEvent;
 
@@ -19,6 +20,7 @@ pub fn start_spinner(wanted: bool) -> Option<ProgressBar> {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(120));
+    note_shown_bar(&bar);
     Some(bar)
 }
 
@@ -38,6 +40,7 @@ impl ApplyProgress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(120));
+        note_shown_bar(&bar);
         Self { bar: Some(bar) }
     }
 

@@ -1,5 +1,5 @@
-//! Completes the commands that messages propose, so that they work when they are pasted: with the manifest, the cloud and
-//! the artifact of this run.
+//! Completes the commands that messages propose, so that they work when they are pasted: with the manifest, the cloud, the
+//! AWS profile and the artifact of this run.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -20,6 +20,8 @@ pub struct RunFlags {
     /// Unless it is the default, or the environment says the same.
     pub manifest: Option<String>,
     pub local: bool,
+    /// As given with `--profile`.
+    pub profile: Option<String>,
     pub artifact: Option<String>,
 }
 
@@ -64,6 +66,9 @@ impl RunFlags {
         if self.local && !given("--local") && !is_one_of(&ALWAYS_LOCAL) {
             flags.push("--local".to_owned());
         }
+        if let Some(profile) = self.profile.as_ref().filter(|_| !given("--profile") && !given("--local")) {
+            flags.push(format!("--profile {}", quote_for_shell(profile)));
+        }
         // A saved plan knows its artifact by its hash, and needs the same file.
         if let Some(artifact) = self.artifact.as_ref().filter(|_| is_one_of(&WITH_ARTIFACT) && !given("--artifact")) {
             flags.push(format!("--artifact {}", quote_for_shell(artifact)));
@@ -76,7 +81,7 @@ impl RunFlags {
         let shown = |path: &Path| path.display().to_string();
         let from_environment = std::env::var_os("DEPLOYER_MANIFEST").is_some_and(|value| value == manifest.as_os_str());
         let usual = manifest == Path::new("venues.toml") || from_environment;
-        Self { manifest: (!usual).then(|| shown(manifest)), local, artifact: artifact.map(shown) }
+        Self { manifest: (!usual).then(|| shown(manifest)), local, profile: None, artifact: artifact.map(shown) }
     }
 }
 
@@ -99,6 +104,7 @@ mod tests {
         let flags = RunFlags {
             manifest: Some("my venues/it's.toml".to_owned()),
             local: true,
+            profile: None,
             artifact: Some("build/bootstrap".to_owned()),
         };
         let manifest = r"--manifest 'my venues/it'\''s.toml'";
@@ -121,6 +127,9 @@ mod tests {
         ] {
             assert_eq!(flags.complete_commands(text), expected);
         }
+        let of_profile = RunFlags { profile: Some("prod".to_owned()), ..RunFlags::default() };
+        assert_eq!(of_profile.complete_commands("`deployer plan`"), "`deployer plan --profile prod`");
+        assert_eq!(of_profile.complete_commands("`deployer plan --local`"), "`deployer plan --local`");
         assert!(matches!(RunFlags::default().complete_commands("`deployer plan`"), Cow::Borrowed(_)));
     }
 

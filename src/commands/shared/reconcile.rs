@@ -198,30 +198,33 @@ where
     }
 }
 
-/// The first Ctrl-C (or SIGTERM) lets the calls in flight finish and starts nothing new; the second ends the process.
+/// The first Ctrl-C (or SIGTERM, or the SIGHUP of a terminal that is closed) lets the calls in flight finish and starts nothing new; the second ends the process.
 pub(in crate::commands) async fn cancel_on_signal(cancel: CancellationToken) {
     if wait_for_signal().await.is_err() {
         return;
     }
-    errln!("\nFinishing the calls in flight; press Ctrl-C again to stop immediately.");
     cancel.cancel();
+    errln!("\nFinishing the calls in flight; press Ctrl-C again to stop immediately.");
     if wait_for_signal().await.is_ok() {
         errln!("Stopped. Run the same command again to continue.");
         std::process::exit(i32::from(ExitCode::Cancelled as u8));
     }
 }
 
+/// Waits until somebody asks this process to end.
 #[cfg(unix)]
-async fn wait_for_signal() -> std::io::Result<()> {
+pub(in crate::commands) async fn wait_for_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
+    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted,
         _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
     }
 }
 
+/// Waits until somebody asks this process to end.
 #[cfg(not(unix))]
-async fn wait_for_signal() -> std::io::Result<()> {
+pub(in crate::commands) async fn wait_for_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }

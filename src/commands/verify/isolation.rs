@@ -47,7 +47,7 @@ pub(super) async fn run_isolation(global: &GlobalArgs, args: &VerifyArgs) -> Res
 
 async fn judge_as_planned(manifest: &Manifest) -> IsolationReport {
     let account = manifest.deployment.account.clone().unwrap_or_else(|| ANY_ACCOUNT.to_owned());
-    let scope = Scope { account, region: manifest.deployment.region.clone() };
+    let scope = Scope::new(account, manifest.deployment.region.as_str());
     let (credentials, mut notes) = known_credentials(manifest, true).await;
     let subjects =
         planned::planned_subjects(manifest, &derive_desired(manifest, &scope, |_| String::new()), &credentials);

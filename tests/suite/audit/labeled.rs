@@ -154,7 +154,7 @@ impl LabeledAccount {
     }
 
     async fn read(&self) -> (AuditInventory, Vec<AuditFinding>) {
-        let scope = Scope { account: ACCOUNT.to_owned(), region: "us-east-1".to_owned() };
+        let scope = Scope::new(ACCOUNT, "us-east-1");
         let options = Options { days: 90, venues: Vec::new(), rate_limited: false, all_regions: true };
         let inventory = read(&self.aws, &scope, None, &options, &|_, _| {}).await;
         let findings = judge_inventory(&inventory);

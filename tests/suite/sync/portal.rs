@@ -13,7 +13,9 @@ use deployer_sandbox::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sync_config::config::{DestinationConfig, LedgerProperties, SyncConfig, TripleseatDestination};
+use sync_config::config::{
+    DestinationConfig, HttpAuth, HttpDestination, LedgerProperties, SyncConfig, TripleseatDestination,
+};
 use sync_lambda::error::RunError;
 use sync_lambda::handler::Handler;
 
@@ -23,6 +25,9 @@ pub const TOKEN: &str = "pat-na1-secret-token";
 pub const KEY: &str = "public-key-of-venue-a";
 /// How far HubSpot's search index lags.
 pub const LAG: SignedDuration = SignedDuration::from_secs(10);
+
+/// How many times as fast as real seconds pass in tests of what takes seconds.
+pub const FAST: u32 = 10;
 
 /// What a run returns to AWS: its counts or its error.
 pub type HandlerResult = Result<Value, RunError>;
@@ -76,6 +81,41 @@ impl SyncTestPortal {
         }
     }
 
+    /// A portal on which seconds pass [`FAST`] times as fast, for the vendors and for the function's waits, with limits if
+    /// `limits` is set. Leads go to a platform whose rate limit never delays a test.
+    pub async fn with_fast_clock(limits: bool) -> Self {
+        let mut portal = Self::with_clock(false, SandboxClock::fast(FAST), limits).await;
+        portal.variables.insert("SYNC_WAIT_DIVISOR", FAST.to_string());
+        portal.send_to_platform();
+        portal
+    }
+
+    /// Sends the leads to a platform with such a high rate limit that it never delays a test.
+    pub fn send_to_platform(&mut self) {
+        let http = HttpDestination {
+            url: String::new(),
+            auth: Some(HttpAuth::Bearer),
+            success_pointer: Some("/ok".to_owned()),
+            id_pointer: Some("/data/0/id".to_owned()),
+            lookup_url: None,
+            lookup_id_pointer: None,
+            requests_per_second: Some(2000),
+        };
+        let http = self.platform.add_account("venue-a", &http, "sesame", &self.platform_server.uri);
+        self.config.destination = DestinationConfig::Http(http);
+        self.config.fields = [("email".to_owned(), "email".to_owned())].into();
+        self.variables.insert("DESTINATION_CREDENTIAL", "sesame".to_owned());
+    }
+
+    /// The contact ids of a venue's records at the platform, sorted.
+    pub fn contacts_of_records(&self, venue: &str) -> Vec<u64> {
+        let contact = |key: &str| key.split('-').nth(1)?.parse().ok();
+        let records = self.platform.venue_records(venue);
+        let mut ids: Vec<u64> = records.iter().filter_map(|record| contact(record.key.as_deref()?)).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Adds a flagged contact that has everything a lead needs; `more` overrides and adds properties.
     pub fn add_contact(&self, number: u64, more: &[(&str, &str)]) -> u64 {
         self.hubspot.add_contacts(vec![flagged_properties(number, more)]).expect("a valid contact")[0]
@@ -123,6 +163,11 @@ impl SyncTestPortal {
         self.run_with(&json!({}), Duration::from_secs(60)).await
     }
 
+    /// A run in the process of `handler`, with a time limit of one minute.
+    pub async fn run_in(&self, handler: &Handler) -> HandlerResult {
+        handler.handle_event(&json!({}), "request-1", SystemTime::now() + Duration::from_secs(60)).await
+    }
+
     pub async fn run_with(&self, event: &Value, time: Duration) -> HandlerResult {
         let deadline = SystemTime::now() + time;
         self.new_handler().handle_event(event, "request-1", deadline).await
@@ -161,6 +206,30 @@ impl SyncTestPortal {
         ids
     }
 
+    /// What became of these contacts, and how many leads they are.
+    pub fn tally_contacts(&self, ids: &[u64]) -> ContactTally {
+        let leads = self.contacts_of_leads();
+        let mut tally = ContactTally { contacts: ids.len(), leads: leads.len(), ..ContactTally::default() };
+        for id in ids {
+            let made = leads.iter().filter(|lead| *lead == id).count();
+            let (flag, status, ..) = self.ledger_values(*id);
+            tally.twice += usize::from(made > 1);
+            tally.failed += usize::from(status == "failed");
+            tally.needs_review += usize::from(status == "needs_review");
+            tally.flags_left += usize::from(flag);
+            tally.sending += usize::from(status == "sending");
+            let seen = flag || matches!(status.as_str(), "failed" | "needs_review");
+            tally.lost += usize::from(made == 0 && !seen);
+        }
+        tally
+    }
+
+    /// The log line of the latest run.
+    pub fn run_line(&self) -> Value {
+        let lines = self.logged.lock().expect("no panic");
+        lines.iter().rfind(|line| line["event"] == "run").cloned().expect("a run line")
+    }
+
     /// The flag, status, lead id and error of a contact.
     pub fn ledger_values(&self, id: u64) -> (bool, String, String, String) {
         let contact: SandboxContact = self.hubspot.find_contact(id).expect("the contact");
@@ -176,6 +245,24 @@ impl SyncTestPortal {
     /// Injects a fault at Tripleseat's `nth` request whose path contains `path`.
     pub fn break_tripleseat(&self, path: &'static str, nth: usize, fault: SandboxFault) {
         self.tripleseat.set_fault_hook(Some(fault_at(path, nth, fault)));
+    }
+
+    /// Chooses a fault for every attempt to create a lead, by its number, counted from one. `None` leaves it alone.
+    pub fn break_leads(&self, choose: impl Fn(usize) -> Option<SandboxFault> + Send + Sync + 'static) {
+        let seen = Mutex::new(0);
+        self.tripleseat.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
+            if !request.path.contains("leads/create") {
+                return None;
+            }
+            let mut seen = seen.lock().expect("no panic");
+            *seen += 1;
+            choose(*seen)
+        })));
+    }
+
+    /// How many leads Tripleseat was asked to create.
+    pub fn count_attempts(&self) -> usize {
+        self.tripleseat.recorded_requests().iter().filter(|request| request.path.contains("leads/create")).count()
     }
 
     pub fn break_hubspot(&self, path: &'static str, nth: usize, fault: SandboxFault) {
@@ -204,6 +291,22 @@ impl SyncTestPortal {
         self.hubspot.set_fault_hook(None);
         self.tripleseat.set_fault_hook(None);
     }
+}
+
+/// What became of some contacts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ContactTally {
+    pub contacts: usize,
+    pub leads: usize,
+    /// Contacts with more than one lead.
+    pub twice: usize,
+    /// Contacts without a lead, a flag, or a status that staff would look at.
+    pub lost: usize,
+    pub failed: usize,
+    pub needs_review: usize,
+    pub flags_left: usize,
+    /// Contacts that are still marked as being sent.
+    pub sending: usize,
 }
 
 /// The properties of a flagged contact that has everything a lead needs; `more` overrides and adds properties.

@@ -89,11 +89,9 @@ async fn read_function(lambda: &Client, name: &str) -> Result<Option<LiveFunctio
     // function isn't ours.
     if let Some(error) = answer.tags_error() {
         return Err(CallError {
-            operation: "lambda:ListTags",
             kind: FailureKind::Denied,
             code: error.error_code().to_owned(),
-            message: error.message().to_owned(),
-            request_id: None,
+            ..CallError::unexpected("lambda:ListTags", error.message())
         });
     }
     let Some(found) = answer.configuration() else { return Ok(None) };
