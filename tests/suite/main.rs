@@ -17,6 +17,7 @@ mod dev;
 mod dev_page;
 mod doctor;
 mod drift;
+mod drift_members;
 mod duplicates;
 #[allow(dead_code, reason = "the tests of deployer-core use the rest")]
 #[path = "../../crates/core/tests/core/fixtures.rs"]

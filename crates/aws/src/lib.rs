@@ -50,7 +50,10 @@ impl Aws {
         macro_rules! client {
             ($service:ident) => {
                 $service::Client::from_conf(
-                    $service::config::Builder::from(config).retry_partition(retries.clone()).build(),
+                    $service::config::Builder::from(config)
+                        .retry_partition(retries.clone())
+                        .retry_classifier(retry::QuotaClassifier)
+                        .build(),
                 )
             };
         }

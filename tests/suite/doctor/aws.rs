@@ -83,6 +83,7 @@ fn unrelated_rule(name: &str) -> events::StoredRule {
         enabled: true,
         tags: Default::default(),
         targets: Default::default(),
+        others: Default::default(),
     }
 }
 
