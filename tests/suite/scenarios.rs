@@ -32,7 +32,8 @@ async fn a_second_apply_makes_no_write_call() {
     assert_eq!(cloud.recorded_writes(), [], "no write call at all");
 }
 
-/// Twelve calls for each venue; seven lists and three quotas with the bus before the question, and seven more lists under the lock, whose own calls are five.
+/// Twelve calls for each venue; seven lists and three reads of quotas before the question, and seven more lists under the
+/// lock, whose own calls are five.
 #[tokio::test]
 async fn a_first_apply_makes_twelve_calls_per_venue() {
     let (cloud, world) = new_world().await;
@@ -42,7 +43,7 @@ async fn a_first_apply_makes_twelve_calls_per_venue() {
     for call in cloud.recorded_calls() {
         *calls.entry(call.to_string()).or_insert(0) += 1;
     }
-    assert_eq!(calls.values().sum::<u32>(), 7 + 4 + 7 + 5 + 3 * 12, "{calls:?}");
+    assert_eq!(calls.values().sum::<u32>(), 7 + 3 + 7 + 5 + 3 * 12, "{calls:?}");
 }
 
 /// A list of each kind and two of roles, then for each venue the eleven reads of what the lists don't contain. `sts:GetCallerIdentity` comes before.

@@ -59,6 +59,7 @@ const fn optional_action(name: &'static str, on: ActionTarget, otherwise: &'stat
 /// passing the role to Lambda). `sts:GetCallerIdentity` needs no permission.
 pub const ACTIONS: &[IamAction] = &[
     optional_action("iam:GetAccountAuthorizationDetails", ActionTarget::Any, "roles are read one by one"),
+    optional_action("iam:GetAccountSummary", ActionTarget::Any, "an apply doesn't check the quota of roles first"),
     needed_action("iam:ListRoles", ActionTarget::Roles),
     needed_action("iam:GetRole", ActionTarget::Role),
     needed_action("iam:ListRolePolicies", ActionTarget::Role),
@@ -100,6 +101,11 @@ pub const ACTIONS: &[IamAction] = &[
     needed_action("logs:DeleteLogGroup", ActionTarget::Lock),
     needed_action("logs:ListTagsForResource", ActionTarget::LockTags),
     needed_action("logs:TagResource", ActionTarget::LockTags),
+    optional_action(
+        "lambda:GetAccountSettings",
+        ActionTarget::Any,
+        "an apply doesn't check the quota of executions first",
+    ),
     needed_action("lambda:ListFunctions", ActionTarget::Any),
     needed_action("lambda:GetFunction", ActionTarget::Function),
     needed_action("lambda:GetFunctionConfiguration", ActionTarget::Function),
@@ -137,12 +143,6 @@ pub const ACTIONS: &[IamAction] = &[
     needed_action("events:PutTargets", ActionTarget::Rule),
     needed_action("events:RemoveTargets", ActionTarget::Rule),
     needed_action("events:DeleteRule", ActionTarget::Rule),
-    optional_action(
-        "lambda:GetAccountSettings",
-        ActionTarget::Any,
-        "an apply doesn't check the quota of executions first",
-    ),
-    optional_action("iam:GetAccountSummary", ActionTarget::Any, "an apply doesn't check the quota of roles first"),
     optional_action(
         "servicequotas:GetServiceQuota",
         ActionTarget::Any,
