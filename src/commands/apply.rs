@@ -23,7 +23,9 @@ pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<E
     let archive_properties = saved.as_ref().map_or(args.inputs.archive_properties, |saved| saved.archive_properties);
     let portal = session.open_portal().await?;
     portal.check_archiving(archive_properties)?;
-    let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref()).await?;
+    let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref());
+    let (artifacts, notes) = tokio::join!(artifacts, plan_notes(&session, &portal));
+    let artifacts = artifacts?;
     let mut desired =
         derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = archive_properties;
@@ -32,7 +34,7 @@ pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<E
         targets: saved.as_ref().map_or(&args.inputs.target, |saved| &saved.targets),
         depth: ReadDepth::Full,
         max_delete: args.max_delete,
-        notes: plan_notes(&session, &portal),
+        notes,
     };
     let inputs = async |plan: &Plan| {
         let secrets = secret_values::resolve_new_secrets(&session, plan).await?;

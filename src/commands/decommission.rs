@@ -19,7 +19,7 @@ use deployer_janitor::decommission::DecommissionContext;
 use deployer_janitor::decommission::archive::{Archive, ArchiveManifest};
 use deployer_janitor::decommission::carry_out::{DecommissionEvent, DecommissionOutcome, carry_out};
 use deployer_janitor::decommission::check::{DecommissionTerms, check_candidates};
-use deployer_janitor::decommission::plan::{DecommissionItem, DecommissionPlan};
+use deployer_janitor::decommission::plan::{DecommissionItem, DecommissionPlan, PendingResources};
 use deployer_janitor::decommission::select::DecommissionRequest;
 
 /// Archive and delete what an audit found unneeded
@@ -82,19 +82,21 @@ pub(super) async fn run_decommission(global: &GlobalArgs, args: &DecommissionArg
         None => None,
     };
 
+    let pending = match &opened {
+        Some(archive) => PendingResources::judge_archive(&cx, archive, now).await,
+        None => PendingResources::default(),
+    };
     let mut plan = match &audit {
         Some(audit) => {
             let request = DecommissionRequest { ids: args.ids.clone(), stale: args.stale };
             let (checked, refusals) =
-                check_candidates(&cx, audit, &request, DecommissionTerms { with_logs: args.with_logs }).await;
+                check_candidates(&cx, audit, &request, DecommissionTerms { with_logs: args.with_logs }, &pending).await;
             let until = args.quarantine.map(|days| now + SignedDuration::from_hours(24 * i64::from(days)));
             DecommissionPlan::from_checked(checked, refusals, until)
         }
         None => DecommissionPlan::default(),
     };
-    if let Some(archive) = &opened {
-        plan.add_pending(&cx, archive, now).await;
-    }
+    plan.add_pending(&cx, pending).await;
     let json = global.json.then(JsonLines::default);
     show_plan(json.as_ref(), &plan, &scope, &args.archive);
     refuse_named_resources(&plan, &args.ids)?;
@@ -166,7 +168,7 @@ fn show_plan(json: Option<&JsonLines>, plan: &DecommissionPlan, scope: &Scope, a
 
 fn item_json(item: &DecommissionItem) -> Value {
     let DecommissionItem { target, action, evidence, notes, lost, .. } = item;
-    let mut line = serde_json::to_value(action).unwrap_or_default();
+    let mut line = serde_json::to_value(action).expect("an action has nothing but texts and lists of texts");
     line["id"] = json!(target.id);
     line["kind"] = json!(target.kind);
     line["name"] = json!(target.name);

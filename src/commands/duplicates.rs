@@ -70,8 +70,7 @@ pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -
     let loaded = load_manifest(global)?;
     let manifest = &loaded.manifest;
     let venue = find_declared_venue(manifest, &args.venue)?;
-    let (DestinationConfig::Tripleseat { location_id, site_id, .. }, Some(base_uri)) =
-        (&venue.destination, &venue.tripleseat_base_uri)
+    let (DestinationConfig::Tripleseat(place), Some(base_uri)) = (&venue.destination, &venue.tripleseat_base_uri)
     else {
         return Err(Error::usage(format!("{} has no Tripleseat account; its leads go elsewhere", venue.name)));
     };
@@ -82,7 +81,7 @@ pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -
         true => None,
         false => Some(connect_to_hubspot(manifest, venue, client).await?),
     };
-    if let Some(site_id) = site_id {
+    if let Some(site_id) = &place.site_id {
         let opened = reader.read_site_ids().await.map_err(|error| run_error(&error))?;
         if !opened.contains(site_id) {
             let opened: Vec<String> = opened.iter().map(u64::to_string).collect();
@@ -92,7 +91,7 @@ pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -
         }
     }
     let directory = create_output_directory(&args.out)?;
-    let subject = json!([base_uri, location_id, site_id, venue.name, hubspot.is_some()]).to_string();
+    let subject = json!([base_uri, place.location_id, place.site_id, venue.name, hubspot.is_some()]).to_string();
     let state = state_directory(&manifest.path).join("duplicates").join(format!("{}.json", venue.name));
     let leads = directory.join(format!(".leads-{}.partial", venue.name));
     let mut work = ReadWork::open_or_resume(&state, &leads, &subject, args.fresh, Timestamp::now()).map_err(
@@ -105,7 +104,7 @@ pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -
     )?;
     let ledgers = venue_ledgers(manifest, venue);
     let reading = AccountReading { global, reader: &reader, hubspot: hubspot.as_ref(), ledgers: &ledgers };
-    reading.read_all_pages(&mut work, *location_id).await.map_err(|error| {
+    reading.read_all_pages(&mut work, place.location_id).await.map_err(|error| {
         error.hint("the progress is saved: run the same command to resume, or add `--fresh` to start over")
     })?;
     write_report(global, args, venue, work, &directory)
@@ -169,7 +168,7 @@ fn write_report(
         venue: venue.name.clone(),
         display_name: venue.display_name.clone(),
         location_id: match &venue.destination {
-            DestinationConfig::Tripleseat { location_id, .. } => *location_id,
+            DestinationConfig::Tripleseat(place) => place.location_id,
             DestinationConfig::Http(_) => None,
         },
         begun: shown(work.progress.begun),
@@ -242,16 +241,15 @@ fn print_summary(
     anstream::println!("These files contain personal data: {}.", paths.join(", "));
 }
 
-/// The output directory. If it has to be created, only its owner can read it.
+/// The output directory. If it has to be created, only its owner can read it, and git ignores it.
 fn create_output_directory(out: &Path) -> Result<PathBuf> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(out)
-        .and_then(|()| std::fs::canonicalize(out))
-        .map_err(|error| Error::failed(format!("could not use --out {}", out.display())).caused_by(&error))
+    let create = || {
+        if !out.exists() {
+            private_files::create_state_directory(out)?;
+        }
+        std::fs::canonicalize(out)
+    };
+    create().map_err(|error| Error::failed(format!("could not use --out {}", out.display())).caused_by(&error))
 }
 
 /// The venue's own ledger first, then those of the others.

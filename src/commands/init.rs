@@ -1,13 +1,16 @@
 //! `deployer init`
 
 use std::io::Write;
+use std::path::Path;
 
 use clap::Args;
+use sync_config::config::HUBSPOT_BASE_URI;
 
 use crate::cli::GlobalArgs;
+use crate::commands::shared::suggest::{print_suggestions, suggest_from_portal};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::manifest::init_template;
+use deployer_core::manifest::{SecretRef, init_template};
 
 /// Write a commented venues.toml to start from
 #[derive(Debug, Args)]
@@ -21,9 +24,15 @@ pub struct InitArgs {
     /// Overwrite an existing manifest
     #[arg(long)]
     pub force: bool,
+    /// Base URL of HubSpot's API, which is asked for properties if HUBSPOT_ADMIN_TOKEN is set
+    #[arg(long, value_name = "URI", default_value = HUBSPOT_BASE_URI, hide = true)]
+    pub hubspot_base_uri: String,
 }
 
-pub(super) fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<ExitCode> {
+/// The variable that the template names for the deployer's own token.
+const ADMIN_TOKEN: &str = "HUBSPOT_ADMIN_TOKEN";
+
+pub(super) async fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<ExitCode> {
     let path = &global.manifest;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).truncate(args.force).create(args.force).create_new(!args.force);
@@ -35,6 +44,11 @@ pub(super) fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<ExitCode>
                 "Wrote {}. Next: edit it, then run `deployer validate` and `deployer plan`.",
                 path.display()
             );
+            if !global.local {
+                let token = SecretRef::Env(ADMIN_TOKEN.to_owned());
+                let suggestions = suggest_from_portal(&token, Path::new(""), &args.hubspot_base_uri, &[]).await;
+                print_suggestions("venue-a", &suggestions);
+            }
             Ok(ExitCode::Done)
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::shared::session::{Session, find_declared_venue};
 use crate::cli::GlobalArgs;
+use crate::render::one_line;
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -24,6 +25,9 @@ pub struct InvokeArgs {
     /// Check credentials, properties and destination, say what a run would do, and write nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Show what would be sent for each contact, at most 50; this is personal data
+    #[arg(long, requires = "dry_run")]
+    pub show_contacts: bool,
 }
 
 pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result<ExitCode> {
@@ -37,7 +41,11 @@ pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result
         let limit = format_duration(u64::from(venue.timeout_s));
         anstream::eprintln!("{word} {}{paused} (times out after {limit}).", venue.name);
     }
-    let event = if args.dry_run { r#"{"dry_run":true}"# } else { "{}" };
+    let event = match (args.dry_run, args.show_contacts) {
+        (false, _) => "{}",
+        (true, false) => r#"{"dry_run":true}"#,
+        (true, true) => r#"{"dry_run":true,"show_contacts":true}"#,
+    };
     // A retry would be a second run. A run can take minutes and sends nothing until it ends, so stalls are normal.
     let once = Builder::new()
         .retry_config(RetryConfig::disabled())
@@ -48,7 +56,15 @@ pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result
     let took = begun.elapsed();
     let answer = answer.map_err(|error| invocation_refused(&args.venue, &error))?;
     let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
-    let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let payload: Value = match serde_json::from_slice(payload) {
+        Ok(payload) => payload,
+        // Lambda's answers are JSON; an emulator that couldn't start the function answers with its reason.
+        Err(_) if answer.function_error().is_some() => json!({ "errorMessage": String::from_utf8_lossy(payload) }),
+        Err(error) => {
+            return Err(Error::failed(format!("{} returned something that isn't JSON: {error}", args.venue))
+                .hint(format!("`deployer logs {}` shows what the run did", args.venue)));
+        }
+    };
     let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
     let failed = answer.function_error().map(|kind| match text("errorType") {
         name if name.is_empty() => (kind.to_owned(), text("errorMessage")),
@@ -91,13 +107,20 @@ fn print_invocation(
             let all = payload["would"].as_array().map(Vec::as_slice).unwrap_or_default();
             all.iter().filter(|would| would["action"] == action).count()
         };
+        let ignored = match would("ignore") {
+            0 => String::new(),
+            count => format!(", ignore {count} that were ticked again soon after their lead,"),
+        };
         anstream::println!(
-            "{venue}: found {found}; a run would send {}, look up {} and leave {} for review ({duration_ms} ms). \
+            "{venue}: found {found}; a run would send {}, look up {}{ignored} and leave {} for review ({duration_ms} ms). \
              Nothing was written.",
             would("send"),
             would("look_up"),
             would("review")
         );
+        if args.show_contacts {
+            print_leads(payload);
+        }
         return;
     }
     anstream::println!(
@@ -107,6 +130,22 @@ fn print_invocation(
         count("needs_review"),
         count("retried")
     );
+}
+
+/// Prints what would be sent, contact by contact.
+fn print_leads(payload: &Value) {
+    let all = payload["would"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for would in all.iter().filter(|would| would.get("body").is_some()) {
+        let (contact, action) = (&would["contact_id"], would["action"].as_str().unwrap_or_default());
+        anstream::println!("contact {}: {action}", contact.as_str().unwrap_or_default());
+        let body = serde_json::to_string_pretty(&would["body"]).unwrap_or_default();
+        // What contacts entered must not move the cursor or change the direction of the text.
+        body.lines().for_each(|line| anstream::println!("  {}", one_line(line)));
+    }
+    let left_out = all.iter().filter(|would| would.get("body").is_none()).count();
+    if left_out > 0 {
+        anstream::println!("{left_out} more are not shown.");
+    }
 }
 
 /// The error if Lambda didn't start the run.

@@ -187,15 +187,10 @@ impl MigrationTask<'_> {
         let MigrationTally { moved, had_both, left, failed } = passed.tally;
         let (from, to) = (&self.migration.from, &self.migration.to.flag);
         if let Some(lines) = &self.json {
-            let mut line = json!({
+            let line = json!({
                 "from": from, "to": to, "venue": self.venue.name, "portal_id": self.portal, "dry_run": dry_run,
-                "broken_off": broken_off,
+                "broken_off": broken_off, "moved": moved, "had_both": had_both, "left": left, "failed": failed,
             });
-            if let (Some(line), Ok(serde_json::Value::Object(tally))) =
-                (line.as_object_mut(), serde_json::to_value(passed.tally))
-            {
-                line.extend(tally);
-            }
             lines.print_line("migration", line);
             return;
         }

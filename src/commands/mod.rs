@@ -74,7 +74,7 @@ pub enum Command {
 pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
     let Cli { command, global } = cli;
     match command {
-        Command::Init(args) => init::run_init(global, args),
+        Command::Init(args) => init::run_init(global, args).await,
         Command::Validate(args) => validate::run_validate(global, args),
         Command::Schema(args) => schema::run_schema(args),
         Command::Plan(args) => plan::run_plan(global, args).await,
@@ -89,7 +89,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Invoke(args) => invoke::run_invoke(global, args).await,
         Command::Unlock(args) => unlock::run_unlock(global, args).await,
         Command::Dev(args) => dev::run_dev(global, args).await,
-        Command::Venue(command) => venue::run_venue(global, command),
+        Command::Venue(command) => venue::run_venue(global, command).await,
         Command::Doctor(args) => doctor::run_doctor(global, args).await,
         Command::Duplicates(args) => duplicates::run_duplicates(global, args).await,
         Command::MigrateFlag(args) => migrate_flag::run_migrate_flag(global, args).await,

@@ -27,7 +27,9 @@ pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<Exi
     let session = Session::open(&global).await?;
     let portal = session.open_portal().await?;
     portal.check_archiving(args.inputs.archive_properties)?;
-    let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref()).await?;
+    let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref());
+    let (artifacts, notes) = tokio::join!(artifacts, plan_notes(&session, &portal));
+    let artifacts = artifacts?;
     let mut desired =
         derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = args.inputs.archive_properties;
@@ -39,7 +41,7 @@ pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<Exi
             PlanRefresh::Fast => ReadDepth::Lists,
         },
         max_delete: None,
-        notes: plan_notes(&session, &portal),
+        notes,
     };
     let planned = reconciler(&session, &portal, ApplyOptions::default()).plan(&goal).await?;
     print_plan(&session, format, &planned)?;

@@ -161,8 +161,10 @@ fn venue_view(system: &System, venue: &Venue, contacts: &[SandboxContact], runs:
         running: system.runs.is_running(&venue.name),
         flag_property: venue.flag_property.clone(),
         destination: match &venue.destination {
-            DestinationConfig::Tripleseat { location_id: Some(id), .. } => format!("Tripleseat, location {id}"),
-            DestinationConfig::Tripleseat { .. } => "Tripleseat".to_owned(),
+            DestinationConfig::Tripleseat(place) => match place.location_id {
+                Some(id) => format!("Tripleseat, location {id}"),
+                None => "Tripleseat".to_owned(),
+            },
             DestinationConfig::Http(_) => "JSON platform".to_owned(),
         },
         blocker: venue.blocker.as_ref().filter(|_| venue.status == Status::Blocked).map(|blocker| BlockerView {

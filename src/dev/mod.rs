@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use loopback::LocalCredentials;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use deployer_artifact::Artifact;
 use deployer_aws::Aws;
 use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
-use deployer_cloud::{CloudConfig, EmbeddedCloud};
+use deployer_cloud::{CloudAccess, CloudConfig, EmbeddedCloud};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::Manifest;
 use deployer_sandbox::hubspot::HubSpotRefusal;
@@ -68,6 +69,8 @@ pub struct System {
     pub contacts: usize,
     /// The embedded cloud's address.
     pub cloud_uri: String,
+    /// What the embedded cloud's server accepts.
+    credentials: LocalCredentials,
     /// When startup began.
     pub begun: Instant,
     begun_at: Timestamp,
@@ -105,11 +108,17 @@ impl System {
         }
         let cloud = EmbeddedCloud::in_memory(cloud_config);
         let shutdown = CancellationToken::new();
-        let cloud_uri =
-            serve_cloud(&cloud, shutdown.clone()).await.map_err(failed("could not start the embedded cloud"))?;
+        let no_random = |error| Error::failed("the system has no random numbers").caused_by(&error);
+        let credentials = LocalCredentials::generate().map_err(no_random)?;
+        let access = CloudAccess::Only(credentials.clone());
+        let served = serve_cloud(&cloud, access, shutdown.clone()).await;
+        let cloud_uri = served.map_err(failed("could not start the embedded cloud"))?;
         let directory = tempfile::tempdir().map_err(failed("could not create a directory for the function's code"))?;
-        let runtime =
-            LambdaRuntime::new(RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: cloud_uri.clone() });
+        let runtime = LambdaRuntime::new(RuntimeConfig {
+            directory: directory.path().to_owned(),
+            cloud_uri: cloud_uri.clone(),
+            credentials: Some(credentials.clone()),
+        });
         cloud.set_invoker(Arc::new(runtime.clone()));
         let aws = Aws::for_local(&manifest.deployment.region, cloud.http_client(), None);
         let resources = deploy::deploy_manifest(&aws, &manifest, &artifact, &vendors, directory.path()).await?;
@@ -124,6 +133,7 @@ impl System {
             resources,
             contacts,
             cloud_uri,
+            credentials,
             begun,
             begun_at,
             shutdown,
@@ -185,10 +195,14 @@ fn flag_label(venue: &deployer_core::manifest::Venue) -> (String, String) {
     (deployer_core::property::flag_label(&venue.display_name), venue.flag_property.clone())
 }
 
-async fn serve_cloud(cloud: &EmbeddedCloud, shutdown: CancellationToken) -> std::io::Result<String> {
+async fn serve_cloud(
+    cloud: &EmbeddedCloud,
+    access: CloudAccess,
+    shutdown: CancellationToken,
+) -> std::io::Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let uri = format!("http://{}", listener.local_addr()?);
     let cloud = cloud.clone();
-    tokio::spawn(async move { cloud.serve_requests(listener, shutdown.cancelled_owned()).await });
+    tokio::spawn(async move { cloud.serve_requests(listener, access, shutdown.cancelled_owned()).await });
     Ok(uri)
 }

@@ -19,6 +19,9 @@ const FILE: &str = "dev.json";
 pub struct RunningDev {
     /// The embedded cloud's address.
     pub aws: String,
+    /// The only credentials that it accepts.
+    pub aws_access_key_id: String,
+    pub aws_secret_access_key: String,
     hubspot: String,
     portal_id: u64,
     venues: BTreeMap<String, RunningVenue>,
@@ -42,11 +45,8 @@ impl RunningDev {
     /// # Errors
     /// The file can't be read.
     pub fn read_file(directory: &Path) -> io::Result<Option<Self>> {
-        match std::fs::read_to_string(directory.join(FILE)) {
-            Ok(text) => Ok(Some(serde_json::from_str(&text)?)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let text = private_files::read_private_file(&directory.join(FILE))?;
+        Ok(text.map(|text| serde_json::from_slice(&text)).transpose()?)
     }
 
     /// Points a manifest at the sandboxes. Venues that `dev` doesn't know stay unchanged.
@@ -85,13 +85,15 @@ impl System {
         });
         let running = RunningDev {
             aws: self.cloud_uri.clone(),
+            aws_access_key_id: self.credentials.access_key_id.clone(),
+            aws_secret_access_key: self.credentials.secret_access_key.clone(),
             hubspot: self.vendors.hubspot_server.uri.clone(),
             portal_id: self.vendors.portal_id,
             venues: venues.collect::<io::Result<_>>()?,
         };
-        std::fs::create_dir_all(directory)?;
+        private_files::create_state_directory(directory)?;
         let path = directory.join(FILE);
-        std::fs::write(&path, serde_json::to_string(&running)?)?;
+        private_files::replace_private_file(&path, serde_json::to_string(&running)?.as_bytes())?;
         Ok(RunningFile(path))
     }
 }

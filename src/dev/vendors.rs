@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use sync_config::config::{
     DestinationConfig, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
-    KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties,
+    KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties, TripleseatDestination,
 };
 
 use deployer_core::error::{Error, Result};
@@ -64,16 +64,14 @@ impl DevSandboxes {
             hubspot.define_sync_properties(&properties, &venue.display_name).map_err(|refusal| {
                 Error::failed(format!("{}: the sandbox portal refused its properties", venue.name)).caused_by(&refusal)
             })?;
-            let credentials = generate_credentials(venue);
+            let credentials = generate_credentials(venue)?;
             if let Some(token) = credentials.get(KEY_HUBSPOT_TOKEN).and_then(Value::as_str) {
                 hubspot.add_token(token, &HUBSPOT_SCOPES);
             }
             match &mut venue.destination {
-                DestinationConfig::Tripleseat { location_id, lead_form_id, site_id } => {
-                    let site_id = *site_id.get_or_insert(FIRST_SITE_ID + number);
-                    let account =
-                        tripleseat_account(site_id, &venue.display_name, *location_id, *lead_form_id, &credentials);
-                    tripleseat.add_account(account);
+                DestinationConfig::Tripleseat(place) => {
+                    let site_id = *place.site_id.get_or_insert(FIRST_SITE_ID + number);
+                    tripleseat.add_account(tripleseat_account(site_id, &venue.display_name, place, &credentials));
                     sites.insert(venue.name.clone(), site_id);
                     venue.tripleseat_base_uri = Some(tripleseat_server.uri.clone());
                 }
@@ -162,8 +160,9 @@ fn referenced_contact(text: &str) -> Option<String> {
     Some(attempt.contact_id().to_owned())
 }
 
-/// Generated credentials: those that the venue's references name, and those that its destination requires.
-fn generate_credentials(venue: &Venue) -> Map<String, Value> {
+/// Generated credentials: those that the venue's references name, and those that its destination requires. Nobody can
+/// guess them, so only who reads `dev.json` can use the sandboxes.
+fn generate_credentials(venue: &Venue) -> Result<Map<String, Value>> {
     let mut keys: Vec<&str> = vec![KEY_HUBSPOT_TOKEN];
     match &venue.destination {
         DestinationConfig::Tripleseat { .. } => keys.push(KEY_TRIPLESEAT_PUBLIC_KEY),
@@ -172,28 +171,32 @@ fn generate_credentials(venue: &Venue) -> Map<String, Value> {
     keys.extend(venue.secrets.iter().map(|(key, _)| key.as_str()).filter(|key| {
         [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_DESTINATION_CREDENTIAL].contains(key)
     }));
-    let word = |key: &str| key.to_lowercase().replace('_', "-");
-    keys.into_iter().map(|key| (key.to_owned(), Value::from(format!("sandbox-{}-{}", venue.name, word(key))))).collect()
+    let generated = keys.into_iter().map(|key| {
+        let random = loopback::random_word()
+            .map_err(|error| Error::failed("the system has no random numbers").caused_by(&error))?;
+        let word = key.to_lowercase().replace('_', "-");
+        Ok((key.to_owned(), Value::from(format!("sandbox-{}-{word}-{random}", venue.name))))
+    });
+    generated.collect()
 }
 
 fn tripleseat_account(
     site_id: u64,
     name: &str,
-    location_id: Option<u64>,
-    lead_form_id: Option<u64>,
+    place: &TripleseatDestination,
     credentials: &Map<String, Value>,
 ) -> TripleseatAccount {
     let text = |key: &str| credentials.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
     // If a venue names its location, its account has a second one, so that a lead without a location is refused.
-    let main = TripleseatLocation { id: location_id.unwrap_or(site_id * 10), name: name.to_owned() };
-    let other = location_id.map(|id| TripleseatLocation { id: id + 1, name: format!("{name}, second location") });
+    let main = TripleseatLocation { id: place.location_id.unwrap_or(site_id * 10), name: name.to_owned() };
+    let other = place.location_id.map(|id| TripleseatLocation { id: id + 1, name: format!("{name}, second location") });
     TripleseatAccount {
         site_id,
         name: name.to_owned(),
         public_key: text(KEY_TRIPLESEAT_PUBLIC_KEY).unwrap_or_default(),
         oauth: text(KEY_TRIPLESEAT_CLIENT_ID).zip(text(KEY_TRIPLESEAT_CLIENT_SECRET)),
         locations: std::iter::once(main).chain(other).collect(),
-        lead_form_ids: lead_form_id.into_iter().collect(),
+        lead_form_ids: place.lead_form_id.into_iter().collect(),
         phone_required: true,
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 /// Text on one line. Line breaks, other control characters and bidirectional controls are shown as escapes, so that
 /// they can neither end a line nor make one text look like another.
-pub(super) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         let turns = matches!(character, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -12,7 +12,8 @@ use deployer_health::status::log::LogEvent;
 
 /// One line, with the time in UTC. The text has ANSI styles, which are stripped on a stream that isn't a terminal.
 pub fn log_line(event: &LogEvent) -> String {
-    let line: Value = serde_json::from_str(&event.message).unwrap_or_default();
+    // Lambda's own lines aren't JSON, and are shown as they are.
+    let line: Value = serde_json::from_str(&event.message).unwrap_or(Value::Null);
     let (style, text) = match (VenueRun::from_log_event(event), line["event"].as_str()) {
         (Some(run), _) if run.error.is_some() => (red_style(), format!("run {}", venue_words::run_text(&run))),
         (Some(run), _) => (Style::new().bold(), format!("run {}", venue_words::run_text(&run))),

@@ -27,6 +27,7 @@ pub use cost::cost_line;
 pub use decommission::{comparison_text, decommission_text, event_text, outcome_text, restore_text};
 pub use doctor::{checks_text, verdict_counts};
 pub use duplicates::duplicates_html;
+pub use escape::one_line;
 pub use html::plan_html;
 pub use isolation::{isolation_text, print_isolation};
 pub use json::{FORMAT_VERSION, JsonLines};

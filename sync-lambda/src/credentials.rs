@@ -44,7 +44,7 @@ pub struct OAuthClient {
 /// The credentials of a venue's run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncCredentials {
-    /// HubSpot's private app token.
+    /// HubSpot's access token, of a service key or a legacy private app.
     pub hubspot_token: CredentialValue,
     /// The key that creates leads. Absent for an `http` destination.
     pub tripleseat_public_key: Option<CredentialValue>,

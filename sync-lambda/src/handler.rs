@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::credentials::SyncCredentials;
-use crate::engine::{self, RunOptions, RunResult};
+use crate::engine::{self, PropertyCache, RunOptions, RunResult};
 use crate::error::RunError;
 use crate::report::LogSink;
 use crate::secret;
@@ -24,6 +24,10 @@ pub struct Handler {
     variables: Box<EnvironmentReader>,
     log: Box<LogSink>,
     credentials: Mutex<Option<SyncCredentials>>,
+    /// The credentials with which the destination's settings were compared. The settings themselves never change in a
+    /// process.
+    verified: Mutex<Option<SyncCredentials>>,
+    properties: PropertyCache,
 }
 
 impl Handler {
@@ -33,22 +37,34 @@ impl Handler {
     /// The environment isn't what the deployer writes.
     pub fn new(variables: Box<EnvironmentReader>, log: Box<LogSink>) -> Result<Self, RunError> {
         let settings = SyncSettings::from_environment(&variables)?;
-        Ok(Self { settings, variables, log, credentials: Mutex::new(None) })
+        Ok(Self {
+            settings,
+            variables,
+            log,
+            credentials: Mutex::new(None),
+            verified: Mutex::new(None),
+            properties: PropertyCache::default(),
+        })
     }
 
     /// Runs the venue's sync once, until `deadline` at the latest. `event` is either EventBridge's, which is ignored,
-    /// or `{"dry_run": true}`.
+    /// or `{"dry_run": true}`, with `"show_contacts": true` to have the leads in the response.
     ///
     /// # Errors
     /// Why the run ended before its work was done. Everything it did until then is settled.
     pub async fn handle_event(&self, event: &Value, request_id: &str, deadline: SystemTime) -> Result<Value, RunError> {
         let begun = Instant::now();
         let time = deadline.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
-        let dry_run = event.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
-        let options = RunOptions { deadline: (begun + time).into(), dry_run };
+        let asked = |name: &str| event.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let options = RunOptions {
+            deadline: (begun + time).into(),
+            dry_run: asked("dry_run"),
+            show_contacts: asked("show_contacts"),
+            settings_verified: false,
+        };
         let ended = match self.prepare_run().await {
             Ok((client, credentials)) => self.run_with(&client, credentials, options).await,
-            Err(error) => RunResult { report: self.empty_report(), error: Some(error) },
+            Err(error) => RunResult { report: self.empty_report(), error: Some(error), settings_verified: false },
         };
         let line = ended.report.log_line(request_id, begun.elapsed(), Timestamp::now(), ended.error.as_ref());
         (self.log)(&line);
@@ -68,7 +84,7 @@ impl Handler {
     /// Runs the sync. If a credential is rejected, it may have been replaced since it was read: then the run restarts
     /// with the new one.
     async fn run_with(&self, client: &reqwest::Client, credentials: SyncCredentials, options: RunOptions) -> RunResult {
-        let ended = engine::run_sync(client, &self.settings, &credentials, options, &self.log).await;
+        let ended = self.run_once(client, &credentials, options).await;
         if !matches!(ended.error, Some(RunError::Credential { .. })) {
             return ended;
         }
@@ -79,10 +95,23 @@ impl Handler {
                     "level": "info", "event": "credentials", "venue": self.settings.venue,
                     "message": "the secret has changed since it was last read; restarting the run",
                 }));
-                engine::run_sync(client, &self.settings, &fresh, options, &self.log).await
+                self.run_once(client, &fresh, options).await
             }
             _ => ended,
         }
+    }
+
+    async fn run_once(
+        &self,
+        client: &reqwest::Client,
+        credentials: &SyncCredentials,
+        options: RunOptions,
+    ) -> RunResult {
+        let settings_verified = self.verified.lock().await.as_ref() == Some(credentials);
+        let options = RunOptions { settings_verified, ..options };
+        let ended = engine::run_sync(client, &self.settings, credentials, options, &self.properties, &self.log).await;
+        *self.verified.lock().await = ended.settings_verified.then(|| credentials.clone());
+        ended
     }
 
     /// The credentials, read once per process.

@@ -70,6 +70,30 @@ pub enum ContactState {
     Sending(Option<Attempt>),
 }
 
+/// What a run left for staff to decide about a contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StaffTask {
+    /// `failed`: the destination refused its data.
+    Correct,
+    /// `needs_review`: it may or may not have become a lead. The attempt is `None` if somebody changed its reference.
+    Review(Option<Attempt>),
+}
+
+impl StaffTask {
+    /// The status of contacts whose data was refused.
+    pub const FAILED: &str = "failed";
+    /// The status of contacts that may or may not have become leads.
+    pub const NEEDS_REVIEW: &str = "needs_review";
+
+    /// The status of a contact with this task.
+    pub fn status_name(&self) -> &'static str {
+        match self {
+            Self::Correct => Self::FAILED,
+            Self::Review(_) => Self::NEEDS_REVIEW,
+        }
+    }
+}
+
 /// The outcome of a contact in one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContactOutcome {
@@ -85,6 +109,24 @@ pub enum ContactOutcome {
     Unsettled(String),
     /// Definitely not received, and staff have cleared the flag since.
     Withdrawn,
+    /// The destination had a lead for the contact's e-mail address already, with this id.
+    Linked(String),
+    /// Ticked again after it became a lead. Nothing is sent, and what the ledger says about the lead stays.
+    Reticked {
+        /// Whether a person decides.
+        review: bool,
+        /// What staff should know.
+        note: String,
+    },
+}
+
+/// The lead that a contact became in an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedLead {
+    /// Its id at the destination, or the reference in it.
+    pub lead_id: String,
+    /// When it was created; `None` if somebody changed the property.
+    pub at: Option<Timestamp>,
 }
 
 impl ContactOutcome {
@@ -97,6 +139,23 @@ impl ContactOutcome {
             Self::Retry(_) => "retried",
             Self::Unsettled(_) => "unsettled",
             Self::Withdrawn => "withdrawn",
+            Self::Linked(_) => "linked",
+            Self::Reticked { review: false, .. } => "ignored",
+            Self::Reticked { review: true, .. } => "needs_review",
+        }
+    }
+}
+
+impl ContactOutcome {
+    /// The level of its line in the log.
+    pub fn log_level(&self) -> &'static str {
+        match self {
+            Self::Synced(_) | Self::Linked(_) | Self::Withdrawn | Self::Reticked { review: false, .. } => "info",
+            Self::Failed(_)
+            | Self::NeedsReview(_)
+            | Self::Retry(_)
+            | Self::Unsettled(_)
+            | Self::Reticked { review: true, .. } => "warn",
         }
     }
 }
@@ -141,8 +200,17 @@ impl Ledger {
     }
 
     /// The contact properties that [`Ledger::state`] needs.
-    pub fn properties_to_read(&self) -> [&str; 3] {
-        [&self.0.flag, &self.0.status, &self.0.lead_id]
+    pub fn properties_to_read(&self) -> [&str; 4] {
+        [&self.0.flag, &self.0.status, &self.0.lead_id, &self.0.synced_at]
+    }
+
+    /// The lead that a contact became, if that is the last thing that happened to it.
+    pub fn recorded_lead(&self, contact: &ContactProperties) -> Option<RecordedLead> {
+        let value = |name: &str| contact.get(name).map(String::as_str).unwrap_or_default().trim();
+        value(&self.0.status).eq_ignore_ascii_case("synced").then(|| RecordedLead {
+            lead_id: value(&self.0.lead_id).to_owned(),
+            at: parse_recorded_time(value(&self.0.synced_at)),
+        })
     }
 
     /// The state of a contact.
@@ -155,6 +223,26 @@ impl Ledger {
         } else {
             ContactState::NotFlagged
         }
+    }
+
+    /// What staff have to decide about a contact; `None` if nothing, which is also so if its flag is set again.
+    pub fn staff_task(&self, contact: &ContactProperties) -> Option<StaffTask> {
+        let value = |name: &str| contact.get(name).map(String::as_str).unwrap_or_default();
+        let status = value(&self.0.status);
+        if self.is_flagged(contact) {
+            None
+        } else if status.eq_ignore_ascii_case(StaffTask::FAILED) {
+            Some(StaffTask::Correct)
+        } else if status.eq_ignore_ascii_case(StaffTask::NEEDS_REVIEW) {
+            Some(StaffTask::Review(Attempt::parse_reference(value(&self.0.lead_id))))
+        } else {
+            None
+        }
+    }
+
+    /// The write that sets a contact's flag again, as staff do.
+    pub fn tick_again(&self, contact_id: &str) -> LedgerWrite {
+        self.ledger_write(contact_id, [(&self.0.flag, "true")])
     }
 
     /// The write that marks the beginning of an attempt. Until the lead's id is known, its property has the reference.
@@ -199,7 +287,7 @@ impl Ledger {
                 contact_id,
                 [
                     (&names.flag, "false"),
-                    (&names.status, "failed"),
+                    (&names.status, StaffTask::FAILED),
                     (&names.lead_id, ""),
                     (&names.error, &limit_length(why)),
                 ],
@@ -208,7 +296,7 @@ impl Ledger {
                 contact_id,
                 [
                     (&names.flag, "false"),
-                    (&names.status, "needs_review"),
+                    (&names.status, StaffTask::NEEDS_REVIEW),
                     (&names.lead_id, &reference),
                     (&names.error, &limit_length(why)),
                 ],
@@ -220,6 +308,26 @@ impl Ledger {
                     (&names.lead_id, ""),
                     (&names.error, &limit_length(&format!("Not sent yet; the next run will retry it. {why}"))),
                 ],
+            ),
+            ContactOutcome::Linked(lead_id) => {
+                let note = format!("Linked to lead {lead_id}, which existed already for this e-mail address.");
+                self.ledger_write(
+                    contact_id,
+                    [
+                        (&names.flag, "false"),
+                        (&names.status, "synced"),
+                        (&names.lead_id, lead_id),
+                        (&names.error, &note),
+                        (&names.synced_at, &utc_seconds(now)),
+                    ],
+                )
+            }
+            ContactOutcome::Reticked { review: false, note } => {
+                self.ledger_write(contact_id, [(&names.flag, "false"), (&names.error, &limit_length(note))])
+            }
+            ContactOutcome::Reticked { review: true, note } => self.ledger_write(
+                contact_id,
+                [(&names.flag, "false"), (&names.status, "needs_review"), (&names.error, &limit_length(note))],
             ),
             ContactOutcome::Withdrawn => {
                 self.ledger_write(contact_id, [(&names.status, ""), (&names.lead_id, ""), (&names.error, "")])
@@ -244,6 +352,12 @@ impl fmt::Display for Attempt {
 /// HubSpot's date-time properties take ISO 8601 in UTC.
 fn utc_seconds(now: Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A time as this ledger writes it, or as HubSpot's date-time properties store it: in milliseconds.
+fn parse_recorded_time(text: &str) -> Option<Timestamp> {
+    let milliseconds = || Timestamp::from_millisecond(text.parse().ok()?).ok();
+    text.parse().ok().or_else(milliseconds)
 }
 
 fn limit_length(text: &str) -> String {
@@ -291,11 +405,62 @@ mod tests {
             (ContactOutcome::NeedsReview("no answer".to_owned()), ContactState::NotFlagged),
             (ContactOutcome::Retry("503".to_owned()), ContactState::Flagged),
             (ContactOutcome::Withdrawn, ContactState::Flagged),
+            (ContactOutcome::Linked("9".to_owned()), ContactState::NotFlagged),
         ] {
             let write = ledger.record_outcome("501", Some(&attempt), &outcome, now).expect("written");
             assert_eq!(ledger.contact_state(&apply_write(&write, sending.clone())), state, "{outcome:?}");
         }
         assert_eq!(ledger.record_outcome("501", Some(&attempt), &ContactOutcome::Unsettled(String::new()), now), None);
+    }
+
+    #[test]
+    fn failed_and_reviewed_contacts_wait_for_staff_until_they_are_ticked() {
+        let ledger = ledger_of_venue_a();
+        let attempt = Attempt::new("501", Timestamp::UNIX_EPOCH);
+        let settled = |outcome: &ContactOutcome| {
+            let write = ledger.record_outcome("501", Some(&attempt), outcome, Timestamp::UNIX_EPOCH).expect("written");
+            apply_write(&write, ContactProperties::new())
+        };
+        for (outcome, task) in [
+            (ContactOutcome::Failed(String::new()), Some(StaffTask::Correct)),
+            (ContactOutcome::NeedsReview(String::new()), Some(StaffTask::Review(Some(attempt.clone())))),
+            (ContactOutcome::Synced(None), None),
+            (ContactOutcome::Retry(String::new()), None),
+        ] {
+            let contact = settled(&outcome);
+            assert_eq!(ledger.staff_task(&contact), task, "{outcome:?}");
+            let ticked = apply_write(&ledger.tick_again("501"), contact);
+            assert_eq!((ledger.staff_task(&ticked), ledger.contact_state(&ticked)), (None, ContactState::Flagged));
+        }
+    }
+
+    #[test]
+    fn a_recorded_lead_is_what_happened_last() {
+        let ledger = ledger_of_venue_a();
+        let now = Timestamp::from_second(1_790_000_000).expect("in range");
+        let synced = |outcome: &ContactOutcome| {
+            let write = ledger.record_outcome("501", None, outcome, now).expect("written");
+            apply_write(&write, ContactProperties::new())
+        };
+        let contact = synced(&ContactOutcome::Synced(Some("9".to_owned())));
+        assert_eq!(ledger.recorded_lead(&contact), Some(RecordedLead { lead_id: "9".to_owned(), at: Some(now) }));
+        assert!(ledger.recorded_lead(&synced(&ContactOutcome::Linked("8".to_owned()))).is_some());
+        for outcome in [ContactOutcome::Failed(String::new()), ContactOutcome::NeedsReview(String::new())] {
+            assert_eq!(ledger.recorded_lead(&synced(&outcome)), None, "{outcome:?}: its tick asks for a lead");
+        }
+        let times = [("1790000000000", Some(now)), ("yesterday", None), ("", None)];
+        for (text, at) in times {
+            let mut contact = contact.clone();
+            contact.insert(ledger.property_names().synced_at.clone(), text.to_owned());
+            assert_eq!(ledger.recorded_lead(&contact).and_then(|lead| lead.at), at, "{text}");
+        }
+        // A tick that is ignored leaves the record as it is; a review makes the next tick count.
+        let retick = |review| ContactOutcome::Reticked { review, note: "again".to_owned() };
+        let ignored = ledger.record_outcome("501", None, &retick(false), now).expect("written");
+        assert!(ledger.recorded_lead(&apply_write(&ignored, contact.clone())).is_some());
+        let review = ledger.record_outcome("501", None, &retick(true), now).expect("written");
+        let reviewed = apply_write(&review, contact);
+        assert_eq!((ledger.recorded_lead(&reviewed), &reviewed["tripleseat_lead_id__venue_a"][..]), (None, "9"));
     }
 
     #[test]
@@ -310,6 +475,9 @@ mod tests {
             ContactOutcome::Failed("x".repeat(5000)),
             ContactOutcome::NeedsReview(String::new()),
             ContactOutcome::Retry(String::new()),
+            ContactOutcome::Linked("9".to_owned()),
+            ContactOutcome::Reticked { review: true, note: "x".repeat(5000) },
+            ContactOutcome::Reticked { review: false, note: String::new() },
         ];
         let settled =
             outcomes.iter().filter_map(|outcome| ledger.record_outcome("1", None, outcome, Timestamp::UNIX_EPOCH));

@@ -1,5 +1,7 @@
 //! Normalizes phone numbers for Tripleseat, so that its staff can dial them.
 
+use sync_config::text::is_invisible;
+
 /// A phone number as a person would type it. Tripleseat accepts any text, so this only removes meaningless differences:
 /// digits of other scripts become ASCII, full-width characters become plain ones, invisible marks that come along when
 /// a number is copied from a page are dropped, and whitespace becomes single spaces. A `+`, leading zeros and an
@@ -9,12 +11,6 @@ pub fn normalize_phone(text: &str) -> String {
     let text = text.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("tel:")).map_or(text, |_| &text[4..]);
     let plain: String = text.chars().filter(|c| !is_invisible(*c)).map(plain_char).collect();
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Direction marks and zero-width characters, which web pages and address books put around numbers.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-        || (c.is_control() && !c.is_whitespace())
 }
 
 fn plain_char(c: char) -> char {

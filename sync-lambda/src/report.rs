@@ -43,21 +43,23 @@ pub struct RunReport {
 pub struct DryRunAction {
     /// The contact's id.
     pub contact_id: String,
-    /// `send`, `look_up` or `review`.
+    /// `send`, `look_up`, `review` or `ignore`.
     pub action: &'static str,
     /// The names of the lead's fields that would be filled.
     pub fields: Vec<String>,
+    /// What would be sent, if that was asked for. It is never logged.
+    pub body: Option<Value>,
 }
 
 impl RunReport {
     /// Counts the outcome of a contact.
     pub fn count_outcome(&mut self, outcome: &ContactOutcome) {
         match outcome {
-            ContactOutcome::Synced(_) => self.synced += 1,
+            ContactOutcome::Synced(_) | ContactOutcome::Linked(_) => self.synced += 1,
             ContactOutcome::Failed(_) => self.failed += 1,
-            ContactOutcome::NeedsReview(_) => self.needs_review += 1,
+            ContactOutcome::NeedsReview(_) | ContactOutcome::Reticked { review: true, .. } => self.needs_review += 1,
             ContactOutcome::Retry(_) | ContactOutcome::Unsettled(_) => self.retried += 1,
-            ContactOutcome::Withdrawn => {}
+            ContactOutcome::Withdrawn | ContactOutcome::Reticked { review: false, .. } => {}
         }
     }
 
@@ -74,9 +76,14 @@ impl RunReport {
         });
         if let (Some(would), Value::Object(object)) = (&self.would, &mut value) {
             object.insert("dry_run".to_owned(), Value::Bool(true));
-            let would = would
-                .iter()
-                .map(|would| json!({ "contact_id": would.contact_id, "action": would.action, "fields": would.fields }));
+            let would = would.iter().map(|would| {
+                let mut line =
+                    json!({ "contact_id": would.contact_id, "action": would.action, "fields": would.fields });
+                if let Some(body) = &would.body {
+                    line["body"] = body.clone();
+                }
+                line
+            });
             object.insert("would".to_owned(), would.collect());
         }
         value

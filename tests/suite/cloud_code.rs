@@ -43,7 +43,9 @@ async fn downloads_code_over_a_socket() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
     // The task ends with the test's runtime.
-    tokio::spawn(async move { cloud.serve_requests(listener, pending()).await });
+    tokio::spawn(async move {
+        cloud.serve_requests(listener, deployer_cloud::CloudAccess::AnyCredentials, pending()).await
+    });
     let (hash, link) = deploy_function(&Aws::for_local("us-east-1", https_client(), Some(&uri))).await;
     assert!(link.starts_with(&uri), "{link}");
     let client = sync_lambda::http::build_client().expect("TLS is available");

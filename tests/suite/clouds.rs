@@ -42,7 +42,9 @@ impl TestCloud {
                 let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
                 let uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
                 // The task ends with the test's runtime.
-                tokio::spawn(async move { cloud.serve_requests(listener, pending()).await });
+                tokio::spawn(async move {
+                    cloud.serve_requests(listener, deployer_cloud::CloudAccess::AnyCredentials, pending()).await
+                });
                 Aws::for_local("us-east-1", record_writes(https_client(), &writes, None), Some(&uri))
             }
             Self::Moto => return servers::start_moto().await.open_account(),

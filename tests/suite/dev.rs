@@ -105,6 +105,54 @@ fn ctrl_c_stops_everything() {
     }
 }
 
+/// Whoever can upload a function to `dev` can run code as its user.
+#[cfg(unix)]
+#[tokio::test]
+async fn serves_only_who_knows_its_credentials() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
+    let manifest = directory.path().join("venues.toml");
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/venues.toml"), &manifest).expect("it is copied");
+    let manifest = manifest.display().to_string();
+    let mut child = deployer_command(&["--manifest", &manifest, "dev", "--json", "--port", "0"])
+        .args(["--artifact", "/bin/true"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("deployer starts");
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let started: Value = serde_json::from_str(&output.next().expect("a line").expect("text")).expect("valid JSON");
+    let client = sync_lambda::http::build_client().expect("TLS is available");
+    for server in ["aws", "hubspot", "tripleseat"] {
+        let uri = started[server].as_str().expect("an address");
+        for (header, value) in [("host", "attacker.example"), ("origin", "https://attacker.example")] {
+            let answer = client.get(uri).header(header, value).send().await.expect("a response");
+            assert_eq!(answer.status(), 403, "{server}, {header}: {value}");
+        }
+    }
+    let uri = started["aws"].as_str().expect("an address");
+    let list = async |aws: deployer_aws::Aws| aws.lambda.list_functions().send().await;
+    let guessed = deployer_aws::Aws::for_local("us-east-1", deployer_aws::https_client(), Some(uri));
+    let refused = list(guessed).await.expect_err("anybody could upload code");
+    assert!(format!("{refused:?}").contains("UnrecognizedClientException"), "{refused:?}");
+    let hubspot = started["hubspot"].as_str().expect("an address");
+    let guessed = sync_lambda::credentials::CredentialValue::new("sandbox-venue-a-hubspot-token");
+    let guessed = deployer_hubspot::HubSpotClient::new(client.clone(), hubspot, guessed).portal_id().await;
+    assert_eq!(guessed.expect_err("unknown").failure, deployer_hubspot::VendorFailure::Unauthenticated);
+
+    let state = directory.path().join(".deployer");
+    let mode = |path: &std::path::Path| path.metadata().expect("it exists").permissions().mode() & 0o777;
+    let running = state.join("dev.json");
+    assert_eq!((mode(&state), mode(&running)), (0o700, 0o600));
+    assert!(state.join(".gitignore").exists());
+    let running: Value = serde_json::from_slice(&std::fs::read(running).expect("readable")).expect("valid JSON");
+    let [id, secret] = ["aws_access_key_id", "aws_secret_access_key"].map(|key| running[key].as_str().expect("text"));
+    let known = deployer_aws::Aws::for_local_server("us-east-1", uri, id, secret);
+    assert!(!list(known).await.expect("this run's credentials work").functions().is_empty());
+    child.kill().expect("it is running");
+    child.wait().expect("it ends");
+}
+
 #[cfg(unix)]
 fn child_pids(parent: u32) -> Vec<u32> {
     let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().expect("ps is installed");

@@ -26,6 +26,7 @@ mod formats;
 mod guards;
 mod isolation;
 mod lock;
+mod plan_notes;
 mod processes;
 mod properties;
 mod real_cloud;

@@ -31,7 +31,9 @@ impl Site {
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a port is free");
         let address = format!("http://{}", listener.local_addr().expect("the listener has an address"));
         let served = cloud.clone();
-        runtime.spawn(async move { served.serve_requests(listener, std::future::pending()).await });
+        runtime.spawn(async move {
+            served.serve_requests(listener, deployer_cloud::CloudAccess::AnyCredentials, std::future::pending()).await
+        });
         let site = Self {
             cloud,
             directory: tempfile::tempdir().expect("a temporary directory is created"),
@@ -116,7 +118,7 @@ impl Site {
 pub const APPLY: [&str; 4] = ["apply", "--yes", "--artifact", "bootstrap"];
 const APPLY_OR_NOT: [&str; 6] = ["apply", "--yes", "--artifact", "bootstrap", "--lock-timeout", "0s"];
 
-fn exit_and_output(output: &Output) -> (i32, String) {
+pub fn exit_and_output(output: &Output) -> (i32, String) {
     let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
     (output.status.code().unwrap_or(-1), text)
 }

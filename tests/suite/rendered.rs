@@ -9,7 +9,7 @@ use deployer_core::plan::{Plan, plan};
 use deployer_core::resource::Observed;
 use deployer_core::snapshot::Snapshot;
 use serde_json::json;
-use sync_config::config::DestinationConfig;
+use sync_config::config::{DestinationConfig, TripleseatDestination};
 
 use crate::fixtures::{
     FLAG, MANIFEST, STATUS, applied_stack, converged_snapshot, credentials_with_values, desired_from, desired_state,
@@ -127,8 +127,12 @@ fn says_which_shared_credentials_are_allowed_and_why() {
     const KEY: &str = "TRIPLESEAT_PUBLIC_KEY";
     let report = judge_planned(&["a", "b"], &credentials_with_values(&[("a", KEY, 1), ("b", KEY, 1)]), |subjects| {
         for (location, subject) in (1..).zip(subjects) {
-            subject.holdings.as_mut().expect("it was read").destination =
-                DestinationConfig::Tripleseat { location_id: Some(location), lead_form_id: None, site_id: Some(7) };
+            let place = TripleseatDestination {
+                location_id: Some(location),
+                site_id: Some(7),
+                ..TripleseatDestination::default()
+            };
+            subject.holdings.as_mut().expect("it was read").destination = DestinationConfig::Tripleseat(place);
         }
     });
     let text = rendered_isolation(&report);

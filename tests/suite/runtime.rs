@@ -21,7 +21,7 @@ api() { exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API%:*}/${AWS_LAMBDA_RUNTIME_API#
 path=/2018-06-01/runtime/invocation
 while true; do
   api
-  printf 'GET %s/next HTTP/1.0\r\nHost: lambda\r\n\r\n' "$path" >&3
+  printf 'GET %s/next HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' "$path" >&3
   while IFS= read -r line <&3; do
     line=${line%$'\r'}
     [ -z "$line" ] && break
@@ -31,7 +31,7 @@ while true; do
   echo "a line for $id"
   body="{\"pid\":$$,\"event\":$event,\"names\":\"$(compgen -e | tr '\n' ' ')\",\"venue\":\"$VENUE\"}"
   api
-  printf 'POST %s/%s/response HTTP/1.0\r\nHost: lambda\r\nContent-Length: %d\r\n\r\n%s' \
+  printf 'POST %s/%s/response HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n%s' \
     "$path" "$id" "${#body}" "$body" >&3
   cat <&3 >/dev/null
 done
@@ -52,7 +52,11 @@ async fn deploy_script(script: &str) -> RunningDeployment {
 async fn deploy_script_with_timeout(script: &str, timeout: &str) -> RunningDeployment {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let directory = tempfile::tempdir().expect("a temporary directory is created");
-    let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: "http://127.0.0.1:1".to_owned() };
+    let config = RuntimeConfig {
+        directory: directory.path().to_owned(),
+        cloud_uri: "http://127.0.0.1:1".to_owned(),
+        credentials: None,
+    };
     let runtime = LambdaRuntime::new(config);
     cloud.set_invoker(Arc::new(runtime.clone()));
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);

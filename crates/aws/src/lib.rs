@@ -82,7 +82,21 @@ impl Aws {
     /// Clients with made-up credentials, for a server on this machine: in this process (`http` given by it) or at
     /// `endpoint`.
     pub fn for_local(region: &str, http: SharedHttpClient, endpoint: Option<&str>) -> Self {
-        let credentials = Credentials::from_keys("local", "local", None);
+        Self::for_local_credentials(region, http, endpoint, Credentials::from_keys("local", "local", None))
+    }
+
+    /// Clients for a server on this machine that accepts only credentials of its own.
+    pub fn for_local_server(region: &str, endpoint: &str, key_id: &str, secret_key: &str) -> Self {
+        let credentials = Credentials::from_keys(key_id, secret_key, None);
+        Self::for_local_credentials(region, https_client(), Some(endpoint), credentials)
+    }
+
+    fn for_local_credentials(
+        region: &str,
+        http: SharedHttpClient,
+        endpoint: Option<&str>,
+        credentials: Credentials,
+    ) -> Self {
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))

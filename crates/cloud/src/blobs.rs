@@ -35,7 +35,7 @@ impl BlobStore {
         if let Some(directory) = &self.directory {
             let path = directory.join(&name);
             if !path.exists() {
-                fs::create_dir_all(directory)?;
+                private_files::create_private_directory(directory)?;
                 let mut file = tempfile::NamedTempFile::new_in(directory)?;
                 io::Write::write_all(&mut file, content)?;
                 file.persist(path)?;

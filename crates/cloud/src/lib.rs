@@ -52,6 +52,7 @@ pub use json::JsonBody;
 pub use page::ListPage;
 pub use request::CloudRequest;
 pub use state::{CloudState, RegionState};
+pub use transport::CloudAccess;
 
 use deployer_core::error::{Error, Result};
 use parking_lot::Mutex;

@@ -4,7 +4,7 @@
 //! which shows a process whether another one has written since. The number is raised before the state is replaced: if a
 //! process dies in between, the others read the file once more, but never keep an old state.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -75,10 +75,10 @@ impl StateStore {
     ) -> io::Result<T> {
         let Some(file) = &mut self.file else { return Ok(work(&mut self.state, &self.blobs)) };
         if let Some(directory) = file.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            fs::create_dir_all(directory)?;
+            private_files::create_state_directory(directory)?;
         }
         let lock_path = with_suffix(&file.path, ".lock");
-        let mut lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path)?;
+        let mut lock = private_files::open_private_file(&lock_path)?;
         // The lock is released when the file is closed, even if the process dies.
         lock.lock()?;
         let number = read_number(&mut lock).map_err(|error| error_at_path(&lock_path, &error))?;
@@ -101,11 +101,8 @@ impl StateFile {
         if self.seen.as_ref().is_some_and(|(seen, _)| *seen == number) && self.path.exists() {
             return Ok(());
         }
-        let text = match fs::read(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error_at_path(&self.path, &error)),
-        };
+        let text = private_files::read_private_file(&self.path).map_err(|error| error_at_path(&self.path, &error))?;
+        let text = text.unwrap_or_default();
         let content = if text.is_empty() {
             CloudState::new(&self.account, fastrand::u64(..))
         } else {

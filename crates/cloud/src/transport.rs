@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, http_client_fn};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
@@ -15,10 +16,12 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
+use loopback::LocalCredentials;
 use tokio::net::TcpListener;
 
-use super::EmbeddedCloud;
+use super::answer::{RequestProtocol, build_response};
 use super::dispatch::Disconnected;
+use super::{ApiError, EmbeddedCloud};
 
 /// The maximum size of a body. `CreateFunction` accepts zips of up to 50 MB (70 MB as base64).
 const MAX_BODY: usize = 80 * 1024 * 1024;
@@ -32,23 +35,25 @@ impl EmbeddedCloud {
         })
     }
 
-    /// Serves requests on `listener` until the future is dropped or `shutdown` completes.
+    /// Serves requests on `listener` until the future is dropped or `shutdown` completes. Only programs with `access`
+    /// are served, and nothing that a page in a browser sends.
     ///
     /// # Errors
     /// The listener failed.
     pub async fn serve_requests(
         &self,
         listener: TcpListener,
+        access: CloudAccess,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let cloud = self.clone();
+        let (cloud, access) = (self.clone(), Arc::new(access));
         let router = Router::new()
             .fallback(move |request: Request| {
-                let cloud = cloud.clone();
-                async move { cloud.respond_over_http(request).await }
+                let (cloud, access) = (cloud.clone(), Arc::clone(&access));
+                async move { cloud.respond_over_http(request, &access).await }
             })
             .layer(DefaultBodyLimit::disable());
-        axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+        axum::serve(listener, loopback::guard_programs(router)).with_graceful_shutdown(shutdown).await
     }
 
     /// Downloads from an unsigned link of this cloud, in process. The only such link is to a function's code, in
@@ -65,8 +70,11 @@ impl EmbeddedCloud {
         }
     }
 
-    async fn respond_over_http(&self, request: Request) -> Response {
+    async fn respond_over_http(&self, request: Request, access: &CloudAccess) -> Response {
         let (parts, body) = request.into_parts();
+        if !access.admits(&parts.headers, &parts.uri) {
+            return build_response(RequestProtocol::Rest, Err(unknown_credentials()), "").map(Body::from);
+        }
         let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
             return empty_response(http::StatusCode::PAYLOAD_TOO_LARGE);
         };
@@ -89,6 +97,31 @@ impl EmbeddedCloud {
             Err(Disconnected) => Err(ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionReset).into())),
         }
     }
+}
+
+/// Who may use a cloud over a socket.
+#[derive(Debug, Clone)]
+pub enum CloudAccess {
+    /// Every program of this machine, with any credentials. For tests, whose clouds hold nothing.
+    AnyCredentials,
+    /// The programs that know these credentials. Code is run with the rights of whoever serves the cloud, so nobody else
+    /// may upload any.
+    Only(LocalCredentials),
+}
+
+impl CloudAccess {
+    /// A link to a function's code isn't signed: its path names the content by its hash.
+    fn admits(&self, headers: &http::HeaderMap, uri: &http::Uri) -> bool {
+        match self {
+            Self::AnyCredentials => true,
+            Self::Only(credentials) => credentials.signed_request(headers) || super::lambda::is_code_path(uri.path()),
+        }
+    }
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html>
+fn unknown_credentials() -> ApiError {
+    ApiError::new(403, "UnrecognizedClientException", "The security token included in the request is invalid.")
 }
 
 fn empty_response(status: http::StatusCode) -> Response {

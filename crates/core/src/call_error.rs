@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sync_config::config::HUBSPOT_TOKEN_PLACE;
+
 /// A call that failed, without the SDK's types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallError {
@@ -77,7 +79,7 @@ impl CallError {
     /// What to do about it, where there is something general to say.
     pub fn hint(&self) -> Option<String> {
         if self.operation.starts_with("hubspot:") {
-            return hubspot_hint(self.kind).map(ToOwned::to_owned);
+            return hubspot_hint(self.kind);
         }
         match self.kind {
             FailureKind::Denied => Some(format!(
@@ -126,22 +128,25 @@ impl fmt::Display for CallError {
 impl std::error::Error for CallError {}
 
 /// What to do when one of a plan's HubSpot requests fails this way.
-fn hubspot_hint(kind: FailureKind) -> Option<&'static str> {
-    match kind {
-        FailureKind::Unauthenticated => Some(
-            "the token in `[hubspot] token` was revoked, replaced or mistyped: copy the private app's current token \
-             from HubSpot",
-        ),
-        FailureKind::Denied => Some(
-            "add the missing scope to the private app behind `[hubspot] token`: crm.schemas.contacts.read and .write \
-             for properties, crm.objects.contacts.read and .write to count and move flags",
-        ),
-        FailureKind::LimitExceeded | FailureKind::Server => {
-            Some("run the same command again later: it resumes where this one stopped")
+fn hubspot_hint(kind: FailureKind) -> Option<String> {
+    let hint = match kind {
+        FailureKind::Unauthenticated => {
+            return Some(format!(
+                "the token in `[hubspot] token` was revoked, replaced or mistyped: copy the current one from \
+                 {HUBSPOT_TOKEN_PLACE}"
+            ));
         }
-        FailureKind::NoAnswer => Some("check the network and `[hubspot] base_uri`, then run the same command again"),
-        _ => None,
-    }
+        FailureKind::Denied => {
+            "add the missing scope to the service key behind `[hubspot] token`: crm.schemas.contacts.read and .write for \
+             properties, crm.objects.contacts.read and .write to count and move flags"
+        }
+        FailureKind::LimitExceeded | FailureKind::Server => {
+            "run the same command again later: it resumes where this one stopped"
+        }
+        FailureKind::NoAnswer => "check the network and `[hubspot] base_uri`, then run the same command again",
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 /// The quota that a call can use up, with AWS's default

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sync_config::config::{
     DestinationConfig, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
-    ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, LedgerProperties, SyncConfig,
+    ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, LedgerProperties,
 };
 
 use crate::manifest::{Manifest, Status, Venue};
@@ -229,13 +229,8 @@ fn function_environment(manifest: &Manifest, venue: &Venue) -> StringMap {
     if let (DestinationConfig::Tripleseat { .. }, Some(base_uri)) = (&venue.destination, &venue.tripleseat_base_uri) {
         environment.insert(ENV_TRIPLESEAT_BASE_URI.to_owned(), base_uri.clone());
     }
-    let config = SyncConfig {
-        portal_id: manifest.hubspot.portal_id,
-        destination: venue.destination.clone(),
-        fields: venue.fields.iter().cloned().collect(),
-        on_ambiguous: venue.on_ambiguous,
-    };
-    let json = serde_json::to_string(&config).expect("all keys of its maps are strings, so it always has a JSON form");
+    let json = serde_json::to_string(&venue.sync_config(&manifest.hubspot))
+        .expect("all keys of its maps are strings, so it always has a JSON form");
     environment.insert(ENV_SYNC_CONFIG.to_owned(), json);
     environment
 }

@@ -20,7 +20,7 @@ const TRIES: usize = 5;
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// The pause before the first retry; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// A private app may make 100 requests in 10 seconds, and the venues' runs may use the same app, so this takes half.
+/// A service key may make 100 requests in 10 seconds, and the venues' runs may use the same key, so this takes half.
 const INTERVAL: Duration = Duration::from_millis(200);
 const BURST: u32 = 10;
 /// The whole account may make 5 searches a second; this takes two of them.

@@ -7,10 +7,12 @@
 //! - [`goal`]: what a reconciliation is for, and what comes of it.
 //! - [`guards`]: what is refused before anything changes, each as one message.
 //! - [`portal`]: HubSpot's contact properties, which belong to every plan.
+//! - [`destinations`]: what a plan notes about Tripleseat accounts.
 //! - [`reconciler`]: the steps.
 //! - [`apply`]: the executor of a plan's operations.
 
 pub mod apply;
+pub mod destinations;
 mod event;
 mod goal;
 pub mod guards;

@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sync_config::mapping::LeadMapping;
 use sync_lambda::http;
 
 use deployer_core::error::{Error, Result};
@@ -182,12 +181,10 @@ fn check_lead_fields(loaded: &LoadedManifest, portal: &LivePortal) -> Result<()>
 
 /// Properties that a venue's leads are made from and that don't exist, each with its location and a likely correction.
 fn unknown_properties(loaded: &LoadedManifest, venue: &Venue, portal: &LivePortal) -> Vec<String> {
-    let fields = venue.fields.iter().cloned().collect();
-    let mapping = LeadMapping::new(&venue.destination, &fields);
     let place = loaded.venue_place(&venue.name).unwrap_or_else(|| venue.name.clone());
-    let unknown = mapping.hubspot_properties().into_iter().filter(|name| !portal.properties.contains_key(*name));
+    let unknown = venue.mapped_properties().into_iter().filter(|name| !portal.properties.contains_key(name));
     unknown
-        .map(|name| match nearest_name(name, portal.properties.keys()) {
+        .map(|name| match nearest_name(&name, portal.properties.keys()) {
             Some(nearest) => format!("{place}: {}: {name} (did you mean {nearest}?)", venue.name),
             None => format!("{place}: {}: {name}", venue.name),
         })

@@ -25,4 +25,5 @@ pub use hubspot::{SandboxHubSpot, SandboxHubSpotConfig};
 pub use server::SandboxServer;
 pub use tripleseat::{
     SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLead, TripleseatLocation,
+    TripleseatSwitches,
 };

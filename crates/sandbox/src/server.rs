@@ -16,7 +16,7 @@ pub struct SandboxServer {
 }
 
 impl SandboxServer {
-    /// Serves on a free port of 127.0.0.1.
+    /// Serves on a free port of 127.0.0.1, for programs only: what a page in a browser sends is refused.
     ///
     /// # Errors
     /// No port is available.
@@ -25,7 +25,7 @@ impl SandboxServer {
         let uri = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
-            let served = axum::serve(listener, router).with_graceful_shutdown(async {
+            let served = axum::serve(listener, loopback::guard_programs(router)).with_graceful_shutdown(async {
                 let _ = stopped.await;
             });
             let _ = served.await;

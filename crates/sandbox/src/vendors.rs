@@ -45,6 +45,11 @@
 //! - Seen: `create.js` returns `{"success_message", "lead_id"}` or `{"errors": {"field": ["…"]}}`, both with 200;
 //!   `lead_form_id` and `location_id` are also accepted as query parameters; lists are `{"total_pages", "results"}`,
 //!   //!   oldest first.
+//! - Seen: the public key reads `locations.json`, `sites.json` and `lead_forms.json`, each whole and with every record in
+//!   an object of its name (`[{"location": {…}}]`); a site's lead sources and referral sources are in `sites.json`;
+//!   `validate_only=true` checks a lead without saving it. Assumed: an account whose key may read nothing answers 401
+//!   "You don't have permission"; sources are in `lead_sources` and `referral_sources` of a site; the answer to a valid
+//!   lead that isn't saved.
 //! - Assumed: error messages are worded as in Rails. `create` responds like `create.json`. A rate limit's 429 has no
 //!   `Retry-After`. `sites.json` and `locations.json` have the shape of the other lists. A field of the wrong type is
 //!   invalid; so is the `site_id` of another site. A body without a content type is ignored.
@@ -78,7 +83,7 @@ pub const HUBSPOT_PROPERTY_VALUE: usize = 65_536;
 /// Searches, for all tokens of an account together.
 pub(super) const HUBSPOT_SEARCH_LIMIT: SandboxRateLimit =
     SandboxRateLimit { requests: 5, window: SignedDuration::from_secs(1) };
-/// Other requests, for each private app, on the higher tiers.
+/// Other requests, for each service key or private app, on the higher tiers.
 pub(super) const HUBSPOT_LIMIT: SandboxRateLimit =
     SandboxRateLimit { requests: 190, window: SignedDuration::from_secs(10) };
 

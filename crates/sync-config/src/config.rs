@@ -4,6 +4,7 @@
 //! agree by construction. A venue is configuration only: nothing else distinguishes one venue from another.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,12 @@ pub const SECRET_KEYS: [&str; 5] = [
     KEY_DESTINATION_CREDENTIAL,
 ];
 
+/// Where HubSpot shows access tokens, for advice. New ones belong to service keys; private apps can no longer be created,
+/// but the tokens of existing ones keep working.
+/// <https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/account-service-keys>
+pub const HUBSPOT_TOKEN_PLACE: &str =
+    "HubSpot (Development, Keys, Service keys; for a legacy private app: Settings, Integrations, Private Apps)";
+
 /// HubSpot's public base URL.
 pub const HUBSPOT_BASE_URI: &str = "https://api.hubapi.com";
 /// Tripleseat's public base URL.
@@ -59,14 +66,35 @@ pub struct SyncConfig {
     /// Where the leads go.
     #[serde(skip_serializing_if = "DestinationConfig::is_default")]
     pub destination: DestinationConfig,
-    /// Destination field to mapping expression, on top of the destination's defaults. A bare word is a HubSpot property
-    /// (`"message"`), braces make a template (`"{firstname} {lastname}"`), `=` starts a constant (`"=literal"`), and a
-    /// bar sets a default for a missing value (`"{company|unknown}"`).
+    /// Destination field to mapping expression, on top of the destination's defaults: see [`crate::mapping`].
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
     /// What to do with a contact that may or may not have become a lead.
     #[serde(skip_serializing_if = "OnAmbiguous::is_default")]
     pub on_ambiguous: OnAmbiguous,
+    /// What a tick means for a contact that became a lead longer ago than [`SyncConfig::retick_window`].
+    #[serde(skip_serializing_if = "OnRetick::is_default")]
+    pub on_retick: OnRetick,
+    /// For how many seconds after a lead another tick is taken for the same request, and ignored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retick_window_s: Option<u32>,
+    /// What to do with a contact for whose e-mail address the destination has a lead already.
+    #[serde(skip_serializing_if = "OnExisting::is_default")]
+    pub on_existing: OnExisting,
+    /// The IANA time zone that times in leads are in; UTC if it isn't set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+}
+
+/// How long a tick after a lead is taken for the same request, unless the manifest says otherwise: a workflow may set a
+/// flag several times, and no guest plans two events in a day.
+pub const RETICK_WINDOW_S: u32 = 24 * 3600;
+
+impl SyncConfig {
+    /// How long after a lead another tick is taken for the same request.
+    pub fn retick_window(&self) -> Duration {
+        Duration::from_secs(self.retick_window_s.unwrap_or(RETICK_WINDOW_S).into())
+    }
 }
 
 /// What to do with an ambiguous contact if its lead can't be looked up.
@@ -86,22 +114,48 @@ impl OnAmbiguous {
     }
 }
 
+/// What another tick means for a contact that has become a lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRetick {
+    /// It becomes another lead.
+    #[default]
+    NewLead,
+    /// Nothing; the flag is reset.
+    Ignore,
+    /// It becomes `needs_review`; ticked once more, it is sent.
+    Review,
+}
+
+impl OnRetick {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What to do with a contact for whose e-mail address the destination has a lead already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExisting {
+    /// Create a lead, without looking.
+    #[default]
+    Create,
+    /// Look for such a lead first, and record it as the contact's. Needs OAuth.
+    Link,
+}
+
+impl OnExisting {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Where a venue's leads go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum DestinationConfig {
     /// A Tripleseat account. Its base URL is [`ENV_TRIPLESEAT_BASE_URI`].
-    Tripleseat {
-        /// Required if the account has more than one location.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        location_id: Option<u64>,
-        /// The lead form whose rules apply.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        lead_form_id: Option<u64>,
-        /// The site that the OAuth credentials must belong to; with any other, the run stops.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        site_id: Option<u64>,
-    },
+    Tripleseat(TripleseatDestination),
     /// Any JSON API, for a venue on another platform.
     Http(HttpDestination),
 }
@@ -114,8 +168,29 @@ impl DestinationConfig {
 
 impl Default for DestinationConfig {
     fn default() -> Self {
-        Self::Tripleseat { location_id: None, lead_form_id: None, site_id: None }
+        Self::Tripleseat(TripleseatDestination::default())
     }
+}
+
+/// A place in a Tripleseat account, and what every lead of it says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TripleseatDestination {
+    /// Required if the account has more than one location.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<u64>,
+    /// The lead form whose rules apply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead_form_id: Option<u64>,
+    /// The site that the credentials must belong to; with any other, the run stops.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site_id: Option<u64>,
+    /// The lead source of leads whose mapping doesn't set one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead_source_id: Option<u64>,
+    /// The referral source of leads whose mapping doesn't set one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referral_source_id: Option<u64>,
 }
 
 /// A JSON API that accepts a lead as one `POST`. The keys of [`SyncConfig::fields`] are the members of the body, as

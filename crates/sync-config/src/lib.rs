@@ -5,3 +5,5 @@ pub mod arn;
 pub mod config;
 pub mod mapping;
 pub mod metrics;
+pub mod text;
+pub mod tripleseat;

@@ -3,7 +3,8 @@
 //! - [`session`]: the manifest, the clients and the account that a command starts with.
 //! - [`reconcile`]: how the terminal takes part in a reconciliation; [`saved`]: saved plans as files.
 //! - [`artifacts`]: the function's zips; [`secret_values`]: the values of the secrets that an apply creates.
-//! - [`ask`]: questions; [`stdout`]: documents on standard output; [`blockers`]: what a blocked venue waits for.
+//! - [`ask`]: questions; [`stdout`]: documents on standard output; [`blockers`]: what a blocked venue waits for;
+//!   [`suggest`]: mappings that a portal's properties suggest.
 
 pub(super) mod artifacts;
 pub(super) mod ask;
@@ -13,3 +14,4 @@ pub(super) mod saved;
 pub(super) mod secret_values;
 pub(super) mod session;
 pub(super) mod stdout;
+pub(super) mod suggest;

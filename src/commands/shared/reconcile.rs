@@ -8,6 +8,7 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
+use deployer_reconcile::destinations::destination_notes;
 use deployer_reconcile::portal::PortalAccess;
 use deployer_reconcile::{PlannedChanges, ReconcileEvent, ReconcileFrontend, Reconciler};
 use serde_json::json;
@@ -15,16 +16,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::blockers;
-use super::session::{Session, state_directory};
+use super::session::{Session, manifest_directory, state_directory};
 use crate::cli::{ConfirmArgs, ExecutionArgs};
 use crate::render::{ApplyProgress, cost_line, plan_text, result_text};
 
 /// What a plan notes besides the changes.
-pub(in crate::commands) fn plan_notes(session: &Session, portal: &PortalAccess) -> Vec<String> {
+pub(in crate::commands) async fn plan_notes(session: &Session, portal: &PortalAccess) -> Vec<String> {
     let manifest = session.manifest();
+    let directory = manifest_directory(&manifest.path);
+    let of_destinations = destination_notes(&session.loaded, &directory, session.works_without_network());
     let mut notes: Vec<String> =
         manifest.venues.iter().filter_map(|venue| blockers::blocker_note(venue, blockers::today_in_utc())).collect();
     notes.extend(portal.hubspot_note(manifest));
+    notes.extend(of_destinations.await);
     notes.extend(session.loaded.advice.iter().map(ToString::to_string));
     notes
 }

@@ -57,6 +57,11 @@ impl Session {
         PortalAccess::open_to_archive(self.manifest(), &directory, self.local, archive).await
     }
 
+    /// Whether AWS is on this machine, as with `--local`, so that no remote vendor is asked either.
+    pub(in crate::commands) fn works_without_network(&self) -> bool {
+        self.local || std::env::var("AWS_ENDPOINT_URL").is_ok_and(|uri| uri.starts_with("http:"))
+    }
+
     pub(in crate::commands) fn manifest(&self) -> &Manifest {
         &self.loaded.manifest
     }

@@ -1,20 +1,23 @@
 //! `deployer venue add`
 
 use std::io::{BufRead, Write};
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination};
+use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination, TripleseatDestination};
 
 use super::status::{DeployedStatus, manifest_status};
 use super::write::EditableManifest;
 use crate::cli::GlobalArgs;
 use crate::commands::shared::ask::{self, Prompter};
+use crate::commands::shared::suggest::{print_suggestions, suggest_from_portal};
 use crate::render::JsonLines;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{
-    NewVenue, ScheduleExpression, SecretRef, add_venue, check_name, secret_keys, status_word,
+    FieldSuggestion, HubSpotSettings, NewVenue, ScheduleExpression, SecretRef, add_venue, check_name, secret_keys,
+    status_word,
 };
 
 /// The fields of a lead for an `http` destination, unless others are given.
@@ -78,7 +81,7 @@ pub enum DestinationKind {
 /// Where a new venue's credentials come from: env:NAME, file:PATH, cmd:PROGRAM ARGS or managed, never the value itself.
 #[derive(Debug, Args)]
 pub struct ReferenceArgs {
-    /// Reference to the token of HubSpot's private app (default: env:VENUE_HUBSPOT_TOKEN, with the venue's name)
+    /// Reference to HubSpot's access token, of a service key (default: env:VENUE_HUBSPOT_TOKEN, with the venue's name)
     #[arg(long, value_name = "REFERENCE")]
     pub hubspot_token: Option<String>,
     /// Reference to Tripleseat's public key (default: env:VENUE_TRIPLESEAT_PUBLIC_KEY, with the venue's name)
@@ -95,7 +98,7 @@ pub struct ReferenceArgs {
     pub destination_credential: Option<String>,
 }
 
-pub(super) fn run_venue_add(global: &GlobalArgs, args: &VenueAddArgs) -> Result<ExitCode> {
+pub(super) async fn run_venue_add(global: &GlobalArgs, args: &VenueAddArgs) -> Result<ExitCode> {
     let manifest = EditableManifest::open(global)?;
     let name = args.name.as_str();
     if manifest.loaded.manifest.venues.iter().any(|venue| venue.name == name) {
@@ -110,8 +113,10 @@ pub(super) fn run_venue_add(global: &GlobalArgs, args: &VenueAddArgs) -> Result<
         None => collect_answers::<&[u8], Vec<u8>>(args, None)?,
     };
     let new = build_new_venue(args, asked)?;
+    let hubspot = manifest.loaded.manifest.hubspot.clone();
     manifest.edit_venue(name, |text| add_venue(text, &new), |venue| venue.display_name == new.display_name)?;
-    print_next_steps(global, &new);
+    let suggestions = suggest_mappings(global, &hubspot, &new).await;
+    print_next_steps(global, &new, &suggestions);
     Ok(ExitCode::Done)
 }
 
@@ -278,11 +283,12 @@ fn build_new_venue(args: &VenueAddArgs, answers: VenueAddAnswers) -> Result<NewV
         fields = HTTP_FIELDS.map(|(name, from)| (name.to_owned(), from.to_owned())).to_vec();
     }
     let destination = match answers.kind {
-        DestinationKind::Tripleseat => DestinationConfig::Tripleseat {
+        DestinationKind::Tripleseat => DestinationConfig::Tripleseat(TripleseatDestination {
             location_id: answers.location_id,
             lead_form_id: args.lead_form_id,
             site_id: args.site_id,
-        },
+            ..TripleseatDestination::default()
+        }),
         DestinationKind::Http => DestinationConfig::Http(HttpDestination {
             url: answers.url.unwrap_or_default(),
             auth: args.auth.as_deref().map(parse_http_auth).transpose()?,
@@ -332,8 +338,19 @@ fn title_from_name(name: &str) -> String {
     titled.collect::<Vec<_>>().join(" ")
 }
 
+/// Mappings that the portal's properties suggest, if the manifest has a token to look at them with.
+async fn suggest_mappings(global: &GlobalArgs, hubspot: &HubSpotSettings, new: &NewVenue) -> Vec<FieldSuggestion> {
+    let Some(token) = &hubspot.token else { return Vec::new() };
+    let remote = hubspot.base_uri.starts_with("https:");
+    if (global.local && remote) || !matches!(new.destination, DestinationConfig::Tripleseat { .. }) {
+        return Vec::new();
+    }
+    let directory = global.manifest.parent().unwrap_or(Path::new(""));
+    suggest_from_portal(token, directory, &hubspot.base_uri, &new.fields).await
+}
+
 /// Shows what was added, which environment variables still have to be set, and the next commands.
-fn print_next_steps(global: &GlobalArgs, new: &NewVenue) {
+fn print_next_steps(global: &GlobalArgs, new: &NewVenue, suggestions: &[FieldSuggestion]) {
     let name = &new.name;
     let next = [
         format!("deployer doctor {name}"),
@@ -348,6 +365,7 @@ fn print_next_steps(global: &GlobalArgs, new: &NewVenue) {
     if global.json {
         let line = json!({
             "venue": name, "status": status_word(new.status), "changed": true, "unset_variables": unset, "next": next,
+            "suggested_fields": suggestions.iter().map(FieldSuggestion::manifest_line).collect::<Vec<_>>(),
         });
         return JsonLines::default().print_line("venue_edited", line);
     }
@@ -355,6 +373,7 @@ fn print_next_steps(global: &GlobalArgs, new: &NewVenue) {
     if !unset.is_empty() {
         anstream::println!("Before you apply, set {} in the environment.", unset.join(", "));
     }
+    print_suggestions(name, suggestions);
     anstream::println!("Next:");
     next.iter().for_each(|command| anstream::println!("  {command}"));
     let managed = new.secrets.iter().filter(|(_, reference)| *reference == SecretRef::Managed);

@@ -73,8 +73,10 @@ pub(super) fn run_venue_list(global: &GlobalArgs, _args: &VenueListArgs) -> Resu
 
 fn destination_text(venue: &Venue) -> String {
     match &venue.destination {
-        DestinationConfig::Tripleseat { location_id: Some(location), .. } => format!("tripleseat, location {location}"),
-        DestinationConfig::Tripleseat { .. } => "tripleseat".to_owned(),
+        DestinationConfig::Tripleseat(place) => match place.location_id {
+            Some(location) => format!("tripleseat, location {location}"),
+            None => "tripleseat".to_owned(),
+        },
         DestinationConfig::Http(http) => http.url.clone(),
     }
 }

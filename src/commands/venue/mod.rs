@@ -26,10 +26,10 @@ pub enum VenueCommand {
     Unblock(unblock::VenueUnblockArgs),
 }
 
-pub(super) fn run_venue(global: &GlobalArgs, command: &VenueCommand) -> Result<ExitCode> {
+pub(super) async fn run_venue(global: &GlobalArgs, command: &VenueCommand) -> Result<ExitCode> {
     match command {
         VenueCommand::List(args) => list::run_venue_list(global, args),
-        VenueCommand::Add(args) => add::run_venue_add(global, args),
+        VenueCommand::Add(args) => add::run_venue_add(global, args).await,
         VenueCommand::Pause(args) => pause::run_venue_pause(global, args),
         VenueCommand::Resume(args) => resume::run_venue_resume(global, args),
         VenueCommand::Block(args) => block::run_venue_block(global, args),

@@ -18,7 +18,7 @@ use crate::commands::shared::session::{
 };
 use crate::dev::RunningDev;
 use crate::render::JsonLines;
-use deployer_aws::{Aws, https_client};
+use deployer_aws::Aws;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef, Status, Venue};
@@ -107,7 +107,12 @@ impl VerifyContext {
         };
         let dev = dev?.ok_or_else(none)?;
         dev.point_manifest(&mut manifest);
-        let aws = Aws::for_local(&manifest.deployment.region, https_client(), Some(&dev.aws));
+        let aws = Aws::for_local_server(
+            &manifest.deployment.region,
+            &dev.aws,
+            &dev.aws_access_key_id,
+            &dev.aws_secret_access_key,
+        );
         Ok(Self { manifest, aws, dev: Some(dev) })
     }
 

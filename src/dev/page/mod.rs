@@ -127,7 +127,7 @@ pub async fn serve_page(
     backend: Arc<dyn PageBackend>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let guard = Arc::new(guard::HostGuard::new(listener.local_addr()?.port()));
+    let guard = Arc::new(loopback::LoopbackGuard::for_page(listener.local_addr()?.port()));
     let mut router = Router::new()
         .route("/api/view", get(get_view))
         .route("/api/events", get(stream_events))

@@ -1,10 +1,9 @@
 //! Any JSON API that accepts a lead as one `POST`, for a venue on another platform.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pacing::VendorRateLimiter;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::{LookupResult, RequestTimeLimits, SendResult, id_text, judge_no_answer, judge_status, response_excerpt};
@@ -13,6 +12,7 @@ use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
 use sync_config::config::{HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL};
+use sync_config::mapping::{LeadFields, LeadValue};
 
 /// Default requests per second, if the manifest doesn't set a rate.
 const RATE: u32 = 10;
@@ -63,11 +63,7 @@ impl HttpDestinationClient {
         self.settings.lookup_url.is_some()
     }
 
-    pub(super) async fn send_lead(
-        &self,
-        lead: &BTreeMap<String, String>,
-        attempt: &Attempt,
-    ) -> Result<SendResult, RunError> {
+    pub(super) async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> Result<SendResult, RunError> {
         let request = self.add_credential(self.client.post(&self.settings.url));
         let request = request.header("idempotency-key", attempt.reference_text()).json(&lead_body(lead));
         match http::send_request(request, self.time.time_left()).await {
@@ -181,7 +177,7 @@ impl HttpDestinationClient {
 }
 
 /// Builds the body from field names that are members (`name`) or JSON pointers (`/lead/name`).
-fn lead_body(lead: &BTreeMap<String, String>) -> Value {
+pub(super) fn lead_body(lead: &LeadFields) -> Value {
     let mut body = Map::new();
     for (field, value) in lead {
         let path: Vec<String> = match field.strip_prefix('/') {
@@ -194,11 +190,11 @@ fn lead_body(lead: &BTreeMap<String, String>) -> Value {
     Value::Object(body)
 }
 
-fn insert_value(object: &mut Map<String, Value>, path: &[String], value: &str) {
+fn insert_value(object: &mut Map<String, Value>, path: &[String], value: &LeadValue) {
     match path {
         [] => {}
         [name] => {
-            object.insert(name.clone(), Value::String(value.to_owned()));
+            object.insert(name.clone(), json!(value));
         }
         [name, rest @ ..] => {
             let inner = object.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
@@ -214,8 +210,6 @@ fn insert_value(object: &mut Map<String, Value>, path: &[String], value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     /// Judges a response of an API with these pointers.
@@ -272,7 +266,7 @@ mod tests {
     #[test]
     fn builds_nested_bodies_from_pointers() {
         let lead = ["/lead/name", "/lead/e~1mail", "phone"]
-            .map(|field| (field.to_owned(), field.to_uppercase()))
+            .map(|field| (field.to_owned(), LeadValue::Text(field.to_uppercase())))
             .into_iter()
             .collect();
         assert_eq!(

@@ -1,11 +1,12 @@
 //! Where a venue's leads go, and what the destination's responses mean.
 
+mod account_lists;
+mod existing;
 mod http;
 mod oauth;
 mod tripleseat;
 pub mod unauthorized;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -16,7 +17,9 @@ use crate::error::RunError;
 use crate::ledger::Attempt;
 use crate::settings::SyncSettings;
 use sync_config::config::DestinationConfig as Kind;
+use sync_config::mapping::LeadFields;
 
+pub use account_lists::{AccountLists, CheckedSetting, DestinationIds, DestinationSetting, SettingVerdict};
 pub use http::HttpDestinationClient;
 pub use oauth::OAuthTokenSource;
 pub use tripleseat::{OAuthAccess, TripleseatClient, list_records};
@@ -97,12 +100,10 @@ impl LeadDestination {
     ) -> Result<Self, RunError> {
         let timeout = settings.answer_timeout.unwrap_or(TIMEOUT);
         match &settings.config.destination {
-            Kind::Tripleseat { location_id, lead_form_id, site_id } => {
+            Kind::Tripleseat(destination) => {
                 let place = tripleseat::TripleseatPlace {
                     base_uri: settings.tripleseat_base_uri.clone(),
-                    location_id: *location_id,
-                    lead_form_id: *lead_form_id,
-                    site_id: *site_id,
+                    ids: DestinationIds::new(destination, &settings.config.fields),
                 };
                 TripleseatClient::new(client, place, credentials, RequestTimeLimits { deadline, timeout })
                     .map(Self::Tripleseat)
@@ -126,16 +127,15 @@ impl LeadDestination {
         }
     }
 
-    /// Tests the credential without creating anything, for a dry run: sends a request that is rejected for its content
-    /// and returns the rejection message. An `http` destination could do anything with such a request, so it isn't
-    /// sent there.
+    /// Compares the venue's settings with what the destination lets its credential read, without sending anything.
+    /// Returns `false` if something couldn't be read for now, so that the next run should look again.
     ///
     /// # Errors
-    /// The credential is rejected, or the response says nothing about it.
-    pub async fn try_credential(&self) -> Result<Option<String>, RunError> {
+    /// A setting or the credential is wrong.
+    pub async fn verify_settings(&self) -> Result<bool, RunError> {
         match self {
-            Self::Tripleseat(tripleseat) => tripleseat.try_public_key().await.map(Some),
-            Self::Http(_) => Ok(None),
+            Self::Tripleseat(tripleseat) => tripleseat.verify_settings().await,
+            Self::Http(_) => Ok(true),
         }
     }
 
@@ -167,7 +167,7 @@ impl LeadDestination {
     ///
     /// # Errors
     /// The credential was rejected, or the endpoint doesn't exist: every other lead would fail the same way.
-    pub async fn send_lead(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Result<SendResult, RunError> {
+    pub async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> Result<SendResult, RunError> {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.send_lead(lead, attempt).await,
             Self::Http(http) => http.send_lead(lead, attempt).await,
@@ -179,6 +179,25 @@ impl LeadDestination {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.can_look_up(),
             Self::Http(http) => http.can_look_up(),
+        }
+    }
+
+    /// What is posted for a lead.
+    pub fn lead_body(&self, lead: &LeadFields, attempt: &Attempt) -> Value {
+        match self {
+            Self::Tripleseat(tripleseat) => tripleseat.lead_body(lead, attempt),
+            Self::Http(_) => http::lead_body(lead),
+        }
+    }
+
+    /// Looks for the newest lead with an e-mail address, whoever created it.
+    ///
+    /// # Errors
+    /// The credential was rejected.
+    pub async fn find_lead_of_email(&self, email: &str) -> Result<LookupResult, RunError> {
+        match self {
+            Self::Tripleseat(tripleseat) => tripleseat.find_lead_of_email(email).await,
+            Self::Http(_) => Ok(LookupResult::Unknown("this destination can't be asked for it".to_owned())),
         }
     }
 

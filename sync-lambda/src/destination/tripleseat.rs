@@ -1,17 +1,18 @@
-//! A Tripleseat account: leads are created with its public key, and looked up with OAuth.
+//! A Tripleseat account: leads are created with its public key, and looked up with OAuth. What the key may read is in
+//! [`super::account_lists`].
 //!
 //! Sources: <https://support.tripleseat.com/hc/en-us/articles/205162108-API-Overview>, and the behavior that public
 //! client code relies on.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pacing::VendorRateLimiter;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::account_lists::DestinationIds;
 use super::oauth::OAuthTokenSource;
-use super::unauthorized::{PresentedCredential, TripleseatRejection, rejection_cause};
+use super::unauthorized::{PresentedCredential, RejectionCause, TripleseatRejection, rejection_cause};
 use super::{LookupResult, RequestTimeLimits, SendResult, id_text, judge_no_answer, judge_status, response_excerpt};
 use crate::credentials::{CredentialValue, SyncCredentials};
 use crate::error::{RunError, Side};
@@ -19,6 +20,7 @@ use crate::http;
 use crate::ledger::Attempt;
 use crate::phone;
 use sync_config::config::KEY_TRIPLESEAT_PUBLIC_KEY;
+use sync_config::mapping::LeadFields;
 
 /// Allowed lead requests per second.
 pub(super) const RATE: f64 = 10.0;
@@ -27,19 +29,17 @@ const REFERENCE_FIELD: &str = "additional_information";
 /// The field whose text is normalized as a phone number.
 const PHONE_FIELD: &str = "phone_number";
 /// Leads on one page of a list.
-const PAGE: usize = 50;
+pub(super) const PAGE: usize = 50;
 /// Most pages that a lookup reads: 2,000 leads that changed since the attempt.
 const MAX_PAGES: usize = 40;
 /// How far Tripleseat's clock may be behind ours.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
-/// Which account, and which location, form and site in it.
+/// Which account, and which location, form and so on in it.
 #[derive(Debug, Clone)]
 pub(super) struct TripleseatPlace {
     pub(super) base_uri: String,
-    pub(super) location_id: Option<u64>,
-    pub(super) lead_form_id: Option<u64>,
-    pub(super) site_id: Option<u64>,
+    pub(super) ids: DestinationIds,
 }
 
 /// What an OAuth client has access to.
@@ -88,15 +88,15 @@ impl TripleseatClient {
         self.leads.pause_requests(pause);
     }
 
+    pub(super) fn oauth_source(&self) -> Option<&OAuthTokenSource> {
+        self.oauth.as_ref()
+    }
+
     pub(super) fn can_look_up(&self) -> bool {
         self.oauth.is_some()
     }
 
-    pub(super) async fn send_lead(
-        &self,
-        lead: &BTreeMap<String, String>,
-        attempt: &Attempt,
-    ) -> Result<SendResult, RunError> {
+    pub(super) async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> Result<SendResult, RunError> {
         let request = self
             .client
             .post(format!("{}/v1/leads/create.js", self.place.base_uri))
@@ -108,38 +108,77 @@ impl TripleseatClient {
         }
     }
 
-    /// Sends a lead that has nothing but its location. A wrong public key is rejected as such; with a valid key the
-    /// lead is rejected for its missing fields, and this returns that message.
-    pub(super) async fn try_public_key(&self) -> Result<String, RunError> {
+    /// The ids in the venue's settings.
+    pub fn destination_ids(&self) -> &DestinationIds {
+        &self.place.ids
+    }
+
+    /// A `GET` with the public key. It doesn't wait for the rate limit, which is for leads and events.
+    pub(super) async fn get_with_key(
+        &self,
+        path: &str,
+        timeout: Duration,
+    ) -> Result<http::VendorResponse, http::NoResponse> {
+        let request = self
+            .client
+            .get(format!("{}{path}", self.place.base_uri))
+            .query(&[("public_key", self.public_key.expose())]);
+        http::send_request(request, timeout.min(self.time.time_left())).await
+    }
+
+    /// The error for a response that says that the public key itself is wrong, rather than not allowed to do this.
+    pub(super) fn key_rejection(&self, status: u16, words: &str) -> Option<RunError> {
+        let cause = self.rejection_cause_of_key(status, words);
+        let wrong = match cause {
+            RejectionCause::ClientAsPublicKey => true,
+            RejectionCause::WrongPublicKey => mentions_public_key(words),
+            _ => false,
+        };
+        wrong.then(|| self.public_key_rejected(status, words))
+    }
+
+    /// A text without the credentials that a response may repeat.
+    pub(super) fn redact_words(&self, text: &str) -> String {
+        self.credentials.redact_keys(text)
+    }
+
+    /// Has Tripleseat validate an obviously artificial lead, to find out about the public key where it may read no list.
+    /// The lead can't be mistaken for a guest's, and its email address is none: should Tripleseat ignore
+    /// `validate_only`, it is still refused. Returns the message; `Err` inside is the id of a lead that was created
+    /// nevertheless.
+    ///
+    /// # Errors
+    /// The key is rejected, or the response says nothing about it.
+    pub async fn validate_artificial_lead(&self) -> Result<Result<String, String>, RunError> {
         if !self.wait_until_ready(self.time.deadline).await {
             return Err(destination_unavailable("no time was left to test the public key".to_owned()));
         }
         let request = self
             .client
             .post(format!("{}/v1/leads/create.js", self.place.base_uri))
-            .query(&[("public_key", self.public_key.expose()), ("simple_error_messages", "true")])
-            .json(&self.lead_at_venue(Map::new()));
+            .query(&[
+                ("public_key", self.public_key.expose()),
+                ("simple_error_messages", "true"),
+                ("validate_only", "true"),
+            ])
+            .json(&self.lead_at_venue(artificial_lead()));
         let answer = http::send_request(request, self.time.time_left())
             .await
             .map_err(|error| destination_unavailable(error.message))?;
         match self.judge_response(&answer)? {
-            SendResult::Refused(words) => Ok(words),
-            SendResult::Accepted(_) => Err(RunError::Refused {
-                side: Side::Destination,
-                request: "POST /v1/leads/create.js".to_owned(),
-                message: "an empty lead was accepted; is this really Tripleseat?".to_owned(),
-            }),
+            SendResult::Refused(words) => Ok(Ok(words)),
+            SendResult::Accepted(None) => Ok(Ok("valid".to_owned())),
+            SendResult::Accepted(Some(id)) => Ok(Err(id)),
             SendResult::NotTaken { why, .. } | SendResult::ServerError(why) | SendResult::Unknown(why) => {
                 Err(destination_unavailable(why))
             }
         }
     }
 
-    fn lead_body(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> Value {
-        let mut fields: Map<String, Value> =
-            lead.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
+    pub(super) fn lead_body(&self, lead: &LeadFields, attempt: &Attempt) -> Value {
+        let mut fields: Map<String, Value> = lead.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         let reference = format!("[HubSpot contact {}, reference {}]", attempt.contact_id(), attempt.reference_text());
-        if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalize_phone(phone)) {
+        if let Some(phone) = lead.get(PHONE_FIELD).map(|phone| phone::normalize_phone(&phone.to_text())) {
             fields.insert(PHONE_FIELD.to_owned(), Value::String(phone));
         }
         let text = match lead.get(REFERENCE_FIELD) {
@@ -152,11 +191,17 @@ impl TripleseatClient {
 
     /// A lead with these fields, at the venue's location and with its form.
     fn lead_at_venue(&self, mut fields: Map<String, Value>) -> Value {
-        if let Some(location_id) = self.place.location_id {
+        let ids = &self.place.ids;
+        if let Some(location_id) = ids.location_id {
             fields.insert("location_id".to_owned(), json!(location_id));
         }
+        for (field, id) in [("lead_source_id", ids.lead_source_id), ("referral_source_id", ids.referral_source_id)] {
+            if let Some(id) = id {
+                fields.entry(field).or_insert(json!(id));
+            }
+        }
         let mut body = Map::from_iter([("lead".to_owned(), Value::Object(fields))]);
-        if let Some(lead_form_id) = self.place.lead_form_id {
+        if let Some(lead_form_id) = ids.lead_form_id {
             body.insert("lead_form_id".to_owned(), json!(lead_form_id));
         }
         Value::Object(body)
@@ -199,14 +244,18 @@ impl TripleseatClient {
         Ok(judge_status(answer.status, answer.retry_after, &text).unwrap_or(SendResult::Unknown(text)))
     }
 
-    fn public_key_rejected(&self, status: u16, words: &str) -> RunError {
-        let cause = rejection_cause(&TripleseatRejection {
+    fn rejection_cause_of_key(&self, status: u16, words: &str) -> RejectionCause {
+        rejection_cause(&TripleseatRejection {
             shown: PresentedCredential::PublicKey(&self.public_key),
             status,
             words,
             public_key: Some(&self.public_key),
             client: self.credentials.tripleseat_oauth.as_ref(),
-        });
+        })
+    }
+
+    fn public_key_rejected(&self, status: u16, words: &str) -> RunError {
+        let cause = self.rejection_cause_of_key(status, words);
         RunError::Credential {
             side: Side::Destination,
             credential: KEY_TRIPLESEAT_PUBLIC_KEY,
@@ -232,9 +281,9 @@ impl TripleseatClient {
         }))
     }
 
-    /// Checks that the OAuth credentials belong to the manifest's site. A public key alone doesn't reveal its account.
+    /// Checks that the OAuth credentials belong to the manifest's site.
     pub(super) async fn verify_site(&self) -> Result<(), RunError> {
-        let (Some(site_id), Some(oauth)) = (self.place.site_id, &self.oauth) else { return Ok(()) };
+        let (Some(site_id), Some(oauth)) = (self.place.ids.site_id, &self.oauth) else { return Ok(()) };
         let sites = match self.get_json(oauth, "/v1/sites.json", &[]).await? {
             Ok(body) => list_records(&body, "sites", "site"),
             Err(message) => return Err(RunError::Unavailable { side: Side::Destination, message }),
@@ -275,7 +324,7 @@ impl TripleseatClient {
     }
 
     /// A `GET` with the bearer token. The inner error is temporary.
-    async fn get_json(
+    pub(super) async fn get_json(
         &self,
         oauth: &OAuthTokenSource,
         path: &str,
@@ -324,8 +373,20 @@ fn accepted_lead_id(body: &Value) -> Option<Option<String>> {
     (success || id.is_some()).then_some(id)
 }
 
+/// A lead that nobody takes for a guest's and that can't be valid: it has no email address.
+fn artificial_lead() -> Map<String, Value> {
+    let fields = [
+        ("first_name", "Deployer"),
+        ("last_name", "Check (no guest)"),
+        ("email_address", "no-address"),
+        ("email_opt_in", "false"),
+        (REFERENCE_FIELD, "Sent by `deployer doctor` to be validated, not saved. Delete it if it is here."),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
+}
+
 /// The messages in `["…"]`, `{"field": ["…"]}` or `"…"`.
-fn error_texts(errors: &Value) -> Vec<String> {
+pub(super) fn error_texts(errors: &Value) -> Vec<String> {
     match errors {
         Value::String(text) if !text.is_empty() => vec![text.clone()],
         Value::Array(values) => values.iter().flat_map(error_texts).collect(),
@@ -363,16 +424,15 @@ fn has_reference(lead: &Value, attempt: &Attempt) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn tripleseat_account() -> TripleseatClient {
-        let place = TripleseatPlace {
-            base_uri: "https://api.example.com".to_owned(),
-            location_id: Some(7),
-            lead_form_id: Some(8),
-            site_id: None,
-        };
+        account_with_ids(DestinationIds { location_id: Some(7), lead_form_id: Some(8), ..DestinationIds::default() })
+    }
+
+    pub(in super::super) fn account_with_ids(ids: DestinationIds) -> TripleseatClient {
+        let place = TripleseatPlace { base_uri: "https://api.example.com".to_owned(), ids };
         let credentials =
             SyncCredentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000","TRIPLESEAT_PUBLIC_KEY":"key-1111"}"#)
                 .expect("valid");
@@ -434,13 +494,22 @@ mod tests {
     #[test]
     fn appends_the_reference_to_the_leads_own_text() {
         let attempt = Attempt::new("501", jiff::Timestamp::now());
-        let lead = BTreeMap::from([("additional_information".to_owned(), "two\nlines".to_owned())]);
+        let lead = LeadFields::from([("additional_information".to_owned(), "two\nlines".into())]);
         let body = tripleseat_account().lead_body(&lead, &attempt);
         let text = body["lead"]["additional_information"].as_str().expect("text");
         assert!(text.starts_with("two\nlines\n\n") && text.contains(&attempt.reference_text()), "{text}");
         assert!(has_reference(&body["lead"], &attempt));
         assert!(!has_reference(&body["lead"], &Attempt::new("501", jiff::Timestamp::now())));
         assert_eq!((&body["lead"]["location_id"], &body["lead_form_id"]), (&json!(7), &json!(8)));
+    }
+
+    #[test]
+    fn a_mapped_source_takes_precedence_over_the_destinations() {
+        let ids = DestinationIds { lead_source_id: Some(1), referral_source_id: Some(2), ..DestinationIds::default() };
+        let lead = LeadFields::from([("lead_source_id".to_owned(), "9".into())]);
+        let attempt = Attempt::new("501", jiff::Timestamp::now());
+        let body = account_with_ids(ids).lead_body(&lead, &attempt);
+        assert_eq!((&body["lead"]["lead_source_id"], &body["lead"]["referral_source_id"]), (&json!("9"), &json!(2)));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! One run of one venue: search, confirm, mark, send, settle.
 //!
 //! 1. HubSpot's search collects the contacts that have the flag, or that a run that died left `sending`. The index
-//!    lags, so only the ids are used from it.
+//!    lags, so only the ids are used from it. Meanwhile, the first run of a process compares the destination's settings
+//!    with what its credential may read.
 //! 2. [`take`]: a few contacts at a time are read from the primary store and marked `sending` with the key of this
 //!    attempt.
 //! 3. [`send`]: each lead is sent to the destination, within its rate limit.
@@ -10,11 +11,16 @@
 //! The steps run concurrently, on different contacts. A run that dies at any point leaves each contact either untouched
 //! or `sending`, and the next run looks the latter up.
 
+mod link;
+mod properties;
+mod retick;
 mod send;
 mod settle;
 mod take;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -30,7 +36,9 @@ use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient};
 use crate::ledger::{Attempt, ContactOutcome, Ledger};
 use crate::report::{LogSink, RunReport};
 use crate::settings::SyncSettings;
-use sync_config::mapping::LeadMapping;
+use sync_config::mapping::{LeadFields, LeadMapping, PropertyLabels};
+
+pub use properties::PropertyCache;
 
 /// Contacts that are read and marked together. This limits how many a run that dies leaves `sending`.
 const TAKE: usize = 20;
@@ -50,6 +58,10 @@ pub struct RunOptions {
     pub deadline: Instant,
     /// Write and send nothing.
     pub dry_run: bool,
+    /// An earlier run has compared the destination's settings with these credentials.
+    pub settings_verified: bool,
+    /// In a dry run, return what would be sent. It is personal data, so it must be asked for.
+    pub show_contacts: bool,
 }
 
 /// The result of a run: its counts, and why it ended early, if it did.
@@ -59,6 +71,8 @@ pub struct RunResult {
     pub report: RunReport,
     /// The error that ended it.
     pub error: Option<RunError>,
+    /// Whether the destination's settings were compared, now or earlier, and nothing is left to look at again.
+    pub settings_verified: bool,
 }
 
 /// Runs a venue's sync once.
@@ -67,6 +81,7 @@ pub async fn run_sync(
     settings: &SyncSettings,
     credentials: &SyncCredentials,
     options: RunOptions,
+    properties: &PropertyCache,
     log: &LogSink,
 ) -> RunResult {
     let time = options.deadline.saturating_duration_since(Instant::now());
@@ -75,19 +90,32 @@ pub async fn run_sync(
     let report = Mutex::new(RunReport { venue: settings.venue.clone(), ..RunReport::default() });
     let destination = match LeadDestination::new(client.clone(), settings, credentials, calls_end) {
         Ok(destination) => destination,
-        Err(error) => return RunResult { report: report.into_inner(), error: Some(error) },
+        Err(error) => {
+            return RunResult { report: report.into_inner(), error: Some(error), settings_verified: false };
+        }
+    };
+    let mapping = match LeadMapping::from_config(&settings.config) {
+        Ok(mapping) => mapping,
+        Err(why) => {
+            let error = Some(RunError::Settings(why));
+            return RunResult { report: report.into_inner(), error, settings_verified: false };
+        }
     };
     let run = SyncRun {
         settings,
         credentials,
         log,
         dry_run: options.dry_run,
+        show_contacts: options.show_contacts,
         closes: options.deadline - closing,
         ledger: Ledger::new(settings.ledger.clone()),
-        mapping: LeadMapping::new(&settings.config.destination, &settings.config.fields),
+        mapping,
+        properties,
+        labels: OnceLock::new(),
         hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
             .with_timeout(settings.answer_timeout),
         destination,
+        settings_verified: AtomicBool::new(options.settings_verified),
         begun: Mutex::default(),
         done: Mutex::default(),
         report,
@@ -97,7 +125,7 @@ pub async fn run_sync(
         run.stop_run(error);
     }
     let error = run.stop.into_inner().error;
-    RunResult { report: run.report.into_inner(), error }
+    RunResult { report: run.report.into_inner(), error, settings_verified: run.settings_verified.into_inner() }
 }
 
 /// One run and everything it uses.
@@ -106,12 +134,18 @@ struct SyncRun<'a> {
     credentials: &'a SyncCredentials,
     log: &'a LogSink,
     dry_run: bool,
+    show_contacts: bool,
     /// Nothing new starts after this.
     closes: Instant,
     ledger: Ledger,
     mapping: LeadMapping,
+    /// The labels that the mapping needs.
+    labels: OnceLock<Arc<PropertyLabels>>,
+    /// What the process knows of the portal's properties.
+    properties: &'a PropertyCache,
     hubspot: SyncHubSpotClient,
     destination: LeadDestination,
+    settings_verified: AtomicBool,
     /// The contacts that this run has taken.
     begun: Mutex<HashSet<String>>,
     /// The contacts whose flag is known to be no longer set.
@@ -131,12 +165,14 @@ struct RunStop {
 #[derive(Debug)]
 struct TakenContact {
     contact_id: String,
-    lead: std::collections::BTreeMap<String, String>,
+    lead: LeadFields,
     how: SendMode,
 }
 
 #[derive(Debug)]
 enum SendMode {
+    /// Nothing is sent: this is the outcome.
+    Decided(ContactOutcome),
     /// Marked with this attempt; ready to be sent.
     Marked(Attempt),
     /// Left `sending` by a run that died; needs a lookup first.
@@ -154,22 +190,25 @@ struct SettledContact {
 
 impl SyncRun<'_> {
     async fn run_steps(&self) -> Result<(), RunError> {
-        let ids = self.collect_ids().await?;
+        let (ids, destination) = tokio::join!(self.collect_ids(), self.compare_destination());
+        let ids = ids?;
         if self.dry_run {
-            self.verify_accounts().await?;
-            self.destination.try_credential().await?;
+            destination?;
+            self.verify_settings().await?;
             for ids in ids.chunks(TAKE) {
                 self.preview_contacts(ids).await?;
             }
             return Ok(());
         }
-        if !ids.is_empty() {
-            match self.verify_accounts().await {
-                Ok(()) => self.process_contacts(&ids).await,
-                Err(error) => {
-                    self.update_report(|report| report.left += ids.len() as u64);
-                    self.stop_run(error);
-                }
+        let ready = match destination {
+            Ok(()) if !ids.is_empty() => self.verify_settings().await,
+            destination => destination,
+        };
+        match ready {
+            Ok(()) => self.process_contacts(&ids).await,
+            Err(error) => {
+                self.update_report(|report| report.left += ids.len() as u64);
+                self.stop_run(error);
             }
         }
         self.measure_oldest_flag(&ids).await;
@@ -238,6 +277,21 @@ impl SyncRun<'_> {
             report.left = total.saturating_sub(ids.len()) as u64;
         });
         Ok(ids)
+    }
+
+    /// Compares the destination's settings, unless an earlier run of this process has. A dry run always does.
+    async fn compare_destination(&self) -> Result<(), RunError> {
+        if self.dry_run || !self.settings_verified.load(Ordering::Relaxed) {
+            let verified = self.destination.verify_settings().await?;
+            self.settings_verified.store(verified, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Checks, before the first write, everything that every contact depends on.
+    async fn verify_settings(&self) -> Result<(), RunError> {
+        self.verify_accounts().await?;
+        self.check_properties().await
     }
 
     /// Checks, before the first write, that the credentials belong to the manifest's portal and site.

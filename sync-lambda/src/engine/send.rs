@@ -1,6 +1,5 @@
 //! Sends a contact's lead and determines the outcome.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,6 +8,7 @@ use super::{SendMode, SettledContact, SyncRun, TakenContact};
 use crate::destination::{LookupResult, SendResult};
 use crate::ledger::{Attempt, ContactOutcome};
 use sync_config::config::OnAmbiguous;
+use sync_config::mapping::LeadFields;
 
 /// Attempts to send one lead in a run while only the rate is too high.
 const TRIES: u32 = 4;
@@ -23,9 +23,10 @@ impl SyncRun<'_> {
         let TakenContact { contact_id, lead, how } = taken;
         let (attempt, outcome) = match how {
             SendMode::Marked(attempt) => {
-                let outcome = self.send_lead(&lead, &attempt).await;
+                let outcome = self.link_or_send(&lead, &attempt).await;
                 (Some(attempt), outcome)
             }
+            SendMode::Decided(outcome) => (None, outcome),
             SendMode::Left { attempt: Some(attempt), flagged } if self.destination.can_look_up() => {
                 let outcome = self.look_up_left(&lead, &attempt, flagged).await;
                 (Some(attempt), outcome)
@@ -39,7 +40,7 @@ impl SyncRun<'_> {
         SettledContact { contact_id, attempt, outcome, begun }
     }
 
-    async fn send_lead(&self, lead: &BTreeMap<String, String>, attempt: &Attempt) -> ContactOutcome {
+    pub(super) async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> ContactOutcome {
         for left in (0..TRIES).rev() {
             if !self.is_open() || !self.destination.wait_until_ready(self.closes).await || !self.is_open() {
                 return ContactOutcome::Retry(NOT_ITS_TURN.to_owned());
@@ -101,14 +102,14 @@ impl SyncRun<'_> {
     }
 
     /// The outcome of a contact that an earlier run left `sending`.
-    async fn look_up_left(&self, lead: &BTreeMap<String, String>, attempt: &Attempt, flagged: bool) -> ContactOutcome {
+    async fn look_up_left(&self, lead: &LeadFields, attempt: &Attempt, flagged: bool) -> ContactOutcome {
         if !self.is_open() {
             return ContactOutcome::Unsettled(NOT_ITS_TURN.to_owned());
         }
         match self.destination.look_up_attempt(attempt).await {
             Ok(LookupResult::Found(id)) => ContactOutcome::Synced(id),
             // Sending again keeps the reference, so a later lookup finds the lead whichever request created it.
-            Ok(LookupResult::NotThere) if flagged => self.send_lead(lead, attempt).await,
+            Ok(LookupResult::NotThere) if flagged => self.link_or_send(lead, attempt).await,
             Ok(LookupResult::NotThere) => ContactOutcome::Withdrawn,
             Ok(LookupResult::Unknown(why)) => ContactOutcome::Unsettled(why),
             Err(error) => {

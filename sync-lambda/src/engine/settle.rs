@@ -72,7 +72,7 @@ impl SyncRun<'_> {
     /// Logs one line per contact, without the vendor's message of a failure: it may repeat what the contact entered.
     fn log_contact(&self, one: &SettledContact, outcome: &ContactOutcome) {
         let mut line = json!({
-            "level": if matches!(outcome, ContactOutcome::Synced(_) | ContactOutcome::Withdrawn) { "info" } else { "warn" },
+            "level": outcome.log_level(),
             "event": "contact",
             "venue": self.settings.venue,
             "contact_id": one.contact_id,
@@ -83,7 +83,7 @@ impl SyncRun<'_> {
             line["attempt"] = json!(attempt.attempt_key());
         }
         match outcome {
-            ContactOutcome::Synced(Some(lead_id)) => line["lead_id"] = json!(lead_id),
+            ContactOutcome::Synced(Some(lead_id)) | ContactOutcome::Linked(lead_id) => line["lead_id"] = json!(lead_id),
             ContactOutcome::Retry(why) | ContactOutcome::Unsettled(why) => {
                 line["reason"] = json!(self.credentials.redact_text(why))
             }

@@ -7,10 +7,13 @@ use serde_json::json;
 
 use super::{SendMode, SyncRun, TakenContact};
 use crate::error::RunError;
-use crate::ledger::{Attempt, ContactState};
+use crate::ledger::{Attempt, ContactOutcome, ContactState};
 use crate::report::DryRunAction;
 use sync_config::config::OnAmbiguous;
-use sync_config::mapping::ContactProperties;
+use sync_config::mapping::{ContactProperties, LeadFields};
+
+/// Leads that a dry run shows at most: Lambda's response has room for 6 MB, and a lead can have 65 KB of text.
+const SHOWN_CONTACTS: usize = 50;
 
 impl SyncRun<'_> {
     /// Takes the contacts among `ids` that need work. A failure ends the run, and none of `ids` is sent.
@@ -31,14 +34,14 @@ impl SyncRun<'_> {
 
     async fn try_take(&self, ids: &[String]) -> Result<Vec<TakenContact>, RunError> {
         let mut taken = Vec::new();
-        let mut fresh: HashMap<String, BTreeMap<String, String>> = HashMap::new();
+        let mut fresh: HashMap<String, LeadFields> = HashMap::new();
         let mut marks = Vec::new();
         let mut attempts = Vec::new();
         for (contact_id, properties) in self.read_contacts(ids).await? {
             if !self.mark_begun(&contact_id) {
                 continue;
             }
-            let lead = self.mapping.lead_fields(&properties);
+            let lead = self.mapping.lead_fields(&properties, self.known_labels());
             match self.ledger.contact_state(&properties) {
                 ContactState::NotFlagged => self.mark_done(&contact_id),
                 ContactState::Sending(attempt) if !self.may_resend(&properties) => {
@@ -46,6 +49,10 @@ impl SyncRun<'_> {
                     taken.push(TakenContact { contact_id, lead, how: SendMode::Left { attempt, flagged } });
                 }
                 ContactState::Flagged | ContactState::Sending(_) => {
+                    if let Some(outcome) = self.judge_retick(&properties, Timestamp::now()) {
+                        taken.push(TakenContact { contact_id, lead, how: SendMode::Decided(outcome) });
+                        continue;
+                    }
                     let attempt = Attempt::new(&contact_id, Timestamp::now());
                     marks.push(self.ledger.mark_sending(&attempt));
                     attempts.push(attempt);
@@ -114,15 +121,27 @@ impl SyncRun<'_> {
         let would = contacts.into_iter().filter_map(|(contact_id, properties)| {
             let action = match self.ledger.contact_state(&properties) {
                 ContactState::NotFlagged => return None,
-                ContactState::Flagged => "send",
+                ContactState::Flagged => match self.judge_retick(&properties, Timestamp::now()) {
+                    None => "send",
+                    Some(ContactOutcome::Reticked { review: false, .. }) => "ignore",
+                    Some(_) => "review",
+                },
                 ContactState::Sending(_) if self.may_resend(&properties) => "send",
                 ContactState::Sending(Some(_)) if self.destination.can_look_up() => "look_up",
                 ContactState::Sending(_) => "review",
             };
-            let fields = self.mapping.lead_fields(&properties).into_keys().collect();
-            Some(DryRunAction { contact_id, action, fields })
+            let lead = self.mapping.lead_fields(&properties, self.known_labels());
+            let body = self.show_contacts.then(|| {
+                let attempt = Attempt::new(&contact_id, Timestamp::now());
+                self.destination.lead_body(&lead, &attempt)
+            });
+            Some(DryRunAction { contact_id, action, fields: lead.into_keys().collect(), body })
         });
-        self.update_report(|report| report.would.get_or_insert_default().extend(would));
+        self.update_report(|report| {
+            let all = report.would.get_or_insert_default();
+            all.extend(would);
+            all.iter_mut().skip(SHOWN_CONTACTS).for_each(|would| would.body = None);
+        });
         Ok(())
     }
 }

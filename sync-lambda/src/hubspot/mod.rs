@@ -1,6 +1,7 @@
 //! The HubSpot client of a run, with retries. All calls are safe to retry: they are reads, and writes that set a
 //! property to a value.
 
+mod definitions;
 pub mod wire;
 
 use std::collections::HashMap;
@@ -18,7 +19,9 @@ use crate::error::{RunError, Side};
 use crate::http::{self, VendorResponse};
 use crate::ledger::LedgerWrite;
 use crate::retry::{RetryAfterFloor, retry_pauses};
+use sync_config::config::HUBSPOT_TOKEN_PLACE;
 
+pub use definitions::{WireOption, WireProperty};
 pub use wire::{BATCH, BatchResponse, HISTORY_BATCH, HubSpotErrorBody, MAX_RESULTS, SearchPage, VERSION, WireContact};
 
 /// Attempts per call, including the first.
@@ -72,23 +75,6 @@ impl SyncHubSpotClient {
     #[must_use]
     pub fn with_timeout(self, timeout: Option<std::time::Duration>) -> Self {
         Self { timeout: timeout.unwrap_or(self.timeout), ..self }
-    }
-
-    /// The internal names of all contact properties in the portal.
-    ///
-    /// # Errors
-    /// [`RunError`]: no usable response.
-    pub async fn property_names(&self) -> Result<Vec<String>, RunError> {
-        let path = wire::properties_path();
-        let list: Value = self.request_json(&self.calls, reqwest::Method::GET, &path, None).await?;
-        let names = |list: &Value| {
-            let results = list.get("results")?.as_array()?;
-            Some(results.iter().filter_map(|found| found.get("name")?.as_str().map(ToOwned::to_owned)).collect())
-        };
-        names(&list).ok_or_else(|| RunError::Unavailable {
-            side: Side::HubSpot,
-            message: format!("GET {path} returned no list"),
-        })
     }
 
     /// The id of the portal that the token belongs to.
@@ -246,12 +232,14 @@ impl SyncHubSpotClient {
         match answer.status {
             401 => Err(self.token_rejected(
                 message,
-                "The token was revoked, replaced or mistyped. Copy the private app's current token from HubSpot and \
-                 set it with `deployer secret set VENUE hubspot_token`",
+                &format!(
+                    "The token was revoked, replaced or mistyped. Copy the current one from {HUBSPOT_TOKEN_PLACE}, and \
+                     set it with `deployer secret set VENUE hubspot_token`"
+                ),
             )),
             403 => Err(self.token_rejected(
                 message,
-                "The private app lacks a scope: it needs crm.objects.contacts.read and .write",
+                "The token's service key (or legacy private app) lacks a scope: it needs crm.objects.contacts.read and .write",
             )),
             429 if error.policy_name.eq_ignore_ascii_case("DAILY") => {
                 Err(RunError::Limit { side: Side::HubSpot, message })

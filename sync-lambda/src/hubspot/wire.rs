@@ -25,7 +25,7 @@ pub const PAGE: usize = 100;
 pub const MAX_RESULTS: usize = 10_000;
 /// Searches: the account may make 5 per second in total, and other venues search too.
 pub const SEARCH_INTERVAL: Duration = Duration::from_millis(250);
-/// All other calls: a private app may make 100 in 10 seconds.
+/// All other calls: a service key may make 100 in 10 seconds, as may a legacy private app.
 pub const CALL_INTERVAL: Duration = Duration::from_millis(110);
 /// Calls that may be made at once after a pause, within those 100.
 pub const CALL_BURST: u32 = 8;

@@ -33,10 +33,9 @@ fn break_off(legacy: &LegacyCloud, number: u64, took_effect: bool) {
 /// Runs the command as a new process would, from the state on the disk.
 async fn run_decommission(legacy: &LegacyCloud, audit: &deployer_janitor::audit::Audit) -> Option<String> {
     let path = legacy.directory.path().join("archive");
-    let mut plan = legacy.plan_everything(audit, None).await;
     let mut archive =
         Archive::open_or_create(&path, &legacy.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"));
-    plan.add_pending(&legacy.decommission_context(), &archive, Timestamp::now()).await;
+    let plan = legacy.plan_again(audit, None, &archive).await;
     match deployer_janitor::decommission::carry_out::carry_out(
         &legacy.decommission_context(),
         &plan,
@@ -144,9 +143,8 @@ async fn resumes_and_releases_a_quarantine_interrupted_at_any_write() {
             let audit = legacy.stale_audit();
             let path = legacy.directory.path().join("archive");
             let run = async || {
-                let mut plan = legacy.plan_everything(&audit, Some(Timestamp::MAX)).await;
                 let mut archive = Archive::open_or_create(&path, &legacy.scope, Timestamp::now()).expect("an archive");
-                plan.add_pending(&legacy.decommission_context(), &archive, Timestamp::now()).await;
+                let plan = legacy.plan_again(&audit, Some(Timestamp::MAX), &archive).await;
                 legacy.carry_out_plan(&plan, &mut archive).await.failed
             };
             break_off(&legacy, number, took_effect);

@@ -24,7 +24,7 @@ use deployer_janitor::decommission::archive::Archive;
 use deployer_janitor::decommission::carry_out::{DecommissionOutcome, carry_out};
 use deployer_janitor::decommission::check::{DecommissionTerms, check_candidates};
 use deployer_janitor::decommission::parts::ResourceParts;
-use deployer_janitor::decommission::plan::DecommissionPlan;
+use deployer_janitor::decommission::plan::{DecommissionPlan, PendingResources};
 use deployer_janitor::decommission::select::DecommissionRequest;
 use deployer_janitor::decommission::{DecommissionContext, DecommissionTarget};
 use jiff::{SignedDuration, Timestamp};
@@ -244,11 +244,30 @@ impl LegacyCloud {
 
     /// A plan that covers everything.
     pub async fn plan_everything(&self, audit: &Audit, until: Option<Timestamp>) -> DecommissionPlan {
+        self.plan_with_pending(audit, until, PendingResources::default()).await
+    }
+
+    /// Plans as the command does when it is run again.
+    pub async fn plan_again(&self, audit: &Audit, until: Option<Timestamp>, archive: &Archive) -> DecommissionPlan {
+        // What a run does after this is newer than the audit, however fast the machine is.
+        self.cloud.advance_time(jiff::SignedDuration::from_secs(2));
+        let pending = PendingResources::judge_archive(&self.decommission_context(), archive, Timestamp::now()).await;
+        self.plan_with_pending(audit, until, pending).await
+    }
+
+    async fn plan_with_pending(
+        &self,
+        audit: &Audit,
+        until: Option<Timestamp>,
+        pending: PendingResources,
+    ) -> DecommissionPlan {
+        let cx = self.decommission_context();
         let request = DecommissionRequest { ids: Vec::new(), stale: true };
-        let (checked, refusals) =
-            check_candidates(&self.decommission_context(), audit, &request, DecommissionTerms { with_logs: true })
-                .await;
-        DecommissionPlan::from_checked(checked, refusals, until)
+        let terms = DecommissionTerms { with_logs: true };
+        let (checked, refusals) = check_candidates(&cx, audit, &request, terms, &pending).await;
+        let mut plan = DecommissionPlan::from_checked(checked, refusals, until);
+        plan.add_pending(&cx, pending).await;
+        plan
     }
 
     pub async fn carry_out_plan(&self, plan: &DecommissionPlan, archive: &mut Archive) -> DecommissionOutcome {

@@ -3,7 +3,7 @@
 use deployer_janitor::audit::NodeKind;
 use deployer_janitor::decommission::TAG_QUARANTINE;
 use deployer_janitor::decommission::journal::JournalStep;
-use deployer_janitor::decommission::plan::{DecommissionAction, DecommissionPlan};
+use deployer_janitor::decommission::plan::{DecommissionAction, DecommissionPlan, PendingResources};
 use deployer_janitor::decommission::restore;
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,7 +30,8 @@ async fn plan_pending(
     now: Timestamp,
 ) -> DecommissionPlan {
     let mut plan = DecommissionPlan::default();
-    plan.add_pending(&legacy.decommission_context(), archive, now).await;
+    let cx = legacy.decommission_context();
+    plan.add_pending(&cx, PendingResources::judge_archive(&cx, archive, now).await).await;
     plan
 }
 

@@ -140,6 +140,30 @@ async fn checks_properties_by_name_and_type() {
 }
 
 #[tokio::test]
+async fn suggests_mappings_and_finds_those_that_misread_a_property() {
+    let mut ward = DoctorWard::new().await;
+    let name = "HubSpot properties of the leads";
+    let suggested = "leads could also have event_date = \"event_date\", guest_count = \"guest_count\", \
+                     event_description = \"event_type:label\" in [venues.a.fields]";
+    expect_check(&examine_hubspot(&ward).await, "a", name, DoctorVerdict::Ok, suggested, "");
+    let starts = PropertyDefinition::new("starts", "Starts", "datetime", "date");
+    ward.hubspot.define_property(starts).expect("a valid property");
+    let fields = "[venues.a.fields]\nevent_date = \"starts:date\"\nguest_count = \"guest_count:label\"\n\
+                  event_description = \"event_type:label\"\n\n[venues.b]\n";
+    ward.change_manifest("[venues.b]\n", fields);
+    let checks = examine_hubspot(&ward).await;
+    let evidence = "guest_count wants labels of guest_count, which has no options";
+    expect_check(&checks, "a", name, DoctorVerdict::Warning, evidence, "--show-contacts");
+    expect_check(&checks, "a", name, DoctorVerdict::Warning, "event_date has starts in UTC", "[venues.a.fields]");
+    let scope = "HubSpot scope crm.schemas.contacts.read";
+    expect_check(&checks, "a", scope, DoctorVerdict::Failed, "not granted", "crm.schemas.contacts.read");
+    assert!(
+        !checks.iter().any(|check| check.venue.as_deref() == Some("b") && check.name == scope),
+        "b needs no labels"
+    );
+}
+
+#[tokio::test]
 async fn reads_properties_with_the_venues_own_token_if_the_deployer_has_none() {
     let mut ward = DoctorWard::new().await;
     ward.change_manifest("token = \"file:admin\"\n", "");

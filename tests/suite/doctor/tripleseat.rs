@@ -10,18 +10,89 @@ const KEY: &str = "Tripleseat public key";
 const OAUTH: &str = "Tripleseat OAuth client";
 const LOCATION: &str = "Tripleseat location";
 const SITE: &str = "Tripleseat site";
+const CREATE: &str = "/v1/leads/create.js";
 
 async fn examine_tripleseat(ward: &DoctorWard) -> Vec<DoctorCheck> {
     ward.examine_areas(&[CheckArea::Tripleseat]).await
 }
 
+/// A manifest with only venue `a`, since two venues may not share a key.
+fn keep_only_a(ward: &mut DoctorWard) {
+    let others = ward.manifest.find("[venues.b]").expect("the manifest declares b");
+    ward.manifest.truncate(others);
+}
+
+fn without_oauth(ward: &mut DoctorWard) {
+    let client = "tripleseat_client_id = \"file:client-a\"\ntripleseat_client_secret = \"file:secret-a\"\n";
+    ward.change_manifest(client, "");
+}
+
+/// Lets the public key of this site read nothing.
+fn refuse_key_reads(ward: &DoctorWard, site_id: u64) {
+    ward.tripleseat.change_switches(site_id, |switches| switches.key_reads_refused = true);
+}
+
 #[tokio::test]
-async fn tries_a_key_with_a_lead_that_must_be_rejected() {
+async fn a_key_is_tried_by_reading_the_accounts_lists() {
     let ward = DoctorWard::new().await;
     let checks = examine_tripleseat(&ward).await;
-    expect_check(&checks, "a", KEY, DoctorVerdict::Ok, "First name can't be blank", "");
-    let tried = ward.tripleseat.recorded_requests().into_iter().filter(|request| request.path == "/v1/leads/create.js");
-    assert_eq!(tried.count(), 2, "one for each venue");
+    expect_check(&checks, "a", KEY, DoctorVerdict::Ok, "file:key-a: reads the lists of its account", "");
+    assert!(ward.tripleseat.recorded_requests().iter().all(|request| request.path != CREATE), "nothing is sent");
+}
+
+#[tokio::test]
+async fn compares_every_id_without_oauth() {
+    let mut ward = DoctorWard::new().await;
+    without_oauth(&mut ward);
+    ward.tripleseat.change_switches(1, |switches| {
+        switches.lead_sources = [(5, "Website".to_owned())].into();
+        switches.referral_sources = [(6, "Friend".to_owned())].into();
+    });
+    ward.change_manifest("location_id = 11", "location_id = 11\nlead_source_id = 5\nreferral_source_id = 6");
+    let checks = examine_tripleseat(&ward).await;
+    assert_eq!(list_troubles(&checks), [""; 0]);
+    expect_check(&checks, "a", LOCATION, DoctorVerdict::Ok, "11 (Location 11)", "");
+    expect_check(&checks, "a", SITE, DoctorVerdict::Ok, "1 (Site 1)", "");
+    expect_check(&checks, "a", "Tripleseat lead source", DoctorVerdict::Ok, "5 (Website)", "");
+    expect_check(&checks, "b", LOCATION, DoctorVerdict::Ok, "the account's only one (21 (Location 21))", "");
+
+    for (from, to, name, evidence, advice) in [
+        ("location_id = 11", "location_id = 21", LOCATION, "no location 21, only 11 (Location 11)", "`location_id`"),
+        ("location_id = 21\n", "", LOCATION, "several locations (11 (Location 11), 12", "Add `location_id`"),
+        ("site_id = 1", "site_id = 9", SITE, "no site 9, only 1 (Site 1)", "Correct `site_id`"),
+        ("site_id = 9", "site_id = 1\nlocation_id = 11\nlead_form_id = 4", "Tripleseat lead form", "", "compare"),
+        ("lead_source_id = 5", "lead_source_id = 50", "Tripleseat lead source", "no lead source 50", "Correct `lead_s"),
+        ("referral_source_id = 6", "referral_source_id = 60", "Tripleseat referral source", "60", "Correct `referral"),
+    ] {
+        ward.change_manifest(from, to);
+        let checks = examine_tripleseat(&ward).await;
+        let verdict = if advice == "compare" { DoctorVerdict::Unknown } else { DoctorVerdict::Failed };
+        expect_check(&checks, "a", name, verdict, evidence, advice);
+    }
+    assert!(ward.tripleseat.recorded_requests().iter().all(|request| request.path != CREATE), "nothing is sent");
+}
+
+/// Not even at an account where a lead without any field is valid, whose key may read nothing, and that ignores
+/// `validate_only`.
+#[tokio::test]
+async fn no_check_creates_a_lead() {
+    for validate_only_ignored in [false, true] {
+        let ward = DoctorWard::new().await;
+        for site_id in [1, 2] {
+            ward.tripleseat.change_switches(site_id, |switches| {
+                switches.nothing_required = true;
+                switches.validate_only_ignored = validate_only_ignored;
+            });
+        }
+        refuse_key_reads(&ward, 1);
+        // The examination asserts that no account has a lead.
+        let checks = examine_tripleseat(&ward).await;
+        expect_check(&checks, "a", KEY, DoctorVerdict::Ok, "an artificial lead was sent to be validated only", "");
+        expect_check(&checks, "a", KEY, DoctorVerdict::Ok, "You don't have permission", "");
+        let sent: Vec<_> =
+            ward.tripleseat.recorded_requests().into_iter().filter(|request| request.path == CREATE).collect();
+        assert_eq!(sent.len(), 1, "only where the key may read nothing");
+    }
 }
 
 #[tokio::test]
@@ -44,7 +115,7 @@ async fn distinguishes_the_causes_of_a_401() {
         let checks = examine_tripleseat(&ward).await;
         expect_check(&checks, "a", name, DoctorVerdict::Failed, "401", advice);
         assert_eq!(list_troubles(&checks), [format!("a/{name} Failed")], "consequences are not reported again");
-        expect_check(&checks, "b", KEY, DoctorVerdict::Ok, "First name", "");
+        expect_check(&checks, "b", KEY, DoctorVerdict::Ok, "reads the lists", "");
     }
     for (path, words, name, advice) in [
         ("create.js", "OAuth 2.0 is required: no access token was sent", KEY, OAUTH_ONLY),
@@ -56,31 +127,46 @@ async fn distinguishes_the_causes_of_a_401() {
         ("locations.json", "The access token is invalid", OAUTH, "rejects it"),
     ] {
         let ward = DoctorWard::new().await;
+        refuse_key_reads(&ward, 1);
         ward.answer_with("tripleseat", path, 401, json!({ "error": words }));
         expect_check(&examine_tripleseat(&ward).await, "a", name, DoctorVerdict::Failed, words, advice);
     }
 }
 
 #[tokio::test]
-async fn recognizes_a_key_of_another_account_by_the_location() {
+async fn recognizes_a_key_of_another_account() {
     let mut ward = DoctorWard::new().await;
-    // Removes venue `b`, since two venues may not share a key.
-    let others = ward.manifest.find("[venues.b]").expect("the manifest declares b");
-    ward.manifest.truncate(others);
+    keep_only_a(&mut ward);
     ward.write_secret("key-a", "public-key-of-b");
+    let checks = examine_tripleseat(&ward).await;
+    assert_eq!(list_troubles(&checks), ["a/Tripleseat location Failed", "a/Tripleseat site Failed"]);
+    expect_check(&checks, "a", LOCATION, DoctorVerdict::Failed, "no location 11, only 21", "set the public key");
+    expect_check(&checks, "a", SITE, DoctorVerdict::Failed, "no site 1, only 2", "set the public key");
+
+    // Where the key may read nothing, what Tripleseat says about the artificial lead tells.
+    refuse_key_reads(&ward, 2);
     let checks = examine_tripleseat(&ward).await;
     assert_eq!(list_troubles(&checks), ["a/Tripleseat location Failed"]);
     let advice = "belong to different Tripleseat accounts";
     expect_check(&checks, "a", LOCATION, DoctorVerdict::Failed, "rejects location 11: Location is invalid", advice);
-
-    ward.write_secret("key-a", "public-key-of-a");
-    ward.change_manifest("location_id = 11", "location_id = 21");
-    expect_check(&examine_tripleseat(&ward).await, "a", LOCATION, DoctorVerdict::Failed, "rejects location 21", advice);
 }
 
 #[tokio::test]
-async fn compares_location_and_site_with_the_oauth_clients() {
+async fn recognizes_an_oauth_client_of_another_account() {
     let mut ward = DoctorWard::new().await;
+    keep_only_a(&mut ward);
+    ward.write_secret("client-a", "client-id-of-b");
+    ward.write_secret("secret-a", "client-secret-of-b");
+    let checks = examine_tripleseat(&ward).await;
+    let advice = "belong to different Tripleseat accounts";
+    expect_check(&checks, "a", LOCATION, DoctorVerdict::Failed, "has the locations 21, not 11", advice);
+    expect_check(&checks, "a", SITE, DoctorVerdict::Failed, "has the sites 2, not 1", advice);
+}
+
+#[tokio::test]
+async fn compares_location_and_site_with_the_oauth_clients_where_the_key_reads_nothing() {
+    let mut ward = DoctorWard::new().await;
+    refuse_key_reads(&ward, 1);
     // A request that fails says nothing about the key.
     ward.answer_with("tripleseat", "create.js", 503, json!({}));
     ward.change_manifest("location_id = 11", "location_id = 21");
@@ -107,23 +193,15 @@ async fn compares_location_and_site_with_the_oauth_clients() {
 #[tokio::test]
 async fn reports_unknown_for_what_only_oauth_could_tell() {
     let mut ward = DoctorWard::new().await;
-    ward.change_manifest(
-        "tripleseat_client_id = \"file:client-a\"\ntripleseat_client_secret = \"file:secret-a\"\n",
-        "",
-    );
+    without_oauth(&mut ward);
+    refuse_key_reads(&ward, 1);
     let checks = examine_tripleseat(&ward).await;
     expect_check(&checks, "a", OAUTH, DoctorVerdict::Skipped, "left for review", "to let the sync look up leads");
     let give = "add tripleseat_client_id";
-    expect_check(
-        &checks,
-        "a",
-        LOCATION,
-        DoctorVerdict::Unknown,
-        "doesn't tell whether 11 belongs to its account",
-        give,
-    );
-    expect_check(&checks, "a", SITE, DoctorVerdict::Unknown, "only an OAuth client tells", give);
-    expect_check(&checks, "b", LOCATION, DoctorVerdict::Ok, "wasn't rejected for lacking one", "");
+    for name in [LOCATION, SITE] {
+        expect_check(&checks, "a", name, DoctorVerdict::Unknown, "a public key may not read it here", give);
+    }
+    expect_check(&checks, "b", LOCATION, DoctorVerdict::Ok, "the account's only one", "");
 }
 
 #[tokio::test]
@@ -133,7 +211,7 @@ async fn fails_for_an_address_that_is_not_tripleseats() {
     ward.change_manifest(&format!("{uri}\"\nsite_id"), &format!("{uri}/v1\"\nsite_id"));
     let checks = examine_tripleseat(&ward).await;
     expect_check(&checks, "a", KEY, DoctorVerdict::Failed, "404", "check `base_uri`");
-    expect_check(&checks, "b", KEY, DoctorVerdict::Ok, "First name", "");
+    expect_check(&checks, "b", KEY, DoctorVerdict::Ok, "reads the lists", "");
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ fn personal_data_is_only_in_the_report_and_only_for_its_owner() {
         names.sort();
         names
     };
-    assert_eq!(files("out"), ["duplicates.csv", "duplicates.html", "duplicates.json"]);
+    assert_eq!(files("out"), [".gitignore", "duplicates.csv", "duplicates.html", "duplicates.json"]);
     assert_eq!(files(".deployer/duplicates"), Vec::<String>::new());
     #[cfg(unix)]
     for name in files("out") {

@@ -1,6 +1,8 @@
 //! Tripleseat: creating leads with the public key, and reading them with OAuth.
 
-use deployer_sandbox::{SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLocation};
+use deployer_sandbox::{
+    SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLocation, TripleseatSwitches,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -225,19 +227,66 @@ async fn a_token_is_for_one_client_and_lasts_two_hours() {
 #[tokio::test]
 async fn rejects_reads_without_a_valid_token() {
     let vendor = TripleseatVendor::start().await;
-    for path in ["/v1/leads.json", "/v1/leads/search.json", "/v1/leads/1.json", "/v1/sites.json", "/v1/locations.json"]
-    {
+    for path in ["/v1/leads.json", "/v1/leads/search.json", "/v1/leads/1.json"] {
         let with_key = vendor.http.build_request("GET", &format!("{path}?public_key=key-of-1"));
         let (status, body) = vendor.http.send_request(with_key).await;
         assert_eq!(
             (status, body),
             (401, json!({ "error": "OAuth 2.0 is required: a public key can only create leads" }))
         );
+    }
+    for path in ["/v1/leads.json", "/v1/sites.json", "/v1/locations.json", "/v1/lead_forms.json"] {
         let old = vendor.http.build_request("GET", path).header("authorization", "OAuth oauth_consumer_key=\"x\"");
         let (status, body) = vendor.http.send_request(old).await;
         assert_eq!((status, body), (401, json!({ "error": "OAuth 1.0 has ended on July 1, 2026. Use OAuth 2.0" })));
         assert_eq!(vendor.get_json("wrong", path).await, (401, json!({ "error": "The access token is invalid" })));
     }
+}
+
+#[tokio::test]
+async fn a_public_key_reads_three_lists_whole_and_wrapped() {
+    let vendor = TripleseatVendor::start().await;
+    let read = async |list: &str, key: &str| {
+        let path = format!("/v1/{list}.json?public_key={key}");
+        vendor.http.send_request(vendor.http.build_request("GET", &path)).await
+    };
+    let location = |id: u64| json!({ "location": { "id": id, "name": format!("Location {id}"), "site_id": 1 } });
+    assert_eq!(read("locations", "key-of-1").await, (200, json!([location(11), location(12)])));
+    assert_eq!(
+        read("lead_forms", "key-of-1").await,
+        (200, json!([{ "lead_form": { "id": 100, "name": "Lead form 100" } }]))
+    );
+    let (status, sites) = read("sites", "key-of-2").await;
+    assert_eq!((status, &sites[0]["site"]["id"], sites[0]["site"].get("lead_sources")), (200, &json!(2), None));
+    assert_eq!(read("sites", "wrong").await, (401, json!({ "errors": ["Invalid public key"] })));
+
+    let change = |change: fn(&mut TripleseatSwitches)| vendor.tripleseat.change_switches(2, change);
+    change(|switches| switches.lead_sources = [(5, "Website".to_owned())].into());
+    let (_, sites) = read("sites", "key-of-2").await;
+    assert_eq!(sites[0]["site"]["lead_sources"], json!([{ "id": 5, "name": "Website" }]));
+    let create = "/v1/leads/create.js?public_key=key-of-2&simple_error_messages=true";
+    let other = lead_body(json!({ "location_id": null, "lead_source_id": 6 }));
+    assert_eq!(vendor.create_lead(create, other).await.1, json!({ "errors": ["Lead source is invalid"] }));
+
+    change(|switches| switches.key_reads_refused = true);
+    assert_eq!(read("sites", "key-of-2").await, (401, json!({ "errors": ["You don't have permission"] })));
+}
+
+#[tokio::test]
+async fn validates_a_lead_without_saving_it() {
+    let vendor = TripleseatVendor::start().await;
+    let path = format!("{CREATE_JS}&validate_only=true&simple_error_messages=true");
+    let (status, body) = vendor.create_lead(&path, lead_body(json!({}))).await;
+    assert_eq!((status, body.get("lead_id"), body["success_message"].is_string()), (200, None, true));
+    let (_, body) = vendor.create_lead(&path, lead_body(json!({ "phone_number": null }))).await;
+    assert_eq!(body, json!({ "errors": ["Phone number can't be blank"] }));
+    assert_eq!(vendor.tripleseat.site_leads(1), []);
+    vendor.tripleseat.change_switches(1, |switches| {
+        switches.nothing_required = true;
+        switches.validate_only_ignored = true;
+    });
+    let (_, body) = vendor.create_lead(&path, json!({ "lead": { "location_id": 11 } })).await;
+    assert!(body["lead_id"].is_u64(), "an account that requires nothing and ignores it: {body}");
 }
 
 #[tokio::test]

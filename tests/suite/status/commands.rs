@@ -287,6 +287,18 @@ fn invoke_shows_the_counts_of_a_run_or_its_error() {
     assert_eq!((code, events), (0, vec![r#"sync-a:1 {"dry_run":true}"#.to_owned()]));
     assert!(text.contains("a: found 2; a run would send 1, look up 0 and leave 1 for review"), "{text}");
 
+    let mut shown = would("1", "send");
+    shown["body"] = json!({ "lead": { "first_name": "Jo\u{1b}[2J\u{202e}", "email_opt_in": false } });
+    let dry = json!({ "venue": "a", "searched": 2, "dry_run": true, "would": [shown, would("2", "ignore")] });
+    let (code, text, events) = run_invoke(&site, Ok((dry.clone(), false)), &["--dry-run", "--show-contacts"]);
+    assert_eq!((code, events), (0, vec![r#"sync-a:1 {"dry_run":true,"show_contacts":true}"#.to_owned()]));
+    assert!(text.contains("ignore 1 that were ticked again"), "{text}");
+    assert!(text.contains("contact 1: send\n  {\n    \"lead\": {\n      \"first_name\": \"Jo"), "{text}");
+    assert!(text.contains("1 more are not shown.") && !text.contains(['\u{1b}', '\u{202e}']), "{text}");
+    let (code, text, _) = run_invoke(&site, Ok((dry, false)), &["--dry-run", "--show-contacts", "--json"]);
+    assert_eq!((code, &json_lines(&text)[0]["would"][0]["body"]["lead"]["email_opt_in"]), (0, &json!(false)));
+    assert_eq!(site.run_deployer(&["invoke", "a", "--show-contacts"]).0, 2, "only of a dry run");
+
     let refused = json!({ "errorType": "Credential", "errorMessage": "HubSpot refused HUBSPOT_TOKEN" });
     let (code, text, _) = run_invoke(&site, Ok((refused.clone(), true)), &[]);
     assert_eq!(code, 1, "{text}");

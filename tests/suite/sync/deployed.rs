@@ -79,9 +79,11 @@ async fn syncs_on_the_embedded_cloud() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let cloud_uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
     let serving = cloud.clone();
-    tokio::spawn(async move { serving.serve_requests(listener, std::future::pending()).await });
+    tokio::spawn(async move {
+        serving.serve_requests(listener, deployer_cloud::CloudAccess::AnyCredentials, std::future::pending()).await
+    });
     let directory = tempfile::tempdir().expect("a temporary directory is created");
-    let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri };
+    let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri, credentials: None };
     cloud.set_invoker(Arc::new(LambdaRuntime::new(config)));
     let (portal, world) = deploy_and_sync(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
 

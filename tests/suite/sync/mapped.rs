@@ -1,5 +1,8 @@
 //! The fields of leads, from contacts as people enter them.
 
+use deployer_sandbox::hubspot::PropertyDefinition;
+use serde_json::{Value, json};
+
 use super::portal::SyncTestPortal;
 
 /// A portal with these field mappings.
@@ -81,5 +84,63 @@ async fn errors_list_every_missing_field() {
     let error = portal.ledger_values(id).3;
     for lacks in ["First name", "Last name", "Email address", "Phone number"] {
         assert!(error.contains(&format!("{lacks} can't be blank")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_opted_in_to_marketing_mail_by_default() {
+    let opted_in = |portal: &SyncTestPortal| -> Vec<Value> {
+        portal.venue_leads().iter().map(|lead| lead.fields["email_opt_in"].clone()).collect()
+    };
+    let portal = portal_with_mapping(&[]).await;
+    portal.add_contact(1, &[]);
+    portal.expect_counts(1, 1, 0, 0, 0).await;
+    assert_eq!(opted_in(&portal), [json!(false)], "Tripleseat's own default is true");
+
+    let portal = portal_with_mapping(&[("email_opt_in", "=true"), ("gdpr_consent_granted", "=yes")]).await;
+    portal.add_contact(1, &[]);
+    let unsubscribed = portal.add_contact(2, &[]);
+    portal.hubspot.opt_out_of_email(unsubscribed).expect("the contact exists");
+    portal.expect_counts(2, 2, 0, 0, 0).await;
+    let mut opted = opted_in(&portal);
+    opted.sort_by_key(Value::to_string);
+    assert_eq!(opted, [json!(false), json!(true)], "what a contact opted out of in HubSpot always wins");
+    assert!(portal.venue_leads().iter().all(|lead| lead.fields["gdpr_consent_granted"] == true));
+
+    let portal = portal_with_mapping(&[("email_opt_in", "hs_lead_status")]).await;
+    portal.add_contact(1, &[("hs_lead_status", "OPEN")]);
+    portal.expect_counts(1, 1, 0, 0, 0).await;
+    assert_eq!(opted_in(&portal), [json!(false)], "a text that is no yes is no consent");
+}
+
+#[tokio::test]
+async fn dates_times_and_numbers_have_tripleseats_form() {
+    let mut portal = portal_with_mapping(&[
+        ("event_date", "starts:date('%m/%d/%Y')"),
+        ("start_time", "{starts:time}"),
+        ("guest_count", "guest_count"),
+        ("company", "{company:decode_html:shorten(10)|Private event}"),
+        ("last_name", "{lastname:split(' '):rest}"),
+    ])
+    .await;
+    portal.config.timezone = Some("America/New_York".to_owned());
+    let starts = PropertyDefinition::new("starts", "Starts", "datetime", "date");
+    portal.hubspot.define_property(starts).expect("a valid property");
+    let values = [
+        ("starts", "2026-06-02T02:00:00Z"),
+        ("guest_count", "40"),
+        ("company", "Fish &amp; Chips Ltd."),
+        ("lastname", "Jo van Berg"),
+    ];
+    portal.add_contact(1, &values);
+    portal.expect_counts(1, 1, 0, 0, 0).await;
+    for (field, expected) in [
+        ("event_date", json!("06/01/2026")),
+        ("start_time", json!("10pm")),
+        ("guest_count", json!(40)),
+        ("company", json!("Fish & Ch…")),
+        ("last_name", json!("van Berg")),
+    ] {
+        assert_eq!(portal.venue_leads()[0].fields[field], expected, "{field}");
     }
 }

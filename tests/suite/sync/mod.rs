@@ -9,8 +9,11 @@ mod mapped;
 mod platforms;
 pub mod portal;
 pub mod process;
+mod properties;
 mod proxy;
 mod reports;
+mod reticked;
+mod settings;
 mod throughput;
 
 use std::time::Duration;
@@ -329,11 +332,12 @@ async fn dry_runs_report_actions_and_change_nothing() {
         answer["would"],
         json!([{
             "contact_id": id.to_string(), "action": "send",
-            "fields": ["email_address", "first_name", "last_name", "phone_number"],
+            "fields": ["email_address", "email_opt_in", "first_name", "last_name", "phone_number"],
         }])
     );
-    // The public key is tested with a lead that is rejected for its missing fields.
-    assert_eq!(portal.tripleseat.recorded_requests().len(), 1);
+    // The public key is tested by reading the account's locations.
+    let tried: Vec<String> = portal.tripleseat.recorded_requests().into_iter().map(|request| request.path).collect();
+    assert_eq!(tried, ["/v1/locations.json"]);
     assert_eq!(portal.venue_leads().len(), 0);
     let writes = portal.hubspot.recorded_requests().into_iter().filter(|request| request.path.contains("update"));
     assert_eq!(writes.count(), 0);

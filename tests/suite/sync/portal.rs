@@ -13,7 +13,7 @@ use deployer_sandbox::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sync_config::config::{DestinationConfig, LedgerProperties, SyncConfig};
+use sync_config::config::{DestinationConfig, LedgerProperties, SyncConfig, TripleseatDestination};
 use sync_lambda::error::RunError;
 use sync_lambda::handler::Handler;
 
@@ -259,5 +259,5 @@ fn tripleseat_account(site_id: u64, key: &str) -> TripleseatAccount {
 
 /// A Tripleseat destination at a site.
 pub fn at_site(site_id: u64) -> DestinationConfig {
-    DestinationConfig::Tripleseat { location_id: None, lead_form_id: None, site_id: Some(site_id) }
+    DestinationConfig::Tripleseat(TripleseatDestination { site_id: Some(site_id), ..TripleseatDestination::default() })
 }

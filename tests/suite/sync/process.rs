@@ -59,7 +59,11 @@ impl TestFunction {
         environment.insert("HUBSPOT_BASE_URI", hubspot.uri);
         environment.insert("TRIPLESEAT_BASE_URI", tripleseat.uri);
         // Nothing connects to the cloud, because the credentials are in the environment.
-        let config = RuntimeConfig { directory: code.directory.clone(), cloud_uri: "http://127.0.0.1:1".to_owned() };
+        let config = RuntimeConfig {
+            directory: code.directory.clone(),
+            cloud_uri: "http://127.0.0.1:1".to_owned(),
+            credentials: None,
+        };
         Self {
             line,
             code: code.clone(),

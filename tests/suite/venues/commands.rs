@@ -1,7 +1,10 @@
 //! The commands as processes: what they print, what they refuse, and that a refusal leaves the file unchanged.
 
+use deployer_sandbox::vendors::HUBSPOT_SCOPES;
+use deployer_sandbox::{SandboxClock, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer};
+
 use crate::assertions::assert_contains;
-use crate::processes::Site;
+use crate::processes::{Site, exit_and_output};
 
 const MANIFEST: &str = "venues.toml";
 
@@ -34,6 +37,54 @@ fn add_writes_a_venue_and_prints_the_next_commands() {
     insta::assert_snapshot!(added);
     let (code, printed) = site.run_deployer(&["venue", "list", "--json"]);
     assert_eq!((code, printed.lines().count()), (0, 3), "{printed}");
+}
+
+#[test]
+fn add_and_init_suggest_mappings_from_the_portals_properties() {
+    let runtime = tokio::runtime::Runtime::new().expect("the runtime starts");
+    let config = SandboxHubSpotConfig {
+        portal_id: 77,
+        clock: SandboxClock::system(),
+        search_lag: jiff::SignedDuration::ZERO,
+        limits: false,
+    };
+    let hubspot = SandboxHubSpot::new(config);
+    hubspot.add_token("token-of-c", &HUBSPOT_SCOPES);
+    let server = runtime.block_on(SandboxServer::start(hubspot.api_router())).expect("a port is free");
+    let site = Site::new();
+    let text = manifest_text(&site);
+    let table = |token: &str| format!("[hubspot]\ntoken = \"{token}\"\nbase_uri = \"{}\"\n\n[venues.a]", server.uri);
+    site.write_file(MANIFEST, &text.replace("[venues.a]", &table("env:TOKEN_c")));
+    let (code, printed) = site.run_deployer(&LOFT);
+    assert_eq!(code, 0, "{printed}");
+    for line in [
+        "  [venues.loft.fields]\n",
+        "  event_date = \"event_date\" ",
+        "  guest_count = \"guest_count\" ",
+        "  event_description = \"event_type:label\"              # Event Type\n",
+        "Labels need the scope crm.schemas.contacts.read",
+    ] {
+        assert_contains(&printed, line);
+    }
+    let add = ["venue", "add", "hall", "--display-name", "Hall", "--destination", "tripleseat", "--json"];
+    let fields = ["--field", "event_date=event_date", "--field", "guest_count=guest_count"];
+    let (code, printed) = site.run_deployer(&[&add[..], &fields[..]].concat());
+    let line: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+    let suggested = serde_json::json!(["event_description = \"event_type:label\""]);
+    assert_eq!((code, &line["suggested_fields"]), (0, &suggested));
+    // Without a token that is accepted, there is nothing to suggest, and nothing to complain about.
+    hubspot.revoke_token("token-of-c");
+    let other = ["venue", "add", "attic", "--display-name", "Attic", "--destination", "tripleseat"];
+    let (code, printed) = site.run_deployer(&other);
+    assert!(code == 0 && !printed.contains("HubSpot has properties"), "{printed}");
+
+    hubspot.add_token("token-of-c", &HUBSPOT_SCOPES);
+    let init = ["init", "--manifest", "new.toml", "--hubspot-base-uri", &server.uri];
+    let without = exit_and_output(&site.deployer_command(&init).output().expect("it starts"));
+    assert!(without.0 == 0 && !without.1.contains("HubSpot has properties"), "{}", without.1);
+    let mut again = site.deployer_command(&[&init[..], &["--force"]].concat());
+    let with = exit_and_output(&again.env("HUBSPOT_ADMIN_TOKEN", "token-of-c").output().expect("it starts"));
+    assert!(with.0 == 0 && with.1.contains("[venues.venue-a.fields]"), "{}", with.1);
 }
 
 #[test]

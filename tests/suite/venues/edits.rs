@@ -2,7 +2,7 @@
 
 use deployer_core::manifest::{self, BlockerEntry, NewVenue, SecretRef, Status};
 use deployer_core::manifest::{add_venue, remove_blocker, set_blocker, set_status};
-use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination};
+use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination, TripleseatDestination};
 
 const OWN: &str = include_str!("../../../venues.toml");
 
@@ -96,7 +96,10 @@ fn loft_venue() -> NewVenue {
             ("tripleseat_public_key", SecretRef::parse_reference("cmd:pass show \"the loft\"").expect("a reference")),
         ],
         tripleseat_base_uri: None,
-        destination: DestinationConfig::Tripleseat { location_id: Some(7), lead_form_id: None, site_id: None },
+        destination: DestinationConfig::Tripleseat(TripleseatDestination {
+            location_id: Some(7),
+            ..TripleseatDestination::default()
+        }),
         fields: Vec::new(),
     }
 }

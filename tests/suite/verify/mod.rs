@@ -84,9 +84,11 @@ impl VerifyFixture {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let cloud_uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
         let serving = cloud.clone();
-        tokio::spawn(async move { serving.serve_requests(listener, std::future::pending()).await });
+        tokio::spawn(async move {
+            serving.serve_requests(listener, deployer_cloud::CloudAccess::AnyCredentials, std::future::pending()).await
+        });
         let code = tempfile::tempdir().expect("a temporary directory is created");
-        let config = RuntimeConfig { directory: code.path().to_owned(), cloud_uri };
+        let config = RuntimeConfig { directory: code.path().to_owned(), cloud_uri, credentials: None };
         cloud.set_invoker(Arc::new(LambdaRuntime::new(config)));
         let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
         let world = World::with_artifact(aws, build_bootstrap().await, &secret_value(KEY, SITE_ID)).await;

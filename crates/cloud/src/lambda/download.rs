@@ -25,9 +25,12 @@ pub(super) fn code_link(cx: &CloudContext<'_>, request: &CloudRequest, configura
 
 /// Whether a request is a download. Downloads are the only requests without a signature.
 pub(in super::super) fn is_download(request: &CloudRequest) -> bool {
-    request.service.is_empty()
-        && request.method == http::Method::GET
-        && request.path_segments().first().is_some_and(|first| first == PATH)
+    request.service.is_empty() && request.method == http::Method::GET && is_code_path(&request.path)
+}
+
+/// Whether a path is that of a link to a version's zip.
+pub(in super::super) fn is_code_path(path: &str) -> bool {
+    path.strip_prefix('/').and_then(|path| path.split('/').next()) == Some(PATH)
 }
 
 /// Returns the zip at a link.

@@ -18,7 +18,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiError, CloudContext, CloudRequest, HandlerOutcome};
-pub(super) use download::{download_code, is_download};
+pub(super) use download::{download_code, is_code_path, is_download};
 pub(super) use invocations::record_run;
 pub use mappings::StoredMapping;
 pub use model::{

@@ -76,7 +76,7 @@ impl RuntimeApi {
             .layer(axum::extract::DefaultBodyLimit::max(6 * 1024 * 1024))
             .with_state(shared);
         let server = tokio::spawn(async move {
-            let _ = axum::serve(listener, router).await;
+            let _ = axum::serve(listener, loopback::guard_programs(router)).await;
         });
         Ok(Self { address, events, init_error, server })
     }

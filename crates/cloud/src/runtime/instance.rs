@@ -194,6 +194,10 @@ fn lambda_environment(
     directory: &std::path::Path,
     api: &str,
 ) -> Vec<(&'static str, String)> {
+    let (key_id, secret_key) = match &config.credentials {
+        Some(credentials) => (credentials.access_key_id.clone(), credentials.secret_access_key.clone()),
+        None => ("local".to_owned(), "local".to_owned()),
+    };
     vec![
         ("AWS_LAMBDA_RUNTIME_API", api.to_owned()),
         ("AWS_LAMBDA_FUNCTION_NAME", invocation.function_name.clone()),
@@ -206,8 +210,8 @@ fn lambda_environment(
         ("LAMBDA_TASK_ROOT", directory.display().to_string()),
         ("AWS_REGION", invocation.region.clone()),
         ("AWS_DEFAULT_REGION", invocation.region.clone()),
-        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_ACCESS_KEY_ID", key_id),
+        ("AWS_SECRET_ACCESS_KEY", secret_key),
         ("AWS_SESSION_TOKEN", "local".to_owned()),
         ("AWS_ENDPOINT_URL", config.cloud_uri.clone()),
         ("TZ", ":UTC".to_owned()),

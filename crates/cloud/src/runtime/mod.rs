@@ -16,6 +16,7 @@ use futures_util::future::BoxFuture;
 
 use crate::{ApiError, Invocation, InvocationResult, Invoker};
 use instance::FunctionProcess;
+use loopback::LocalCredentials;
 use parking_lot::{Mutex, MutexGuard};
 
 /// Where functions run.
@@ -25,6 +26,8 @@ pub struct RuntimeConfig {
     pub directory: PathBuf,
     /// The address of the embedded cloud, passed to functions as `AWS_ENDPOINT_URL`.
     pub cloud_uri: String,
+    /// The credentials that functions get. `None` for a cloud that takes any.
+    pub credentials: Option<LocalCredentials>,
 }
 
 /// Runs functions. Clones are cheap. The processes end with the last clone or with [`LambdaRuntime::stop`].

@@ -31,7 +31,7 @@ pub fn find_shared_items(one: &VenueHoldings, other: &VenueHoldings) -> Vec<Shar
             KEY_HUBSPOT_TOKEN => {
                 share(
                     key,
-                    format!("the same {name} ({how}): allowed, but a private app per venue isolates better"),
+                    format!("the same {name} ({how}): allowed, but a service key per venue isolates better"),
                     true,
                 );
             }
@@ -62,7 +62,7 @@ fn compare_credentials(one: &ComparedCredential, other: &ComparedCredential) -> 
 /// Whether both name a location, and different ones.
 fn have_distinct_locations(one: &VenueHoldings, other: &VenueHoldings) -> bool {
     let location = |holdings: &VenueHoldings| match &holdings.destination {
-        DestinationConfig::Tripleseat { location_id, .. } => *location_id,
+        DestinationConfig::Tripleseat(place) => place.location_id,
         DestinationConfig::Http(_) => None,
     };
     location(one).zip(location(other)).is_some_and(|(one, other)| one != other)
@@ -70,14 +70,13 @@ fn have_distinct_locations(one: &VenueHoldings, other: &VenueHoldings) -> bool {
 
 fn find_shared_destination(one: &VenueHoldings, other: &VenueHoldings) -> Option<(String, bool)> {
     match (&one.destination, &other.destination) {
-        (
-            DestinationConfig::Tripleseat { location_id, site_id, .. },
-            DestinationConfig::Tripleseat { location_id: other_location, site_id: other_site, .. },
-        ) if one.tripleseat_base_uri == other.tripleseat_base_uri => {
-            if let (Some(location), true) = (location_id, location_id == other_location) {
+        (DestinationConfig::Tripleseat(place), DestinationConfig::Tripleseat(other_place))
+            if one.tripleseat_base_uri == other.tripleseat_base_uri =>
+        {
+            if let (Some(location), true) = (place.location_id, place.location_id == other_place.location_id) {
                 return Some((format!("the same Tripleseat location, {location}"), false));
             }
-            let site = site_id.filter(|_| site_id == other_site)?;
+            let site = place.site_id.filter(|_| place.site_id == other_place.site_id)?;
             Some(match have_distinct_locations(one, other) {
                 true => {
                     (format!("the same Tripleseat site, {site}: allowed, since each venue has its own location"), true)

@@ -46,7 +46,7 @@ pub struct NewVenue {
 pub mod secret_keys {
     use super::super::keys::SECRETS;
 
-    /// Token of a HubSpot private app.
+    /// HubSpot access token, of a service key.
     pub const HUBSPOT_TOKEN: &str = SECRETS.hubspot_token.name();
     /// Tripleseat's public key.
     pub const TRIPLESEAT_PUBLIC_KEY: &str = SECRETS.tripleseat_public_key.name();
@@ -420,16 +420,18 @@ fn format_section<'k>(venue: &str, table: &str, entries: impl Iterator<Item = (&
 fn destination_entries(new: &NewVenue) -> Vec<(&'static str, String)> {
     let mut entries = Vec::new();
     match &new.destination {
-        DestinationConfig::Tripleseat { location_id, lead_form_id, site_id } => {
+        DestinationConfig::Tripleseat(place) => {
             let number = |key: &Key<TripleseatKeys, Optional<u64>>, value: Option<u64>| {
                 value.map(|value| (key.name(), value.to_string()))
             };
             entries.push(kind_entry(DestinationTable::Tripleseat));
             let base_uri = new.tripleseat_base_uri.as_deref().filter(|uri| *uri != TRIPLESEAT_BASE_URI);
             entries.extend(base_uri.map(|uri| (TRIPLESEAT.base_uri.name(), quote_string(uri))));
-            entries.extend(number(&TRIPLESEAT.location_id, *location_id));
-            entries.extend(number(&TRIPLESEAT.lead_form_id, *lead_form_id));
-            entries.extend(number(&TRIPLESEAT.site_id, *site_id));
+            entries.extend(number(&TRIPLESEAT.location_id, place.location_id));
+            entries.extend(number(&TRIPLESEAT.lead_form_id, place.lead_form_id));
+            entries.extend(number(&TRIPLESEAT.site_id, place.site_id));
+            entries.extend(number(&TRIPLESEAT.lead_source_id, place.lead_source_id));
+            entries.extend(number(&TRIPLESEAT.referral_source_id, place.referral_source_id));
         }
         DestinationConfig::Http(http) => {
             entries.extend([kind_entry(DestinationTable::Http), (HTTP.url.name(), quote_string(&http.url))]);

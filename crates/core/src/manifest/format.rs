@@ -1,5 +1,6 @@
 //! The formats that a string in the manifest can have.
 
+use sync_config::mapping::find_timezone;
 use url::Url;
 
 use super::{Flaw, ScheduleExpression, SecretRef, parse_duration};
@@ -9,6 +10,8 @@ use crate::naming::MAX_PROPERTY_NAME;
 pub(super) const MAX_TIMEOUT_S: u32 = 900;
 /// For HubSpot's labels; longer ones are truncated on its pages.
 const MAX_DISPLAY_NAME: usize = 100;
+/// A contact that became a lead longer ago is a new request for certain.
+const MAX_RETICK_WINDOW_S: u32 = 366 * 24 * 3600;
 
 /// A string format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,10 @@ pub(super) enum TextFormat {
     HeaderName,
     /// A bare domain name.
     Domain,
+    /// An IANA time zone.
+    TimeZone,
+    /// A duration of at most a year, or zero.
+    RetickWindow,
 }
 
 impl TextFormat {
@@ -45,7 +52,8 @@ impl TextFormat {
             Self::Account => "^[0-9]{12}$",
             Self::FlagProperty => "^[a-z][a-z0-9_]{0,99}$",
             Self::Schedule => r"^(rate\([1-9][0-9]* (minute|hour|day)s?\)|cron\(.+\))$",
-            Self::Timeout => "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$",
+            Self::Timeout | Self::RetickWindow => "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$",
+            Self::TimeZone => "^(UTC|[A-Za-z_]+/[A-Za-z0-9_+/-]+)$",
             Self::SecretRef => "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|cmd:.+|managed)$",
             Self::BaseUri | Self::Url | Self::LookupUrl => "^https?://",
             Self::JsonPointer => "^/",
@@ -74,6 +82,8 @@ impl TextFormat {
             Self::JsonPointer => check_json_pointer(text),
             Self::HeaderName => check_header_name(text),
             Self::Domain => check_domain(text),
+            Self::TimeZone => check_timezone(text),
+            Self::RetickWindow => check_retick_window(text),
         }
     }
 }
@@ -243,6 +253,36 @@ pub fn check_domain(text: &str) -> Result<(), Flaw> {
         "this is not a domain",
         if bare == text { "write it like \"example.com\"".to_owned() } else { format!("write {bare}") },
     ))
+}
+
+/// Checks a time zone. Names without a slash, such as `EST`, are refused even where the database has them: they have
+/// no daylight saving time.
+fn check_timezone(text: &str) -> Result<(), Flaw> {
+    if (text.contains('/') || text == "UTC") && find_timezone(text).is_ok() {
+        return Ok(());
+    }
+    let wanted = text.trim().to_lowercase().replace([' ', '-'], "_");
+    // A city is often written without its continent.
+    let city = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
+    let likeness = |name: &str| {
+        strsim::jaro_winkler(&wanted, &name.to_lowercase()).max(strsim::jaro_winkler(&wanted, &city(name)))
+    };
+    let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    let cities = names.iter().filter(|name| name.contains('/') && !name.starts_with("Etc/"));
+    let best = cities.map(|name| (likeness(name), name)).max_by(|one, other| one.0.total_cmp(&other.0));
+    let help = match best {
+        // Abbreviations such as EST resemble names that have nothing to do with them.
+        Some((likeness, name)) if likeness > 0.85 && text.len() > 5 => format!("did you mean \"{name}\"?"),
+        _ => "write the IANA name of a city in it, such as \"America/New_York\" or \"Europe/Berlin\"".to_owned(),
+    };
+    Err(Flaw::new("this is not a time zone of the IANA database", help))
+}
+
+fn check_retick_window(text: &str) -> Result<(), Flaw> {
+    match parse_duration(text)? {
+        0..=MAX_RETICK_WINDOW_S => Ok(()),
+        _ => Err(Flaw::new("this window is longer than a year", "write at most \"8784h\"; \"24h\" is the default")),
+    }
 }
 
 fn check_header_name(text: &str) -> Result<(), Flaw> {

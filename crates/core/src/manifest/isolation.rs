@@ -186,7 +186,7 @@ fn check_credentials(
                     "",
                 );
                 found.advice.push(
-                    advice.with_help("use a private app for each venue: then each token can be revoked on its own"),
+                    advice.with_help("use a service key for each venue: then each token can be revoked on its own"),
                 );
             }
         },
@@ -195,8 +195,8 @@ fn check_credentials(
 
 /// Two venues with the same public key are either two locations of one account, or one destination.
 fn report_same_account(first: &ParsedVenue, second: &ParsedVenue, compared: ComparedBy, found: &mut IsolationFindings) {
-    let location = |read: &ParsedVenue| match read.venue.destination {
-        DestinationConfig::Tripleseat { location_id, .. } => location_id,
+    let location = |read: &ParsedVenue| match &read.venue.destination {
+        DestinationConfig::Tripleseat(place) => place.location_id,
         DestinationConfig::Http(_) => None,
     };
     let key = |read: &ParsedVenue| credential_place(read, KEY_TRIPLESEAT_PUBLIC_KEY);

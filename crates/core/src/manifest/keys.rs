@@ -2,7 +2,7 @@
 //!
 //! A key is read by its field: `table.read(&HUBSPOT.portal_id)`. What a key may hold is checked by `shape`.
 
-use sync_config::config::{HUBSPOT_BASE_URI, OnAmbiguous, TRIPLESEAT_BASE_URI};
+use sync_config::config::{HUBSPOT_BASE_URI, OnAmbiguous, OnExisting, OnRetick, TRIPLESEAT_BASE_URI};
 
 use super::format::TextFormat;
 use super::key::{
@@ -22,6 +22,8 @@ const MAX_ID: i64 = i64::MAX;
 declare_words! { Status { Active = "active", Paused = "paused", Blocked = "blocked", } }
 declare_words! { Architecture { X86_64 = "x86_64", Arm64 = "arm64", } }
 declare_words! { OnAmbiguous { NeedsReview = "needs_review", Resend = "resend", } }
+declare_words! { OnRetick { NewLead = "new_lead", Ignore = "ignore", Review = "review", } }
+declare_words! { OnExisting { Create = "create", Link = "link", } }
 
 declare_table! {
     /// The whole manifest.
@@ -61,7 +63,7 @@ declare_table! {
     token: Optional<SecretRef> =
         Key::text(
             TextFormat::SecretRef,
-            "Used only by the deployer, for properties and checks. Without it, create the properties by hand.",
+            "HubSpot access token, of a service key. Used only by the deployer, for properties and checks. Without it, create the properties by hand.",
         )
         .with_example(T("env:HUBSPOT_ADMIN_TOKEN")),
     base_uri: Defaulted<BaseUri> =
@@ -93,6 +95,25 @@ declare_table! {
     on_ambiguous: Defaulted<OnAmbiguous> =
         Key::one_of("What happens to a contact that may or may not have become a lead.")
             .with_default(T("needs_review")),
+    on_retick: Defaulted<OnRetick> =
+        Key::one_of(
+            "What another tick means for a contact that became a lead: after retick_window, a new lead, nothing or a review.",
+        )
+        .with_default(T("new_lead")),
+    retick_window: Defaulted<Seconds> =
+        Key::text(
+            TextFormat::RetickWindow,
+            "How long after a lead another tick is taken for the same request, and ignored. 0s: on_retick applies at once.",
+        )
+        .with_default(T("24h")),
+    on_existing: Defaulted<OnExisting> =
+        Key::one_of(
+            "Whether Tripleseat is asked first for a lead with the contact's e-mail address, to link it. Needs OAuth.",
+        )
+        .with_default(T("create")),
+    timezone: Optional<String> =
+        Key::text(TextFormat::TimeZone, "IANA time zone of dates and times in leads. Mappings with a time require it.")
+            .with_example(T("America/New_York")),
     protect: Defaulted<bool> = Key::bool("Whether removing the venue is refused.").with_default(B(false)),
 }
 
@@ -125,7 +146,8 @@ declare_table! {
     destination: Required<KindTable<DestinationTable>> = Key::kinds("Where the leads go."),
     fields: Optional<FieldMapping> =
         Key::mapping(
-            "Destination field = HubSpot property, \"{template}\" or \"=constant\", in addition to the destination's defaults.",
+            "Destination field = HubSpot property, \"{template}\" or \"=constant\", in addition to the destination's defaults. \
+             Properties can have filters: \"event_type:label\".",
         ),
 }
 
@@ -146,7 +168,7 @@ declare_table! {
     /// `[venues.NAME.secrets]`
     SECRETS: SecretsKeys = "References to the venue's credentials: env:NAME, file:PATH, cmd:PROGRAM ARGS or managed.";
     hubspot_token: Optional<SecretRef> =
-        Key::text(TextFormat::SecretRef, "Token of a HubSpot private app. One app per venue isolates best.")
+        Key::text(TextFormat::SecretRef, "HubSpot access token, of a service key. One key per venue isolates best.")
             .with_example(T("env:VENUE_A_HUBSPOT_TOKEN")),
     tripleseat_public_key: Optional<SecretRef> =
         Key::text(TextFormat::SecretRef, "Tripleseat's public key, used to create leads.")
@@ -184,8 +206,14 @@ declare_table! {
     lead_form_id: Optional<u64> =
         Key::integer(1..=MAX_ID, "The lead form whose rules apply.").with_example(I(678)),
     site_id: Optional<u64> =
-        Key::integer(1..=MAX_ID, "Guard: the site that the OAuth credentials must give access to.")
+        Key::integer(1..=MAX_ID, "Guard: the site that the public key and the OAuth credentials must belong to.")
             .with_example(I(90)),
+    lead_source_id: Optional<u64> =
+        Key::integer(1..=MAX_ID, "The lead source of every lead, unless the venue's fields map one.")
+            .with_example(I(12)),
+    referral_source_id: Optional<u64> =
+        Key::integer(1..=MAX_ID, "The referral source of every lead, unless the venue's fields map one.")
+            .with_example(I(34)),
 }
 
 declare_table! {

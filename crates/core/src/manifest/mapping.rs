@@ -1,85 +1,47 @@
-//! The mapping expressions of `[venues.NAME.fields]`: which HubSpot properties make up each field of the lead.
+//! The mapping expressions of `[venues.NAME.fields]`, and the fields that they fill. What an expression is, and its
+//! parser, is in `sync_config::mapping`, which the function uses too.
+
+use sync_config::mapping::{FILTERS, FieldExpression, MappingFlaw};
+use sync_config::tripleseat::{DESTINATION_FIELDS, LEAD_FIELDS, find_lead_field};
 
 use super::Flaw;
+use super::shape::find_nearest;
 
-/// The fields that Tripleseat's `POST /v1/leads/create` accepts and that a mapping may fill.
-pub(super) const TRIPLESEAT_LEAD_FIELDS: [&str; 16] = [
-    "first_name",
-    "last_name",
-    "email_address",
-    "phone_number",
-    "company",
-    "event_description",
-    "event_date",
-    "start_time",
-    "end_time",
-    "guest_count",
-    "additional_information",
-    "contact_preference",
-    "email_opt_in",
-    "lead_source_id",
-    "referral_source_id",
-    "referral_source_other",
-];
-
-/// Lead fields that are the same for all leads of a venue, so they belong in its destination.
-pub(super) const TRIPLESEAT_DESTINATION_FIELDS: [&str; 2] = ["location_id", "lead_form_id"];
-
-/// Checks an expression: a HubSpot property (`message`), a template (`{firstname} {lastname}`, `{company|unknown}`) or
-/// a constant (`=Website`).
+/// Checks an expression by itself.
 pub(super) fn check_mapping(text: &str) -> Result<(), Flaw> {
-    if text.starts_with('=') {
-        return Ok(());
-    }
-    if text.is_empty() {
-        return Err(Flaw::new(
-            "this mapping is empty",
-            "write a HubSpot property, or \"=\" for a field that is always empty",
-        ));
-    }
-    if text.contains(['{', '}']) { check_template(text) } else { check_property(text, 0, text) }
+    FieldExpression::parse_expression(text).map(drop).map_err(to_flaw)
 }
 
-fn check_template(text: &str) -> Result<(), Flaw> {
-    let mut rest = 0;
-    while let Some(found) = text[rest..].find(['{', '}']) {
-        let open = rest + found;
-        let close = text[open + 1..].find(['{', '}']).map(|at| open + 1 + at);
-        match close {
-            Some(close) if text[open..].starts_with('{') && text[close..].starts_with('}') => {
-                let inner = &text[open + 1..close];
-                let name = inner.split_once('|').map_or(inner, |(name, _)| name);
-                check_property(name, open + 1, text)?;
-                rest = close + 1;
-            }
-            _ => {
-                return Err(Flaw::new(
-                    "this brace is not matched",
-                    "put a property in braces: \"{firstname} {lastname}\", or with a default \"{company|unknown}\"",
-                )
-                .at_span(open..open + 1));
-            }
-        }
-    }
-    Ok(())
+fn to_flaw(flaw: MappingFlaw) -> Flaw {
+    let names = FILTERS.map(|filter| filter.name);
+    let near = flaw.unknown_filter.as_deref().and_then(|name| find_nearest(name, &names));
+    let help = match (near, &flaw.unknown_filter) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        // `Source: web` is a text and no property with a filter.
+        (None, Some(_)) => format!("{}; for a fixed value, begin with =", flaw.help),
+        (None, None) => flaw.help,
+    };
+    let whole = flaw.at.is_empty();
+    let reported = Flaw::new(flaw.message, help);
+    if whole { reported } else { reported.at_span(flaw.at) }
 }
 
-/// HubSpot's internal names have lowercase letters, digits and `_`.
-fn check_property(name: &str, start: usize, whole: &str) -> Result<(), Flaw> {
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    if !name.is_empty() && name.len() <= crate::naming::MAX_PROPERTY_NAME && name.bytes().all(fits) {
-        return Ok(());
+/// Whether Tripleseat's leads have a field, as far as is known.
+pub(super) enum FieldStanding {
+    Known,
+    /// The same for all leads of a venue, so it belongs in its destination.
+    OfDestination,
+    /// Perhaps a field that the lead form has of its own; with the known field that it resembles.
+    Unknown(Option<&'static str>),
+}
+
+/// What is known of a field of Tripleseat's leads.
+pub(super) fn judge_field(name: &str) -> FieldStanding {
+    if DESTINATION_FIELDS.contains(&name) {
+        return FieldStanding::OfDestination;
     }
-    let lower = name.trim().to_lowercase().replace([' ', '-'], "_");
-    let help = if whole.contains('{') {
-        "write the internal name of a property in the braces, such as {firstname}".to_owned()
-    } else {
-        format!("for a fixed value write \"={whole}\"; for a property write its internal name, perhaps \"{lower}\"")
-    };
-    let message = if name.is_empty() {
-        "the property name is missing"
-    } else {
-        "this is not the internal name of a HubSpot property"
-    };
-    Err(Flaw::new(message, help).at_span(start..start + name.len().max(1)))
+    match find_lead_field(name) {
+        Some(_) => FieldStanding::Known,
+        None => FieldStanding::Unknown(find_nearest(name, &LEAD_FIELDS.map(|field| field.name))),
+    }
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use jiff::Unit;
 use jiff::civil::Date;
-use sync_config::config::{DestinationConfig as SyncDestination, OnAmbiguous};
+use sync_config::config::{
+    DestinationConfig as SyncDestination, OnAmbiguous, OnExisting, OnRetick, RETICK_WINDOW_S, SyncConfig,
+};
+use sync_config::mapping::LeadMapping;
 
 use super::schedule::SchedulePattern;
 use super::value::WordValue;
@@ -82,10 +85,54 @@ pub struct Venue {
     pub fields: Vec<(String, String)>,
     /// What happens to a contact that may or may not have become a lead.
     pub on_ambiguous: OnAmbiguous,
+    /// What a tick means for a contact that became a lead before.
+    pub on_retick: OnRetick,
+    /// For how many seconds after a lead another tick is ignored.
+    pub retick_window_s: u32,
+    /// What happens to a contact for whose e-mail address the destination has a lead already.
+    pub on_existing: OnExisting,
+    /// The IANA time zone of times in its leads; UTC if it isn't set.
+    pub timezone: Option<String>,
     /// Whether removing it is refused.
     pub protect: bool,
     /// Whether a new artifact goes here first.
     pub canary: bool,
+}
+
+impl Venue {
+    /// The configuration of its function, apart from what has its own environment variable.
+    pub fn sync_config(&self, hubspot: &HubSpotSettings) -> SyncConfig {
+        SyncConfig {
+            portal_id: hubspot.portal_id,
+            destination: self.destination.clone(),
+            fields: self.fields.iter().cloned().collect(),
+            on_ambiguous: self.on_ambiguous,
+            on_retick: self.on_retick,
+            retick_window_s: Some(self.retick_window_s).filter(|window| *window != RETICK_WINDOW_S),
+            on_existing: self.on_existing,
+            timezone: self.timezone.clone(),
+        }
+    }
+
+    /// How its contacts become leads.
+    ///
+    /// # Errors
+    /// What isn't valid, which the manifest's checks have reported.
+    pub fn lead_mapping(&self) -> Result<LeadMapping, String> {
+        LeadMapping::from_config(&SyncConfig {
+            destination: self.destination.clone(),
+            fields: self.fields.iter().cloned().collect(),
+            timezone: self.timezone.clone(),
+            ..SyncConfig::default()
+        })
+    }
+
+    /// The HubSpot properties that its leads are made from and that a portal may lack.
+    pub fn mapped_properties(&self) -> Vec<String> {
+        // A manifest with an invalid mapping isn't loaded, so the error can't occur here.
+        let mapping = self.lead_mapping();
+        mapping.map(|mapping| mapping.mapped_properties().into_iter().map(str::to_owned).collect()).unwrap_or_default()
+    }
 }
 
 /// Whether and how a venue is deployed.

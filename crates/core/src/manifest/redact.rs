@@ -12,7 +12,7 @@ use super::report::Span;
 
 /// A key that contains one of these words holds a credential.
 const SECRET_WORDS: [&str; 7] = ["token", "secret", "password", "credential", "api_key", "apikey", "public_key"];
-/// The prefix of HubSpot's private app tokens.
+/// The prefix of HubSpot's access tokens.
 const TOKEN_PREFIX: &str = "pat-";
 
 /// The source with every possible secret replaced byte for byte, so that positions stay the same.

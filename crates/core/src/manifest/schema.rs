@@ -6,7 +6,6 @@ use serde_json::{Map, Value as Json, json};
 use super::format::TextFormat;
 use super::key::{KIND, KeySpec, TableKeys, TableSpec, ValueSpec};
 use super::keys::RootKeys;
-use super::mapping::TRIPLESEAT_LEAD_FIELDS;
 use super::value::ScalarValue;
 
 /// The schema, in JSON Schema draft 2020-12.
@@ -71,7 +70,7 @@ fn key_schema(key: &KeySpec) -> Json {
         ValueSpec::Mapping => into_object(json!({
             "type": "object",
             "additionalProperties": { "type": "string", "minLength": 1 },
-            "examples": [{ TRIPLESEAT_LEAD_FIELDS[10]: "message", TRIPLESEAT_LEAD_FIELDS[4]: "{company|unknown}" }],
+            "examples": [{ "additional_information": "message", "event_description": "event_type:label" }],
         })),
     };
     schema.insert("description".into(), json!(key.doc));

@@ -293,7 +293,8 @@ fn problem_code(format: TextFormat) -> &'static str {
     match format {
         TextFormat::SecretRef => "secret_reference",
         TextFormat::Schedule => "schedule",
-        TextFormat::Timeout => "duration",
+        TextFormat::Timeout | TextFormat::RetickWindow => "duration",
+        TextFormat::TimeZone => "timezone",
         TextFormat::Name => "name",
         TextFormat::BaseUri | TextFormat::Url | TextFormat::LookupUrl => "address",
         _ => "value",
@@ -312,7 +313,9 @@ fn describe_expected_type(expected: &ValueSpec) -> &'static str {
 
 fn type_help(expected: &ValueSpec) -> Option<&'static str> {
     match expected {
-        ValueSpec::Text(TextFormat::Timeout) => Some("write it in quotes with a unit, such as \"90s\" or \"4m\""),
+        ValueSpec::Text(TextFormat::Timeout | TextFormat::RetickWindow) => {
+            Some("write it in quotes with a unit, such as \"90s\" or \"4m\"")
+        }
         ValueSpec::Text(TextFormat::Account) => Some("write it in quotes, since an account ID can start with 0"),
         ValueSpec::Text(TextFormat::SecretRef) => Some("write a reference, such as \"env:NAME\""),
         ValueSpec::Text(_) | ValueSpec::OneOf(_) => Some("write it in quotes"),

@@ -3,9 +3,10 @@
 use sync_config::config::{
     DestinationConfig, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
     ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN,
-    KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, SyncConfig,
-    default_flag_property,
+    KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, OnExisting,
+    TripleseatDestination, default_flag_property,
 };
+use sync_config::mapping::FieldExpression;
 use toml::Spanned;
 use toml::de::DeString;
 
@@ -14,9 +15,9 @@ use super::keys::{
     AUTH_HEADER, AUTH_QUERY, AuthTable, BLOCKER, BlockerKeys, DestinationTable, HTTP, HttpKeys, INHERITED, SECRETS,
     SecretsKeys, TRIPLESEAT, TripleseatKeys, VENUE, VenueKeys,
 };
-use super::mapping::{TRIPLESEAT_DESTINATION_FIELDS, TRIPLESEAT_LEAD_FIELDS};
+use super::mapping::{FieldStanding, judge_field};
 use super::report::{ManifestProblem, Span};
-use super::shape::{ManifestReading, find_nearest};
+use super::shape::ManifestReading;
 use super::table::{ManifestTable, OpenedKind, VenueTable};
 use super::{Blocker, HubSpotSettings, ScheduleExpression, SecretRef, Status, Venue, format, format_duration};
 
@@ -99,6 +100,10 @@ pub(super) fn read_venue(
         destination: destination_config,
         fields: read_fields(own),
         on_ambiguous: table.read_inherited(&INHERITED.on_ambiguous),
+        on_retick: table.read_inherited(&INHERITED.on_retick),
+        retick_window_s: table.read_inherited(&INHERITED.retick_window).0,
+        on_existing: table.read_inherited(&INHERITED.on_existing),
+        timezone: table.read_inherited(&INHERITED.timezone),
         protect: table.read_inherited(&INHERITED.protect),
         canary: own.read(&VENUE.canary),
     };
@@ -115,7 +120,8 @@ pub(super) fn read_venue(
     check_blocker(reading, advice, &read, own);
     check_secrets(reading, &read, own);
     check_timeout(reading, &read, table);
-    check_fields(reading, &read, own);
+    check_fields(reading, advice, &read, own);
+    check_existing(reading, &read, table);
     check_environment(reading, &read, hubspot);
     read
 }
@@ -136,11 +142,13 @@ fn read_destination(table: OpenedKind<'_, '_, DestinationTable>) -> (Destination
         Some(DestinationTable::Http) => (DestinationConfig::Http(read_http(table.with_keys())), None),
         Some(DestinationTable::Tripleseat) | None => {
             let table = table.with_keys();
-            let config = DestinationConfig::Tripleseat {
+            let config = DestinationConfig::Tripleseat(TripleseatDestination {
                 location_id: table.read(&TRIPLESEAT.location_id),
                 lead_form_id: table.read(&TRIPLESEAT.lead_form_id),
                 site_id: table.read(&TRIPLESEAT.site_id),
-            };
+                lead_source_id: table.read(&TRIPLESEAT.lead_source_id),
+                referral_source_id: table.read(&TRIPLESEAT.referral_source_id),
+            });
             (config, Some(table.read(&TRIPLESEAT.base_uri).0))
         }
     }
@@ -312,25 +320,35 @@ fn check_timeout(reading: &mut ManifestReading<'_>, read: &ParsedVenue, table: V
     reading.push_problem(problem.with_help(help));
 }
 
-fn check_fields(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: ManifestTable<'_, '_, VenueKeys>) {
+fn check_fields(
+    reading: &mut ManifestReading<'_>,
+    advice: &mut Vec<ManifestProblem>,
+    read: &ParsedVenue,
+    own: ManifestTable<'_, '_, VenueKeys>,
+) {
     let entries = own.list_mappings(&VENUE.fields);
     let kind = own.open_kind(&VENUE.destination).and_then(OpenedKind::read_kind);
-    for (name, _) in &entries {
+    for (name, value) in &entries {
         let field = name.get_ref();
         match kind {
-            Some(DestinationTable::Tripleseat) if !TRIPLESEAT_LEAD_FIELDS.contains(&field.as_ref()) => {
-                let help = if TRIPLESEAT_DESTINATION_FIELDS.contains(&field.as_ref()) {
-                    format!("set {field} under [venues.{}.destination]", read.venue.name)
-                } else if let Some(near) = find_nearest(field, &TRIPLESEAT_LEAD_FIELDS) {
-                    format!("did you mean `{near}`?")
-                } else {
-                    format!("the fields are {}", TRIPLESEAT_LEAD_FIELDS.join(", "))
-                };
-                let message = format!("Tripleseat leads have no mappable field `{field}`");
-                reading.push_problem(
-                    ManifestProblem::new("unknown_field", name.span(), message, "unknown field").with_help(help),
-                );
-            }
+            Some(DestinationTable::Tripleseat) => match judge_field(field) {
+                FieldStanding::Known => {}
+                FieldStanding::OfDestination => {
+                    let message = format!("Tripleseat leads have no mappable field `{field}`");
+                    let help = format!("set {field} under [venues.{}.destination]", read.venue.name);
+                    reading.push_problem(
+                        ManifestProblem::new("unknown_field", name.span(), message, "unknown field").with_help(help),
+                    );
+                }
+                FieldStanding::Unknown(near) => {
+                    let message = format!("`{field}` is not a known field of Tripleseat's leads");
+                    let help = match near {
+                        Some(near) => format!("did you mean `{near}`? It is sent as it is"),
+                        None => "it is sent as it is, for a lead form that has such a field".to_owned(),
+                    };
+                    advice.push(ManifestProblem::new("unknown_field", name.span(), message, "").with_help(help));
+                }
+            },
             Some(DestinationTable::Http) if field.is_empty() => {
                 let problem =
                     ManifestProblem::new("mapping", name.span(), "a field of the request body needs a name", "empty");
@@ -341,7 +359,17 @@ fn check_fields(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: Mani
                     reading.push_flaw(&flaw, "mapping", name.span(), field);
                 }
             }
-            Some(DestinationTable::Tripleseat | DestinationTable::Http) | None => {}
+            Some(DestinationTable::Http) | None => {}
+        }
+        let expression = value.get_ref().as_str().and_then(|text| FieldExpression::parse_expression(text).ok());
+        if read.venue.timezone.is_none() && expression.is_some_and(|expression| expression.needs_timezone()) {
+            let message =
+                format!("`{field}` has a time, but it isn't known in which time zone `{}` is", read.venue.name);
+            let help =
+                format!("add timezone = \"America/New_York\" (or another IANA name) to [venues.{}]", read.venue.name);
+            reading.push_problem(
+                ManifestProblem::new("timezone", value.span(), message, "needs a time zone").with_help(help),
+            );
         }
     }
     if kind == Some(DestinationTable::Http) && entries.is_empty() {
@@ -354,16 +382,33 @@ fn check_fields(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: Mani
     }
 }
 
+/// Linking leads needs lookups, which need OAuth.
+fn check_existing(reading: &mut ManifestReading<'_>, read: &ParsedVenue, table: VenueTable<'_, '_>) {
+    let venue = &read.venue;
+    let Some(span) = table.inherited_span(&INHERITED.on_existing) else { return };
+    let has_oauth = venue.secrets.iter().any(|(key, _)| key == KEY_TRIPLESEAT_CLIENT_ID);
+    if venue.on_existing == OnExisting::Create || has_oauth {
+        return;
+    }
+    let (message, help) = match venue.destination {
+        DestinationConfig::Tripleseat { .. } => (
+            format!("`{}` can't look for existing leads without OAuth", venue.name),
+            format!("add tripleseat_client_id and tripleseat_client_secret under [venues.{}.secrets]", venue.name),
+        ),
+        DestinationConfig::Http(_) => (
+            format!("the destination of `{}` can't be asked for existing leads", venue.name),
+            "only destinations of kind \"tripleseat\" can".to_owned(),
+        ),
+    };
+    let help = format!("{help}, or set on_existing = \"create\" in [venues.{}]", venue.name);
+    reading.push_problem(ManifestProblem::new("on_existing", span, message, "needs OAuth").with_help(help));
+}
+
 /// Lambda rejects more than 4 KB of environment variables, which a long mapping could exceed.
 fn check_environment(reading: &mut ManifestReading<'_>, read: &ParsedVenue, hubspot: &HubSpotSettings) {
     let venue = &read.venue;
-    let config = SyncConfig {
-        portal_id: hubspot.portal_id,
-        destination: venue.destination.clone(),
-        fields: venue.fields.iter().cloned().collect(),
-        on_ambiguous: venue.on_ambiguous,
-    };
-    let config = serde_json::to_string(&config).unwrap_or_default().len();
+    let config = venue.sync_config(hubspot);
+    let config = serde_json::to_string(&config).expect("texts and numbers can be written as JSON").len();
     let names =
         [ENV_VENUE, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_TRIPLESEAT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG];
     let names: usize = names.iter().map(|name| name.len()).sum();

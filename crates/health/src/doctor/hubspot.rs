@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use sync_config::config::KEY_HUBSPOT_TOKEN;
+use sync_config::config::{HUBSPOT_TOKEN_PLACE, KEY_HUBSPOT_TOKEN};
 use sync_lambda::hubspot::VERSION;
 
 use super::credentials::{GivenCredential, VenueCredentials};
@@ -32,6 +32,8 @@ struct TokenScope {
 /// The scopes that a venue's runs need.
 const OF_VENUES: [TokenScope; 2] =
     [TokenScope { name: CONTACTS_READ, only_for: None }, TokenScope { name: CONTACTS_WRITE, only_for: None }];
+/// The scope that a venue's runs need besides, if its mapping turns values into their labels.
+const FOR_LABELS: TokenScope = TokenScope { name: SCHEMAS_READ, only_for: None };
 /// The scopes that the deployer's own `[hubspot] token` needs.
 const OF_DEPLOYER: [TokenScope; 4] = [
     TokenScope { name: SCHEMAS_READ, only_for: None },
@@ -97,7 +99,13 @@ pub(super) async fn check_hubspot(
                 checks.push(check(DoctorFinding::ok(format!("{}, accepted", given.origin)), venue, "HubSpot token"));
                 checks.push(check(check_portal(opened, manifest.hubspot.portal_id), venue, "HubSpot portal"));
                 let scopes = if venue.is_some() { &OF_VENUES[..] } else { &OF_DEPLOYER[..] };
-                let scopes = scopes.iter().map(|wanted| (wanted.name, check_scope(opened, wanted)));
+                let labels = venue.is_some_and(|venue| {
+                    venue.lead_mapping().is_ok_and(|mapping| !mapping.labeled_properties().is_empty())
+                });
+                let scopes = scopes
+                    .iter()
+                    .chain(labels.then_some(&FOR_LABELS))
+                    .map(|wanted| (wanted.name, check_scope(opened, wanted)));
                 checks.extend(scopes.map(|(name, finding)| check(finding, venue, &format!("HubSpot scope {name}"))));
                 Some(opened)
             }
@@ -154,11 +162,10 @@ pub(super) fn finding_for_failure(error: &VendorError) -> DoctorFinding {
     let evidence = error.to_string();
     match &error.failure {
         VendorFailure::Unauthenticated => DoctorFinding::failed(evidence).with_advice(
-            "the token was revoked, replaced or mistyped: copy the private app's current token from HubSpot (Settings, \
-             Integrations, Private Apps), set it here, and in AWS with `deployer secret set`",
+            format!("the token was revoked, replaced or mistyped: copy the current one from {HUBSPOT_TOKEN_PLACE}, set it here, and in AWS with `deployer secret set`"),
         ),
         VendorFailure::Denied => DoctorFinding::failed(evidence)
-            .with_advice("add the scope to the private app in HubSpot, and copy its token again"),
+            .with_advice(format!("add the scope in {HUBSPOT_TOKEN_PLACE}")),
         VendorFailure::NotFound => DoctorFinding::failed(evidence).with_advice("check `base_uri` in [hubspot]"),
         VendorFailure::RateLimited(_) => {
             DoctorFinding::unknown(evidence).with_advice("run this again when the rate limit has reset")
@@ -192,10 +199,8 @@ fn check_portal(opened: &AcceptedToken, guard: Option<u64>) -> DoctorFinding {
 
 fn check_scope(opened: &AcceptedToken, wanted: &TokenScope) -> DoctorFinding {
     let missing = |evidence: String| match wanted.only_for {
-        None => DoctorFinding::failed(evidence).with_advice(format!(
-            "add {} to the private app in HubSpot (Settings, Integrations, Private Apps), and copy its token again",
-            wanted.name
-        )),
+        None => DoctorFinding::failed(evidence)
+            .with_advice(format!("add {} to the token's scopes in {HUBSPOT_TOKEN_PLACE}", wanted.name)),
         Some(who) => DoctorFinding::skipped(format!("{evidence}; only {who}")),
     };
     let unanswered = match &opened.scopes {
@@ -215,6 +220,6 @@ fn check_scope(opened: &AcceptedToken, wanted: &TokenScope) -> DoctorFinding {
         Some((Some(error), _)) => finding_for_failure(error),
         None if wanted.only_for.is_some() => DoctorFinding::skipped(format!("unknown: {unanswered}")),
         None => DoctorFinding::unknown(format!("unknown: {unanswered}"))
-            .with_advice(format!("check in HubSpot whether the private app has {}", wanted.name)),
+            .with_advice(format!("check in {HUBSPOT_TOKEN_PLACE} whether the token has {}", wanted.name)),
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use sync_config::config::LedgerProperties;
-use sync_config::mapping::LeadMapping;
+use sync_config::config::{DestinationConfig, LedgerProperties};
+use sync_config::mapping::FieldExpression;
 
 use super::DoctorFinding;
 use super::hubspot::finding_for_failure;
-use deployer_core::manifest::Venue;
+use deployer_core::manifest::{FieldSuggestion, Venue, suggest_fields};
 use deployer_core::property::{ContactProperty, ContactPropertyOption, venue_properties};
 use deployer_hubspot::{HubSpotClient, VendorError, VendorFailure};
 
@@ -94,13 +94,60 @@ fn check_ledger_properties(venue: &Venue, definitions: &PropertyDefinitions) -> 
 
 /// The finding on the properties that the venue's leads are made from.
 fn check_mapped_properties(venue: &Venue, definitions: &PropertyDefinitions) -> DoctorFinding {
-    let fields = venue.fields.iter().cloned().collect();
-    let mapping = LeadMapping::new(&venue.destination, &fields);
-    let names = mapping.hubspot_properties();
-    let missing: Vec<&str> = names.iter().copied().filter(|name| !definitions.contains_key(*name)).collect();
-    if missing.is_empty() {
-        return DoctorFinding::ok(format!("all exist: {}", names.into_iter().collect::<Vec<_>>().join(", ")));
+    let names = venue.mapped_properties();
+    let missing: Vec<String> = names.iter().filter(|name| !definitions.contains_key(*name)).cloned().collect();
+    if !missing.is_empty() {
+        return DoctorFinding::failed(format!("HubSpot doesn't have {}", missing.join(", ")))
+            .with_advice(format!("correct [venues.{}.fields], or create the property in HubSpot", venue.name));
     }
-    DoctorFinding::failed(format!("HubSpot doesn't have {}", missing.join(", ")))
-        .with_advice(format!("correct [venues.{}.fields], or create the property in HubSpot", venue.name))
+    let misread = misread_properties(venue, definitions);
+    if !misread.is_empty() {
+        return DoctorFinding::warning(misread.join("; ")).with_advice(format!(
+            "correct [venues.{}.fields]; `deployer invoke {} --dry-run --show-contacts` shows what would be sent",
+            venue.name, venue.name
+        ));
+    }
+    let all = format!("all exist: {}", names.join(", "));
+    let suggested = match venue.destination {
+        DestinationConfig::Tripleseat { .. } => suggest_fields(definitions.values(), &venue.fields),
+        DestinationConfig::Http(_) => Vec::new(),
+    };
+    let lines: Vec<String> = suggested.iter().map(FieldSuggestion::manifest_line).collect();
+    // Nothing is wrong with a lead that says less, so this is no warning.
+    DoctorFinding::ok(match lines.as_slice() {
+        [] => all,
+        lines => format!("{all}; leads could also have {} in [venues.{}.fields]", lines.join(", "), venue.name),
+    })
+}
+
+/// Properties whose type doesn't fit the filters that they go through.
+fn misread_properties(venue: &Venue, definitions: &PropertyDefinitions) -> Vec<String> {
+    let mut misread = Vec::new();
+    for (field, text) in &venue.fields {
+        let Ok(expression) = FieldExpression::parse_expression(text) else { continue };
+        let kind = |name: &str| definitions.get(name).map(|property| property.kind.as_str());
+        for name in expression.labeled_properties() {
+            if definitions.get(name).is_some_and(|property| property.options.is_empty()) {
+                misread.push(format!("{field} wants labels of {name}, which has no options"));
+            }
+        }
+        for name in expression.dated_properties() {
+            match kind(name) {
+                Some("date") if expression.needs_timezone() => {
+                    misread.push(format!("{field} wants a time, but {name} is a date without one"));
+                }
+                Some("datetime") if venue.timezone.is_none() => {
+                    misread.push(format!("{field} has {name} in UTC, because `{}` has no timezone", venue.name));
+                }
+                Some("number" | "enumeration" | "bool") => {
+                    misread.push(format!(
+                        "{field} wants a date, but {name} is of type {}",
+                        kind(name).unwrap_or_default()
+                    ));
+                }
+                _ => {}
+            }
+        }
+    }
+    misread
 }

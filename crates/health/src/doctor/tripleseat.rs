@@ -1,15 +1,18 @@
 //! A venue's Tripleseat account: the public key, the OAuth client, and whether location and site belong to that
 //! account.
 //!
-//! The key is tried with an empty lead, which Tripleseat must reject. [`sync_lambda::destination::unauthorized`]
-//! explains what a 401 means.
+//! The key reads the lists of its account, so nothing is sent. Only where a server lets a key read nothing, Tripleseat is
+//! asked to validate an artificial lead without saving it. [`sync_lambda::destination::unauthorized`] explains what a 401
+//! means.
 
 use sync_config::config::{
-    DestinationConfig, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY,
-    LedgerProperties, SyncConfig,
+    KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties, SyncConfig,
 };
 use sync_lambda::credentials::{CredentialValue, OAuthClient, SyncCredentials};
-use sync_lambda::destination::{LeadDestination as Client, OAuthAccess, TripleseatClient};
+use sync_lambda::destination::{
+    AccountLists, CheckedSetting, DestinationIds, DestinationSetting, LeadDestination as Client, OAuthAccess,
+    SettingVerdict, TripleseatClient,
+};
 use sync_lambda::error::RunError;
 use sync_lambda::settings::SyncSettings;
 use tokio::time::Instant;
@@ -20,8 +23,6 @@ use deployer_core::manifest::Venue;
 
 const KEY: &str = "Tripleseat public key";
 const OAUTH: &str = "Tripleseat OAuth client";
-const LOCATION: &str = "Tripleseat location";
-const SITE: &str = "Tripleseat site";
 
 /// A client for the venue's destination, configured as in a run, with these credentials.
 pub(super) fn destination_client(
@@ -37,7 +38,11 @@ pub(super) fn destination_client(
         tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_default(),
         secret_arn: None,
         answer_timeout: Some(TIMEOUT),
-        config: SyncConfig { destination: venue.destination.clone(), ..SyncConfig::default() },
+        config: SyncConfig {
+            destination: venue.destination.clone(),
+            fields: venue.fields.iter().cloned().collect(),
+            ..SyncConfig::default()
+        },
     };
     // Enough for three requests in sequence.
     Client::new(patient.client.clone(), &settings, credentials, Instant::now() + 3 * TIMEOUT)
@@ -79,14 +84,13 @@ pub(super) async fn check_tripleseat(
     let (tried, account) = tokio::join!(
         async {
             match &known.tripleseat_public_key {
-                Some(_) => Some(client.try_credential().await),
+                Some(_) => Some(try_public_key(tripleseat).await),
                 None => None,
             }
         },
         read_oauth_account(tripleseat, &known)
     );
     let key = check_public_key(given.get(KEY_TRIPLESEAT_PUBLIC_KEY), tried.as_ref());
-    let words = tried.and_then(Result::ok).flatten();
     let mut checks = vec![check(key, KEY), check(check_oauth_client(given, account.as_ref()), OAUTH)];
     let names_client =
         [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET].iter().all(|key| given.contains_key(*key));
@@ -95,12 +99,51 @@ pub(super) async fn check_tripleseat(
         _ if names_client => OAuthAccount::Nothing,
         _ => OAuthAccount::NoClient,
     };
-    let DestinationConfig::Tripleseat { location_id, site_id, .. } = &venue.destination else { return checks };
-    checks.push(check(check_location(*location_id, words.as_deref(), opened), LOCATION));
-    if let Some(site_id) = site_id {
-        checks.push(check(check_site(*site_id, opened), SITE));
+    let ids = tripleseat.destination_ids();
+    let refusal = match &tried {
+        Some(TriedKey { validated: Some(Ok(Ok(words))), .. }) => refused_location(words),
+        _ => None,
+    };
+    let unread = AccountLists::default();
+    let lists = tried.as_ref().map_or(&unread, |tried| &tried.lists);
+    // Without a key that works, only the OAuth client says anything, and the key's own check says the rest.
+    let keyless = tried.is_none() || lists.key_rejection().is_some();
+    for CheckedSetting { setting, verdict } in lists.check_settings(ids) {
+        let finding = match (verdict, opened) {
+            (SettingVerdict::Right(evidence), _) => compare_with_oauth(setting, ids, evidence, opened),
+            (SettingVerdict::Wrong { why, advice }, _) => DoctorFinding::failed(why).with_advice(advice),
+            (SettingVerdict::Unknown(_), OAuthAccount::NoClient) if keyless => {
+                DoctorFinding::skipped("see the public key above")
+            }
+            (SettingVerdict::Unknown(why), _) => match setting {
+                DestinationSetting::Location => check_location(ids.location_id, refusal, &why, opened),
+                DestinationSetting::Site => check_site(ids.site_id, &why, opened),
+                DestinationSetting::LeadForm | DestinationSetting::LeadSource | DestinationSetting::ReferralSource => {
+                    DoctorFinding::unknown(why).with_advice(format!("compare `{}` with the account", setting.key()))
+                }
+            },
+        };
+        checks.push(check(finding, &format!("Tripleseat {}", setting.noun())));
     }
     checks
+}
+
+/// What is known about a public key.
+struct TriedKey {
+    lists: AccountLists,
+    /// The result of having an artificial lead validated, where the key reads no list.
+    validated: Option<Result<Result<String, String>, RunError>>,
+}
+
+/// Reads the account's lists. Only where the key may read none, an artificial lead is validated.
+async fn try_public_key(tripleseat: &TripleseatClient) -> TriedKey {
+    let lists = tripleseat.read_account_lists().await;
+    let refused = !lists.is_readable() && !lists.is_temporary() && lists.key_rejection().is_none();
+    let validated = match refused {
+        true => Some(tripleseat.validate_artificial_lead().await),
+        false => None,
+    };
+    TriedKey { lists, validated }
 }
 
 async fn read_oauth_account(
@@ -126,23 +169,38 @@ pub(super) fn finding_for_run_error(origin: &str, error: &RunError) -> DoctorFin
     }
 }
 
-fn check_public_key(
-    given: Option<&GivenCredential>,
-    tried: Option<&Result<Option<String>, RunError>>,
-) -> DoctorFinding {
+fn check_public_key(given: Option<&GivenCredential>, tried: Option<&TriedKey>) -> DoctorFinding {
     let Some(given) = given else {
         return DoctorFinding::failed("the manifest has none")
             .with_advice("add `tripleseat_public_key` to the venue's secrets");
     };
-    match (&given.outcome, tried) {
-        (Err(finding), _) => finding.clone(),
-        (Ok(_), Some(Err(error))) => finding_for_run_error(&given.origin, error),
-        (Ok(_), Some(Ok(words))) => DoctorFinding::ok(format!(
-            "{}: an empty lead was rejected for its content ({})",
-            given.origin,
-            words.as_deref().unwrap_or_default()
+    let tried = match (&given.outcome, tried) {
+        (Err(finding), _) => return finding.clone(),
+        (Ok(_), None) => return DoctorFinding::unknown("it was not tried"),
+        (Ok(_), Some(tried)) => tried,
+    };
+    let unreadable = tried.lists.reason_unreadable().unwrap_or_default();
+    match &tried.validated {
+        _ if tried.lists.is_readable() => {
+            DoctorFinding::ok(format!("{}: reads the lists of its account", given.origin))
+        }
+        Some(Ok(Ok(words))) => DoctorFinding::ok(format!(
+            "{}: it may read no list ({unreadable}), so an artificial lead was sent to be validated only, and not created \
+             ({words})",
+            given.origin
         )),
-        (Ok(_), None) => DoctorFinding::unknown("it was not tried"),
+        Some(Ok(Err(lead))) => DoctorFinding::warning(format!(
+            "{}: it may read no list ({unreadable}), and Tripleseat created the artificial lead {lead} that it was only to \
+             validate",
+            given.origin
+        ))
+        .with_advice(format!("delete lead {lead} in Tripleseat: it is no guest's")),
+        Some(Err(error)) => finding_for_run_error(&given.origin, error),
+        None => match tried.lists.key_rejection() {
+            Some(error) => finding_for_run_error(&given.origin, error),
+            None => DoctorFinding::unknown(format!("{}: {unreadable}", given.origin))
+                .with_advice("check the network and the destination's address, and run this again"),
+        },
     }
 }
 
@@ -180,14 +238,46 @@ const ADD_LOCATION: &str = "add `location_id` to the venue's destination";
 const OTHER_ACCOUNT: &str = "key, OAuth client and location belong to different Tripleseat accounts: take all of them \
                              from the venue's own (location IDs are in Settings, Locations)";
 
-/// The finding on the location. `words` is the reason for rejecting the empty lead, which mentions the location if it
-/// isn't the account's.
-fn check_location(location_id: Option<u64>, words: Option<&str>, opened: OAuthAccount<'_>) -> DoctorFinding {
-    let of_location = words.and_then(|words| {
-        let mut sentences = words.split("; ");
-        sentences.find(|sentence| sentence.to_lowercase().starts_with("location"))
-    });
-    match (location_id, of_location, opened) {
+/// The finding on a setting that is right according to the public key. The OAuth client may belong to another account.
+fn compare_with_oauth(
+    setting: DestinationSetting,
+    ids: &DestinationIds,
+    evidence: String,
+    opened: OAuthAccount<'_>,
+) -> DoctorFinding {
+    let OAuthAccount::Account(account) = opened else { return DoctorFinding::ok(evidence) };
+    let (id, there) = match setting {
+        DestinationSetting::Location => (ids.location_id, &account.location_ids),
+        DestinationSetting::Site => (ids.site_id, &account.site_ids),
+        DestinationSetting::LeadForm | DestinationSetting::LeadSource | DestinationSetting::ReferralSource => {
+            return DoctorFinding::ok(evidence);
+        }
+    };
+    match id.filter(|id| !there.contains(id)) {
+        Some(id) => DoctorFinding::failed(format!(
+            "{evidence}, but the OAuth client's account has the {}s {}, not {id}",
+            setting.noun(),
+            list_ids(there)
+        ))
+        .with_advice(OTHER_ACCOUNT),
+        None => DoctorFinding::ok(evidence),
+    }
+}
+
+/// The sentence about the location, in the reason for refusing a lead.
+fn refused_location(words: &str) -> Option<&str> {
+    words.split("; ").find(|sentence| sentence.to_lowercase().starts_with("location"))
+}
+
+/// The finding on the location where the public key's lists don't tell. `refusal` is what Tripleseat says about it when
+/// it validates a lead.
+fn check_location(
+    location_id: Option<u64>,
+    refusal: Option<&str>,
+    unreadable: &str,
+    opened: OAuthAccount<'_>,
+) -> DoctorFinding {
+    match (location_id, refusal, opened) {
         (Some(id), Some(words), _) => {
             DoctorFinding::failed(format!("the public key's account rejects location {id}: {words}"))
                 .with_advice(OTHER_ACCOUNT)
@@ -217,23 +307,15 @@ fn check_location(location_id: Option<u64>, words: Option<&str>, opened: OAuthAc
             }
         }
         (_, None, OAuthAccount::Nothing) => DoctorFinding::skipped("see the OAuth client above"),
-        (_, None, OAuthAccount::NoClient) if words.is_none() => DoctorFinding::skipped("see the public key above"),
-        (Some(id), None, OAuthAccount::NoClient) => {
-            DoctorFinding::unknown(format!("a public key doesn't tell whether {id} belongs to its account"))
-                .with_advice(GIVE_CLIENT)
-        }
-        (None, None, OAuthAccount::NoClient) => {
-            DoctorFinding::ok("the manifest names none, and the empty lead wasn't rejected for lacking one")
-        }
+        (_, None, OAuthAccount::NoClient) => DoctorFinding::unknown(unreadable).with_advice(GIVE_CLIENT),
     }
 }
 
-fn check_site(site_id: u64, opened: OAuthAccount<'_>) -> DoctorFinding {
+/// The finding on the site where the public key's lists don't tell.
+fn check_site(site_id: Option<u64>, unreadable: &str, opened: OAuthAccount<'_>) -> DoctorFinding {
+    let Some(site_id) = site_id else { return DoctorFinding::skipped("the manifest names none") };
     match opened {
-        OAuthAccount::NoClient => {
-            DoctorFinding::unknown(format!("only an OAuth client tells whether {site_id} belongs to its account"))
-                .with_advice(GIVE_CLIENT)
-        }
+        OAuthAccount::NoClient => DoctorFinding::unknown(unreadable).with_advice(GIVE_CLIENT),
         OAuthAccount::Nothing => DoctorFinding::skipped("see the OAuth client above"),
         OAuthAccount::Account(account) if account.site_ids.contains(&site_id) => {
             DoctorFinding::ok(format!("{site_id}, matches the manifest"))

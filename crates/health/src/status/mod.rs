@@ -218,9 +218,9 @@ impl VenueOverview {
     /// contain a secret.
     pub fn destination_words(&self) -> (String, String) {
         match &self.venue.destination {
-            DestinationConfig::Tripleseat { location_id, .. } => (
+            DestinationConfig::Tripleseat(place) => (
                 "Tripleseat".to_owned(),
-                location_id.map_or_else(|| "its only location".to_owned(), |id| format!("location {id}")),
+                place.location_id.map_or_else(|| "its only location".to_owned(), |id| format!("location {id}")),
             ),
             DestinationConfig::Http(http) => {
                 let host = http.url.split("://").last().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The test contact: an address that reaches nobody, and a name and a message that show everybody that it is a test.
 
-use sync_config::mapping::{ContactProperties, LeadMapping};
+use sync_config::mapping::ContactProperties;
 
 use deployer_core::manifest::Venue;
 
@@ -34,18 +34,17 @@ pub fn last_name(venue: &Venue) -> String {
 /// The properties of the test contact: its marks, and those properties that a lead of the venue is made from whose
 /// names say what they contain.
 pub fn contact_properties(venue: &Venue, email: &str) -> ContactProperties {
-    let mapping = LeadMapping::new(&venue.destination, &venue.fields.iter().cloned().collect());
     let mut properties = ContactProperties::from([
         ("email".to_owned(), email.to_owned()),
         ("firstname".to_owned(), FIRST_NAME.to_owned()),
         ("lastname".to_owned(), last_name(venue)),
         ("phone".to_owned(), PHONE.to_owned()),
     ]);
-    for property in mapping.hubspot_properties() {
+    for property in venue.mapped_properties() {
         if property.contains("phone") {
-            properties.insert(property.to_owned(), PHONE.to_owned());
+            properties.insert(property, PHONE.to_owned());
         } else if property == "message" {
-            properties.insert(property.to_owned(), TEXT.to_owned());
+            properties.insert(property, TEXT.to_owned());
         }
     }
     properties

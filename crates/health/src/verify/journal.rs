@@ -1,7 +1,7 @@
 //! Records what a verify created and hasn't removed yet, in a file next to the manifest, so that the next verify finds
 //! it however this one ends. The file is locked while a verify of the venue is running.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -47,9 +47,8 @@ impl VerifyJournal {
     pub fn open_file(directory: &Path, venue: &str) -> Result<Self, JournalError> {
         let path = directory.join(format!("{venue}.json"));
         let failed = |source| JournalError::File { path: path.clone(), source };
-        std::fs::create_dir_all(directory).map_err(failed)?;
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(failed)?;
+        private_files::create_private_directory(directory).map_err(failed)?;
+        let file = private_files::open_private_file(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { file, path }),
             Err(TryLockError::WouldBlock) => Err(JournalError::Busy),

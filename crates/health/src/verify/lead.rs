@@ -60,9 +60,7 @@ pub fn lookup_destination(
 pub fn share_account(one: (&Venue, &KnownCredentials), other: (&Venue, &KnownCredentials)) -> bool {
     let same = |key: &str| one.1.get(key).is_some_and(|value| other.1.get(key) == Some(value));
     let one_site = match (&one.0.destination, &other.0.destination) {
-        (Kind::Tripleseat { site_id: Some(site), .. }, Kind::Tripleseat { site_id: other, .. }) => {
-            other == &Some(*site)
-        }
+        (Kind::Tripleseat(place), Kind::Tripleseat(other)) => place.site_id.is_some() && place.site_id == other.site_id,
         (Kind::Http(http), Kind::Http(other)) => http.lookup_url == other.lookup_url,
         _ => false,
     };

@@ -25,7 +25,7 @@ impl VenueMarks {
     pub fn from_manifest(manifest: &Manifest) -> Vec<Self> {
         let marks = manifest.venues.iter().map(|venue| {
             let (location_id, url) = match &venue.destination {
-                DestinationConfig::Tripleseat { location_id, .. } => (*location_id, None),
+                DestinationConfig::Tripleseat(place) => (place.location_id, None),
                 DestinationConfig::Http(http) => (None, http.url.split('?').next().map(ToOwned::to_owned)),
             };
             Self {

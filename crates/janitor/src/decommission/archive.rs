@@ -4,15 +4,14 @@
 //! reads it), and `journal.jsonl` records what was done. `KIND/NAME/` has the files of one resource.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use super::DecommissionTarget;
 use super::archivable::ArchivableKind;
@@ -96,14 +95,12 @@ impl Archive {
     /// # Errors
     /// It can't be written, another process uses it, it belongs to another account, or it was changed.
     pub fn open_or_create(directory: &Path, scope: &Scope, audit_taken_at: Timestamp) -> Result<Self> {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(directory).map_err(|error| unusable_error(directory, &error))?;
+        private_files::create_private_directory(directory).map_err(|error| unusable_error(directory, &error))?;
         if !directory.join("manifest.json").exists() {
             // A crash before the first manifest leaves these files behind.
-            let known = |name: String| ["lock", "journal.jsonl"].contains(&name.as_str()) || name.starts_with(".tmp");
+            let known = |name: String| {
+                [".gitignore", "lock", "journal.jsonl"].contains(&name.as_str()) || name.starts_with(".tmp")
+            };
             let entries = std::fs::read_dir(directory).map_err(|error| unusable_error(directory, &error))?;
             if entries.flatten().any(|entry| !known(entry.file_name().to_string_lossy().into_owned())) {
                 return Err(Error::usage(format!("{} isn't empty and isn't an archive", directory.display()))
@@ -115,6 +112,7 @@ impl Archive {
             let manifest =
                 ArchiveManifest { version: ARCHIVE_VERSION, account, region, made_at, audit_taken_at, entries };
             let archive = Self::with_lock(directory, manifest)?;
+            private_files::keep_out_of_git(directory).map_err(|error| unusable_error(directory, &error))?;
             archive.write_manifest().map_err(|error| unusable_error(directory, &error))?;
             return Ok(archive);
         }
@@ -155,7 +153,7 @@ impl Archive {
     }
 
     fn with_lock(directory: &Path, manifest: ArchiveManifest) -> Result<Self> {
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(directory.join("lock"));
+        let lock = private_files::open_private_file(&directory.join("lock"));
         let lock = lock.map_err(|error| unusable_error(directory, &error))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -326,16 +324,8 @@ fn read_manifest(directory: &Path) -> Result<ArchiveManifest> {
 fn persist_file(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = directory.join(path);
     let parent = path.parent().unwrap_or(directory);
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(parent)?;
-    // `NamedTempFile` creates it with mode 0600.
-    let mut file = NamedTempFile::new_in(parent)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(&path).map(drop).map_err(|error| error.error)
+    private_files::create_private_directory(parent)?;
+    private_files::replace_private_file(&path, bytes)
 }
 
 /// Syncs the directories below the archive to the disk, so that a power failure can't lose the new files' names.

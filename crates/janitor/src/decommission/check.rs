@@ -10,6 +10,7 @@ use super::archivable::UseWindow;
 use super::callers::CallerLists;
 use super::kinds;
 use super::parts::ResourceParts;
+use super::plan::PendingResources;
 use super::select::{
     DecommissionRefusal, DecommissionRequest, DeletionCandidate, DeletionSelection, select_candidates,
 };
@@ -38,11 +39,15 @@ pub struct DecommissionTerms {
 
 /// Selects candidates and checks their current state. A refusal may leave a caller of another candidate behind, so it
 /// repeats until there is no new refusal.
+///
+/// A pending candidate was already judged by its last step. Our own step is a change since the audit, so the checks here
+/// would refuse it, and everything that it reaches would stay behind.
 pub async fn check_candidates(
     cx: &DecommissionContext<'_>,
     audit: &Audit,
     request: &DecommissionRequest,
     terms: DecommissionTerms,
+    pending: &PendingResources,
 ) -> (Vec<CheckedCandidate>, Vec<DecommissionRefusal>) {
     let since = audit.inventory.taken_at;
     let mut kept = BTreeSet::new();
@@ -67,6 +72,8 @@ pub async fn check_candidates(
             let Some(facts) = &facts else { break };
             let target = &candidate.target;
             let why = match known.get(&target.id) {
+                _ if pending.is_going(&target.id) => None,
+                _ if pending.contains(&target.id) => Some("it stays, since it was used or changed".to_owned()),
                 Some(Ok(None)) => None,
                 Some(Ok(Some(parts))) => facts.find_objection(cx, candidate, parts, since, terms, &chosen).await,
                 Some(Err(why)) => Some(format!("could not read it: {why}")),

@@ -1,7 +1,7 @@
 //! A record of what was done: one line for each step, on the disk before the next step begins.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
@@ -74,11 +74,7 @@ impl DecommissionJournal {
     /// # Errors
     /// The file can't be read or written, or has a line that this version doesn't understand.
     pub fn open_or_create(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
+        let mut file = private_files::open_private_log(path)?;
         let mut last = BTreeMap::new();
         let mut whole = 0;
         let mut reader = BufReader::new(&file);

@@ -106,59 +106,21 @@ impl DecommissionPlan {
         Self { items: checked.into_iter().map(item).collect(), refusals }
     }
 
-    /// Adds the pending resources of `archive`: those in quarantine, and those with an interrupted step. They replace
-    /// the items of `self` for the same resources.
+    /// Adds the pending resources. They replace the items of `self` for the same resources.
     ///
-    /// What was called is released. What is due and wasn't used is deleted, unless something that isn't deleted with it
-    /// reaches it, or it was changed after it was disabled.
-    pub async fn add_pending(&mut self, cx: &DecommissionContext<'_>, archive: &Archive, now: Timestamp) {
-        let pending: Vec<(DecommissionTarget, JournalStep)> = archive
-            .manifest
-            .entries
-            .iter()
-            .filter_map(|entry| Some((entry.archived_target(), archive.journal.last_step(&entry.id)?.clone())))
-            .filter(|(_, step)| is_pending(step))
-            .collect();
-        let ids: BTreeSet<&str> = pending.iter().map(|(target, _)| target.id.as_str()).collect();
-        self.items.retain(|item| !ids.contains(item.target.id.as_str()));
-        self.refusals.retain(|refusal| !ids.contains(refusal.id.as_str()));
-        let earliest = pending.iter().filter_map(|(_, step)| quarantined_since(step)).min();
-        let targets: Vec<&DecommissionTarget> = pending.iter().map(|(target, _)| target).collect();
-        let parts: BTreeMap<_, _> = read_targets(cx, &targets).await.into_iter().collect();
-        let facts = match earliest {
-            Some(earliest) => Some(CandidateFacts::read_facts(cx, &targets, earliest).await),
-            None => None,
-        };
+    /// What is due and wasn't used is deleted, unless something that isn't deleted with it reaches it.
+    pub async fn add_pending(&mut self, cx: &DecommissionContext<'_>, pending: PendingResources) {
+        self.items.retain(|item| !pending.contains(&item.target.id));
+        self.refusals.retain(|refusal| !pending.contains(&refusal.id));
         let mut due = Vec::new();
-        for (target, step) in &pending {
-            let found = match parts.get(&target.id) {
-                Some(Ok(found)) => found.clone(),
-                Some(Err(why)) => {
-                    self.refusals.push(refuse_target(target, format!("could not read it: {why}")));
-                    continue;
-                }
-                None => continue,
-            };
-            match (&found, step, &facts) {
-                (None, JournalStep::Quarantined { .. } | JournalStep::Disabling { .. } | JournalStep::Releasing, _) => {
-                    self.items.push(pending_item(target, DecommissionAction::Gone, None));
-                }
-                (Some(parts), JournalStep::Quarantined { since, until, fingerprint }, Some(facts)) => {
-                    match judge_quarantined(target, parts, facts, *since, fingerprint) {
-                        QuarantineVerdict::Called(why) => {
-                            self.items.push(pending_item(target, DecommissionAction::Release { why }, found))
-                        }
-                        QuarantineVerdict::Refused(why) => self.refusals.push(refuse_target(target, why)),
-                        QuarantineVerdict::Quiet if *until > now => {
-                            self.items.push(pending_item(target, DecommissionAction::Wait { until: *until }, found))
-                        }
-                        QuarantineVerdict::Quiet => due.push((target, found)),
-                    }
-                }
-                _ => self.items.push(pending_item(target, DecommissionAction::GoOn, found)),
+        for PendingResource { target, found, verdict } in pending.resources {
+            match verdict {
+                PendingVerdict::Act(action) => self.items.push(pending_item(&target, action, found)),
+                PendingVerdict::Refused(why) => self.refusals.push(refuse_target(&target, why)),
+                PendingVerdict::Due => due.push((target, found)),
             }
         }
-        self.add_due(cx, facts.as_ref(), due).await;
+        self.add_due(cx, pending.facts.as_ref(), due).await;
         let mut targets: Vec<DecommissionTarget> = self.items.iter().map(|item| item.target.clone()).collect();
         order::sort_for_deletion(&mut targets);
         self.items.sort_by_key(|item| targets.iter().position(|target| *target == item.target));
@@ -170,7 +132,7 @@ impl DecommissionPlan {
         &mut self,
         cx: &DecommissionContext<'_>,
         facts: Option<&CandidateFacts>,
-        mut due: Vec<(&DecommissionTarget, Option<ResourceParts>)>,
+        mut due: Vec<(DecommissionTarget, Option<ResourceParts>)>,
     ) {
         let Some(facts) = facts else { return };
         loop {
@@ -193,8 +155,103 @@ impl DecommissionPlan {
             self.refusals.extend(refused);
         }
         self.items.extend(
-            due.into_iter().map(|(target, parts)| pending_item(target, DecommissionAction::DeleteQuiet, parts)),
+            due.into_iter().map(|(target, parts)| pending_item(&target, DecommissionAction::DeleteQuiet, parts)),
         );
+    }
+}
+
+/// The pending resources of an archive: those in quarantine, and those with an interrupted step.
+#[derive(Debug, Default)]
+pub struct PendingResources {
+    resources: Vec<PendingResource>,
+    facts: Option<CandidateFacts>,
+}
+
+#[derive(Debug)]
+struct PendingResource {
+    target: DecommissionTarget,
+    /// What AWS returns about it; `None` if it no longer exists.
+    found: Option<ResourceParts>,
+    verdict: PendingVerdict,
+}
+
+#[derive(Debug)]
+enum PendingVerdict {
+    Act(DecommissionAction),
+    Refused(String),
+    /// Its quarantine is over, and it wasn't used.
+    Due,
+}
+
+impl PendingResources {
+    /// Reads the pending resources of `archive` and judges each by its last step. What was called in quarantine is
+    /// released; what somebody changed there is refused.
+    pub async fn judge_archive(cx: &DecommissionContext<'_>, archive: &Archive, now: Timestamp) -> Self {
+        let pending: Vec<(DecommissionTarget, JournalStep)> = archive
+            .manifest
+            .entries
+            .iter()
+            .filter_map(|entry| Some((entry.archived_target(), archive.journal.last_step(&entry.id)?.clone())))
+            .filter(|(_, step)| is_pending(step))
+            .collect();
+        let earliest = pending.iter().filter_map(|(_, step)| quarantined_since(step)).min();
+        let targets: Vec<&DecommissionTarget> = pending.iter().map(|(target, _)| target).collect();
+        let mut parts: BTreeMap<_, _> = read_targets(cx, &targets).await.into_iter().collect();
+        let facts = match earliest {
+            Some(earliest) => Some(CandidateFacts::read_facts(cx, &targets, earliest).await),
+            None => None,
+        };
+        let judge = |(target, step): (DecommissionTarget, JournalStep)| {
+            let (found, verdict) = match parts.remove(&target.id)? {
+                Ok(found) => {
+                    let verdict = judge_pending(&target, found.as_ref(), &step, facts.as_ref(), now);
+                    (found, verdict)
+                }
+                Err(why) => (None, PendingVerdict::Refused(format!("could not read it: {why}"))),
+            };
+            Some(PendingResource { target, found, verdict })
+        };
+        let resources = pending.into_iter().filter_map(judge).collect();
+        Self { resources, facts }
+    }
+
+    /// Whether a resource is pending.
+    pub fn contains(&self, id: &str) -> bool {
+        self.resources.iter().any(|resource| resource.target.id == id)
+    }
+
+    /// Whether a resource is on its way to being deleted, so that it stays behind for nobody.
+    pub fn is_going(&self, id: &str) -> bool {
+        self.resources.iter().filter(|resource| resource.target.id == id).any(|resource| match &resource.verdict {
+            PendingVerdict::Act(action) => !matches!(action, DecommissionAction::Release { .. }),
+            PendingVerdict::Due => true,
+            PendingVerdict::Refused(_) => false,
+        })
+    }
+}
+
+fn judge_pending(
+    target: &DecommissionTarget,
+    found: Option<&ResourceParts>,
+    step: &JournalStep,
+    facts: Option<&CandidateFacts>,
+    now: Timestamp,
+) -> PendingVerdict {
+    match (found, step, facts) {
+        (None, JournalStep::Quarantined { .. } | JournalStep::Disabling { .. } | JournalStep::Releasing, _) => {
+            PendingVerdict::Act(DecommissionAction::Gone)
+        }
+        (Some(parts), JournalStep::Quarantined { since, until, fingerprint }, Some(facts)) => {
+            match judge_quarantined(target, parts, facts, *since, fingerprint) {
+                QuarantineVerdict::Called(why) => PendingVerdict::Act(DecommissionAction::Release { why }),
+                QuarantineVerdict::Refused(why) => PendingVerdict::Refused(why),
+                QuarantineVerdict::Quiet if *until > now => {
+                    PendingVerdict::Act(DecommissionAction::Wait { until: *until })
+                }
+                QuarantineVerdict::Quiet => PendingVerdict::Due,
+            }
+        }
+        _ => PendingVerdict::Act(DecommissionAction::GoOn),
     }
 }
 

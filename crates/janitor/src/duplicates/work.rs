@@ -4,7 +4,7 @@
 //! the leads, in the report's directory, readable only by their owner. The progress is written after each page and says
 //! how much of the leads file is valid. Both are removed once the report is complete.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -82,11 +82,9 @@ impl ReadWork {
             move |source| WorkOpenError::File { path, source }
         };
         if let Some(directory) = state.parent() {
-            std::fs::create_dir_all(directory).map_err(failed(directory))?;
+            private_files::create_private_directory(directory).map_err(failed(directory))?;
         }
-        let mut file = make_private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
-            .open(leads)
-            .map_err(failed(leads))?;
+        let mut file = private_files::open_private_file(leads).map_err(failed(leads))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => return Err(WorkOpenError::Busy),
@@ -100,7 +98,12 @@ impl ReadWork {
                 && progress.bytes <= length
                 && !fresh
         };
-        let kept = std::fs::read(state).ok().and_then(|text| serde_json::from_slice::<ReadProgress>(&text).ok());
+        let kept = match std::fs::read(state) {
+            // Another version's, or one that a crash left incomplete: the leads are read again from the start.
+            Ok(text) => serde_json::from_slice::<ReadProgress>(&text).ok(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(state)(error)),
+        };
         let progress = kept.filter(same).unwrap_or_else(|| ReadProgress {
             format: FORMAT,
             subject: subject.to_owned(),
@@ -157,11 +160,4 @@ impl ReadWork {
         std::fs::remove_file(&self.progress.leads)?;
         std::fs::remove_file(&self.state)
     }
-}
-
-/// Makes a newly created file readable and writable only by its owner.
-pub fn make_private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
 }

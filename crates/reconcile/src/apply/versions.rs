@@ -41,7 +41,8 @@ impl Executor<'_> {
             return Ok(());
         }
         let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
-        let failure: Value = serde_json::from_slice(payload).unwrap_or_default();
+        // What isn't JSON is no answer of Lambda's, and is handled as anything else that isn't an object.
+        let failure: Value = serde_json::from_slice(payload).unwrap_or(Value::Null);
         if !failure.is_object() {
             // Lambda reports a failed function as an object, so this is an emulator that couldn't start it.
             let reason: String = String::from_utf8_lossy(payload).chars().take(200).collect();

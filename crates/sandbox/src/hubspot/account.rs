@@ -70,6 +70,6 @@ fn invalid_token() -> HubSpotRefusal {
     HubSpotRefusal::new(
         401,
         "INVALID_AUTHENTICATION",
-        "The OAuth token used to make this call is invalid: it was deactivated, or is of no private app.",
+        "The OAuth token used to make this call is invalid: it was deactivated, or belongs to no service key or app.",
     )
 }

@@ -34,6 +34,8 @@ pub struct PropertyDefinition {
     pub read_only: bool,
     /// Whether the property is built into HubSpot.
     pub hubspot_defined: bool,
+    /// Whether it is for sensitive data. Lists and reads leave such properties out unless they are asked for.
+    pub sensitive: bool,
 }
 
 /// Converts the deployer's description of a property.
@@ -73,7 +75,14 @@ impl PropertyDefinition {
             unique: false,
             read_only: false,
             hubspot_defined: false,
+            sensitive: false,
         }
+    }
+
+    /// Makes it a property for sensitive data.
+    #[must_use]
+    pub fn as_sensitive(self) -> Self {
+        Self { sensitive: true, ..self }
     }
 
     /// A single checkbox.
@@ -274,8 +283,15 @@ pub(super) fn built_in_properties() -> Vec<PropertyDefinition> {
         set_by_hubspot("createdate", "Create Date", "datetime", "date"),
         set_by_hubspot("lastmodifieddate", "Last Modified Date", "datetime", "date"),
         set_by_hubspot("hs_object_id", "Record ID", "number", "number"),
+        set_by_hubspot("hs_email_optout", "Unsubscribed from all email", "bool", "booleancheckbox")
+            .with_options(&[("Yes", "true"), ("No", "false")]),
         // Not built into HubSpot, but common at venues that take bookings.
         PropertyDefinition::new("event_date", "Event Date", "date", "date"),
         PropertyDefinition::new("guest_count", "Guest Count", "number", "number"),
+        PropertyDefinition::new("event_type", "Event Type", "enumeration", "checkbox").with_options(&[
+            ("Wedding", "wedding"),
+            ("Corporate event", "corp"),
+            ("Birthday", "bday"),
+        ]),
     ]
 }

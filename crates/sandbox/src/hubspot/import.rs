@@ -86,8 +86,12 @@ fn convert_value(definition: &PropertyDefinition, text: &str) -> Result<String, 
         }
         .to_owned(),
         "enumeration" => {
-            let by_label = definition.options.iter().find(|option| option.label.eq_ignore_ascii_case(text));
-            by_label.map_or(text, |option| option.value.as_str()).to_owned()
+            let value_of = |label: &str| {
+                let label = label.trim();
+                let by_label = definition.options.iter().find(|option| option.label.eq_ignore_ascii_case(label));
+                by_label.map_or(label, |option| option.value.as_str()).to_owned()
+            };
+            text.split(';').map(value_of).collect::<Vec<_>>().join(";")
         }
         "date" if !text.is_empty() => {
             let date = parse_time(text).map(|time| time.to_zoned(TimeZone::UTC).date());

@@ -35,7 +35,7 @@ use super::contacts_csv::ContactsFile;
 use super::faults::SandboxFaultHook;
 use super::front::{self, ReceivedRequest, RecordedRequest, SandboxVendor, VendorFront};
 use deployer_core::property::{self, PROPERTY_GROUP, PROPERTY_GROUP_LABEL};
-use state::{PortalState, PrivateApp};
+use state::{PortalState, TokenOwner};
 
 /// The settings of a portal.
 #[derive(Debug, Clone)]
@@ -76,12 +76,12 @@ impl SandboxHubSpot {
         front::vendor_router(self.clone())
     }
 
-    /// Creates a private app with this token. An existing token gets these scopes.
+    /// Creates a service key with this token. An existing token gets these scopes.
     pub fn add_token(&self, token: &str, scopes: &[&str]) {
         let mut state = self.lock_state();
         let id = state.apps.get(token).map_or(state.apps.len() as u64 + 1, |app| app.id);
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        state.apps.insert(token.to_owned(), PrivateApp { id, scopes, requests: Default::default() });
+        state.apps.insert(token.to_owned(), TokenOwner { id, scopes, requests: Default::default() });
     }
 
     /// Revokes a token.
@@ -162,6 +162,33 @@ impl SandboxHubSpot {
         let mut state = self.lock_state();
         let kept = state.check_write(Some(id), &[(property.to_owned(), value.to_owned())].into())?;
         state.write_contact(id, &kept, now).ok_or_else(HubSpotRefusal::not_found)?;
+        drop(state);
+        self.notify_change();
+        Ok(())
+    }
+
+    /// Unsubscribes a contact from all email, as the link in a marketing email does.
+    ///
+    /// # Errors
+    /// There is no such contact.
+    pub fn opt_out_of_email(&self, id: u64) -> Result<(), HubSpotRefusal> {
+        let now = self.inner.config.clock.now();
+        let optout = [("hs_email_optout".to_owned(), "true".to_owned())].into();
+        self.lock_state().write_contact(id, &optout, now).ok_or_else(HubSpotRefusal::not_found)?;
+        self.notify_change();
+        Ok(())
+    }
+
+    /// Archives a property, as an admin does in the browser. Its values stay with the contacts, but nobody can read them.
+    ///
+    /// # Errors
+    /// There is no such property.
+    pub fn archive_property(&self, name: &str) -> Result<(), HubSpotRefusal> {
+        let now = self.inner.config.clock.now();
+        let mut state = self.lock_state();
+        let property = state.properties.get_mut(name).filter(|property| !property.archived);
+        let property = property.ok_or_else(HubSpotRefusal::not_found)?;
+        (property.archived, property.updated) = (true, now);
         drop(state);
         self.notify_change();
         Ok(())

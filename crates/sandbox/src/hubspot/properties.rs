@@ -13,15 +13,25 @@ use super::state::StoredProperty;
 /// `GET …/properties/contacts`
 pub(super) fn list_properties(call: &mut HubSpotCall<'_>) -> CallResult {
     let archived = call.request.query_parameter("archived") == Some("true");
-    let asked = call.state.properties.values().filter(|property| property.archived == archived);
+    let sensitive = asks_for_sensitive(call);
+    let asked = call.state.properties.values();
+    let asked = asked.filter(|property| property.archived == archived && property.definition.sensitive == sensitive);
     Ok(CallAnswer::from_read(json!({ "results": asked.map(property_json).collect::<Vec<_>>() })))
 }
 
 /// `GET …/properties/contacts/{name}`
 pub(super) fn get_property(call: &mut HubSpotCall<'_>, name: &str) -> CallResult {
     let archived = call.request.query_parameter("archived") == Some("true");
-    let property = call.state.properties.get(name).filter(|property| property.archived == archived);
+    let sensitive = asks_for_sensitive(call);
+    let property = call.state.properties.get(name);
+    let property =
+        property.filter(|property| property.archived == archived && property.definition.sensitive == sensitive);
     Ok(CallAnswer::from_read(property_json(property.ok_or_else(|| property_not_found(name))?)))
+}
+
+/// Without `dataSensitivity`, only properties for other data are asked for.
+fn asks_for_sensitive(call: &HubSpotCall<'_>) -> bool {
+    call.request.query_parameter("dataSensitivity") == Some("sensitive")
 }
 
 /// `POST …/properties/contacts`

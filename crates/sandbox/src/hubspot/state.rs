@@ -44,9 +44,9 @@ pub(super) struct StoredProperty {
     pub(super) archived: bool,
 }
 
-/// A private app.
+/// What a token belongs to: a service key, or a legacy private app. Both behave the same.
 #[derive(Debug)]
-pub(super) struct PrivateApp {
+pub(super) struct TokenOwner {
     pub(super) id: u64,
     pub(super) scopes: Vec<String>,
     pub(super) requests: RequestWindow,
@@ -63,7 +63,7 @@ pub(super) struct PortalState {
     /// Labels by name.
     pub(super) groups: BTreeMap<String, String>,
     /// By token.
-    pub(super) apps: BTreeMap<String, PrivateApp>,
+    pub(super) apps: BTreeMap<String, TokenOwner>,
     pub(super) searches: RequestWindow,
     pub(super) workflows: PortalWorkflows,
     answers: u64,

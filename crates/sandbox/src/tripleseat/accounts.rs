@@ -14,7 +14,7 @@ use crate::vendors::TRIPLESEAT_TOKEN_SECONDS;
 pub struct TripleseatAccount {
     pub site_id: u64,
     pub name: String,
-    /// Allows creating leads, and nothing else.
+    /// Allows creating leads, and reading locations, sites and lead forms.
     pub public_key: String,
     /// Client id and client secret of an OAuth application, which can read leads.
     pub oauth: Option<(String, String)>,
@@ -33,9 +33,25 @@ pub struct TripleseatLocation {
     pub name: String,
 }
 
+/// How an account differs from most.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TripleseatSwitches {
+    /// The public key may read nothing.
+    pub key_reads_refused: bool,
+    /// The lead form requires nothing: even an empty lead is accepted.
+    pub nothing_required: bool,
+    /// A lead that is only to be validated is created.
+    pub validate_only_ignored: bool,
+    /// The lead sources, by id. If there are none, the site doesn't list any and leads can name any.
+    pub lead_sources: BTreeMap<u64, String>,
+    /// The referral sources, likewise.
+    pub referral_sources: BTreeMap<u64, String>,
+}
+
 #[derive(Debug)]
 pub(super) struct TripleseatSite {
     pub(super) account: TripleseatAccount,
+    pub(super) switches: TripleseatSwitches,
     pub(super) leads: Vec<TripleseatLead>,
     pub(super) requests: RequestWindow,
 }

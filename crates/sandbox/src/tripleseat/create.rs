@@ -60,11 +60,11 @@ fn create_from_body(
     };
     let location_id = lead.get("location_id").cloned().or_else(|| beside("location_id"));
     let lead_form_id = beside("lead_form_id").or_else(|| lead.get("lead_form_id").cloned());
-    match lead::check_lead(&site.account, lead, location_id.as_ref(), lead_form_id.as_ref()) {
-        Err(errors) => {
-            let simple = beside("simple_error_messages");
-            let simple = simple.is_some_and(|value| value == json!(true) || value == json!("true"));
-            (refuse_lead(&errors, simple, format), false)
+    let is_set = |name: &str| beside(name).is_some_and(|value| value == json!(true) || value == json!("true"));
+    match lead::check_lead(&site.account, &site.switches, lead, location_id.as_ref(), lead_form_id.as_ref()) {
+        Err(errors) => (refuse_lead(&errors, is_set("simple_error_messages"), format), false),
+        Ok(_) if is_set("validate_only") && !site.switches.validate_only_ignored => {
+            (SandboxResponse::from_json(200, &json!({ "success_message": "The lead is valid." })), false)
         }
         Ok(accepted) => match state.store_lead(site_id, accepted, request.at) {
             None => (SandboxResponse::without_body(500), false),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use super::accounts::TripleseatAccount;
+use super::accounts::{TripleseatAccount, TripleseatSwitches};
 use crate::clock::format_iso;
 use crate::email::looks_like_email;
 
@@ -24,7 +24,7 @@ pub struct TripleseatLead {
 }
 
 /// The fields that are accepted. Others are ignored.
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 25] = [
     "first_name",
     "last_name",
     "email_address",
@@ -44,6 +44,12 @@ const FIELDS: [&str; 19] = [
     "referral_source_other",
     "gdpr_consent_granted",
     "event_style",
+    "campaign_source",
+    "campaign_medium",
+    "campaign_name",
+    "campaign_term",
+    "campaign_content",
+    "gclid",
 ];
 
 /// The fields that are whole numbers, sent as numbers or as text.
@@ -66,6 +72,7 @@ pub(super) struct AcceptedLead {
 /// Validates a lead. `location_id` and `lead_form_id` may be inside the lead or next to it.
 pub(super) fn check_lead(
     account: &TripleseatAccount,
+    switches: &TripleseatSwitches,
     lead: &Map<String, Value>,
     location_id: Option<&Value>,
     lead_form_id: Option<&Value>,
@@ -74,6 +81,9 @@ pub(super) fn check_lead(
     let mut required = vec!["first_name", "last_name", "email_address"];
     if account.phone_required {
         required.push("phone_number");
+    }
+    if switches.nothing_required {
+        required.clear();
     }
     for field in required {
         if value_text(lead.get(field)).is_none_or(|text| text.trim().is_empty()) {
@@ -119,11 +129,23 @@ pub(super) fn check_lead(
     if lead_form_id.is_some_and(|id| !value_number(id).is_some_and(|id| account.lead_form_ids.contains(&id))) {
         errors.push(("lead_form", "is invalid"));
     }
+    for (field, name, sources) in [
+        ("lead_source_id", "lead_source", &switches.lead_sources),
+        ("referral_source_id", "referral_source", &switches.referral_sources),
+    ] {
+        let named = lead.get(field).filter(|id| !is_blank(id));
+        if !sources.is_empty() && named.is_some_and(|id| !value_number(id).is_some_and(|id| sources.contains_key(&id)))
+        {
+            errors.push((name, "is invalid"));
+        }
+    }
     if !errors.is_empty() {
         return Err(errors);
     }
     let mut fields = lead.clone();
     fields.retain(|name, value| FIELDS.contains(&name.as_str()) && !value.is_null());
+    // Documented: a lead that doesn't say otherwise is opted in.
+    fields.entry("email_opt_in").or_insert(json!(true));
     if let Some(id) = lead_form_id.and_then(value_number) {
         fields.insert("lead_form_id".to_owned(), json!(id));
     }

@@ -16,7 +16,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tokio::sync::watch;
 
-pub use accounts::{TripleseatAccount, TripleseatLocation};
+pub use accounts::{TripleseatAccount, TripleseatLocation, TripleseatSwitches};
 pub use lead::TripleseatLead;
 
 use super::answer::SandboxResponse;
@@ -58,13 +58,21 @@ impl SandboxTripleseat {
         }
     }
 
-    /// Adds an account. An existing one with this site id gets these settings and keeps its leads.
+    /// Adds an account. An existing one with this site id gets these settings and keeps its leads and switches.
     pub fn add_account(&self, account: TripleseatAccount) {
         let mut state = self.lock_state();
-        let leads = state.sites.remove(&account.site_id).map(|site| site.leads).unwrap_or_default();
-        state.sites.insert(account.site_id, TripleseatSite { account, leads, requests: Default::default() });
+        let (leads, switches) =
+            state.sites.remove(&account.site_id).map(|site| (site.leads, site.switches)).unwrap_or_default();
+        state.sites.insert(account.site_id, TripleseatSite { account, switches, leads, requests: Default::default() });
         drop(state);
         self.notify_change();
+    }
+
+    /// Changes how an account is treated, if it exists.
+    pub fn change_switches(&self, site_id: u64, change: impl FnOnce(&mut TripleseatSwitches)) {
+        if let Some(site) = self.lock_state().sites.get_mut(&site_id) {
+            change(&mut site.switches);
+        }
     }
 
     /// The API, for a [`super::Server`].
@@ -132,6 +140,7 @@ impl SandboxVendor for SandboxTripleseat {
             ("GET", ["v1", "leads", "search.json" | "search"]) => TripleseatRead::Search,
             ("GET", ["v1", "sites.json" | "sites"]) => TripleseatRead::Sites,
             ("GET", ["v1", "locations.json" | "locations"]) => TripleseatRead::Locations,
+            ("GET", ["v1", "lead_forms.json" | "lead_forms"]) => TripleseatRead::LeadForms,
             ("GET", ["v1", "leads", id]) => match id.strip_suffix(".json").unwrap_or(id).parse() {
                 Ok(id) => TripleseatRead::Lead(id),
                 Err(_) => return read::not_found(),

@@ -1,4 +1,5 @@
-//! Reads an account's data, with an access token that is valid for that account only.
+//! Reads an account's data, with an access token that is valid for that account only. The public key reads locations,
+//! sites and lead forms, too.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -20,6 +21,19 @@ pub(super) enum TripleseatRead {
     Lead(u64),
     Sites,
     Locations,
+    LeadForms,
+}
+
+impl TripleseatRead {
+    /// The name of a record, if the public key may read the list.
+    fn record_of_key(self) -> Option<&'static str> {
+        match self {
+            Self::Sites => Some("site"),
+            Self::Locations => Some("location"),
+            Self::LeadForms => Some("lead_form"),
+            Self::Leads | Self::Search | Self::Lead(_) => None,
+        }
+    }
 }
 
 pub(super) fn answer_read(
@@ -28,6 +42,9 @@ pub(super) fn answer_read(
     request: &ReceivedRequest,
     reading: TripleseatRead,
 ) -> SandboxResponse {
+    if let Some(answer) = read_with_key(state, request, reading) {
+        return answer;
+    }
     let site_id = match authenticate_site(state, request) {
         Ok(site_id) => site_id,
         Err(refusal) => return refusal,
@@ -47,11 +64,45 @@ pub(super) fn answer_read(
             Some(lead) => SandboxResponse::from_json(200, &lead.to_json()),
             None => not_found(),
         },
-        TripleseatRead::Sites => page_response(&[site_json(site)], request),
-        TripleseatRead::Locations => {
-            let locations = site.account.locations.iter().map(|location| location_json(site_id, location));
-            page_response(&locations.collect::<Vec<_>>(), request)
+        TripleseatRead::Sites | TripleseatRead::Locations | TripleseatRead::LeadForms => {
+            page_response(&account_records(site, reading), request)
         }
+    }
+}
+
+/// The answer to a request with a public key for a list that it may read: all records at once, each with its name around
+/// it. `None` if the request must be judged by its token.
+fn read_with_key(
+    state: &TripleseatState,
+    request: &ReceivedRequest,
+    reading: TripleseatRead,
+) -> Option<SandboxResponse> {
+    let record = reading.record_of_key()?;
+    let key = request.query_parameter("public_key").filter(|_| request.header_text("authorization").is_none())?;
+    let Some(site) = state.site_of_key(key).and_then(|site_id| state.sites.get(&site_id)) else {
+        return Some(unauthorized_response(&json!({ "errors": ["Invalid public key"] })));
+    };
+    if site.switches.key_reads_refused {
+        return Some(unauthorized_response(&json!({ "errors": ["You don't have permission"] })));
+    }
+    let records: Vec<Value> =
+        account_records(site, reading).into_iter().map(|found| json!({ record: found })).collect();
+    Some(SandboxResponse::from_json(200, &Value::from(records)))
+}
+
+/// The records of a list that isn't of leads.
+fn account_records(site: &TripleseatSite, reading: TripleseatRead) -> Vec<Value> {
+    let account = &site.account;
+    match reading {
+        TripleseatRead::Sites => vec![site_json(site)],
+        TripleseatRead::Locations => {
+            account.locations.iter().map(|location| location_json(account.site_id, location)).collect()
+        }
+        TripleseatRead::LeadForms => {
+            let form = |id: &u64| json!({ "id": id, "name": format!("Lead form {id}") });
+            account.lead_form_ids.iter().map(form).collect()
+        }
+        TripleseatRead::Leads | TripleseatRead::Search | TripleseatRead::Lead(_) => Vec::new(),
     }
 }
 
@@ -109,7 +160,15 @@ fn page_response(all: &[Value], request: &ReceivedRequest) -> SandboxResponse {
 fn site_json(site: &TripleseatSite) -> Value {
     let account = &site.account;
     let locations = account.locations.iter().map(|location| location_json(account.site_id, location));
-    json!({ "id": account.site_id, "name": account.name, "locations": locations.collect::<Vec<_>>() })
+    let mut record = json!({ "id": account.site_id, "name": account.name, "locations": locations.collect::<Vec<_>>() });
+    for (list, sources) in
+        [("lead_sources", &site.switches.lead_sources), ("referral_sources", &site.switches.referral_sources)]
+    {
+        if !sources.is_empty() {
+            record[list] = sources.iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
+        }
+    }
+    record
 }
 
 fn location_json(site_id: u64, location: &TripleseatLocation) -> Value {

@@ -3,6 +3,7 @@
 use deployer_core::isolation::planned::CredentialsByVenue;
 use deployer_core::isolation::{IsolationReport, PairState, Reach, RequestVerdict, parse_policies};
 use serde_json::json;
+use sync_config::config::{DestinationConfig, TripleseatDestination};
 
 use crate::fixtures::{credentials_with_values, judge_planned};
 
@@ -116,10 +117,9 @@ fn finds_shared_credentials_by_value() {
     assert_eq!(states, [PairState::Open, PairState::Open, PairState::Isolated, PairState::Isolated]);
 
     // Two venues in one account are distinguished by their locations.
-    let at = |location_id| sync_config::config::DestinationConfig::Tripleseat {
-        location_id,
-        lead_form_id: None,
-        site_id: Some(7),
+    let at = |location_id| {
+        let place = TripleseatDestination { location_id, site_id: Some(7), ..TripleseatDestination::default() };
+        DestinationConfig::Tripleseat(place)
     };
     let houses = |second| {
         judge_planned(&["a", "b"], &credentials_with_values(&[("a", KEY, 1), ("b", KEY, 1)]), move |subjects| {
@@ -160,11 +160,8 @@ fn finds_shared_flags_secrets_and_destinations() {
         (PairState::Open, vec!["secret".to_owned()])
     );
     let one = |holdings: &mut deployer_core::isolation::VenueHoldings| {
-        holdings.destination = sync_config::config::DestinationConfig::Tripleseat {
-            location_id: Some(1),
-            lead_form_id: None,
-            site_id: None,
-        };
+        let place = TripleseatDestination { location_id: Some(1), ..TripleseatDestination::default() };
+        holdings.destination = DestinationConfig::Tripleseat(place);
     };
     assert_eq!(shared(one), (PairState::Open, vec!["destination".to_owned()]));
 }

@@ -88,7 +88,7 @@ fn allows_a_shared_hubspot_token_with_advice() {
     let loaded = parse_accepted(&text);
     assert_eq!(loaded.advice[0].code, "shared_hubspot_token");
     assert!(loaded.advice[0].message.contains("`a` and `b`"), "{}", loaded.advice[0].message);
-    assert_contains(loaded.advice[0].help.as_ref().unwrap(), "a private app for each venue");
+    assert_contains(loaded.advice[0].help.as_ref().unwrap(), "a service key for each venue");
 }
 
 #[test]

@@ -56,7 +56,16 @@ golden! {
     missing_required_tables: "[venues.a]\n";
     region_and_account: manifest_with("", "").replace("\"us-east-1\"", "\"us-east-1a\"\naccount = 123456789012");
     url_without_https: manifest_with("", "base_uri = \"http://api.tripleseat.com\"");
-    unknown_lead_field: manifest_with("", "[venues.venue-a.fields]\nfirst_nam = \"firstname\"\nlocation_id = \"=5\"");
+    unmappable_lead_field: manifest_with("", "[venues.venue-a.fields]\nfirst_nam = \"firstname\"\nlocation_id = \"=5\"");
+    invalid_filters: manifest_with(
+        "",
+        "[venues.venue-a.fields]\nevent_description = \"{event_type:lable}\"\nevent_date = \"on:date('%&')\"\n\
+         company = \"{company:shorten}\"\nlast_name = '{name:split(\" \":rest}'\nreferral_source_other = \"Source: web\"",
+    );
+    time_without_timezone: manifest_with("", "[venues.venue-a.fields]\nstart_time = \"{starts:time}\"");
+    unknown_timezone: manifest_with("timezone = \"New York\"", "[defaults]\ntimezone = \"EST\"");
+    retick_window_too_long: manifest_with("retick_window = \"9000h\"\non_retick = \"new\"", "");
+    linking_without_oauth: manifest_with("on_existing = \"link\"", "");
     invalid_mappings: manifest_with(
         "",
         "[venues.venue-a.fields]\ncompany = \"Private event\"\nfirst_name = \"{firstname\"\nlast_name = \"{First Name}\"",
@@ -118,6 +127,44 @@ fn renders_color_only_on_request() {
     let errors = parse_errors(&manifest_with("x = 1", ""));
     assert!(!errors.render_report(ReportStyle::PLAIN).contains('\u{1b}'));
     assert!(errors.render_report(ReportStyle { color: true, width: 100 }).contains('\u{1b}'));
+}
+
+#[test]
+fn unknown_lead_fields_are_advice() {
+    let fields = "[venues.venue-a.fields]\nfirst_nam = \"firstname\"\nfavorite_color = \"color\"\ngclid = \"hs_google_click_id\"\n\
+                  gdpr_consent_granted = \"=true\"\nevent_style = \"=seated\"";
+    let loaded = manifest::parse_manifest(&manifest_with("", fields), "venues.toml").expect("it is only advice");
+    let advice: Vec<String> = loaded.advice.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        advice,
+        [
+            "venues.toml:15:1: `first_nam` is not a known field of Tripleseat's leads (did you mean `first_name`? It is \
+             sent as it is)",
+            "venues.toml:16:1: `favorite_color` is not a known field of Tripleseat's leads (it is sent as it is, for a \
+             lead form that has such a field)",
+        ]
+    );
+}
+
+#[test]
+fn settings_of_reticks_and_times_reach_the_function() {
+    let settings =
+        "timezone = \"Europe/Berlin\"\non_retick = \"review\"\nretick_window = \"1h\"\non_existing = \"link\"";
+    let oauth = "tripleseat_client_id = \"env:I\"\ntripleseat_client_secret = \"env:S\"\nhubspot_token";
+    let text = manifest_with(settings, "[venues.venue-a.fields]\nstart_time = \"{starts:time}\"");
+    let loaded =
+        manifest::parse_manifest(&text.replace("hubspot_token", oauth), "venues.toml").expect("a valid manifest");
+    let config = |loaded: &manifest::LoadedManifest| {
+        let config = loaded.manifest.venues[0].sync_config(&loaded.manifest.hubspot);
+        serde_json::to_string(&config).expect("JSON")
+    };
+    assert_eq!(
+        config(&loaded),
+        r#"{"fields":{"start_time":"{starts:time}"},"on_retick":"review","retick_window_s":3600,"on_existing":"link","timezone":"Europe/Berlin"}"#
+    );
+    let defaults =
+        manifest::parse_manifest(&manifest_with("retick_window = \"24h\"", ""), "venues.toml").expect("valid");
+    assert_eq!(config(&defaults), "{}", "what is set to its default changes no deployed function");
 }
 
 #[test]
