@@ -23,10 +23,11 @@ use crate::guards;
 use crate::portal::PortalAccess;
 use crate::preflight;
 
-const LISTS_ONLY: &str = "only lists were read (--refresh fast). Assumed to match the manifest: targets, permissions, \
-aliases with their version and asynchronous settings, reserved concurrency, and the tags of functions, rules and log \
-groups. Not searched for: unmarked resources of venues that are no longer declared. `--refresh full` reads \
-everything, as an apply always does";
+const LISTS_ONLY: &str = "only lists were read (--refresh fast). Assumed to match the manifest: targets, permissions \
+and all other statements of policies, function URLs, aliases with their version, weights and asynchronous settings, reserved \
+concurrency, subscription filters, descriptions and sessions of roles, and the tags of functions, rules and log groups. Not \
+searched for: unmarked resources of venues that are no longer declared. `--refresh full` reads everything, as an apply always \
+does";
 
 /// Takes goals to their outcomes, in one account and region.
 pub struct Reconciler<'a> {
