@@ -257,7 +257,15 @@ async fn read_policy(
     let of = qualifier.map_or_else(|| name.to_owned(), |qualifier| format!("{name}:{qualifier}"));
     let unreadable = |why| CallError::unexpected(GET_POLICY, format!("the policy of {of} {why}"));
     let text = answer.policy().ok_or_else(|| unreadable("is missing from the response"))?;
-    parse_statements(text).map_err(unreadable)
+    let mut statements = parse_statements(text).map_err(unreadable)?;
+    statements.retain(|_, statement| is_about(statement, qualifier));
+    Ok(statements)
+}
+
+/// Whether a statement is about the function itself, the alias or the version that was asked for. Some AWS-compatible
+/// servers keep one policy for all of them.
+fn is_about(statement: &Value, qualifier: Option<&str>) -> bool {
+    statement["Resource"].as_str().is_none_or(|arn| arn.split(':').nth(7) == qualifier)
 }
 
 /// The statements of a policy document, by id. The error says what the document lacks.
@@ -355,6 +363,15 @@ mod tests {
         let others = parse_statements(r#"{"Statement":[{"Sid":"other"},{}]}"#).expect("a policy");
         assert_eq!(find_permission(&others), None);
         assert_eq!(others.keys().collect::<Vec<_>>(), ["#2", "other"]);
+    }
+
+    #[test]
+    fn tells_statements_about_the_function_from_those_about_its_alias() {
+        let arn = "arn:aws:lambda:us-east-1:123456789012:function:sync-a";
+        let (function, alias) = (json!({ "Resource": arn }), json!({ "Resource": format!("{arn}:live") }));
+        assert!(is_about(&function, None) && !is_about(&function, Some("live")));
+        assert!(is_about(&alias, Some("live")) && !is_about(&alias, None) && !is_about(&alias, Some("1")));
+        assert!(is_about(&json!({}), None));
     }
 
     #[test]
