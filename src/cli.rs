@@ -8,6 +8,7 @@ use clap::{Args, Parser, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::Command;
+use crate::terminal::RunFlags;
 
 /// Per-venue HubSpot to Tripleseat integrations on AWS, declared in one manifest.
 ///
@@ -22,6 +23,14 @@ pub struct Cli {
     /// Flags that all commands share.
     #[command(flatten)]
     pub global: GlobalArgs,
+}
+
+impl Cli {
+    /// The flags that a command proposed by this run needs too.
+    pub fn run_flags(&self) -> RunFlags {
+        let flags = RunFlags::for_run(&self.global.manifest, self.global.local, self.command.artifact_path());
+        RunFlags { profile: self.global.profile.clone(), ..flags }
+    }
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do; 1 failed; 2 mistake in the command line or the manifest; \
@@ -47,6 +56,9 @@ pub struct GlobalArgs {
     /// Use the local cloud (kept under .deployer/) instead of AWS
     #[arg(long, global = true)]
     pub local: bool,
+    /// Use this AWS profile, instead of AWS_PROFILE or keys in the environment
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "local")]
+    pub profile: Option<String>,
     /// When to use color
     #[arg(long, global = true, value_enum, default_value_t = ColorMode::Auto)]
     pub color: ColorMode,

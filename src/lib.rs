@@ -20,6 +20,12 @@
 //! [`commands`] has one file per command, [`cli`] the flags that several share. [`dev`] runs the whole system on this
 //! machine; [`local`] is the cloud of `--local`.
 
+#![warn(clippy::disallowed_macros)]
+
+// First, so that its macros are known in all others.
+#[macro_use]
+pub mod terminal;
+
 pub mod cli;
 pub mod commands;
 pub mod dev;
@@ -44,10 +50,12 @@ pub fn run_program() -> std::process::ExitCode {
         ColorMode::Always => anstream::ColorChoice::Always.write_global(),
         ColorMode::Never => anstream::ColorChoice::Never.write_global(),
     }
-    match run_to_completion(&cli) {
+    terminal::set_run_flags(cli.run_flags());
+    // What was printed is the result, so a run whose output is incomplete has failed.
+    match run_to_completion(&cli).and_then(|code| terminal::check_output().map(|()| code)) {
         Ok(code) => code.into(),
         Err(error) => {
-            anstream::eprintln!("error: {error}");
+            errln!("error: {error}");
             error.code.into()
         }
     }
@@ -56,5 +64,9 @@ pub fn run_program() -> std::process::ExitCode {
 fn run_to_completion(cli: &Cli) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::failed("could not start the threads").caused_by(&error))?;
+    // `dev` shows its runs itself, and `--json` is read by a program.
+    if !cli.global.json && !matches!(cli.command, commands::Command::Dev(_)) {
+        runtime.spawn(render::tell_what_is_waited_for());
+    }
     runtime.block_on(commands::run_command(cli))
 }

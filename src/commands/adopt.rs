@@ -17,7 +17,7 @@ use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
 use deployer_reconcile::portal::PortalAccess;
 
 pub(super) async fn run_adopt(global: &GlobalArgs, args: &AdoptArgs) -> Result<ExitCode> {
-    let session = Session::open(global).await?;
+    let session = Session::open_for_venues(global, &[&args.venue]).await?;
     let artifacts = Artifacts::prepare_artifacts(&session, args.artifact.as_deref()).await?;
     let desired = derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     let goal = ReconcileGoal::Adopt { desired: &desired, venue: &args.venue };

@@ -1,13 +1,14 @@
 //! `deployer audit`
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::json;
 
-use super::shared::session::{load_manifest, manifest_directory, output_format, read_account, state_directory};
+use super::shared::session::{
+    identity_options, load_manifest, manifest_directory, output_format, read_scope, state_directory,
+};
 use crate::cli::{GlobalArgs, PlanFormat};
 use crate::local;
 use crate::render::{AuditView, JsonLines, audit_html, audit_markdown, audit_summary, audit_text, start_spinner};
@@ -70,9 +71,7 @@ pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<E
         None => open_hubspot_source(manifest, args, global.local).await?,
     };
     if hubspot.is_none() && !json && !global.local {
-        anstream::eprintln!(
-            "HubSpot is skipped: the manifest has no `token` in [hubspot], and --hubspot-app is not given."
-        );
+        errln!("HubSpot is skipped: the manifest has no `token` in [hubspot], and --hubspot-app is not given.");
     }
     let options = Options {
         days: args.days,
@@ -83,7 +82,7 @@ pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<E
     let progress = start_spinner(!json);
     let on_progress = |calls: u64, found: usize| match &progress {
         Some(progress) => progress.set_message(format!("{calls} calls, {found} found")),
-        None if !json && calls.is_multiple_of(TOLD_EVERY) => anstream::eprintln!("{calls} calls, {found} found."),
+        None if !json && calls.is_multiple_of(TOLD_EVERY) => errln!("{calls} calls, {found} found."),
         None => {}
     };
     let inventory = read(&aws, &scope, hubspot.as_ref(), &options, &on_progress).await;
@@ -97,7 +96,7 @@ pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<E
     }
     print_audit(&audit, args, format, begun.elapsed())?;
     if let (Some(path), false) = (&args.out, json) {
-        anstream::eprintln!("\nSaved to {}, for `deployer decommission`.", path.display());
+        errln!("\nSaved to {}, for `deployer decommission`.", path.display());
     }
     Ok(if audit.inventory.unread.is_empty() { ExitCode::Done } else { ExitCode::Incomplete })
 }
@@ -121,16 +120,16 @@ async fn connect_to_account(
             local::cloud_clients(&cloud, &manifest.deployment)
         }
         None if global.local => return Err(Error::usage("--local needs a manifest")),
-        _ => Aws::from_environment(&region).await,
+        _ => Aws::from_environment(&region, &identity_options(global)).await,
     };
-    let account = read_account(&aws).await?;
+    let scope = read_scope(&aws, &region).await?;
     // An audit changes nothing, so another account than the manifest's is only a warning.
     if let Some(guard) = manifest.and_then(|manifest| manifest.deployment.account.as_ref())
-        && *guard != account
+        && *guard != scope.account
     {
-        anstream::eprintln!("Warning: this is account {account}, but the manifest is for account {guard}.");
+        errln!("Warning: this is account {}, but the manifest is for account {guard}.", scope.account);
     }
-    Ok((aws, Scope { account, region }))
+    Ok((aws, scope))
 }
 
 /// Fills the local cloud with a sample account.
@@ -193,22 +192,22 @@ fn save_audit(audit: &Audit, path: &Path) -> Result<()> {
         Error::failed(format!("could not save the audit to {}", path.display())).caused_by(error)
     };
     let text = serde_json::to_string_pretty(audit).map_err(|error| failed(&error))?;
-    std::fs::write(path, text + "\n").map_err(|error| failed(&error))
+    std::fs::write(path, secrets::redact_secrets(&text).into_owned() + "\n").map_err(|error| failed(&error))
 }
 
 fn print_audit(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Duration) -> Result<()> {
     let seconds = took.as_secs();
     match format {
         PlanFormat::Json => print_json_lines(audit, args, seconds),
-        PlanFormat::Markdown => anstream::print!("{}", audit_markdown(audit)),
-        PlanFormat::Html => anstream::print!("{}", audit_html(audit)),
+        PlanFormat::Markdown => return crate::terminal::print_document(&audit_markdown(audit)),
+        PlanFormat::Html => return crate::terminal::print_document(&audit_html(audit)),
         PlanFormat::Text => {
             let view = AuditView { all: args.all, kinds: args.kind.clone() };
-            anstream::print!("{}", audit_text(audit, &view));
-            anstream::println!("\n{}", audit_summary(audit, seconds));
+            out!("{}", audit_text(audit, &view));
+            outln!("\n{}", audit_summary(audit, seconds));
         }
     }
-    std::io::stdout().flush().map_err(|error| Error::failed("could not print the audit").caused_by(&error))
+    Ok(())
 }
 
 /// Prints one line for the account, one for each finding with its node, each edge and each failed read, and a summary.

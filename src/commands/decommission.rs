@@ -135,7 +135,7 @@ pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &DecommissionOut
                 json!({ "done": outcome.done, "failed": failed, "not_started": not_started, "exit_code": code as u8 }),
             );
         }
-        None => anstream::print!("\n{}", outcome_text(outcome, command)),
+        None => out!("\n{}", outcome_text(outcome, command)),
     }
     code
 }
@@ -144,14 +144,14 @@ pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &DecommissionOut
 pub(super) fn report_step(json: Option<&JsonLines>, event: &DecommissionEvent) {
     match json {
         Some(lines) => lines.print_line("step", event),
-        None => anstream::println!("{}", event_text(event)),
+        None => outln!("{}", event_text(event)),
     }
 }
 
 fn show_plan(json: Option<&JsonLines>, plan: &DecommissionPlan, scope: &Scope, archive: &Path) {
     let Some(lines) = json else {
-        anstream::println!("Account {}, region {}; archive {}\n", scope.account, scope.region, archive.display());
-        anstream::print!("{}", decommission_text(plan));
+        outln!("Account {}, region {}; archive {}\n", scope.account, scope.region, archive.display());
+        out!("{}", decommission_text(plan));
         return;
     };
     lines.print_line(

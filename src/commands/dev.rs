@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::shared::artifacts::prepare_artifact;
+use super::shared::reconcile::wait_for_signal;
 use super::shared::session::{load_manifest, state_directory};
 use crate::cli::{GlobalArgs, parse_positive_duration};
 use crate::dev::page::{self, RunOutcome, RunView};
@@ -59,7 +60,7 @@ pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitC
         // `verify --local` finds this process through the file.
         let running = system.write_running_file(&state);
         if let Err(error) = &running {
-            anstream::eprintln!(
+            errln!(
                 "`deployer verify --local` won't find this process: could not write to {}: {error}",
                 state.display()
             );
@@ -97,9 +98,9 @@ async fn run_venues_once(system: &Arc<System>, json: Option<&JsonLines>) -> Exit
             );
         }
         None => {
-            anstream::print!("{}", venue_table(&venues));
+            out!("{}", venue_table(&venues));
             let first = first_lead_ms.map_or_else(String::new, |ms| format!(", first lead after {ms} ms"));
-            anstream::println!(
+            outln!(
                 "\n{} resources deployed and {} contacts loaded in {} ms{first}, all done after {} ms.",
                 system.resources,
                 system.contacts,
@@ -111,7 +112,7 @@ async fn run_venues_once(system: &Arc<System>, json: Option<&JsonLines>) -> Exit
             } else {
                 "Some flagged contacts neither became leads nor have a stated reason: see above."
             };
-            anstream::println!("{verdict}");
+            outln!("{verdict}");
         }
     }
     code
@@ -169,14 +170,14 @@ async fn serve_until_stopped(
     let page = tokio::spawn(page::serve_page(listener, backend, stop.clone()));
     let on_run = move |run: &RunView| match &json {
         Some(lines) => lines.print_line("run", run),
-        None => anstream::println!("{}", run_line(run)),
+        None => outln!("{}", run_line(run)),
     };
     system.fire_rules(stop, on_run).await;
     match page.await {
         Ok(Ok(())) | Err(_) => {}
         Ok(Err(error)) => return Err(Error::failed("could not serve the page").caused_by(&error)),
     }
-    anstream::eprintln!("Stopped. Nothing was left behind.");
+    errln!("Stopped. Nothing was left behind.");
     Ok(ExitCode::Done)
 }
 
@@ -192,7 +193,7 @@ fn announce_start(system: &System, args: &DevArgs, json: Option<&JsonLines>, add
         Some(every) => format!("every {} s", every.as_secs()),
         None => "now, then on each venue's schedule (--every 10s shortens the wait)".to_owned(),
     };
-    anstream::println!(
+    outln!(
         "
   deployer dev is running: {} resources deployed, {} contacts loaded, {} ms
 
@@ -228,29 +229,14 @@ fn run_line(run: &RunView) -> String {
 async fn stop_on_signal(stop: CancellationToken) {
     let mut again = false;
     loop {
-        if !wait_for_stop_signal().await {
+        if wait_for_signal().await.is_err() {
             return;
         }
         if again {
             std::process::exit(i32::from(ExitCode::Cancelled as u8));
         }
         again = true;
-        anstream::eprintln!("\nFinishing the current runs; press Ctrl-C again to stop immediately.");
+        errln!("\nFinishing the current runs; press Ctrl-C again to stop immediately.");
         stop.cancel();
     }
-}
-
-#[cfg(unix)]
-async fn wait_for_stop_signal() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return tokio::signal::ctrl_c().await.is_ok() };
-    tokio::select! {
-        asked = tokio::signal::ctrl_c() => asked.is_ok(),
-        asked = terminate.recv() => asked.is_some(),
-    }
-}
-
-#[cfg(not(unix))]
-async fn wait_for_stop_signal() -> bool {
-    tokio::signal::ctrl_c().await.is_ok()
 }

@@ -58,9 +58,9 @@ pub(super) async fn run_doctor(global: &GlobalArgs, args: &DoctorArgs) -> Result
             counts.filter_map(|(verdict, count)| Some((verdict.as_str()?.to_owned(), json!(count)))).collect();
         lines.print_line("summary", json!({ "checks": checks.len(), "verdicts": counts, "exit_code": code as u8 }));
     } else {
-        anstream::print!("{}", checks_text(&checks));
+        out!("{}", checks_text(&checks));
         if checks.iter().any(|check| check.area != CheckArea::Aws && check.verdict != DoctorVerdict::Skipped) {
-            anstream::eprintln!(
+            errln!(
                 "The credentials tested are the ones that the manifest refers to. To compare them with those stored in \
                  AWS, run `deployer secret status --compare`."
             );

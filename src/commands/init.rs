@@ -40,10 +40,7 @@ pub(super) async fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<Exi
         options.open(path).and_then(|mut file| file.write_all(init_template(&args.name, &args.region).as_bytes()));
     match written {
         Ok(()) => {
-            anstream::eprintln!(
-                "Wrote {}. Next: edit it, then run `deployer validate` and `deployer plan`.",
-                path.display()
-            );
+            errln!("Wrote {}. Next: edit it, then run `deployer validate` and `deployer plan`.", path.display());
             if !global.local {
                 let token = SecretRef::Env(ADMIN_TOKEN.to_owned());
                 let suggestions = suggest_from_portal(&token, Path::new(""), &args.hubspot_base_uri, &[]).await;

@@ -31,7 +31,7 @@ pub struct InvokeArgs {
 }
 
 pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result<ExitCode> {
-    let session = Session::open(global).await?;
+    let session = Session::open_for_venues(global, &[&args.venue]).await?;
     let manifest = session.manifest();
     let venue = find_declared_venue(manifest, &args.venue)?;
     let function = VenueNames::new(&manifest.deployment.name, &venue.name).function;
@@ -39,7 +39,7 @@ pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result
         let word = if args.dry_run { "Dry-running" } else { "Running" };
         let paused = if venue.status == Status::Paused { ", although its rule is paused" } else { "" };
         let limit = format_duration(u64::from(venue.timeout_s));
-        anstream::eprintln!("{word} {}{paused} (times out after {limit}).", venue.name);
+        errln!("{word} {}{paused} (times out after {limit}).", venue.name);
     }
     let event = match (args.dry_run, args.show_contacts) {
         (false, _) => "{}",
@@ -91,7 +91,7 @@ fn print_invocation(
             "venue": args.venue, "dry_run": args.dry_run, "duration_ms": duration_ms,
             "error": failed.map(|(kind, message)| json!({ "kind": kind, "message": message })),
         });
-        for key in ["searched", "synced", "failed", "needs_review", "retried", "would"] {
+        for key in ["searched", "synced", "failed", "needs_review", "retried", "problems", "would"] {
             if let Some(value) = payload.get(key) {
                 line[key] = value.clone();
             }
@@ -100,6 +100,9 @@ fn print_invocation(
     }
     if failed.is_some() {
         return;
+    }
+    for problem in payload["problems"].as_array().into_iter().flatten() {
+        errln!("{}: {}", args.venue, one_line(problem["message"].as_str().unwrap_or_default()));
     }
     let (venue, found) = (&args.venue, count("searched"));
     if args.dry_run {
@@ -111,7 +114,7 @@ fn print_invocation(
             0 => String::new(),
             count => format!(", ignore {count} that were ticked again soon after their lead,"),
         };
-        anstream::println!(
+        outln!(
             "{venue}: found {found}; a run would send {}, look up {}{ignored} and leave {} for review ({duration_ms} ms). \
              Nothing was written.",
             would("send"),
@@ -123,7 +126,7 @@ fn print_invocation(
         }
         return;
     }
-    anstream::println!(
+    outln!(
         "{venue}: found {found}: {} synced, {} failed, {} need review, {} deferred ({duration_ms} ms)",
         count("synced"),
         count("failed"),
@@ -137,14 +140,14 @@ fn print_leads(payload: &Value) {
     let all = payload["would"].as_array().map(Vec::as_slice).unwrap_or_default();
     for would in all.iter().filter(|would| would.get("body").is_some()) {
         let (contact, action) = (&would["contact_id"], would["action"].as_str().unwrap_or_default());
-        anstream::println!("contact {}: {action}", contact.as_str().unwrap_or_default());
+        outln!("contact {}: {action}", contact.as_str().unwrap_or_default());
         let body = serde_json::to_string_pretty(&would["body"]).unwrap_or_default();
         // What contacts entered must not move the cursor or change the direction of the text.
-        body.lines().for_each(|line| anstream::println!("  {}", one_line(line)));
+        body.lines().for_each(|line| outln!("  {}", one_line(line)));
     }
     let left_out = all.iter().filter(|would| would.get("body").is_none()).count();
     if left_out > 0 {
-        anstream::println!("{left_out} more are not shown.");
+        outln!("{left_out} more are not shown.");
     }
 }
 

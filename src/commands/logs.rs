@@ -1,6 +1,5 @@
 //! `deployer logs`
 
-use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
@@ -33,7 +32,7 @@ pub struct LogsArgs {
 }
 
 pub(super) async fn run_logs(global: &GlobalArgs, args: &LogsArgs) -> Result<ExitCode> {
-    let session = Session::open(global).await?;
+    let session = Session::open_for_venues(global, &[&args.venue]).await?;
     let manifest = session.manifest();
     let venue = find_declared_venue(manifest, &args.venue)?;
     let group = VenueNames::new(&manifest.deployment.name, &venue.name).log_group;
@@ -56,7 +55,7 @@ pub(super) async fn run_logs(global: &GlobalArgs, args: &LogsArgs) -> Result<Exi
     };
     followed.map_err(|error| unreadable_log_error(&args.venue, &group, &error))?;
     if shown == 0 && session.json.is_none() {
-        anstream::eprintln!("No events in {group} in the last {}; use --since to look further back.", args.since.text);
+        errln!("No events in {group} in the last {}; use --since to look further back.", args.since.text);
     }
     Ok(ExitCode::Done)
 }
@@ -69,7 +68,7 @@ fn print_log_event(session: &Session, event: &LogEvent) -> std::io::Result<()> {
             let message: Value = serde_json::from_str(&event.message).unwrap_or_else(|_| json!(event.message));
             lines.try_print_line("log", json!({ "at": event.at, "stream": event.stream, "message": message }))
         }
-        None => writeln!(anstream::stdout(), "{}", log_line(event)),
+        None => crate::terminal::print_until_closed(format_args!("{}\n", log_line(event))),
     }
 }
 

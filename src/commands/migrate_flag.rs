@@ -173,7 +173,7 @@ impl MigrationTask<'_> {
         let on_batch = |tally: &MigrationTally| {
             let done = tally.moved + tally.had_both;
             let word = if dry_run { "to move" } else { "moved" };
-            anstream::eprintln!("  {done} {word}, {} left", tally.left);
+            errln!("  {done} {word}, {} left", tally.left);
         };
         let result = migration.run_pass(&self.hubspot, &mut passed.tally, on_contact, on_batch).await;
         self.print_pass(&passed, dry_run, result.is_err());
@@ -195,30 +195,30 @@ impl MigrationTask<'_> {
             return;
         }
         for line in &passed.shown {
-            anstream::println!("{line}");
+            outln!("{line}");
         }
         let more = (left + failed).saturating_sub(passed.shown.len() as u64);
         if more > 0 {
-            anstream::println!("  and {more} more (--json shows all)");
+            outln!("  and {more} more (--json shows all)");
         }
         let verb = if dry_run { "would move" } else { "moved" };
         let contacts = if moved == 1 { "1 contact".to_owned() } else { format!("{moved} contacts") };
-        anstream::println!("{from} -> {to} (portal {}): {verb} {contacts}", self.portal);
+        outln!("{from} -> {to} (portal {}): {verb} {contacts}", self.portal);
         if had_both > 0 {
-            anstream::println!("{had_both} had {to} already and only lose {from}");
+            outln!("{had_both} had {to} already and only lose {from}");
         }
         if left > 0 {
-            anstream::println!(
+            outln!(
                 "{left} left alone: the ledger of {} says that they are or may be leads already, and they would become \
                  new leads (--also-synced moves them, except those being sent)",
                 self.venue.name
             );
         }
         if failed > 0 {
-            anstream::println!("{failed} could not be written: run the same command again");
+            outln!("{failed} could not be written: run the same command again");
         }
         if !dry_run && !broken_off {
-            anstream::println!("HubSpot's search index lags by seconds: run it again to check that none is left.");
+            outln!("HubSpot's search index lags by seconds: run it again to check that none is left.");
         }
     }
 }

@@ -5,6 +5,7 @@ mod adopt;
 mod apply;
 mod audit;
 mod completions;
+mod connect;
 mod decommission;
 mod destroy;
 mod dev;
@@ -29,6 +30,8 @@ mod verify;
 
 mod shared;
 
+use std::path::Path;
+
 use clap::Subcommand;
 
 use crate::cli::Cli;
@@ -48,6 +51,7 @@ pub enum Command {
     Rollback(rollback::RollbackArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    Connect(connect::ConnectArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
     Logs(logs::LogsArgs),
@@ -67,6 +71,18 @@ pub enum Command {
     Man(man::ManArgs),
 }
 
+impl Command {
+    /// The artifact that was given instead of building one.
+    pub fn artifact_path(&self) -> Option<&Path> {
+        match self {
+            Self::Plan(args) => args.inputs.artifact.as_deref(),
+            Self::Apply(args) => args.inputs.artifact.as_deref(),
+            Self::Dev(args) => args.artifact.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// Runs a command and returns the exit code of the process.
 ///
 /// # Errors
@@ -83,6 +99,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Adopt(args) => adopt::run_adopt(global, args).await,
         Command::Rollback(args) => rollback::run_rollback(global, args).await,
         Command::Secret(command) => secret::run_secret(global, command).await,
+        Command::Connect(args) => connect::run_connect(global, args).await,
         Command::Status(args) => status::run_status(global, args).await,
         Command::Report(args) => report::run_report(global, args).await,
         Command::Logs(args) => logs::run_logs(global, args).await,
@@ -104,7 +121,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     use clap::CommandFactory;
 

@@ -1,6 +1,5 @@
 //! `deployer plan`
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -62,17 +61,10 @@ fn print_plan(session: &Session, format: PlanFormat, planned: &PlannedChanges) -
     let cost = planned.cost.as_ref();
     match format {
         PlanFormat::Text | PlanFormat::Json => show_plan(session, planned),
-        PlanFormat::Markdown => print_document(&plan_markdown(&planned.plan, cost))?,
-        PlanFormat::Html => print_document(&plan_html(&planned.plan, cost))?,
+        PlanFormat::Markdown => crate::terminal::print_document(&plan_markdown(&planned.plan, cost))?,
+        PlanFormat::Html => crate::terminal::print_document(&plan_html(&planned.plan, cost))?,
     }
     Ok(())
-}
-
-/// Prints a document. An incomplete one is an error, since half a page in a file would look like a plan.
-fn print_document(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| Error::failed("could not print the plan").caused_by(&error))
 }
 
 /// How much to read. A saved plan is applied as it is, so it needs a full read.

@@ -46,7 +46,7 @@ pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result
         ReportFormat::Json => JsonLines::status_lines(&overview),
     };
     match &args.out {
-        None => print_report(&text)?,
+        None => crate::terminal::print_document(&text)?,
         Some(path) => {
             write_report(path, &text)?;
             let path = path.display().to_string();
@@ -54,9 +54,9 @@ pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result
                 JsonLines::default()
                     .print_line("report", json!({ "path": path, "unreadable": overview.unreadable_reasons() }));
             } else {
-                anstream::println!("Wrote the report to {path}.");
+                outln!("Wrote the report to {path}.");
                 for reason in overview.unreadable_reasons() {
-                    anstream::eprintln!("unreadable: {reason}");
+                    errln!("unreadable: {reason}");
                 }
             }
         }
@@ -79,18 +79,11 @@ fn report_format(json: bool, args: &ReportArgs) -> Result<ReportFormat> {
     }
 }
 
-/// Prints a document. An incomplete one is an error.
-fn print_report(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| Error::failed("could not print the report").caused_by(&error))
-}
-
 /// Writes a document. An earlier one stays in place until this one is complete.
 fn write_report(path: &Path, text: &str) -> Result<()> {
     let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     let written = tempfile::Builder::new().prefix(".report-").tempfile_in(directory).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
+        file.write_all(secrets::redact_secrets(text).as_bytes())?;
         // A report is made to be passed on and has no secrets, so others may read it.
         #[cfg(unix)]
         std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;

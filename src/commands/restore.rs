@@ -53,13 +53,8 @@ pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Resu
             }
         }
         None => {
-            anstream::println!(
-                "Account {}, region {}; archive {}\n",
-                scope.account,
-                scope.region,
-                args.archive.display()
-            );
-            anstream::print!("{}", restore_text(&plan));
+            outln!("Account {}, region {}; archive {}\n", scope.account, scope.region, args.archive.display());
+            out!("{}", restore_text(&plan));
         }
     }
     if !plan.refusals.is_empty() {
@@ -95,7 +90,7 @@ pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Resu
                 lines.print_line("compared", json!({ "id": id, "now": now, "same": same, "differences": differing }));
             }
         }
-        None => anstream::print!("\n{}", comparison_text(&comparisons)),
+        None => out!("\n{}", comparison_text(&comparisons)),
     }
     Ok(report_outcome(json.as_ref(), &outcome, "the same command"))
 }

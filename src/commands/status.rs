@@ -26,7 +26,7 @@ pub(super) async fn run_status(global: &GlobalArgs, args: &StatusArgs) -> Result
     if global.json {
         JsonLines::default().print_status(&overview);
     } else {
-        anstream::print!("{}", status_text(&overview));
+        out!("{}", status_text(&overview));
     }
     Ok(overview_exit_code(&overview))
 }
@@ -58,7 +58,7 @@ pub(super) async fn read_overview(global: &GlobalArgs, venues: &[String], since:
 /// An error on one line. Its hints go to stderr.
 fn error_reason(global: &GlobalArgs, error: &Error) -> String {
     if !global.json {
-        error.hints.iter().for_each(|hint| anstream::eprintln!("hint: {hint}"));
+        error.hints.iter().for_each(|hint| errln!("hint: {hint}"));
     }
     let causes = std::iter::once(&error.message).chain(&error.causes);
     causes.cloned().collect::<Vec<_>>().join(": ")

@@ -43,7 +43,7 @@ pub(super) async fn run_unlock(global: &GlobalArgs, args: &UnlockArgs) -> Result
         Some(lines) => {
             lines.print_line("result", json!({ "unlocked": found.len(), "exit_code": ExitCode::Done as u8 }))
         }
-        None => anstream::println!("Unlocked."),
+        None => outln!("Unlocked."),
     }
     Ok(ExitCode::Done)
 }
@@ -58,10 +58,10 @@ fn show_locks(session: &Session, found: &[FoundLock]) {
             lines.print_line("result", json!({ "unlocked": 0, "exit_code": ExitCode::Done as u8 }));
         }
     } else if found.is_empty() {
-        anstream::println!("Deployment {deployment} isn't locked.");
+        outln!("Deployment {deployment} isn't locked.");
     } else {
         for lock in found {
-            anstream::println!("Deployment {deployment} is locked: {}", lock.describe_holder());
+            outln!("Deployment {deployment} is locked: {}", lock.describe_holder());
         }
     }
 }

@@ -27,11 +27,8 @@ pub(super) fn run_validate(global: &GlobalArgs, _args: &ValidateArgs) -> Result<
         return Ok(ExitCode::Done);
     }
     for advice in &loaded.advice {
-        anstream::println!("advice: {advice}");
+        outln!("advice: {advice}");
     }
-    anstream::println!(
-        "{} is valid: {active} active, {paused} paused, {blocked} blocked.",
-        loaded.manifest.path.display()
-    );
+    outln!("{} is valid: {active} active, {paused} paused, {blocked} blocked.", loaded.manifest.path.display());
     Ok(ExitCode::Done)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::vendors::DevSandboxes;
 use deployer_artifact::Artifact;
 use deployer_aws::lock::LockOptions;
-use deployer_aws::{Aws, Call};
+use deployer_aws::{Aws, read_caller};
 use deployer_core::desired::derive_desired;
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::Manifest;
@@ -27,10 +27,9 @@ pub async fn deploy_manifest(
     vendors: &DevSandboxes,
     directory: &Path,
 ) -> Result<usize> {
-    let identity = aws.sts.get_caller_identity().send().await.call("sts:GetCallerIdentity");
-    let identity = identity.map_err(|error| Error::failed("the embedded cloud did not respond").caused_by(&error))?;
-    let account = identity.account().unwrap_or_default().to_owned();
-    let scope = Scope { account, region: manifest.deployment.region.clone() };
+    let caller = read_caller(aws).await;
+    let caller = caller.map_err(|error| Error::failed("the embedded cloud did not respond").caused_by(&error))?;
+    let scope = Scope::of_caller(&caller.arn, caller.account, manifest.deployment.region.as_str());
     let desired = derive_desired(manifest, &scope, |_| artifact.code_sha256.clone());
     let goal = ReconcileGoal::Converge {
         desired: &desired,

@@ -2,10 +2,11 @@
 //! members and types may be added.
 
 use parking_lot::Mutex;
-use std::io::Write;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+
+use crate::terminal;
 
 use deployer_core::cost::CostEstimate;
 use deployer_core::exit_code::ExitCode;
@@ -38,7 +39,7 @@ impl JsonLines {
 
     fn write_value(&self, line: &Value) -> std::io::Result<()> {
         let _guard = self.lock.lock();
-        writeln!(std::io::stdout(), "{line}")
+        terminal::print_json(line)
     }
 
     /// Prints a plan: a head, a line for each change, conflict, finding, unreadable resource and note, and the summary.

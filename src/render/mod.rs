@@ -19,6 +19,7 @@ mod status;
 mod text;
 mod text_width;
 mod venue_words;
+mod waiting;
 mod when;
 mod words;
 
@@ -37,3 +38,4 @@ pub use progress::{ApplyProgress, start_spinner};
 pub use report::{report_html, report_markdown};
 pub use status::status_text;
 pub use text::{action_word, plan_text, result_text, summary_line};
+pub use waiting::tell_what_is_waited_for;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::text::action_word;
+use super::waiting::note_shown_bar;
+use crate::terminal;
 use deployer_reconcile::apply::ApplyEvent;
 
 /// A line with a spinner, for work of unknown length. `None` where nobody would see it.
@@ -18,6 +20,7 @@ pub fn start_spinner(wanted: bool) -> Option<ProgressBar> {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(120));
+    note_shown_bar(&bar);
     Some(bar)
 }
 
@@ -37,6 +40,7 @@ impl ApplyProgress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(120));
+        note_shown_bar(&bar);
         Self { bar: Some(bar) }
     }
 
@@ -45,7 +49,7 @@ impl ApplyProgress {
         match event {
             ApplyEvent::Started { address, .. } => {
                 if let Some(bar) = &self.bar {
-                    bar.set_message(address.to_string());
+                    bar.set_message(terminal::prepare_text(&address.to_string()));
                 }
             }
             ApplyEvent::Retrying { address, call, reason } => {
@@ -71,8 +75,8 @@ impl ApplyProgress {
 
     fn print_line(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.println(line),
-            None => anstream::eprintln!("{line}"),
+            Some(bar) => bar.println(terminal::prepare_text(line)),
+            None => errln!("{line}"),
         }
     }
 }

@@ -59,12 +59,8 @@ pub(super) async fn create_functions(aws: &Aws, legacy: &LegacyAccount, queue_ur
 }
 
 async fn create_function(aws: &Aws, legacy: &LegacyAccount, sample: &SampleFunction) -> Result<(), CallError> {
-    let zip = zip::build_deterministic_zip(&[("index.mjs", CODE.as_bytes())]).map_err(|error| CallError {
-        operation: "lambda:CreateFunction",
-        kind: FailureKind::Invalid,
-        code: String::new(),
-        message: format!("could not zip the sample's code: {error}"),
-        request_id: None,
+    let zip = zip::build_deterministic_zip(&[("index.mjs", CODE.as_bytes())]).map_err(|error| {
+        CallError::unexpected("lambda:CreateFunction", format!("could not zip the sample's code: {error}"))
     })?;
     let variables = sample.variable.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     let request = aws.lambda.create_function().function_name(sample.name).description(sample.description);
@@ -92,13 +88,8 @@ pub(super) async fn create_rule(
     let request = aws.events.put_rule().name(rule).schedule_expression(schedule).state(state);
     request.send().await.call("events:PutRule")?;
     let arn = legacy.resource_arn("lambda", &format!("function:{function}"));
-    let target = Target::builder().id("1").arn(arn).build().map_err(|error| CallError {
-        operation: "events:PutTargets",
-        kind: FailureKind::Invalid,
-        code: String::new(),
-        message: error.to_string(),
-        request_id: None,
-    })?;
+    let target = Target::builder().id("1").arn(arn).build();
+    let target = target.map_err(|error| CallError::unexpected("events:PutTargets", error.to_string()))?;
     aws.events.put_targets().rule(rule).targets(target).send().await.call("events:PutTargets")?;
     allow_invocation(aws, function, "events.amazonaws.com", &legacy.resource_arn("events", &format!("rule/{rule}")))
         .await

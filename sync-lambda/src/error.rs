@@ -24,6 +24,9 @@ impl fmt::Display for Side {
     }
 }
 
+/// The short name of [`RunError::WrongSetting`].
+pub const WRONG_SETTING: &str = "WrongSetting";
+
 /// Why a run ended early. Flags of contacts that weren't settled stay set, so the next run retries them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
@@ -61,6 +64,14 @@ pub enum RunError {
         /// What happened instead of a usable response.
         message: String,
     },
+    /// A setting in the manifest gets every lead rejected.
+    #[error("the destination rejects every lead because of a setting: {refusal}. {advice}. All flags stay set")]
+    WrongSetting {
+        /// The destination's words.
+        refusal: String,
+        /// What to change.
+        advice: String,
+    },
     /// The request was understood and rejected; a retry would be rejected too.
     #[error("{side} rejected {request}: {message}")]
     Refused {
@@ -92,6 +103,7 @@ impl RunError {
             Self::WrongAccount(_) => "WrongAccount",
             Self::Limit { .. } => "Limit",
             Self::Unavailable { .. } => "Unavailable",
+            Self::WrongSetting { .. } => WRONG_SETTING,
             Self::Refused { .. } => "Refused",
         }
     }

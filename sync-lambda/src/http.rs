@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pacing::CallUnderWay;
+
 use crate::error::RunError;
 
 /// Timeout for establishing a connection, including TLS.
@@ -54,8 +56,13 @@ pub struct NoResponse {
 /// # Errors
 /// No complete response came.
 pub async fn send_request(request: reqwest::RequestBuilder, timeout: Duration) -> Result<VendorResponse, NoResponse> {
+    let (client, request) = request.build_split();
     let exchange = async {
-        let answer = request.send().await?;
+        let request = request?;
+        // The host alone: a path or a query may contain a key.
+        let host = request.url().host_str().unwrap_or_default();
+        let _under_way = CallUnderWay::begin(format!("{} {host}", request.method()));
+        let answer = client.execute(request).await?;
         let status = answer.status().as_u16();
         let retry_after = answer.headers().get("retry-after").and_then(|value| parse_retry_after(value.to_str().ok()?));
         let body = answer.bytes().await?;

@@ -34,8 +34,41 @@ pub struct RunReport {
     pub left: u64,
     /// The age of the oldest flag that is still set after the run. `None` if HubSpot couldn't be asked.
     pub oldest_flag_age: Option<Duration>,
+    /// What went wrong without ending the run, at most one of each kind.
+    pub problems: Vec<RunProblem>,
     /// What a dry run would do, by contact; `None` for a real run.
     pub would: Option<Vec<DryRunAction>>,
+}
+
+/// Something that went wrong in a run and didn't end it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunProblem {
+    /// Its kind.
+    pub kind: ProblemKind,
+    /// What happened and what to do, without a credential or personal data.
+    pub message: String,
+}
+
+/// The kinds of problems that don't end a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// The destination rejects the credentials for lookups: a lead whose response is lost is left for review.
+    LookupRefused,
+    /// Whether the credentials belong to the manifest's account is unknown.
+    AccountUnchecked,
+    /// Whether leads were taken is unknown, so no more were sent.
+    UnclearAnswers,
+}
+
+impl ProblemKind {
+    /// The kind's name in logs and responses.
+    pub fn kind_name(self) -> &'static str {
+        match self {
+            Self::LookupRefused => "look_up_refused",
+            Self::AccountUnchecked => "account_unchecked",
+            Self::UnclearAnswers => "unclear_answers",
+        }
+    }
 }
 
 /// What a dry run would do with one contact.
@@ -63,8 +96,26 @@ impl RunReport {
         }
     }
 
-    /// `{"venue", "searched", "synced", "failed", "needs_review", "retried"}`, plus `dry_run` and `would` for a dry
-    /// run.
+    /// Records a problem. The first one of its kind is kept: the others have the same cause.
+    pub fn add_problem(&mut self, kind: ProblemKind, message: String) {
+        if !self.has_problem(kind) {
+            self.problems.push(RunProblem { kind, message });
+        }
+    }
+
+    /// Whether a problem of this kind was recorded.
+    pub fn has_problem(&self, kind: ProblemKind) -> bool {
+        self.problems.iter().any(|problem| problem.kind == kind)
+    }
+
+    /// `[{"kind", "message"}]`; `None` without problems.
+    fn problems_json(&self) -> Option<Value> {
+        let problem = |problem: &RunProblem| json!({ "kind": problem.kind.kind_name(), "message": problem.message });
+        (!self.problems.is_empty()).then(|| self.problems.iter().map(problem).collect())
+    }
+
+    /// `{"venue", "searched", "synced", "failed", "needs_review", "retried"}`, plus `problems` if there are any, and
+    /// `dry_run` and `would` for a dry run.
     pub fn to_json(&self) -> Value {
         let mut value = json!({
             "venue": self.venue,
@@ -74,6 +125,9 @@ impl RunReport {
             "needs_review": self.needs_review,
             "retried": self.retried,
         });
+        if let Some(problems) = self.problems_json() {
+            value["problems"] = problems;
+        }
         if let (Some(would), Value::Object(object)) = (&self.would, &mut value) {
             object.insert("dry_run".to_owned(), Value::Bool(true));
             let would = would.iter().map(|would| {
@@ -112,6 +166,7 @@ impl RunReport {
         if let Some(error) = error {
             line.insert("error".to_owned(), json!({ "kind": error.kind_name(), "message": error.to_string() }));
         }
+        line.extend(self.problems_json().map(|problems| ("problems".to_owned(), problems)));
         if self.would.is_some() {
             line.insert("dry_run".to_owned(), json!(true));
             return Value::Object(line);
@@ -142,6 +197,18 @@ mod tests {
             report.to_json().to_string(),
             r#"{"venue":"venue-a","searched":3,"synced":2,"failed":0,"needs_review":0,"retried":1}"#
         );
+    }
+
+    #[test]
+    fn problems_are_in_the_response_and_in_the_log_line_once() {
+        let mut report = RunReport { venue: "venue-a".to_owned(), ..RunReport::default() };
+        for message in ["the token is rejected", "the token is rejected again"] {
+            report.add_problem(ProblemKind::LookupRefused, message.to_owned());
+        }
+        let expected = json!([{ "kind": "look_up_refused", "message": "the token is rejected" }]);
+        assert_eq!(report.to_json()["problems"], expected);
+        let line = report.log_line("id", Duration::ZERO, Timestamp::UNIX_EPOCH, None);
+        assert_eq!((&line["problems"], &line["level"]), (&expected, &json!("info")));
     }
 
     #[test]

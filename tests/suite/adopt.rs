@@ -130,7 +130,7 @@ fn does_nothing_if_there_is_nothing_to_adopt() {
     let (code, text) = site.run_deployer(&ADOPT);
     assert!(code == 0 && text.contains("there is nothing to adopt"), "{text}");
     let (code, text) = site.run_deployer(&["adopt", "nobody", "--yes", "--artifact", "bootstrap"]);
-    assert!(code == 2 && text.contains("nobody isn't declared"), "{text}");
+    assert!(code == 2 && text.contains("declares no venue nobody"), "{text}");
     assert_eq!(site.take_write_calls(), Vec::<String>::new());
 }
 

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use deployer_aws::{Aws, https_client};
+use deployer_aws::{Aws, IdentityOptions, https_client};
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use tokio::net::TcpListener;
 
@@ -49,7 +49,7 @@ impl TestCloud {
             }
             Self::Moto => return servers::start_moto().await.open_account(),
             Self::Ministack => return servers::start_ministack().await.open_account(),
-            Self::Account => Aws::from_environment("us-east-1").await,
+            Self::Account => Aws::from_environment("us-east-1", &IdentityOptions::default()).await,
         };
         OpenedCloud { aws, writes }
     }

@@ -1,8 +1,15 @@
 //! The lock has one holder at a time, even if holders die.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use deployer_aws::lock::{DeploymentLocks, HeldLock, LockOptions};
 use deployer_aws::{Aws, Call as _};
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
@@ -10,6 +17,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::scope::Scope;
 
 use crate::sdk::GeneratedClients as _;
+use crate::world::{World, two_venue_manifest};
 
 struct LockFixture {
     aws: Aws,
@@ -19,7 +27,7 @@ struct LockFixture {
 
 fn lock_fixture() -> LockFixture {
     let aws = Aws::for_local("us-east-1", EmbeddedCloud::in_memory(CloudConfig::default()).http_client(), None);
-    let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+    let scope = Scope::new("123456789012", "us-east-1");
     let locks = DeploymentLocks::new(&aws, &scope, "sync");
     LockFixture { aws, locks, directory: tempfile::tempdir().expect("a temporary directory") }
 }
@@ -70,8 +78,7 @@ async fn acquires_the_lock_once_it_is_released() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn never_has_two_holders_at_once() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
     let place = lock_fixture();
     let inside = Arc::new(AtomicU32::new(0));
     let tasks: Vec<_> = (0..8)
@@ -98,8 +105,11 @@ async fn never_has_two_holders_at_once() {
 
 /// Acquires a lock whose holder then dies: the lock is neither released nor renewed.
 async fn die_holding(place: &LockFixture, directory: &Path, lease: Duration) {
-    let options = LockOptions { lease, ..immediate_options(directory) };
-    let locks = place.locks.clone();
+    die_with_options(&place.locks, LockOptions { lease, ..immediate_options(directory) });
+}
+
+fn die_with_options(locks: &DeploymentLocks, options: LockOptions) {
+    let locks = locks.clone();
     // The renewal ends with its runtime, as it does when a process dies.
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -177,11 +187,150 @@ async fn never_takes_over_a_log_group_that_is_not_a_lock() {
 #[tokio::test]
 async fn locks_deployments_independently() {
     let place = lock_fixture();
-    let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+    let scope = Scope::new("123456789012", "us-east-1");
     let other = DeploymentLocks::new(&place.aws, &scope, "sync2");
     let _lock = acquire_lock(&place, &immediate_options(place.directory.path())).await.expect("the lock is free");
     other
         .acquire(&immediate_options(place.directory.path()), |_| {})
         .await
         .expect("the other deployment's lock is free");
+}
+
+/// A network that, once it is cut, takes requests and returns no answers.
+#[derive(Debug, Clone)]
+struct Network {
+    cloud: SharedHttpClient,
+    cut: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct NetworkConnector {
+    cloud: SharedHttpConnector,
+    cut: Arc<AtomicBool>,
+}
+
+impl HttpClient for Network {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let cloud = self.cloud.http_connector(settings, components);
+        SharedHttpConnector::new(NetworkConnector { cloud, cut: self.cut.clone() })
+    }
+}
+
+impl HttpConnector for NetworkConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        match self.cut.load(Ordering::SeqCst) {
+            true => HttpConnectorFuture::new(std::future::pending()),
+            false => self.cloud.call(request),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_is_not_renewed_in_time_is_lost_although_no_answer_came() {
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
+    let network = Network { cloud: cloud.http_client(), cut: Arc::default() };
+    let scope = Scope::new("123456789012", "us-east-1");
+    let first = DeploymentLocks::new(
+        &Aws::for_local("us-east-1", SharedHttpClient::new(network.clone()), None),
+        &scope,
+        "sync",
+    );
+    let second = DeploymentLocks::new(&Aws::for_local("us-east-1", cloud.http_client(), None), &scope, "sync");
+    let (here, there) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let lease = Duration::from_secs(1);
+    let options = LockOptions { lease, ..immediate_options(here.path()) };
+    let lock = first.acquire(&options, |_| {}).await.expect("the lock is free");
+    assert_eq!(lock.fence().check("lambda:CreateFunction"), Ok(()));
+
+    network.cut.store(true, Ordering::SeqCst);
+    let options = LockOptions { lease, timeout: Duration::from_secs(60), ..immediate_options(there.path()) };
+    let other = second.acquire(&options, |_| {}).await.expect("the lease ran out");
+    let refused = lock.fence().check("lambda:CreateFunction").expect_err("whoever waited long enough is alone");
+    assert!(refused.to_string().contains("the lock was lost"), "{refused}");
+    lock.lost_token().cancelled().await;
+
+    // The network is back: the first one releases nothing that isn't its own.
+    network.cut.store(false, Ordering::SeqCst);
+    lock.release().await.expect("there is nothing to release");
+    assert_eq!(second.find_locks().await.expect("the locks are readable").len(), 1, "the second one's lock stays");
+    other.release().await.expect("the lock is released");
+}
+
+#[tokio::test]
+async fn a_name_that_is_used_again_is_not_renewed_and_not_released() {
+    let place = lock_fixture();
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let options = LockOptions { lease: Duration::from_millis(80), ..immediate_options(place.directory.path()) };
+    let lock = acquire_lock(&place, &options).await.expect("the lock is free");
+    let name = place.locks.find_locks().await.expect("the locks are readable")[0].name.clone();
+    place.locks.delete_lock(&name).await.expect("`deployer unlock` removes it");
+    let other = acquire_lock(&place, &immediate_options(elsewhere.path())).await.expect("the lock is free");
+    let of_other = place.locks.find_locks().await.expect("the locks are readable");
+    assert_eq!(of_other[0].name, name);
+    lock.lost_token().cancelled().await;
+    lock.release().await.expect("there is nothing to release");
+    assert_eq!(place.locks.find_locks().await.expect("the locks are readable"), of_other);
+    other.release().await.expect("the lock is released");
+}
+
+#[tokio::test]
+async fn a_copied_directory_waits_for_the_lock() {
+    let place = lock_fixture();
+    die_holding(&place, place.directory.path(), Duration::from_secs(60)).await;
+    let copy = tempfile::tempdir().expect("a temporary directory");
+    std::fs::copy(place.directory.path().join("sync.lock"), copy.path().join("sync.lock")).expect("it is copied");
+    let refused = acquire_lock(&place, &immediate_options(copy.path())).await.expect_err("the copy proves nothing");
+    assert_eq!(refused.code, ExitCode::Refused);
+    acquire_lock(&place, &immediate_options(place.directory.path())).await.expect("the original does");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_once_the_lock_is_lost() {
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
+    let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
+    let plan = world.plan(&world.desired_from(&two_venue_manifest("sync"))).await;
+    let locks = DeploymentLocks::new(&world.aws, &world.scope, "sync");
+    let lock = locks.acquire(&world.lock_options(), |_| {}).await.expect("the lock is free");
+    let name = locks.find_locks().await.expect("the locks are readable")[0].name.clone();
+    locks.delete_lock(&name).await.expect("`deployer unlock` removes it");
+    lock.lost_token().cancel();
+    cloud.forget_calls();
+    let outcome = world.execute_behind_fence(&plan, lock.fence()).await;
+    assert_eq!((outcome.done.len(), outcome.failed.len()), (0, 0));
+    assert_eq!(outcome.not_started.len(), plan.changes.len());
+    assert_eq!(cloud.recorded_writes().len(), 0);
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_is_removed_by_the_next_apply_and_by_destroy() {
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
+    let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
+    let desired = world.desired_from(&two_venue_manifest("sync"));
+    world.converge(&desired).await;
+    let locks = DeploymentLocks::new(&world.aws, &world.scope, "sync");
+    let left = async || locks.find_locks().await.expect("the locks are readable").len();
+    die_with_options(&locks, world.lock_options());
+    assert_eq!(left().await, 1);
+    world.apply(&desired).await;
+    assert_eq!(left().await, 0, "an apply with nothing to do");
+
+    let nothing = world.desired_nothing("sync");
+    world.apply(&nothing).await;
+    die_with_options(&locks, world.lock_options());
+    world.apply(&nothing).await;
+    assert_eq!(left().await, 0, "a destroy with nothing to do");
+}
+
+#[tokio::test]
+async fn a_rule_that_somebody_else_created_meanwhile_is_not_overwritten() {
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
+    let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
+    let plan = world.plan(&world.desired_from(&two_venue_manifest("sync"))).await;
+    let theirs = world.aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(1 day)").send().await;
+    theirs.call("events:PutRule").expect("somebody else creates a rule");
+    let (outcome, _) = world.execute_plan(&plan).await;
+    let [(address, error)] = outcome.failed.as_slice() else { panic!("{:?}", outcome.failed) };
+    assert!(address.to_string().starts_with("a/") && error.message.contains("by somebody else"), "{address}: {error}");
+    let rule = world.aws.events.describe_rule().name("sync-a-schedule").send().await.call("events:DescribeRule");
+    assert_eq!(rule.expect("it is still there").schedule_expression(), Some("rate(1 day)"));
 }

@@ -132,7 +132,13 @@ fn wait_for_end(mut child: Child) -> (i32, String) {
 
 #[cfg(unix)]
 fn send_interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+    send_signal(child, "INT");
+}
+
+#[cfg(unix)]
+fn send_signal(child: &Child, signal: &str) {
+    let sent =
+        Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().expect("kill is there");
     assert!(sent.success());
 }
 
@@ -186,11 +192,22 @@ fn concurrent_apply_waits_and_then_has_nothing_to_do() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_finishes_calls_in_flight_releases_the_lock_and_lists_what_is_left() {
+    stops_and_lists_what_is_left("INT");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_terminal_stops_an_apply_as_ctrl_c_does() {
+    stops_and_lists_what_is_left("HUP");
+}
+
+#[cfg(unix)]
+fn stops_and_lists_what_is_left(signal: &str) {
     let site = Site::new();
     let (arrivals, let_go) = site.hold_calls("CreateFunction");
     let child = site.spawn_deployer(&APPLY);
     arrivals.recv().expect("the apply is running");
-    send_interrupt(&child);
+    send_signal(&child, signal);
     // The call may continue only once the process has seen the signal, which it announces.
     let mut child = child;
     let mut stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));

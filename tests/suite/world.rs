@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use deployer_artifact::{Artifact, ArtifactPlatform};
 use deployer_aws::Aws;
-use deployer_aws::lock::LockOptions;
+use deployer_aws::lock::{LockOptions, WriteFence};
 use deployer_core::desired::{Desired, derive_desired};
 use deployer_core::error::Result;
 use deployer_core::manifest::{self, SecretValue};
@@ -16,7 +16,7 @@ use deployer_core::plan::{Operation, Plan, SecretsManagerOperation};
 use deployer_core::scope::Scope;
 use deployer_core::snapshot::Snapshot;
 use deployer_hubspot::HubSpotClient;
-use deployer_reconcile::apply::{ApplyEvent, ApplyInputs, ApplyOptions, ApplyOutcome};
+use deployer_reconcile::apply::{ApplyEvent, ApplyInputs, ApplyOptions, ApplyOutcome, apply};
 use deployer_reconcile::portal::PortalAccess;
 use deployer_reconcile::{
     PlannedChanges, ReadDepth, ReconcileEvent, ReconcileFrontend, ReconcileGoal, Reconciled, Reconciler,
@@ -66,7 +66,7 @@ impl World {
     pub async fn with_artifact(aws: Aws, artifact: Artifact, secret: &str) -> Self {
         let identity = aws.sts.get_caller_identity().send().await.expect("the cloud returns its account");
         let account = identity.account().expect("an account").to_owned();
-        let scope = Scope { account, region: "us-east-1".to_owned() };
+        let scope = Scope::new(account, "us-east-1");
         let state_directory = tempfile::tempdir().expect("a temporary directory");
         Self { aws, scope, artifact, secret: secret.to_owned(), delays: true, hubspot: None, state_directory }
     }
@@ -141,8 +141,7 @@ impl World {
     /// Like [`World::apply`], with what is refused or can't be locked as an error.
     pub async fn try_apply(&self, desired: &Desired) -> Result<Reconciled> {
         let (portal, options) = (self.portal(), self.options());
-        let lock = LockOptions::new(Duration::ZERO, self.state_directory.path(), "deployer apply");
-        let lock = LockOptions { delays: self.delays, ..lock };
+        let lock = self.lock_options();
         let frontend = TestFrontend { world: self };
         self.reconciler(&portal, options).reconcile(&goal(desired, ReadDepth::Full), &lock, &frontend).await
     }
@@ -155,6 +154,17 @@ impl World {
         let (inputs, cancel) = (self.inputs(plan), CancellationToken::new());
         let outcome = self.reconciler(&portal, options).execute(plan, &inputs, &cancel, &on_event).await;
         (outcome, events.into_inner().expect("no panic"))
+    }
+
+    /// Executes a plan behind a fence, as under a lock.
+    pub async fn execute_behind_fence(&self, plan: &Plan, fence: &WriteFence) -> ApplyOutcome {
+        let (inputs, cancel) = (self.inputs(plan), CancellationToken::new());
+        apply(&self.aws, plan, &inputs, &self.options(), (&cancel, fence), &|_| ()).await
+    }
+
+    /// How an apply takes the lock: without waiting, with its mark in this world's directory.
+    pub fn lock_options(&self) -> LockOptions {
+        LockOptions::new(Duration::ZERO, self.state_directory.path(), "deployer apply")
     }
 
     fn portal(&self) -> PortalAccess {

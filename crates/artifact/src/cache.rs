@@ -23,7 +23,7 @@ pub(super) fn digest_sources(root: &Path, settings: &[&str]) -> Result<String> {
     let mut files = Vec::new();
     collect_files(&root.join("sync-lambda"), &mut files)?;
     // What the function is built from besides its own crate.
-    for name in ["sync-config", "pacing"] {
+    for name in ["sync-config", "pacing", "secrets"] {
         let shared = root.join("crates").join(name);
         if shared.is_dir() {
             collect_files(&shared, &mut files)?;

@@ -1,10 +1,22 @@
 //! What a call to AWS can answer, told apart once for all services, in words for the person who reads it.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::identity::{IdentityError, find_source};
 use deployer_core::call_error::{CallError, FailureKind};
+
+/// The SDK's words name its own layers.
+const NO_ANSWER_IN_TIME: &str = "no answer came in time";
+
+/// The most that a signature's time may differ from AWS's
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>), with some room for the way.
+const MOST_SKEW: SignedDuration = SignedDuration::from_secs(290);
 
 /// Reads an SDK error. `operation` is what was called, as IAM writes it.
 pub fn call_error<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
@@ -15,25 +27,52 @@ where
     let status = error.raw_response().map(|response| response.status().as_u16());
     let code = meta.and_then(|meta| meta.code()).unwrap_or_default().to_owned();
     let mut message = meta.and_then(|meta| meta.message()).unwrap_or_default().to_owned();
+    let mut remedy = None;
     let request_id =
         error.raw_response().and_then(|response| response.headers().get("x-amzn-requestid")).map(ToOwned::to_owned);
     let kind = match error {
         SdkError::ServiceError(_) => kind_of(&code, &message, status.unwrap_or_default()),
-        _ => {
-            message = outermost_and_root(error);
-            if message.contains("credentials") || message.contains("Credentials") {
-                FailureKind::Unauthenticated
-            } else if status.is_some() {
-                FailureKind::Server
+        SdkError::TimeoutError(_) => {
+            message = NO_ANSWER_IN_TIME.to_owned();
+            FailureKind::NoAnswer
+        }
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            message = "could not connect in time".to_owned();
+            FailureKind::NoAnswer
+        }
+        error => {
+            if let Some(identity) = find_source::<IdentityError>(error) {
+                (message, remedy) = (identity.message.clone(), Some(identity.remedy.clone()));
+                if identity.is_network { FailureKind::NoAnswer } else { FailureKind::Unauthenticated }
             } else {
-                FailureKind::NoAnswer
+                message = outermost_and_root(error);
+                if find_source::<CredentialsError>(error).is_some() {
+                    FailureKind::Unauthenticated
+                } else if status.is_some() {
+                    FailureKind::Server
+                } else {
+                    FailureKind::NoAnswer
+                }
             }
         }
     };
+    if kind == FailureKind::Unauthenticated
+        && let Some(skew) = error.raw_response().and_then(clock_skew).filter(|skew| skew.abs() > MOST_SKEW)
+    {
+        let (minutes, word) = (skew.abs().as_mins(), if skew.is_negative() { "behind" } else { "ahead of" });
+        message = format!("this machine's clock is {minutes} minutes {word} AWS's, so AWS rejects what it signs");
+        remedy = Some("set the clock (`sudo timedatectl set-ntp true`), and run the same command again".to_owned());
+    }
     if message.is_empty() {
         message = status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP status {status}"));
     }
-    CallError { operation, kind, code, message, request_id }
+    CallError { operation, kind, code, message, request_id, remedy }
+}
+
+/// How far this machine's clock is ahead of the one of the server that answered.
+fn clock_skew(response: &HttpResponse) -> Option<SignedDuration> {
+    let date = DateTime::from_str(response.headers().get("date")?, Format::HttpDate).ok()?;
+    Some(Timestamp::now().duration_since(Timestamp::from_second(date.secs()).ok()?))
 }
 
 /// Gives the answer, or the failure as a [`CallError`].
@@ -115,6 +154,10 @@ fn kind_of(code: &str, message: &str, status: u16) -> FailureKind {
         | "UnrecognizedClientException"
         | "InvalidSignatureException"
         | "SignatureDoesNotMatch"
+        | "RequestTimeTooSkewed"
+        | "RequestExpired"
+        | "OptInRequired"
+        | "RegionDisabledException"
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException"
         | "IncompleteSignature" => FailureKind::Unauthenticated,
@@ -147,9 +190,5 @@ fn outermost_and_root(error: &(dyn std::error::Error + 'static)) -> String {
         root = source;
     }
     let (outer, root) = (error.to_string(), root.to_string());
-    let all = DisplayErrorContext(error).to_string();
-    if all.contains("no providers in chain provided credentials") || all.contains("CredentialsNotLoaded") {
-        return "no AWS credentials were found".to_owned();
-    }
     if outer == root { outer } else { format!("{outer}: {root}") }
 }

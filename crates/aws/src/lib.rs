@@ -1,13 +1,16 @@
 //! The clients of the AWS services that are called, all on one HTTP connection pool.
 
 mod error;
+pub mod identity;
 pub mod limiter;
 pub mod lock;
 pub mod observe;
 mod ready;
 pub mod retry;
 pub mod signed;
+mod watch;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -17,11 +20,16 @@ use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 
 pub use deployer_core::call_error::{CallError, FailureKind};
 pub use error::{Call, Found, call_error};
+use identity::load_identity;
+pub use identity::{IdentityOptions, read_caller};
 pub use ready::wait_until_function_ready;
 pub use signed::SignedClient;
+pub use watch::CallTimeouts;
+use watch::CallWatch;
 
 /// Tries of one call. A plan of many venues reads faster than Lambda lets it (`GetPolicy` and most of its control plane
 /// have 15 calls a second), and a read that is given up leaves the plan incomplete.
@@ -41,11 +49,20 @@ pub struct Aws {
     pub secrets: aws_sdk_secretsmanager::Client,
     pub lambda: aws_sdk_lambda::Client,
     pub events: aws_sdk_eventbridge::Client,
+    /// What to do when AWS rejects the credentials.
+    pub(crate) identity_remedy: Option<Arc<str>>,
 }
 
 impl Aws {
     /// Clients for a configuration that has a region, credentials and an HTTP client.
     pub fn new(config: &SdkConfig) -> Self {
+        Self::with_timeouts(config, CallTimeouts::default())
+    }
+
+    /// Like [`Aws::new`], with other limits on how long calls may take.
+    pub fn with_timeouts(config: &SdkConfig, timeouts: CallTimeouts) -> Self {
+        let watch = CallWatch::new(timeouts);
+        let connect = TimeoutConfig::builder().connect_timeout(timeouts.connect).build();
         let retries = RetryPartition::custom("deployer").token_bucket(TokenBucket::new(RETRY_TOKENS)).build();
         macro_rules! client {
             ($service:ident) => {
@@ -53,30 +70,42 @@ impl Aws {
                     $service::config::Builder::from(config)
                         .retry_partition(retries.clone())
                         .retry_classifier(retry::QuotaClassifier)
+                        .timeout_config(connect.clone())
+                        .interceptor(watch.clone())
                         .build(),
                 )
             };
         }
         Self {
-            signed: SignedClient::new(config, &retries),
+            signed: SignedClient::new(config, &retries, timeouts),
             sts: client!(aws_sdk_sts),
             iam: client!(aws_sdk_iam),
             secrets: client!(aws_sdk_secretsmanager),
             lambda: client!(aws_sdk_lambda),
             events: client!(aws_sdk_eventbridge),
+            identity_remedy: None,
         }
     }
 
     /// Clients as every AWS tool has them: `AWS_PROFILE`, `AWS_ENDPOINT_URL` and the rest are honoured. The region is
-    /// the manifest's.
-    pub async fn from_environment(region: &str) -> Self {
-        let mut config = aws_config::defaults(BehaviorVersion::latest())
+    /// the manifest's. Loads the credentials; if there are none, every call fails and says why.
+    pub async fn from_environment(region: &str, identity: &IdentityOptions) -> Self {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
+            .no_credentials()
             .http_client(https_client());
-        if std::env::var_os("AWS_MAX_ATTEMPTS").is_none() {
-            config = config.retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        if let Some(profile) = &identity.profile {
+            loader = loader.profile_name(profile);
         }
-        Self::new(&config.load().await)
+        if std::env::var_os("AWS_MAX_ATTEMPTS").is_none() {
+            loader = loader.retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        }
+        let config = loader.load().await;
+        let loaded = load_identity(identity, &config).await;
+        let mut config = config.into_builder();
+        config.set_credentials_provider(Some(SharedCredentialsProvider::new(loaded.provider)));
+        let clients = Self::with_timeouts(&config.build(), CallTimeouts::from_environment());
+        Self { identity_remedy: Some(loaded.remedy.into()), ..clients }
     }
 
     /// Clients with made-up credentials, for a server on this machine: in this process (`http` given by it) or at

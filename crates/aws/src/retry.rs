@@ -1,6 +1,6 @@
 //! Decides which failed calls to retry, and for how long.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
@@ -52,11 +52,12 @@ pub struct CallRetry {
     delays: ExponentialBackoff,
     tries: u32,
     waited: Duration,
+    since: Instant,
 }
 
 impl Default for CallRetry {
     fn default() -> Self {
-        Self { delays: DELAYS.build(), tries: 0, waited: Duration::ZERO }
+        Self { delays: DELAYS.build(), tries: 0, waited: Duration::ZERO, since: Instant::now() }
     }
 }
 
@@ -65,7 +66,8 @@ impl CallRetry {
     pub fn next_delay(&mut self, error: &CallError) -> Option<Duration> {
         let again = match error.kind {
             FailureKind::RoleNotReady | FailureKind::InProgress | FailureKind::Throttled => self.waited < BUDGET,
-            FailureKind::Server | FailureKind::NoAnswer => self.tries < MORE_TRIES,
+            // A call without an answer has taken its time already.
+            FailureKind::Server | FailureKind::NoAnswer => self.tries < MORE_TRIES && self.since.elapsed() < BUDGET,
             FailureKind::NotFound
             | FailureKind::AlreadyExists
             | FailureKind::Denied
@@ -85,6 +87,27 @@ impl CallRetry {
     }
 }
 
+/// Makes a call until it succeeds or fails for good. Without `delays` it is retried just as often, but at once.
+///
+/// # Errors
+/// The last failure.
+pub async fn call_with_retries<T, F>(delays: bool, mut call: impl FnMut() -> F) -> Result<T, CallError>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
+    let mut retry = CallRetry::default();
+    loop {
+        let error = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let Some(delay) = retry.next_delay(&error) else { return Err(error) };
+        if delays {
+            tokio::time::sleep(delay).await;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +121,7 @@ mod tests {
             code: String::new(),
             message: String::new(),
             request_id: None,
+            remedy: None,
         }
     }
 

@@ -17,6 +17,8 @@ pub struct CallError {
     pub message: String,
     /// Support asks for it.
     pub request_id: Option<String>,
+    /// What mends it, where more is known than the kind tells.
+    pub remedy: Option<String>,
 }
 
 /// Kinds of failure that are handled differently.
@@ -54,7 +56,7 @@ impl CallError {
     /// A failure that isn't AWS's own: a response that makes no sense, for instance.
     pub fn unexpected(operation: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { operation, kind: FailureKind::Invalid, code: String::new(), message, request_id: None }
+        Self { operation, kind: FailureKind::Invalid, code: String::new(), message, request_id: None, remedy: None }
     }
 
     /// Whether the same call can succeed later without anybody doing anything.
@@ -78,6 +80,9 @@ impl CallError {
 
     /// What to do about it, where there is something general to say.
     pub fn hint(&self) -> Option<String> {
+        if self.remedy.is_some() {
+            return self.remedy.clone();
+        }
         if self.operation.starts_with("hubspot:") {
             return hubspot_hint(self.kind);
         }
@@ -87,12 +92,16 @@ impl CallError {
                 self.operation
             )),
             FailureKind::Unauthenticated => Some(
-                "sign in (`aws sso login`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or use \
-                 `--local` for the cloud on this machine"
+                "sign in (`aws sso login`), choose a profile (`--profile NAME` or AWS_PROFILE), or set AWS_ACCESS_KEY_ID \
+                 and AWS_SECRET_ACCESS_KEY; `--local` uses the cloud on this machine"
                     .to_owned(),
             ),
             FailureKind::NoAnswer => {
-                Some("check the network and AWS_ENDPOINT_URL, and run the same command again".to_owned())
+                Some(
+                    "check the network and AWS_ENDPOINT_URL (and with a proxy HTTPS_PROXY, NO_PROXY and AWS_CA_BUNDLE), and \
+                     run the same command again"
+                        .to_owned(),
+                )
             }
             FailureKind::LimitExceeded => Some(format!(
                 "{}ask for a higher quota (Service Quotas in the AWS console), and run the same command again",

@@ -118,7 +118,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
         },
         role: RoleSpec {
             trust: trust_policy(),
-            policy: role_policy(scope, &names),
+            policy: role_policy(scope, &names, venue.destination.rotates_tokens()),
             name: names.role,
             path: names.role_path,
             description: description.clone(),
@@ -195,28 +195,36 @@ fn trust_policy() -> serde_json::Value {
     })
 }
 
-/// What a venue's function may do: read its own secret and write to its own log group, nothing else.
+/// What a venue's function may do: read its own secret and write to its own log group, nothing else. Where it rotates
+/// tokens, it may also write its own secret.
 ///
 /// A secret's ARN ends in a hyphen and six random characters. `??????` matches exactly those, so the pattern matches no
 /// other secret: a longer name's ARN is longer than the pattern.
-fn role_policy(scope: &Scope, names: &VenueNames) -> serde_json::Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "ReadOwnSecret",
-                "Effect": "Allow",
-                "Action": "secretsmanager:GetSecretValue",
-                "Resource": scope.regional_arn("secretsmanager", &format!("secret:{}-??????", names.secret)),
-            },
-            {
-                "Sid": "WriteOwnLogs",
-                "Effect": "Allow",
-                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                "Resource": scope.regional_arn("logs", &format!("log-group:{}:*", names.log_group)),
-            },
-        ],
-    })
+fn role_policy(scope: &Scope, names: &VenueNames, rotates_tokens: bool) -> serde_json::Value {
+    let secret = scope.regional_arn("secretsmanager", &format!("secret:{}-??????", names.secret));
+    let mut statements = vec![
+        json!({
+            "Sid": "ReadOwnSecret",
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": secret,
+        }),
+        json!({
+            "Sid": "WriteOwnLogs",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": scope.regional_arn("logs", &format!("log-group:{}:*", names.log_group)),
+        }),
+    ];
+    if rotates_tokens {
+        statements.push(json!({
+            "Sid": "RotateOwnTokens",
+            "Effect": "Allow",
+            "Action": "secretsmanager:PutSecretValue",
+            "Resource": secret,
+        }));
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
 fn function_environment(manifest: &Manifest, venue: &Venue) -> StringMap {

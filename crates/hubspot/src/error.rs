@@ -33,7 +33,7 @@ impl VendorError {
             VendorFailure::Unavailable(_) => FailureKind::Server,
             VendorFailure::NoAnswer(_) => FailureKind::NoAnswer,
         };
-        CallError { operation, kind, code: String::new(), message: self.to_string(), request_id: None }
+        CallError { operation, kind, code: String::new(), message: self.to_string(), request_id: None, remedy: None }
     }
 }
 

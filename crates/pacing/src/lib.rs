@@ -2,10 +2,13 @@
 //!
 //! [`EvenSlots`] hands out the times at which calls may start. Two policies use it: [`VendorRateLimiter`] for an API
 //! with one rate, which knows deadlines and pauses, and `deployer_aws::limiter::AwsLimiter` for AWS's services, each
-//! with a rate of its own. The function uses this crate too, so it depends on nothing but a clock.
+//! with a rate of its own. [`CallUnderWay`] knows which calls are waited for. The function uses this crate too, so it depends
+//! on nothing but a clock.
 
 mod slots;
+mod under_way;
 mod vendor;
 
 pub use slots::EvenSlots;
+pub use under_way::{CallUnderWay, CallWait};
 pub use vendor::VendorRateLimiter;

@@ -68,6 +68,7 @@ async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Pat
         hubspot_token: CredentialValue::new(""),
         tripleseat_public_key: Some(public_key),
         tripleseat_oauth: None,
+        tripleseat_tokens: None,
         destination_credential: None,
     };
     let destination = LeadDestination::new(client.clone(), &settings, &credentials, Instant::now() + TIME);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use deployer_aws::Aws;
-use deployer_aws::lock::{DeploymentLocks, HeldLock, LockOptions};
+use deployer_aws::lock::{DeploymentLocks, HeldLock, LockOptions, WriteFence};
 use deployer_aws::observe::{observe, observe_lists, read_versions};
 use deployer_core::cost::{CostAssumptions, estimate};
 use deployer_core::desired::Desired;
@@ -117,7 +117,7 @@ impl Reconciler<'_> {
         let shown = self.plan(goal).await?;
         frontend.show_event(ReconcileEvent::Planned(&shown));
         let Some(mut inputs) = self.prepare_plan(goal, &shown, frontend).await? else {
-            return Ok(without_changes(&shown.plan));
+            return Ok(self.end_without_changes(&shown.plan, lock, frontend).await);
         };
         preflight::check_quotas(self.aws, &shown).await?;
         frontend.confirm_changes(&shown)?;
@@ -160,7 +160,7 @@ impl Reconciler<'_> {
         let planned = check().await?;
         frontend.show_event(ReconcileEvent::Planned(&planned));
         let Some(inputs) = self.prepare_plan(goal, &planned, frontend).await? else {
-            return Ok(without_changes(&planned.plan));
+            return Ok(self.end_without_changes(&planned.plan, lock, frontend).await);
         };
         preflight::check_quotas(self.aws, &planned).await?;
         self.with_lock(&planned.plan.deployment, lock, frontend, async |held| {
@@ -170,8 +170,7 @@ impl Reconciler<'_> {
         .await
     }
 
-    /// Executes `plan` as it is, without lock and guards: the last step of [`Reconciler::reconcile`], for those who hold
-    /// the lock or need none.
+    /// Executes `plan` as it is, without lock and guards, for those who need none.
     pub async fn execute(
         &self,
         plan: &Plan,
@@ -179,7 +178,7 @@ impl Reconciler<'_> {
         cancel: &CancellationToken,
         on_event: &(dyn Fn(ApplyEvent) + Sync),
     ) -> ApplyOutcome {
-        apply::apply(self.aws, plan, inputs, &self.options, cancel, on_event).await
+        apply::apply(self.aws, plan, inputs, &self.options, (cancel, &WriteFence::open()), on_event).await
     }
 
     async fn plan_desired(
@@ -244,13 +243,33 @@ impl Reconciler<'_> {
         frontend: &impl ReconcileFrontend,
         work: impl AsyncFnOnce(&HeldLock) -> Result<Reconciled>,
     ) -> Result<Reconciled> {
-        let locks = DeploymentLocks::new(self.aws, self.scope, deployment);
+        let locks = self.deployment_locks(deployment);
         let held = locks.acquire(options, |holder| frontend.show_event(ReconcileEvent::WaitingForLock(holder))).await?;
         let result = work(&held).await;
         if let Err(error) = held.release().await {
             frontend.show_event(ReconcileEvent::LockNotReleased(&error));
         }
         result
+    }
+
+    /// Ends a command that has nothing to do. It takes no lock, but what a process that died left of one would stay
+    /// otherwise, after a destroy for good.
+    async fn end_without_changes(
+        &self,
+        plan: &Plan,
+        options: &LockOptions,
+        frontend: &impl ReconcileFrontend,
+    ) -> Reconciled {
+        if !guards::has_problems(plan)
+            && let Err(error) = self.deployment_locks(&plan.deployment).remove_abandoned_locks(options).await
+        {
+            frontend.show_event(ReconcileEvent::LockNotReleased(&error));
+        }
+        without_changes(plan)
+    }
+
+    fn deployment_locks(&self, deployment: &str) -> DeploymentLocks {
+        DeploymentLocks::new(self.aws, self.scope, deployment).with_delays(self.options.delays)
     }
 
     async fn execute_under_lock(
@@ -264,9 +283,9 @@ impl Reconciler<'_> {
         let cancel = held.lost_token().child_token();
         frontend.show_event(ReconcileEvent::ApplyStarted { plan, cancel: &cancel });
         let on_event = |event: ApplyEvent| frontend.show_event(ReconcileEvent::Apply(&event));
-        let outcome = self.execute(plan, inputs, &cancel, &on_event).await;
+        let outcome = apply::apply(self.aws, plan, inputs, &self.options, (&cancel, held.fence()), &on_event).await;
         let code = guards::outcome_exit_code(plan, &outcome);
-        let lock_lost = held.lost_token().is_cancelled();
+        let lock_lost = held.fence().is_lost();
         frontend.show_event(ReconcileEvent::ApplyEnded { outcome: &outcome, code, lock_lost });
         Reconciled { code, outcome: Some(outcome) }
     }

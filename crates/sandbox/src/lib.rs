@@ -24,6 +24,6 @@ pub use front::RecordedRequest;
 pub use hubspot::{SandboxHubSpot, SandboxHubSpotConfig};
 pub use server::SandboxServer;
 pub use tripleseat::{
-    SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLead, TripleseatLocation,
+    LeadFormRules, SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLead, TripleseatLocation,
     TripleseatSwitches,
 };

@@ -51,6 +51,8 @@ struct PlatformAccount {
     settings: HttpDestination,
     credential: String,
     records: Vec<PlatformRecord>,
+    /// Refuses every record with this status and body.
+    refusal: Option<(u16, Value)>,
 }
 
 impl SandboxPlatform {
@@ -63,8 +65,12 @@ impl SandboxPlatform {
     /// Adds an account for a venue and returns the destination that points to it. `uri` is where the platform is
     /// served.
     pub fn add_account(&self, venue: &str, settings: &HttpDestination, credential: &str, uri: &str) -> HttpDestination {
-        let account =
-            PlatformAccount { settings: settings.clone(), credential: credential.to_owned(), records: Vec::new() };
+        let account = PlatformAccount {
+            settings: settings.clone(),
+            credential: credential.to_owned(),
+            records: Vec::new(),
+            refusal: None,
+        };
         self.lock_accounts().insert(venue.to_owned(), account);
         let records = format!("{uri}/{venue}/records");
         HttpDestination {
@@ -77,6 +83,13 @@ impl SandboxPlatform {
     /// A venue's records, oldest first.
     pub fn venue_records(&self, venue: &str) -> Vec<PlatformRecord> {
         self.lock_accounts().get(venue).map(|account| account.records.clone()).unwrap_or_default()
+    }
+
+    /// Refuses every record of a venue with this status and body; `None` accepts them again.
+    pub fn refuse_records(&self, venue: &str, refusal: Option<(u16, Value)>) {
+        if let Some(account) = self.lock_accounts().get_mut(venue) {
+            account.refusal = refusal;
+        }
     }
 
     /// A counter that grows with every record.
@@ -119,6 +132,10 @@ async fn create_record(
     let Some(account) = accounts.get_mut(&venue) else { return StatusCode::NOT_FOUND.into_response() };
     if !account.admits_request(&headers, &query) {
         return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "unknown credential" }))).into_response();
+    }
+    if let Some((status, body)) = &account.refusal {
+        let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);
+        return (status, Json(body.clone())).into_response();
     }
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
     let known = account.records.iter().find(|record| key.is_some() && record.key == key).map(|record| record.id);

@@ -22,6 +22,10 @@
 //!   and `false`. Seen: creating a property with the name of an archived one restores it. Assumed: its values are kept
 //!   in the meantime.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
+//! - Documented: the list of properties has those for sensitive data only if `dataSensitivity` asks for them. Assumed: a
+//!   single read does too. Documented: an enumeration's value is its option's internal name, several of them separated
+//!   by `;`, in any order; a `datetime` is read in UTC. Seen: only HubSpot sets `hs_email_optout`.
+//!   <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/sensitive-data>
 //! - Documented: the history of a property is newest first; a batch read that asks for it accepts 50 inputs. Seen: it
 //!   has 45 values. Assumed: writing an unchanged value adds another entry.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide>
@@ -40,7 +44,9 @@
 //!
 //! # Tripleseat
 //!
-//! - Documented: fields, the public key, pages of 50, ten requests per second for leads.
+//! - Documented: fields, the public key, pages of 50, ten requests per second for leads; a lead that has no
+//!   `email_opt_in` is opted in. Seen: `gdpr_consent_granted`, `event_style`, `phone_number_extension`, `campaign_…` and
+//!   `gclid`. Assumed: other fields are ignored.
 //!   <https://support.tripleseat.com/hc/en-us/articles/205161948-Lead-Form-API-endpoint>
 //! - Seen: `create.js` returns `{"success_message", "lead_id"}` or `{"errors": {"field": ["…"]}}`, both with 200;
 //!   `lead_form_id` and `location_id` are also accepted as query parameters; lists are `{"total_pages", "results"}`,
@@ -50,6 +56,15 @@
 //!   `validate_only=true` checks a lead without saving it. Assumed: an account whose key may read nothing answers 401
 //!   "You don't have permission"; sources are in `lead_sources` and `referral_sources` of a site; the answer to a valid
 //!   lead that isn't saved.
+//! - Documented: a lead that doesn't say `email_opt_in` is opted in. Seen: forms that ask for consent require
+//!   `gdpr_consent_granted`; a form with a captcha refuses every lead that comes by API; a firewall answers 403 with a page; a token can be issued and still be refused ("Token resource
+//!   owner not found"). Assumed: the words for these, and the 403 of a key that may not create leads. [`super::tripleseat::TripleseatSwitches`] has a switch for each.
+//! - Documented: an admin consents, and the code is exchanged for an access token of two hours and a refresh token.
+//!   <https://support.tripleseat.com/hc/en-us/articles/40652011678231-OAuth-2-0-Implementation>
+//!   Seen: a refresh is answered with a new pair, and the old refresh token dies; some accounts refuse the grant
+//!   `client_credentials`, or give a token for it that no call accepts ("Token resource owner not found"). Assumed: as in the
+//!   Doorkeeper library, whose shape the endpoint has, the old refresh token dies when the new access token is first used,
+//!   and a code is valid for ten minutes.
 //! - Assumed: error messages are worded as in Rails. `create` responds like `create.json`. A rate limit's 429 has no
 //!   `Retry-After`. `sites.json` and `locations.json` have the shape of the other lists. A field of the wrong type is
 //!   invalid; so is the `site_id` of another site. A body without a content type is ignored.
@@ -100,6 +115,8 @@ pub(super) const CONTACT_SCHEMAS_WRITE: &str = "crm.schemas.contacts.write";
 pub const TRIPLESEAT_PAGE: usize = 50;
 /// Lifetime of an access token, in seconds.
 pub const TRIPLESEAT_TOKEN_SECONDS: i64 = 7_200;
+/// Lifetime of a consent's code, in seconds.
+pub(super) const TRIPLESEAT_CODE_SECONDS: i64 = 600;
 /// Requests for leads, for each site.
 pub(super) const TRIPLESEAT_LIMIT: SandboxRateLimit =
     SandboxRateLimit { requests: 10, window: SignedDuration::from_secs(1) };

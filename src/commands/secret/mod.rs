@@ -3,7 +3,7 @@
 mod push;
 mod set;
 mod status;
-mod stored;
+pub(in crate::commands) mod stored;
 
 use clap::Subcommand;
 
@@ -21,7 +21,12 @@ pub enum SecretCommand {
 }
 
 pub(super) async fn run_secret(global: &GlobalArgs, command: &SecretCommand) -> Result<ExitCode> {
-    let session = Session::open(global).await?;
+    let venues = match command {
+        SecretCommand::Set(args) => std::slice::from_ref(&args.venue),
+        SecretCommand::Push(args) => &args.venue,
+        SecretCommand::Status(args) => &args.venue,
+    };
+    let session = Session::open_for_venues(global, venues).await?;
     match command {
         SecretCommand::Set(args) => set::run_secret_set(&session, args).await,
         SecretCommand::Push(args) => push::run_secret_push(&session, args).await,

@@ -58,10 +58,10 @@ pub(super) async fn run_secret_status(session: &Session, args: &SecretStatusArgs
                     ("not_ours", _) => "exists, but isn't ours".to_owned(),
                     _ => "doesn't exist".to_owned(),
                 };
-                anstream::println!("{:<20} {secret}  {words}", venue.name);
+                outln!("{:<20} {secret}  {words}", venue.name);
                 for (key, (found, verdict)) in credentials {
                     let found = found.unwrap_or_else(|| "-".repeat(8));
-                    anstream::println!("{:<20}   {key:<26} {found}  {verdict}", "");
+                    outln!("{:<20}   {key:<26} {found}  {verdict}", "");
                 }
             }
         }

@@ -80,9 +80,9 @@ pub(in crate::commands) async fn prepare_artifact(
 /// Shows the progress of a build on stderr.
 fn show_build_event(event: BuildEvent<'_>) {
     match event {
-        BuildEvent::Building { command } => anstream::eprintln!("Building sync-lambda: {command}"),
-        BuildEvent::Line(line) => anstream::eprintln!("  {line}"),
-        BuildEvent::Built { size } => anstream::eprintln!("Built sync-lambda: {} kB zipped", size / 1000),
+        BuildEvent::Building { command } => errln!("Building sync-lambda: {command}"),
+        BuildEvent::Line(line) => errln!("  {line}"),
+        BuildEvent::Built { size } => errln!("Built sync-lambda: {} kB zipped", size / 1000),
         BuildEvent::Cached { .. } => {}
     }
 }

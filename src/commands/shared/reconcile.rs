@@ -43,16 +43,16 @@ pub(in crate::commands) fn show_plan(session: &Session, planned: &PlannedChanges
             }
         }
         None => {
-            anstream::print!("{}", plan_text(&planned.plan));
+            out!("{}", plan_text(&planned.plan));
             if let Some(cost) = &planned.cost {
-                anstream::println!("{}", cost_line(cost));
+                outln!("{}", cost_line(cost));
             }
         }
     }
     let Some(next) = planned.next.as_ref().filter(|_| !planned.plan.changes.is_empty()) else { return };
     match &session.json {
         Some(lines) => lines.print_line("next", json!({ "changes": next.changes })),
-        None => anstream::print!("\nThe next apply would then make these changes:\n\n{}", plan_text(next)),
+        None => out!("\nThe next apply would then make these changes:\n\n{}", plan_text(next)),
     }
 }
 
@@ -70,7 +70,7 @@ pub(in crate::commands) fn confirm_on_terminal(json: bool, yes: bool, question: 
         return Err(Error::usage("confirmation needed, but stdin is not a terminal or --json was given")
             .hint("review the plan (`deployer plan` or --dry-run), then pass --yes"));
     }
-    anstream::eprint!("\n{question}\nType `{answer}` to confirm: ");
+    err!("\n{question}\nType `{answer}` to confirm: ");
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
     if read.is_ok() && line.trim() == answer {
@@ -131,7 +131,7 @@ impl<'a, Inputs> TerminalFrontend<'a, Inputs> {
 
     fn print_notice(&self, text: &str) {
         if self.session.json.is_none() {
-            anstream::eprintln!("{text}");
+            errln!("{text}");
         }
     }
 
@@ -154,7 +154,7 @@ where
             }
             ReconcileEvent::WaitingForLock(held) => match json {
                 Some(lines) => lines.print_line("waiting", json!({ "held_by": held.describe_holder() })),
-                None => anstream::eprintln!("Waiting for the lock: {}", held.describe_holder()),
+                None => errln!("Waiting for the lock: {}", held.describe_holder()),
             },
             ReconcileEvent::ApplyStarted { plan, cancel } => {
                 let progress = ApplyProgress::new(plan.changes.len());
@@ -178,7 +178,7 @@ where
                 }
                 match json {
                     Some(lines) => lines.print_result(outcome, code),
-                    None => anstream::print!("\n{}", result_text(outcome, self.command)),
+                    None => out!("\n{}", result_text(outcome, self.command)),
                 }
             }
             ReconcileEvent::LockNotReleased(error) => {
@@ -198,30 +198,33 @@ where
     }
 }
 
-/// The first Ctrl-C (or SIGTERM) lets the calls in flight finish and starts nothing new; the second ends the process.
+/// The first Ctrl-C (or SIGTERM, or the SIGHUP of a terminal that is closed) lets the calls in flight finish and starts nothing new; the second ends the process.
 pub(in crate::commands) async fn cancel_on_signal(cancel: CancellationToken) {
     if wait_for_signal().await.is_err() {
         return;
     }
-    anstream::eprintln!("\nFinishing the calls in flight; press Ctrl-C again to stop immediately.");
     cancel.cancel();
+    errln!("\nFinishing the calls in flight; press Ctrl-C again to stop immediately.");
     if wait_for_signal().await.is_ok() {
-        anstream::eprintln!("Stopped. Run the same command again to continue.");
+        errln!("Stopped. Run the same command again to continue.");
         std::process::exit(i32::from(ExitCode::Cancelled as u8));
     }
 }
 
+/// Waits until somebody asks this process to end.
 #[cfg(unix)]
-async fn wait_for_signal() -> std::io::Result<()> {
+pub(in crate::commands) async fn wait_for_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
+    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted,
         _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
     }
 }
 
+/// Waits until somebody asks this process to end.
 #[cfg(not(unix))]
-async fn wait_for_signal() -> std::io::Result<()> {
+pub(in crate::commands) async fn wait_for_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }

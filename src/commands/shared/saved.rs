@@ -26,7 +26,7 @@ pub(in crate::commands) fn write_saved_plan(
     match &session.json {
         Some(lines) => lines.print_line("saved", json!({ "path": path.display().to_string() })),
         // On stderr, since stdout has the plan, which may be a document.
-        None => anstream::eprintln!("\nSaved. To apply exactly this plan: deployer apply {}", path.display()),
+        None => errln!("\nSaved. To apply exactly this plan: deployer apply {}", path.display()),
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ pub(in crate::commands) async fn resolve_new_secrets(
         }
     }
     if !stand_ins.is_empty() && session.json.is_none() {
-        anstream::eprintln!("Using placeholder values for: {}", stand_ins.join(", "));
+        errln!("Using placeholder values for: {}", stand_ins.join(", "));
     }
     if unresolved.is_empty() {
         // Loading the manifest compared only values from the environment and files. Those from programs are known only

@@ -1,22 +1,20 @@
 //! What every command that talks to AWS starts with: the manifest, the clients, and the account.
 
+use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
-
-use aws_smithy_types::retry::RetryConfig;
+use std::sync::Arc;
 
 use crate::cli::{GlobalArgs, PlanFormat};
 use crate::local;
 use crate::render::JsonLines;
-use deployer_aws::{Aws, Call, FailureKind};
+use deployer_aws::identity::MfaPrompt;
+use deployer_aws::{Aws, FailureKind, IdentityOptions, read_caller};
 use deployer_core::counted::count_with_noun;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{self, LoadedManifest, Manifest, ManifestErrors, Venue};
 use deployer_core::scope::Scope;
 use deployer_reconcile::portal::PortalAccess;
-
-/// Attempts of the first call: few, so that a missing network is reported quickly and not after a minute.
-const FIRST_TRIES: u32 = 3;
 
 /// A valid manifest, and clients for the right account.
 pub(in crate::commands) struct Session {
@@ -30,18 +28,28 @@ pub(in crate::commands) struct Session {
 impl Session {
     /// Reads the manifest, connects, and refuses an account that isn't the manifest's.
     pub(in crate::commands) async fn open(global: &GlobalArgs) -> Result<Self> {
+        Self::open_for_venues::<&str>(global, &[]).await
+    }
+
+    /// Like [`Session::open`], for these venues: one that isn't declared is said before AWS is asked.
+    pub(in crate::commands) async fn open_for_venues<S: AsRef<str>>(global: &GlobalArgs, venues: &[S]) -> Result<Self> {
         let loaded = load_manifest(global)?;
+        for venue in venues {
+            find_declared_venue(&loaded.manifest, venue.as_ref())?;
+        }
         let deployment = &loaded.manifest.deployment;
         let aws = connect_to_cloud(global, &loaded).await?;
-        let account = read_account(&aws).await?;
-        if let Some(guard) = deployment.account.as_ref().filter(|guard| **guard != account) {
+        let scope = read_scope(&aws, &deployment.region).await?;
+        if let Some(guard) = deployment.account.as_ref().filter(|guard| **guard != scope.account) {
             return Err(Error::refused(format!(
-                "the credentials are for account {account}, but {} is for account {guard}",
+                "the credentials are for account {}, but {} is for account {guard}",
+                scope.account,
                 loaded.manifest.path.display()
             ))
-            .hint("nothing was read or changed; use other credentials (AWS_PROFILE), or correct `account`"));
+            .hint(
+                "nothing was read or changed; use other credentials (--profile or AWS_PROFILE), or correct `account`",
+            ));
         }
-        let scope = Scope { account, region: deployment.region.clone() };
         let json = global.json.then(JsonLines::default);
         Ok(Self { loaded, aws, scope, local: global.local, json })
     }
@@ -73,19 +81,19 @@ pub(in crate::commands) async fn connect_to_region(global: &GlobalArgs, region: 
         let Session { aws, scope, .. } = Session::open(global).await?;
         return Ok((aws, scope));
     }
-    let aws = Aws::from_environment(region).await;
-    let account = read_account(&aws).await?;
-    Ok((aws, Scope { account, region: region.to_owned() }))
+    let aws = Aws::from_environment(region, &identity_options(global)).await;
+    let scope = read_scope(&aws, region).await?;
+    Ok((aws, scope))
 }
 
-/// Clients for AWS or the local cloud. Makes no call.
+/// Clients for AWS or the local cloud. Calls AWS only to get credentials.
 pub(in crate::commands) async fn connect_to_cloud(global: &GlobalArgs, loaded: &LoadedManifest) -> Result<Aws> {
     let deployment = &loaded.manifest.deployment;
     if global.local {
         let cloud = local::open_cloud(&state_directory(&loaded.manifest.path), deployment)?;
         return Ok(local::cloud_clients(&cloud, deployment));
     }
-    Ok(Aws::from_environment(&deployment.region).await)
+    Ok(Aws::from_environment(&deployment.region, &identity_options(global)).await)
 }
 
 /// Reads the manifest. Its mistakes are shown as reports, or as lines with `--json`.
@@ -140,13 +148,9 @@ pub(in crate::commands) fn manifest_directory(manifest: &Path) -> PathBuf {
     }
 }
 
-/// The account that the credentials are for.
-pub(in crate::commands) async fn read_account(aws: &Aws) -> Result<String> {
-    let retries = aws.sts.config().retry_config().cloned().unwrap_or_else(RetryConfig::standard);
-    let tries = retries.max_attempts().min(FIRST_TRIES);
-    let retries = aws_sdk_sts::config::Builder::new().retry_config(retries.with_max_attempts(tries));
-    let request = aws.sts.get_caller_identity().customize().config_override(retries);
-    let answer = request.send().await.call("sts:GetCallerIdentity").map_err(|error| {
+/// The account that the credentials are for, in a region.
+pub(in crate::commands) async fn read_scope(aws: &Aws, region: &str) -> Result<Scope> {
+    let caller = read_caller(aws).await.map_err(|error| {
         let mut failed = Error::failed("could not determine the AWS account").caused_by(&error);
         if let Some(hint) = error.hint() {
             failed = failed.hint(hint);
@@ -156,5 +160,16 @@ pub(in crate::commands) async fn read_account(aws: &Aws) -> Result<String> {
         }
         failed
     })?;
-    answer.account().map(ToOwned::to_owned).ok_or_else(|| Error::failed("sts:GetCallerIdentity returned no account"))
+    Ok(Scope::of_caller(&caller.arn, caller.account, region))
+}
+
+/// Which credentials the command uses. Codes of MFA devices are asked for on the terminal, if there is one.
+pub(in crate::commands) fn identity_options(global: &GlobalArgs) -> IdentityOptions {
+    let somebody = !global.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let ask = |device: &str| {
+        err!("Code of the MFA device {device}: ");
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    };
+    IdentityOptions { profile: global.profile.clone(), ask_mfa_code: somebody.then(|| Arc::new(ask) as MfaPrompt) }
 }

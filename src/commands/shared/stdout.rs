@@ -7,7 +7,8 @@ use deployer_core::exit_code::ExitCode;
 
 /// Writes to stdout. A closed pipe (`deployer man | head`) is no failure.
 pub(in crate::commands) fn write_to_stdout(bytes: &[u8]) -> Result<ExitCode> {
-    match std::io::stdout().write_all(bytes) {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::failed("could not write to stdout").caused_by(&error))
         }

@@ -31,16 +31,16 @@ pub(in crate::commands) fn print_suggestions(venue: &str, suggestions: &[FieldSu
     if suggestions.is_empty() {
         return;
     }
-    anstream::println!("HubSpot has properties that make leads more useful. To send them, add:");
-    anstream::println!("  [venues.{venue}.fields]");
+    outln!("HubSpot has properties that make leads more useful. To send them, add:");
+    outln!("  [venues.{venue}.fields]");
     for suggestion in suggestions {
         let line = suggestion.manifest_line();
-        anstream::println!("  {line:<50}  # {}", crate::render::one_line(&suggestion.label));
+        outln!("  {line:<50}  # {}", crate::render::one_line(&suggestion.label));
     }
     if suggestions.iter().any(|suggestion| suggestion.expression.ends_with(":time")) {
-        anstream::println!("and the venue's time zone, such as timezone = \"America/New_York\", to [venues.{venue}].");
+        outln!("and the venue's time zone, such as timezone = \"America/New_York\", to [venues.{venue}].");
     }
     if suggestions.iter().any(|suggestion| suggestion.expression.ends_with(":label")) {
-        anstream::println!("Labels need the scope crm.schemas.contacts.read for the venue's HubSpot token.");
+        outln!("Labels need the scope crm.schemas.contacts.read for the venue's HubSpot token.");
     }
 }

@@ -369,16 +369,16 @@ fn print_next_steps(global: &GlobalArgs, new: &NewVenue, suggestions: &[FieldSug
         });
         return JsonLines::default().print_line("venue_edited", line);
     }
-    anstream::println!("{name} was added to {}.", global.manifest.display());
+    outln!("{name} was added to {}.", global.manifest.display());
     if !unset.is_empty() {
-        anstream::println!("Before you apply, set {} in the environment.", unset.join(", "));
+        outln!("Before you apply, set {} in the environment.", unset.join(", "));
     }
     print_suggestions(name, suggestions);
-    anstream::println!("Next:");
-    next.iter().for_each(|command| anstream::println!("  {command}"));
+    outln!("Next:");
+    next.iter().for_each(|command| outln!("  {command}"));
     let managed = new.secrets.iter().filter(|(_, reference)| *reference == SecretRef::Managed);
     for (key, _) in managed {
-        anstream::println!("After the apply: deployer secret set {name} {key}");
+        outln!("After the apply: deployer secret set {name} {key}");
     }
 }
 

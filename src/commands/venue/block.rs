@@ -60,7 +60,7 @@ pub(super) fn run_venue_block(global: &GlobalArgs, args: &VenueBlockArgs) -> Res
         |venue| venue.status == Status::Blocked && venue.blocker.is_some(),
     )?;
     if was_blocked && changed && !global.json {
-        anstream::println!("{name} is still blocked; its blocker in {} was updated.", global.manifest.display());
+        outln!("{name} is still blocked; its blocker in {} was updated.", global.manifest.display());
         return Ok(ExitCode::Done);
     }
     print_edit(global, name, Status::Blocked, changed);

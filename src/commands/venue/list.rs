@@ -51,17 +51,13 @@ pub(super) fn run_venue_list(global: &GlobalArgs, _args: &VenueListArgs) -> Resu
     let (names, schedules) = (width(|venue| &venue.name), width(|venue| &venue.schedule.expression));
     for venue in venues {
         let (name, schedule) = (&venue.name, &venue.schedule.expression);
-        anstream::println!(
-            "{name:names$}  {:7}  {schedule:schedules$}  {}",
-            status_word(venue.status),
-            destination_text(venue)
-        );
+        outln!("{name:names$}  {:7}  {schedule:schedules$}  {}", status_word(venue.status), destination_text(venue));
         if let Some(blocker) = &venue.blocker {
             let age = blocker.age_days(today);
             let since = age.map_or_else(|| "since an unknown date".to_owned(), |age| format!("for {}", days_text(age)));
             let blocked = if venue.status == Status::Blocked { "blocked" } else { "has a blocker" };
-            anstream::println!("  {blocked} ({since}): {}", blocker.reason);
-            anstream::println!(
+            outln!("  {blocked} ({since}): {}", blocker.reason);
+            outln!(
                 "  owner: {}; next step: {}",
                 blocker.owner.as_deref().unwrap_or("nobody"),
                 blocker.next_step.as_deref().unwrap_or("none")

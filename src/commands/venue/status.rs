@@ -51,13 +51,13 @@ pub(super) fn print_edit(global: &GlobalArgs, name: &str, status: Status, change
     let manifest = global.manifest.display();
     match (changed, status) {
         (false, _) => {
-            anstream::println!("{name} is already {word}; {manifest} was not changed.")
+            outln!("{name} is already {word}; {manifest} was not changed.")
         }
-        (true, Status::Blocked) => anstream::println!(
-            "{name} is blocked in {manifest}. The next apply removes its resources from AWS:\n  {next}"
-        ),
+        (true, Status::Blocked) => {
+            outln!("{name} is blocked in {manifest}. The next apply removes its resources from AWS:\n  {next}")
+        }
         (true, _) => {
-            anstream::println!("{name} is {word} in {manifest}. It takes effect with the next apply:\n  {next}");
+            outln!("{name} is {word} in {manifest}. It takes effect with the next apply:\n  {next}");
         }
     }
 }

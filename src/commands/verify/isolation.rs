@@ -40,14 +40,14 @@ pub(super) async fn run_isolation(global: &GlobalArgs, args: &VerifyArgs) -> Res
     if global.json {
         print_isolation(&JsonLines::default(), &report, judged, code);
     } else {
-        anstream::print!("{}", isolation_text(&report, judged));
+        out!("{}", isolation_text(&report, judged));
     }
     Ok(code)
 }
 
 async fn judge_as_planned(manifest: &Manifest) -> IsolationReport {
     let account = manifest.deployment.account.clone().unwrap_or_else(|| ANY_ACCOUNT.to_owned());
-    let scope = Scope { account, region: manifest.deployment.region.clone() };
+    let scope = Scope::new(account, manifest.deployment.region.as_str());
     let (credentials, mut notes) = known_credentials(manifest, true).await;
     let subjects =
         planned::planned_subjects(manifest, &derive_desired(manifest, &scope, |_| String::new()), &credentials);

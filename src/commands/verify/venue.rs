@@ -41,14 +41,17 @@ pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, nam
         let theirs = place.lookup_credentials(other).await;
         // If both venues share an account, a lookup for the other would find the lead where it belongs.
         let apart = !share_account((venue, &known), (other, &theirs));
-        let destination = if apart { lookup_destination(&client, manifest, other, &theirs) } else { None };
+        let destination = match apart {
+            true => lookup_destination(&client, &place.aws, manifest, other, &theirs).await,
+            false => None,
+        };
         others.push(OtherVenue { venue: other, destination });
     }
     let state = state_directory(&manifest.path).join("verify");
     let lines = global.json.then(JsonLines::default);
     let on_event = |event: &VerifyEvent| match &lines {
         Some(lines) => lines.print_line("stage", event),
-        None => anstream::println!("{:>7.1} s  {}", event.seconds, event.text),
+        None => outln!("{:>7.1} s  {}", event.seconds, event.text),
     };
     let cancel = CancellationToken::new();
     let verify = Verify {
@@ -57,7 +60,7 @@ pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, nam
         venue,
         others,
         hubspot: &hubspot,
-        destination: lookup_destination(&client, manifest, venue, &known),
+        destination: lookup_destination(&client, &place.aws, manifest, venue, &known).await,
         options: VerifyOptions {
             now: args.now,
             keep: args.keep,
@@ -220,22 +223,18 @@ fn result_json(venue: &Venue, outcome: &VerifyOutcome, code: ExitCode) -> serde_
 
 fn print_outcome(venue: &Venue, outcome: &VerifyOutcome) {
     for remains in &outcome.remains {
-        anstream::println!("Left behind: {remains}.");
+        outln!("Left behind: {remains}.");
     }
     if let Some(failure) = &outcome.failure {
-        anstream::println!("\n{} isn't live: the stage `{}` failed.", venue.display_name, failure.stage.stage_name());
-        anstream::println!("  seen: {}", failure.seen);
+        outln!("\n{} isn't live: the stage `{}` failed.", venue.display_name, failure.stage.stage_name());
+        outln!("  seen: {}", failure.seen);
         for hint in &failure.hints {
-            anstream::println!("  hint: {hint}");
+            outln!("  hint: {hint}");
         }
         return;
     }
     if outcome.cancelled {
-        anstream::println!(
-            "\nCanceled after {:.1} s; whether {} is live is unknown.",
-            outcome.seconds,
-            venue.display_name
-        );
+        outln!("\nCanceled after {:.1} s; whether {} is live is unknown.", outcome.seconds, venue.display_name);
         return;
     }
     let Some(lead) = &outcome.lead else { return };
@@ -247,7 +246,7 @@ fn print_outcome(venue: &Venue, outcome: &VerifyOutcome) {
         LeadEvidence::Destination => "",
         LeadEvidence::Ledger => ", according to the ledger",
     };
-    anstream::println!(
+    outln!(
         "\n{} is live: the lead was in {place} {:.1} s after the flag was set{by}.",
         venue.display_name,
         lead.seconds_after_flag

@@ -12,7 +12,8 @@ use std::time::Duration;
 use serde_json::Value;
 use sync_config::config::TripleseatDestination;
 
-use super::tripleseat::{TripleseatClient, error_texts, list_records};
+use super::tripleseat::{TripleseatClient, list_records};
+use super::tripleseat_answer::error_messages;
 use super::{id_text, response_excerpt};
 use crate::error::RunError;
 use crate::http::VendorResponse;
@@ -41,7 +42,7 @@ impl DestinationIds {
     /// The ids of a venue with this destination and these mapped fields.
     pub fn new(destination: &TripleseatDestination, fields: &BTreeMap<String, String>) -> Self {
         let constant = |field: &str| fields.get(field)?.strip_prefix('=')?.trim().parse().ok();
-        let TripleseatDestination { location_id, lead_form_id, site_id, lead_source_id, referral_source_id } =
+        let TripleseatDestination { location_id, lead_form_id, site_id, lead_source_id, referral_source_id, oauth: _ } =
             *destination;
         Self {
             location_id,
@@ -345,8 +346,8 @@ impl TripleseatClient {
 
     fn judge_list(&self, answer: &VendorResponse, path: &str, plural: &str, singular: &str) -> ListReading {
         let body: Option<Value> = serde_json::from_str(&answer.body).ok();
-        let errors = body.as_ref().and_then(|body| body.get("errors").or_else(|| body.get("error")));
-        let words = errors.map(error_texts).unwrap_or_default().join("; ");
+        let messages = body.as_ref().map(error_messages).unwrap_or_default();
+        let words = messages.into_iter().map(|message| message.text).collect::<Vec<_>>().join("; ");
         let refused = || {
             let words = if words.is_empty() { response_excerpt(&answer.body) } else { words.clone() };
             let colon = if words.is_empty() { "" } else { ": " };

@@ -6,7 +6,10 @@ use pacing::VendorRateLimiter;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::{LookupResult, RequestTimeLimits, SendResult, id_text, judge_no_answer, judge_status, response_excerpt};
+use super::{
+    LeadRefusal, LookupResult, ProbeAnswer, RequestTimeLimits, SendResult, id_text, judge_no_answer, judge_status,
+    response_excerpt,
+};
 use crate::credentials::SyncCredentials;
 use crate::error::{RunError, Side};
 use crate::http;
@@ -101,16 +104,21 @@ impl HttpDestinationClient {
             .map_err(|error| RunError::Unavailable { side: Side::Destination, message: error.message })
     }
 
+    /// Asks with `OPTIONS` whether the platform is up.
+    pub(super) async fn probe_destination(&self) -> ProbeAnswer {
+        let request = self.add_credential(self.client.request(reqwest::Method::OPTIONS, &self.settings.url));
+        ProbeAnswer::from_response("OPTIONS", http::send_request(request, self.time.time_left()).await)
+    }
+
+    /// Where leads are sent, and what to check if nothing is there.
+    pub(super) fn lead_address(&self) -> (String, String) {
+        let hint = ": `url` of the destination must be the final address; a redirect isn't followed".to_owned();
+        (format!("POST {}", self.settings.url), hint)
+    }
+
     fn judge_response(&self, answer: &http::VendorResponse) -> Result<SendResult, RunError> {
         if let 401 | 403 = answer.status {
             return Err(self.credential_rejected(answer.status));
-        }
-        if let 300..=399 = answer.status {
-            return Err(RunError::Refused {
-                side: Side::Destination,
-                request: format!("POST {}", self.settings.url),
-                message: format!("{}, it redirects elsewhere; use the final URL instead", answer.status),
-            });
         }
         let text = self.credentials.redact_keys(&response_excerpt(&answer.body));
         if let Some(sent) = judge_status(answer.status, answer.retry_after, &text) {
@@ -120,14 +128,15 @@ impl HttpDestinationClient {
         let at = |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| body.as_ref()?.pointer(pointer));
         let expects_json = self.settings.success_pointer.is_some() || self.settings.id_pointer.is_some();
         if expects_json && body.is_none() {
-            return Ok(SendResult::Unknown(format!(
+            return Ok(SendResult::unclear(format!(
                 "The destination responded with {}, but not with JSON.",
                 answer.status
             )));
         }
         let failed = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || *value == false);
         if self.settings.success_pointer.is_some() && failed(at(&self.settings.success_pointer)) {
-            return Ok(SendResult::Refused(format!("The destination responded with {}: {text}", answer.status)));
+            let why = format!("The destination responded with {}: {text}", answer.status);
+            return Ok(SendResult::Refused(LeadRefusal::from_text(why)));
         }
         Ok(SendResult::Accepted(at(&self.settings.id_pointer).and_then(id_text)))
     }
@@ -142,37 +151,37 @@ impl HttpDestinationClient {
         }
     }
 
-    pub(super) async fn look_up_attempt(&self, attempt: &Attempt) -> Result<LookupResult, RunError> {
+    pub(super) async fn look_up_attempt(&self, attempt: &Attempt) -> LookupResult {
         let Some(template) = &self.settings.lookup_url else {
-            return Ok(LookupResult::Unknown("no lookup_url is configured".to_owned()));
+            return LookupResult::Unknown("no lookup_url is configured".to_owned());
         };
         // A reference contains no characters that need escaping in a URL.
         let uri = template.replace("{key}", &attempt.reference_text()).replace("{contact_id}", attempt.contact_id());
         if !self.wait_until_ready(self.time.deadline).await {
-            return Ok(LookupResult::Unknown("no time was left for the lookup".to_owned()));
+            return LookupResult::Unknown("no time was left for the lookup".to_owned());
         }
         let answer = match http::send_request(self.add_credential(self.client.get(uri)), self.time.time_left()).await {
             Ok(answer) => answer,
-            Err(error) => return Ok(LookupResult::Unknown(format!("the lookup failed: {}", error.message))),
+            Err(error) => return LookupResult::Unknown(format!("the lookup failed: {}", error.message)),
         };
         match answer.status {
-            401 | 403 => return Err(self.credential_rejected(answer.status)),
-            404 => return Ok(LookupResult::NotThere),
+            401 | 403 => return LookupResult::Refused(self.credential_rejected(answer.status)),
+            404 => return LookupResult::NotThere,
             200..300 => {}
-            status => return Ok(LookupResult::Unknown(format!("the lookup returned {status}"))),
+            status => return LookupResult::Unknown(format!("the lookup returned {status}")),
         }
         let Ok(body) = serde_json::from_str::<Value>(&answer.body) else {
-            return Ok(LookupResult::Unknown("the lookup response isn't JSON".to_owned()));
+            return LookupResult::Unknown("the lookup response isn't JSON".to_owned());
         };
         let found = match &self.settings.lookup_id_pointer {
             Some(pointer) => body.pointer(pointer),
             None => Some(&body),
         };
-        Ok(match found {
+        match found {
             None | Some(Value::Null) => LookupResult::NotThere,
             Some(Value::Array(list)) if list.is_empty() => LookupResult::NotThere,
             Some(value) => LookupResult::Found(id_text(value)),
-        })
+        }
     }
 }
 
@@ -252,13 +261,20 @@ mod tests {
         }
         for (success, id) in [(Some("/ok"), None), (None, Some("/id"))] {
             assert!(
-                matches!(judge_response(success, id, 200, "<html>"), Ok(SendResult::Unknown(_))),
+                matches!(judge_response(success, id, 200, "<html>"), Ok(SendResult::Unclear { .. })),
                 "an HTML page isn't a usable response"
             );
         }
         assert!(matches!(judge_response(None, None, 422, r#"{"error":"no email"}"#), Ok(SendResult::Refused(_))));
-        assert!(matches!(judge_response(None, None, 504, ""), Ok(SendResult::Unknown(_))));
-        for status in [301, 401, 403] {
+        for status in [301, 302, 304, 404, 405, 410] {
+            let judged = judge_response(None, None, status, "");
+            assert!(matches!(judged, Ok(SendResult::Unclear { elsewhere: Some(_), .. })), "{status}");
+        }
+        for status in [500, 502, 503, 504] {
+            let judged = judge_response(Some("/ok"), None, status, r#"{"ok":false}"#);
+            assert!(matches!(judged, Ok(SendResult::Unclear { elsewhere: None, .. })), "{status}");
+        }
+        for status in [401, 403] {
             assert!(judge_response(None, None, status, "").is_err(), "{status}: every record would fail the same way");
         }
     }

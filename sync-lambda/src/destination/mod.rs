@@ -4,7 +4,10 @@ mod account_lists;
 mod existing;
 mod http;
 mod oauth;
+mod probe;
+mod refusal;
 mod tripleseat;
+mod tripleseat_answer;
 pub mod unauthorized;
 
 use std::time::Duration;
@@ -13,7 +16,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
-use crate::error::RunError;
+use crate::error::{RunError, Side};
 use crate::ledger::Attempt;
 use crate::settings::SyncSettings;
 use sync_config::config::DestinationConfig as Kind;
@@ -21,7 +24,9 @@ use sync_config::mapping::LeadFields;
 
 pub use account_lists::{AccountLists, CheckedSetting, DestinationIds, DestinationSetting, SettingVerdict};
 pub use http::HttpDestinationClient;
-pub use oauth::OAuthTokenSource;
+pub use oauth::{IssuedToken, OAuthTokenSource, TokenAnswer, oauth_rejection, request_token};
+pub use probe::ProbeAnswer;
+pub use refusal::{LeadRefusal, RefusalFault, RefusalMessage, SettingFault, judge_refusal};
 pub use tripleseat::{OAuthAccess, TripleseatClient, list_records};
 
 /// Default timeout of one request; the settings can override it.
@@ -34,8 +39,10 @@ const MAX_EXCERPT: usize = 300;
 pub enum SendResult {
     /// The lead exists. Carries its id if the response has one.
     Accepted(Option<String>),
-    /// Rejected because of its data, with the destination's message.
-    Refused(String),
+    /// Read and refused, with the destination's words.
+    Refused(LeadRefusal),
+    /// Refused by a firewall in front of the destination, so definitely not received. Carries what came back.
+    Blocked(String),
     /// Definitely not received: no connection, or too many requests.
     NotTaken {
         /// What happened instead.
@@ -45,10 +52,22 @@ pub enum SendResult {
         /// It may be retried in this run: only the rate was too high.
         rate: bool,
     },
-    /// The destination failed (5xx). Treated as not received; if leads can be looked up, a lookup confirms it.
-    ServerError(String),
     /// It may or may not have been received.
-    Unknown(String),
+    Unclear {
+        /// What happened instead of an answer.
+        why: String,
+        /// How long the destination asked us to wait.
+        retry_after: Option<Duration>,
+        /// The status, if it is one that a wrong address has, too: a redirect, or nothing there.
+        elsewhere: Option<u16>,
+    },
+}
+
+impl SendResult {
+    /// A lead of which nothing but `why` is known.
+    fn unclear(why: String) -> Self {
+        Self::Unclear { why, retry_after: None, elsewhere: None }
+    }
 }
 
 /// The result of a lookup.
@@ -58,7 +77,19 @@ pub enum LookupResult {
     Found(Option<String>),
     /// The lead definitely doesn't exist.
     NotThere,
-    /// The lookup failed.
+    /// The lookup failed, and may succeed later.
+    Unknown(String),
+    /// The credentials for lookups were rejected: no lookup succeeds until somebody changes them. Leads are sent with
+    /// another credential, so this says nothing about sending.
+    Refused(RunError),
+}
+
+/// Whether the credentials belong to the manifest's account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountCheck {
+    /// They do, or the manifest doesn't say which account it must be.
+    Confirmed,
+    /// It couldn't be determined, and why. That isn't a reason not to send.
     Unknown(String),
 }
 
@@ -104,6 +135,7 @@ impl LeadDestination {
                 let place = tripleseat::TripleseatPlace {
                     base_uri: settings.tripleseat_base_uri.clone(),
                     ids: DestinationIds::new(destination, &settings.config.fields),
+                    oauth: destination.oauth,
                 };
                 TripleseatClient::new(client, place, credentials, RequestTimeLimits { deadline, timeout })
                     .map(Self::Tripleseat)
@@ -119,11 +151,11 @@ impl LeadDestination {
     /// determined.
     ///
     /// # Errors
-    /// They belong to another account, or are rejected.
-    pub async fn verify_account(&self) -> Result<(), RunError> {
+    /// They belong to another account, or the destination is unavailable.
+    pub async fn verify_account(&self) -> Result<AccountCheck, RunError> {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.verify_site().await,
-            Self::Http(_) => Ok(()),
+            Self::Http(_) => Ok(AccountCheck::Confirmed),
         }
     }
 
@@ -136,6 +168,25 @@ impl LeadDestination {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.verify_settings().await,
             Self::Http(_) => Ok(true),
+        }
+    }
+
+    /// Has the destination judge an artificial lead without creating one, for what no read tells: whether leads are
+    /// refused because of a setting. `None` if they aren't, or if the destination can't do that.
+    ///
+    /// # Errors
+    /// The credential is rejected, or the response says nothing about leads.
+    pub async fn check_lead_rules(&self) -> Result<Option<LeadRefusal>, RunError> {
+        match self {
+            Self::Tripleseat(tripleseat) => tripleseat.validate_artificial_lead().await?.or_else(|lead| {
+                Err(RunError::Refused {
+                    side: Side::Destination,
+                    request: "to only validate a lead".to_owned(),
+                    message: format!("it created lead {lead}, which is no guest's; delete it there"),
+                })
+            }),
+            // It could do anything with such a request.
+            Self::Http(_) => Ok(None),
         }
     }
 
@@ -174,6 +225,23 @@ impl LeadDestination {
         }
     }
 
+    /// Asks the destination with a read whether it is up. This creates nothing.
+    pub async fn probe_destination(&self) -> ProbeAnswer {
+        match self {
+            Self::Tripleseat(tripleseat) => tripleseat.probe_account().await,
+            Self::Http(http) => http.probe_destination().await,
+        }
+    }
+
+    /// The error for an address that isn't the destination's.
+    pub fn wrong_address(&self, status: u16) -> RunError {
+        let (request, hint) = match self {
+            Self::Tripleseat(tripleseat) => tripleseat.lead_address(),
+            Self::Http(http) => http.lead_address(),
+        };
+        RunError::Refused { side: Side::Destination, request, message: format!("{status}{hint}") }
+    }
+
     /// Whether an attempt can be looked up.
     pub fn can_look_up(&self) -> bool {
         match self {
@@ -201,11 +269,8 @@ impl LeadDestination {
         }
     }
 
-    /// Looks up an attempt.
-    ///
-    /// # Errors
-    /// The credential was rejected.
-    pub async fn look_up_attempt(&self, attempt: &Attempt) -> Result<LookupResult, RunError> {
+    /// Looks up an attempt. Whatever the result is, it isn't a reason to end a run.
+    pub async fn look_up_attempt(&self, attempt: &Attempt) -> LookupResult {
         match self {
             Self::Tripleseat(tripleseat) => tripleseat.look_up_attempt(attempt).await,
             Self::Http(http) => http.look_up_attempt(attempt).await,
@@ -213,7 +278,9 @@ impl LeadDestination {
     }
 }
 
-/// What the status means if the body says nothing; `None` for 2xx.
+/// What the status means if the body says nothing; `None` for 2xx. Only what certainly wasn't received may be sent
+/// again, so a server that failed, a redirect and a missing page decide nothing: each has been seen after the request took
+/// effect.
 fn judge_status(status: u16, retry_after: Option<Duration>, excerpt: &str) -> Option<SendResult> {
     let why = if excerpt.is_empty() {
         format!("The destination responded with {status}.")
@@ -223,11 +290,11 @@ fn judge_status(status: u16, retry_after: Option<Duration>, excerpt: &str) -> Op
     match status {
         200..300 => None,
         429 => Some(SendResult::NotTaken { why, retry_after, rate: true }),
-        // A gateway that timed out doesn't know whether the lead was received.
-        504 => Some(SendResult::Unknown(why)),
-        503 => Some(SendResult::NotTaken { why, retry_after, rate: false }),
-        500.. => Some(SendResult::ServerError(why)),
-        _ => Some(SendResult::Refused(why)),
+        300..400 | 404 | 405 | 410 => Some(SendResult::Unclear { why, retry_after, elsewhere: Some(status) }),
+        // The request may have been processed before it timed out, was locked, or its client seemed to have gone.
+        408 | 421 | 423..=425 | 499 => Some(SendResult::Unclear { why, retry_after, elsewhere: None }),
+        400..500 => Some(SendResult::Refused(LeadRefusal::from_text(why))),
+        _ => Some(SendResult::Unclear { why, retry_after, elsewhere: None }),
     }
 }
 
@@ -240,7 +307,7 @@ fn judge_no_answer(error: crate::http::NoResponse) -> SendResult {
             rate: false,
         }
     } else {
-        SendResult::Unknown(format!("No complete response was received: {}.", error.message))
+        SendResult::unclear(format!("No complete response was received: {}.", error.message))
     }
 }
 
@@ -259,5 +326,34 @@ fn id_text(value: &Value) -> Option<String> {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_certainly_was_not_received_may_be_sent_again() {
+        for status in 100..600 {
+            let judged = judge_status(status, None, "");
+            let meaning = match &judged {
+                None => "body",
+                Some(SendResult::NotTaken { .. }) => "not taken",
+                Some(SendResult::Refused(_)) => "refused",
+                Some(SendResult::Unclear { elsewhere: Some(_), .. }) => "elsewhere",
+                Some(SendResult::Unclear { elsewhere: None, .. }) => "unclear",
+                Some(SendResult::Accepted(_) | SendResult::Blocked(_)) => "never",
+            };
+            let expected = match status {
+                200..=299 => "body",
+                429 => "not taken",
+                300..=399 | 404 | 405 | 410 => "elsewhere",
+                408 | 421 | 423 | 424 | 425 | 499 => "unclear",
+                400..=499 => "refused",
+                _ => "unclear",
+            };
+            assert_eq!(meaning, expected, "{status}");
+        }
     }
 }

@@ -12,18 +12,23 @@ use tokio::time::Instant;
 
 use super::account_lists::DestinationIds;
 use super::oauth::OAuthTokenSource;
+use super::tripleseat_answer::{LeadAnswer, mentions_public_key, read_lead_answer};
 use super::unauthorized::{PresentedCredential, RejectionCause, TripleseatRejection, rejection_cause};
-use super::{LookupResult, RequestTimeLimits, SendResult, id_text, judge_no_answer, judge_status, response_excerpt};
+use super::{
+    AccountCheck, LeadRefusal, LookupResult, ProbeAnswer, RequestTimeLimits, SendResult, id_text, judge_no_answer,
+};
 use crate::credentials::{CredentialValue, SyncCredentials};
 use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
 use crate::phone;
-use sync_config::config::KEY_TRIPLESEAT_PUBLIC_KEY;
+use sync_config::config::{KEY_TRIPLESEAT_PUBLIC_KEY, OAuthGrant};
 use sync_config::mapping::LeadFields;
 
 /// Allowed lead requests per second.
 pub(super) const RATE: f64 = 10.0;
+/// Where leads are created.
+const LEAD_PATH: &str = "/v1/leads/create.js";
 /// The field that contains an attempt's reference.
 const REFERENCE_FIELD: &str = "additional_information";
 /// The field whose text is normalized as a phone number.
@@ -40,6 +45,7 @@ const CLOCK_SKEW: Duration = Duration::from_secs(300);
 pub(super) struct TripleseatPlace {
     pub(super) base_uri: String,
     pub(super) ids: DestinationIds,
+    pub(super) oauth: OAuthGrant,
 }
 
 /// What an OAuth client has access to.
@@ -73,9 +79,17 @@ impl TripleseatClient {
         let public_key = credentials.tripleseat_public_key.clone().ok_or_else(|| {
             RunError::Settings(format!("{KEY_TRIPLESEAT_PUBLIC_KEY} is missing; it is required to create leads"))
         })?;
-        let oauth = credentials.tripleseat_oauth.clone().map(|identity| {
-            OAuthTokenSource::new(client.clone(), &place.base_uri, identity).with_public_key(&public_key)
-        });
+        let oauth = match place.oauth {
+            OAuthGrant::ClientCredentials => credentials
+                .tripleseat_oauth
+                .clone()
+                .map(|identity| OAuthTokenSource::new(client.clone(), &place.base_uri, identity)),
+            OAuthGrant::AuthorizationCode => credentials
+                .tripleseat_tokens
+                .clone()
+                .map(|tokens| OAuthTokenSource::from_consent(client.clone(), &place.base_uri, tokens)),
+        };
+        let oauth = oauth.map(|oauth| oauth.with_public_key(&public_key));
         let leads = VendorRateLimiter::below_rate(RATE);
         Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, time })
     }
@@ -99,7 +113,7 @@ impl TripleseatClient {
     pub(super) async fn send_lead(&self, lead: &LeadFields, attempt: &Attempt) -> Result<SendResult, RunError> {
         let request = self
             .client
-            .post(format!("{}/v1/leads/create.js", self.place.base_uri))
+            .post(format!("{}{LEAD_PATH}", self.place.base_uri))
             .query(&[("public_key", self.public_key.expose()), ("simple_error_messages", "true")])
             .json(&self.lead_body(lead, attempt));
         match http::send_request(request, self.time.time_left()).await {
@@ -142,20 +156,20 @@ impl TripleseatClient {
         self.credentials.redact_keys(text)
     }
 
-    /// Has Tripleseat validate an obviously artificial lead, to find out about the public key where it may read no list.
-    /// The lead can't be mistaken for a guest's, and its email address is none: should Tripleseat ignore
-    /// `validate_only`, it is still refused. Returns the message; `Err` inside is the id of a lead that was created
-    /// nevertheless.
+    /// Has Tripleseat validate an obviously artificial lead, to find out what the lists that the public key reads don't
+    /// tell. The lead can't be mistaken for a guest's, and its email address is none: should Tripleseat ignore
+    /// `validate_only`, it is still refused. Returns the refusal, if there is one; `Err` inside is the id of a lead that
+    /// was created nevertheless.
     ///
     /// # Errors
     /// The key is rejected, or the response says nothing about it.
-    pub async fn validate_artificial_lead(&self) -> Result<Result<String, String>, RunError> {
+    pub async fn validate_artificial_lead(&self) -> Result<Result<Option<LeadRefusal>, String>, RunError> {
         if !self.wait_until_ready(self.time.deadline).await {
             return Err(destination_unavailable("no time was left to test the public key".to_owned()));
         }
         let request = self
             .client
-            .post(format!("{}/v1/leads/create.js", self.place.base_uri))
+            .post(format!("{}{LEAD_PATH}", self.place.base_uri))
             .query(&[
                 ("public_key", self.public_key.expose()),
                 ("simple_error_messages", "true"),
@@ -166,10 +180,14 @@ impl TripleseatClient {
             .await
             .map_err(|error| destination_unavailable(error.message))?;
         match self.judge_response(&answer)? {
-            SendResult::Refused(words) => Ok(Ok(words)),
-            SendResult::Accepted(None) => Ok(Ok("valid".to_owned())),
+            SendResult::Refused(refusal) => Ok(Ok(Some(refusal))),
+            SendResult::Accepted(None) => Ok(Ok(None)),
             SendResult::Accepted(Some(id)) => Ok(Err(id)),
-            SendResult::NotTaken { why, .. } | SendResult::ServerError(why) | SendResult::Unknown(why) => {
+            SendResult::Unclear { elsewhere: Some(status), .. } => {
+                let (request, hint) = self.lead_address();
+                Err(RunError::Refused { side: Side::Destination, request, message: format!("{status}{hint}") })
+            }
+            SendResult::NotTaken { why, .. } | SendResult::Blocked(why) | SendResult::Unclear { why, .. } => {
                 Err(destination_unavailable(why))
             }
         }
@@ -207,41 +225,25 @@ impl TripleseatClient {
         Value::Object(body)
     }
 
-    /// Judges the body before the status: a rejection can come with status 200.
     fn judge_response(&self, answer: &http::VendorResponse) -> Result<SendResult, RunError> {
-        // `None` is no JSON, which is neither a lead nor an error.
-        let body: Option<Value> = serde_json::from_str(&answer.body).ok();
-        let errors = body.as_ref().and_then(|body| body.get("errors").or_else(|| body.get("error")));
-        let errors = errors.map(error_texts).unwrap_or_default();
-        let refused_key = errors.iter().any(|text| mentions_public_key(text));
-        match answer.status {
-            401 | 403 => return Err(self.public_key_rejected(answer.status, &errors.join("; "))),
-            301..=399 | 404 | 405 | 410 => {
-                return Err(RunError::Refused {
-                    side: Side::Destination,
-                    request: "POST /v1/leads/create.js".to_owned(),
-                    message: format!("{} at {}; is the base URL right?", answer.status, self.place.base_uri),
-                });
-            }
-            _ if refused_key => return Err(self.public_key_rejected(answer.status, &errors.join("; "))),
-            _ => {}
+        // A response may repeat what it was sent.
+        let answer = http::VendorResponse { body: self.credentials.redact_keys(&answer.body), ..*answer };
+        match read_lead_answer(&answer) {
+            LeadAnswer::Lead(result) => Ok(result),
+            LeadAnswer::KeyRejected(words) => Err(self.public_key_rejected(answer.status, &words)),
         }
-        if answer.status < 500 && answer.status != 429 && !errors.is_empty() {
-            return Ok(SendResult::Refused(self.credentials.redact_keys(&errors.join("; "))));
-        }
-        if errors.is_empty() && (200..300).contains(&answer.status) {
-            if let Some(id) = body.as_ref().and_then(accepted_lead_id) {
-                return Ok(SendResult::Accepted(id));
-            }
-            let what =
-                if answer.body.trim().is_empty() { "empty body".to_owned() } else { response_excerpt(&answer.body) };
-            return Ok(SendResult::Unknown(self.credentials.redact_keys(&format!(
-                "The destination responded with {}, but with neither a lead nor an error: {what}.",
-                answer.status
-            ))));
-        }
-        let text = self.credentials.redact_keys(&response_excerpt(&answer.body));
-        Ok(judge_status(answer.status, answer.retry_after, &text).unwrap_or(SendResult::Unknown(text)))
+    }
+
+    /// Reads the account's locations with the public key. Whatever the response says about the key, it comes from a
+    /// Tripleseat that is up.
+    pub(super) async fn probe_account(&self) -> ProbeAnswer {
+        let path = "/v1/locations.json";
+        ProbeAnswer::from_response(&format!("GET {path}"), self.get_with_key(path, self.time.timeout).await)
+    }
+
+    /// Where leads are sent, and what to check if nothing is there.
+    pub(super) fn lead_address(&self) -> (String, String) {
+        (format!("POST {LEAD_PATH}"), format!(" at {}; is `base_uri` of the destination right?", self.place.base_uri))
     }
 
     fn rejection_cause_of_key(&self, status: u16, words: &str) -> RejectionCause {
@@ -282,15 +284,24 @@ impl TripleseatClient {
     }
 
     /// Checks that the OAuth credentials belong to the manifest's site.
-    pub(super) async fn verify_site(&self) -> Result<(), RunError> {
-        let (Some(site_id), Some(oauth)) = (self.place.ids.site_id, &self.oauth) else { return Ok(()) };
-        let sites = match self.get_json(oauth, "/v1/sites.json", &[]).await? {
-            Ok(body) => list_records(&body, "sites", "site"),
-            Err(message) => return Err(RunError::Unavailable { side: Side::Destination, message }),
+    pub(super) async fn verify_site(&self) -> Result<AccountCheck, RunError> {
+        let (Some(site_id), Some(oauth)) = (self.place.ids.site_id, &self.oauth) else {
+            return Ok(AccountCheck::Confirmed);
+        };
+        let sites = match self.get_json(oauth, "/v1/sites.json", &[]).await {
+            Ok(Ok(body)) => list_records(&body, "sites", "site"),
+            Ok(Err(message)) => return Err(RunError::Unavailable { side: Side::Destination, message }),
+            // Leads are created with the public key, which these credentials say nothing about.
+            Err(error @ RunError::Credential { .. }) => {
+                return Ok(AccountCheck::Unknown(format!(
+                    "whether the credentials belong to site {site_id} is unknown: {error}"
+                )));
+            }
+            Err(error) => return Err(error),
         };
         let ids: Vec<String> = sites.iter().filter_map(|site| site.get("id").and_then(id_text)).collect();
         if ids.contains(&site_id.to_string()) {
-            return Ok(());
+            return Ok(AccountCheck::Confirmed);
         }
         Err(RunError::WrongAccount(format!(
             "the Tripleseat credentials belong to site {}, but the manifest says site {site_id}; nothing was sent",
@@ -298,29 +309,31 @@ impl TripleseatClient {
         )))
     }
 
-    pub(super) async fn look_up_attempt(&self, attempt: &Attempt) -> Result<LookupResult, RunError> {
+    pub(super) async fn look_up_attempt(&self, attempt: &Attempt) -> LookupResult {
         let (Some(oauth), Some(begun)) = (&self.oauth, attempt.begun_at()) else {
-            return Ok(LookupResult::Unknown("there are no OAuth credentials for a lookup".to_owned()));
+            return LookupResult::Unknown("there are no OAuth credentials for a lookup".to_owned());
         };
         let since = begun.saturating_sub(CLOCK_SKEW).unwrap_or(begun).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         for page in 1..=MAX_PAGES {
             let number = page.to_string();
             let query = [("updated_after", since.as_str()), ("page", number.as_str())];
-            let body = match self.get_json(oauth, "/v1/leads/search.json", &query).await? {
-                Ok(body) => body,
-                Err(message) => return Ok(LookupResult::Unknown(message)),
+            let body = match self.get_json(oauth, "/v1/leads/search.json", &query).await {
+                Ok(Ok(body)) => body,
+                Ok(Err(message)) => return LookupResult::Unknown(message),
+                Err(error @ RunError::Credential { .. }) => return LookupResult::Refused(error),
+                Err(error) => return LookupResult::Unknown(error.to_string()),
             };
             let leads = list_records(&body, "leads", "lead");
             if let Some(lead) = leads.iter().find(|lead| has_reference(lead, attempt)) {
-                return Ok(LookupResult::Found(lead.get("id").and_then(id_text)));
+                return LookupResult::Found(lead.get("id").and_then(id_text));
             }
             let pages = body.get("total_pages").and_then(Value::as_u64);
             let last = pages.map_or(leads.len() < PAGE, |pages| page as u64 >= pages);
             if last {
-                return Ok(LookupResult::NotThere);
+                return LookupResult::NotThere;
             }
         }
-        Ok(LookupResult::Unknown(format!("more than {} leads have changed since the attempt", MAX_PAGES * PAGE)))
+        LookupResult::Unknown(format!("more than {} leads have changed since the attempt", MAX_PAGES * PAGE))
     }
 
     /// A `GET` with the bearer token. The inner error is temporary.
@@ -330,8 +343,9 @@ impl TripleseatClient {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Result<Value, String>, RunError> {
+        let mut refused = None;
         for renewed in [false, true] {
-            let token = match oauth.bearer_token(renewed, self.time.time_left()).await? {
+            let token = match oauth.bearer_token(refused.as_ref(), self.time.time_left()).await? {
                 Ok(token) => token,
                 Err(message) => return Ok(Err(message)),
             };
@@ -345,7 +359,7 @@ impl TripleseatClient {
                 Err(error) => return Ok(Err(format!("GET {path}: {}", error.message))),
             };
             match answer.status {
-                401 if !renewed => {}
+                401 if !renewed => refused = Some(token),
                 401 | 403 => return Err(oauth.rejection_error(PresentedCredential::AccessToken, &answer, "GET", path)),
                 200 => {
                     let body = serde_json::from_str(&answer.body);
@@ -362,17 +376,6 @@ fn destination_unavailable(message: String) -> RunError {
     RunError::Unavailable { side: Side::Destination, message }
 }
 
-/// The lead's id, if this is a success; the inner value is `None` if the response has no id.
-fn accepted_lead_id(body: &Value) -> Option<Option<String>> {
-    let lead = body.get("lead");
-    let id = [body.get("lead_id"), lead.and_then(|lead| lead.get("id")), body.get("id")]
-        .into_iter()
-        .flatten()
-        .find_map(id_text);
-    let success = body.get("success_message").is_some_and(|message| !message.is_null() && message != false);
-    (success || id.is_some()).then_some(id)
-}
-
 /// A lead that nobody takes for a guest's and that can't be valid: it has no email address.
 fn artificial_lead() -> Map<String, Value> {
     let fields = [
@@ -383,31 +386,6 @@ fn artificial_lead() -> Map<String, Value> {
         (REFERENCE_FIELD, "Sent by `deployer doctor` to be validated, not saved. Delete it if it is here."),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
-}
-
-/// The messages in `["…"]`, `{"field": ["…"]}` or `"…"`.
-pub(super) fn error_texts(errors: &Value) -> Vec<String> {
-    match errors {
-        Value::String(text) if !text.is_empty() => vec![text.clone()],
-        Value::Array(values) => values.iter().flat_map(error_texts).collect(),
-        Value::Object(fields) => fields
-            .iter()
-            .flat_map(|(field, texts)| {
-                let name = field.replace('_', " ");
-                error_texts(texts).into_iter().map(move |text| {
-                    // Some messages already begin with their field's name.
-                    if text.to_lowercase().starts_with(&name.to_lowercase()) { text } else { format!("{name} {text}") }
-                })
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Whether an error is about the key rather than the lead, regardless of the status.
-fn mentions_public_key(text: &str) -> bool {
-    let text = text.to_lowercase();
-    text.contains("public key") || text.contains("public_key")
 }
 
 /// The records of a list: `[…]`, `{"results": […]}` or `{"leads": […]}`, where each record may be wrapped as
@@ -432,7 +410,8 @@ pub(super) mod tests {
     }
 
     pub(in super::super) fn account_with_ids(ids: DestinationIds) -> TripleseatClient {
-        let place = TripleseatPlace { base_uri: "https://api.example.com".to_owned(), ids };
+        let place =
+            TripleseatPlace { base_uri: "https://api.example.com".to_owned(), ids, oauth: OAuthGrant::default() };
         let credentials =
             SyncCredentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000","TRIPLESEAT_PUBLIC_KEY":"key-1111"}"#)
                 .expect("valid");
@@ -446,49 +425,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn judges_the_body_before_the_status() {
-        let accepted = |id: Option<&str>| Ok(SendResult::Accepted(id.map(ToOwned::to_owned)));
-        let refused = |text: &str| Ok(SendResult::Refused(text.to_owned()));
-        assert_eq!(judge_response(200, r#"{"success_message":"Thanks","lead_id":12}"#), accepted(Some("12")));
-        assert_eq!(judge_response(200, r#"{"success_message":"Thanks"}"#), accepted(None));
-        assert_eq!(judge_response(201, r#"{"lead":{"id":13}}"#), accepted(Some("13")));
-        assert_eq!(
-            judge_response(200, r#"{"errors":["Phone number can't be blank"]}"#),
-            refused("Phone number can't be blank")
-        );
-        assert_eq!(
-            judge_response(
-                400,
-                r#"{"errors":{"phone_number":["can't be blank"],"email_address":["Email address is invalid"]}}"#
-            ),
-            refused("phone number can't be blank; Email address is invalid")
-        );
-    }
-
-    #[test]
-    fn treats_responses_without_lead_or_error_as_ambiguous() {
-        for body in ["", "{}", "[]", "null", "<html>502</html>", r#"{"success_mess"#, r#"{"success_message":null}"#] {
-            assert!(matches!(judge_response(200, body), Ok(SendResult::Unknown(_))), "{body}");
-        }
-        assert!(matches!(judge_response(504, ""), Ok(SendResult::Unknown(_))));
-        for status in [500, 502] {
-            assert!(
-                matches!(judge_response(status, r#"{"errors":["oops"]}"#), Ok(SendResult::ServerError(_))),
-                "{status}"
-            );
-        }
-        assert!(matches!(judge_response(429, ""), Ok(SendResult::NotTaken { rate: true, .. })));
-        assert!(matches!(judge_response(503, ""), Ok(SendResult::NotTaken { rate: false, .. })));
-    }
-
-    #[test]
     fn rejected_keys_end_the_run_and_are_not_shown() {
         for (status, body) in [(401, "no key-1111"), (403, ""), (200, r#"{"errors":["Invalid public key key-1111"]}"#)]
         {
             let error = judge_response(status, body).expect_err("every lead would fail the same way").to_string();
             assert!(error.contains("TRIPLESEAT_PUBLIC_KEY") && !error.contains("1111"), "{error}");
         }
-        assert!(judge_response(404, "").is_err());
+        let firewall = judge_response(403, "<html>key-1111</html>").expect("it isn't the key");
+        assert!(matches!(firewall, SendResult::Blocked(_)));
     }
 
     #[test]

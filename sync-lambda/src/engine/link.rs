@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::SyncRun;
+use super::{SentOutcome, SyncRun};
 use crate::destination::LookupResult;
 use crate::ledger::{Attempt, ContactOutcome};
 use sync_config::config::OnExisting;
@@ -11,17 +11,21 @@ use sync_config::tripleseat::EMAIL_ADDRESS;
 
 impl SyncRun<'_> {
     /// Sends a lead that certainly wasn't sent before, unless there is one to link.
-    pub(super) async fn link_or_send(&self, lead: &LeadFields, attempt: &Attempt) -> ContactOutcome {
+    pub(super) async fn link_or_send(&self, lead: &LeadFields, attempt: &Attempt) -> SentOutcome {
         if self.settings.config.on_existing == OnExisting::Link
             && self.is_open()
+            && self.can_look_up()
             && let Some(email) = lead.get(EMAIL_ADDRESS).and_then(|value| value.as_text())
         {
             match self.destination.find_lead_of_email(email).await {
-                Ok(LookupResult::Found(Some(lead_id))) => return ContactOutcome::Linked(lead_id),
+                Ok(LookupResult::Found(Some(lead_id))) => return SentOutcome::Known(ContactOutcome::Linked(lead_id)),
                 Ok(LookupResult::Found(None) | LookupResult::NotThere) => {}
                 // A look-up that fails must not keep leads from being sent: then it is created, as without linking.
                 Ok(LookupResult::Unknown(why)) => self.log_failed_link(attempt, &why),
-                Err(error) => self.log_failed_link(attempt, &error.to_string()),
+                Ok(LookupResult::Refused(error)) | Err(error) => {
+                    self.log_failed_link(attempt, &error.to_string());
+                    self.give_up_look_ups(&error);
+                }
             }
         }
         self.send_lead(lead, attempt).await

@@ -5,14 +5,17 @@
 //!    with what its credential may read.
 //! 2. [`take`]: a few contacts at a time are read from the primary store and marked `sending` with the key of this
 //!    attempt.
-//! 3. [`send`]: each lead is sent to the destination, within its rate limit.
+//! 3. [`send`]: each lead is sent to the destination, within its rate limit and through a [`gate`]. [`refusals`] keeps a
+//!    wrong setting from being booked on contacts.
 //! 4. [`settle`]: the outcome of each contact is written, and its flag reset.
 //!
 //! The steps run concurrently, on different contacts. A run that dies at any point leaves each contact either untouched
 //! or `sending`, and the next run looks the latter up.
 
+mod gate;
 mod link;
 mod properties;
+mod refusals;
 mod retick;
 mod send;
 mod settle;
@@ -30,12 +33,14 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
-use crate::destination::LeadDestination;
+use crate::destination::{AccountCheck, LeadDestination, LeadRefusal, RefusalFault, judge_refusal};
 use crate::error::RunError;
 use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient};
 use crate::ledger::{Attempt, ContactOutcome, Ledger};
-use crate::report::{LogSink, RunReport};
+use crate::report::{LogSink, ProblemKind, RunReport};
 use crate::settings::SyncSettings;
+use gate::SendGate;
+use refusals::RefusalWatch;
 use sync_config::mapping::{LeadFields, LeadMapping, PropertyLabels};
 
 pub use properties::PropertyCache;
@@ -120,6 +125,9 @@ pub async fn run_sync(
         done: Mutex::default(),
         report,
         stop: Mutex::default(),
+        gate: SendGate::default(),
+        look_ups_refused: AtomicBool::default(),
+        refusals: Mutex::default(),
     };
     if let Err(error) = run.run_steps().await {
         run.stop_run(error);
@@ -152,12 +160,18 @@ struct SyncRun<'a> {
     done: Mutex<HashSet<String>>,
     report: Mutex<RunReport>,
     stop: Mutex<RunStop>,
+    gate: SendGate,
+    /// Set once a lookup was refused.
+    look_ups_refused: AtomicBool,
+    refusals: Mutex<RefusalWatch>,
 }
 
 /// Why nothing new may start.
 #[derive(Debug, Default)]
 struct RunStop {
     error: Option<RunError>,
+    /// No more leads are sent, and that isn't an error.
+    is_quiet: bool,
     failures_in_a_row: u32,
 }
 
@@ -179,6 +193,22 @@ enum SendMode {
     Left { attempt: Option<Attempt>, flagged: bool },
 }
 
+/// A contact whose lead was sent, or that needed none.
+#[derive(Debug)]
+struct SentContact {
+    contact_id: String,
+    attempt: Option<Attempt>,
+    outcome: SentOutcome,
+    begun: Instant,
+}
+
+#[derive(Debug)]
+enum SentOutcome {
+    Known(ContactOutcome),
+    /// Refused with words that name nothing of the contact.
+    Doubtful(LeadRefusal),
+}
+
 /// A contact with a known outcome.
 #[derive(Debug)]
 struct SettledContact {
@@ -195,6 +225,7 @@ impl SyncRun<'_> {
         if self.dry_run {
             destination?;
             self.verify_settings().await?;
+            self.try_settings().await?;
             for ids in ids.chunks(TAKE) {
                 self.preview_contacts(ids).await?;
             }
@@ -221,6 +252,8 @@ impl SyncRun<'_> {
             .flat_map(stream::iter)
             .map(|taken| self.send_contact(taken))
             .buffer_unordered(IN_FLIGHT)
+            .flat_map(|sent| stream::iter(self.release_contacts(sent)))
+            .chain(stream::once(async { stream::iter(self.release_rest()) }).flatten())
             .chunks(SETTLE)
             .map(|settled| self.settle_contacts(settled))
             .buffer_unordered(2)
@@ -305,13 +338,32 @@ impl SyncRun<'_> {
                 )));
             }
         }
-        self.destination.verify_account().await
+        if let AccountCheck::Unknown(why) = self.destination.verify_account().await? {
+            self.update_report(|report| report.add_problem(ProblemKind::AccountUnchecked, why));
+        }
+        Ok(())
+    }
+
+    /// Finds settings that get every lead refused, without creating one. The artificial lead has no values of a contact,
+    /// so only what it is refused for besides those counts.
+    async fn try_settings(&self) -> Result<(), RunError> {
+        let Some(refusal) = self.destination.check_lead_rules().await? else { return Ok(()) };
+        match judge_refusal(&refusal, &LeadFields::new(), &self.mapping) {
+            RefusalFault::Setting(fault) => Err(self.wrong_setting(&refusal, &fault)),
+            RefusalFault::Contact | RefusalFault::Unnamed => Ok(()),
+        }
     }
 
     /// Whether new work may start.
     fn is_open(&self) -> bool {
         let stop = self.stop.lock();
-        stop.error.is_none() && stop.failures_in_a_row < OUTAGE && Instant::now() < self.closes
+        let may = stop.error.is_none() && !stop.is_quiet && stop.failures_in_a_row < OUTAGE;
+        may && Instant::now() < self.closes
+    }
+
+    /// Stops new work from starting, without an error.
+    fn stop_sending(&self) {
+        self.stop.lock().is_quiet = true;
     }
 
     /// Stops new work from starting. Only the first error is kept and reported.

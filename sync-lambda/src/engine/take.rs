@@ -110,7 +110,7 @@ impl SyncRun<'_> {
 
     /// Whether to simply send a contact again that may have been sent already.
     fn may_resend(&self, contact: &ContactProperties) -> bool {
-        !self.destination.can_look_up()
+        !self.can_look_up()
             && self.settings.config.on_ambiguous == OnAmbiguous::Resend
             && self.ledger.is_flagged(contact)
     }
@@ -127,7 +127,7 @@ impl SyncRun<'_> {
                     Some(_) => "review",
                 },
                 ContactState::Sending(_) if self.may_resend(&properties) => "send",
-                ContactState::Sending(Some(_)) if self.destination.can_look_up() => "look_up",
+                ContactState::Sending(Some(_)) if self.can_look_up() => "look_up",
                 ContactState::Sending(_) => "review",
             };
             let lead = self.mapping.lead_fields(&properties, self.known_labels());

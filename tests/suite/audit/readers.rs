@@ -52,8 +52,7 @@ impl ReaderAccount {
 
     async fn on_cloud(aws: Aws) -> Self {
         let identity = aws.sts.get_caller_identity().send().await.expect("the account");
-        let scope =
-            Scope { account: identity.account().expect("an account").to_owned(), region: "us-east-1".to_owned() };
+        let scope = Scope::new(identity.account().expect("an account"), "us-east-1");
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("bootstrap");
         std::fs::write(&path, "#!/bin/sh\n").expect("written");

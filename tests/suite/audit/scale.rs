@@ -46,7 +46,7 @@ async fn read_and_judge(functions: usize) {
     let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
     create_account(&aws, functions).await;
     cloud.forget_calls();
-    let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+    let scope = Scope::new("123456789012", "us-east-1");
     let options = Options { days: 90, venues: Vec::new(), rate_limited: false };
     let told = AtomicU64::new(0);
     let begun = Instant::now();

@@ -26,7 +26,7 @@ impl MotoAccount {
         let aws = servers::start_moto().await.open_account().aws;
         let identity = aws.sts.get_caller_identity().send().await.expect("an account");
         let account = identity.account().expect("an account").to_owned();
-        Self { aws, scope: Scope { account, region: "us-east-1".to_owned() } }
+        Self { aws, scope: Scope::new(account, "us-east-1") }
     }
 
     fn regional_arn(&self, service: &str, rest: &str) -> String {

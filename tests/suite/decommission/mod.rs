@@ -57,7 +57,7 @@ impl LegacyCloud {
     }
 
     pub async fn in_cloud(cloud: EmbeddedCloud, aws: Aws) -> Self {
-        let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+        let scope = Scope::new("123456789012", "us-east-1");
         let directory = tempfile::tempdir().expect("a directory");
         let mut legacy = Self {
             cloud,

@@ -11,7 +11,7 @@ use super::{audit_of, stale_node};
 use crate::assertions::assert_contains;
 
 fn test_scope() -> Scope {
-    Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() }
+    Scope::new("123456789012", "us-east-1")
 }
 
 fn enabled_edge(from: &str, to: &str, kind: EdgeKind) -> Edge {

@@ -139,7 +139,9 @@ impl DoctorWard {
         let checks = run_checks(&patient).await;
 
         let writes: Vec<String> = self.cloud.recorded_writes().iter().map(ToString::to_string).collect();
-        assert!(writes.iter().all(|call| call.contains("GetCallerIdentity")), "{writes:?}");
+        // A function that isn't deployed may be asked for a token, which writes nothing here.
+        let harmless = ["GetCallerIdentity", "lambda:Invoke"];
+        assert!(writes.iter().all(|call| harmless.iter().any(|name| call.contains(name))), "{writes:?}");
         assert_eq!(self.hubspot.all_contacts(), contacts);
         assert!(!properties.has_changed().expect("the portal is there"), "nothing has changed in HubSpot");
         for request in self.hubspot.recorded_requests() {

@@ -8,6 +8,7 @@ mod samples;
 mod schemas;
 mod searches;
 mod tripleseat;
+mod tripleseat_switches;
 mod workflows;
 
 use deployer_sandbox::hubspot::PropertyValues;

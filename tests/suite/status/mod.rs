@@ -82,6 +82,7 @@ fn sample_run(ended_at: Timestamp, synced: u64) -> VenueRun {
         needs_review: 0,
         backlog: 0,
         error: None,
+        problems: Vec::new(),
     }
 }
 

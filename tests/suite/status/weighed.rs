@@ -2,7 +2,9 @@
 
 use deployer_core::manifest::Status;
 use deployer_core::resource::Observed;
-use deployer_health::status::{ContactCounts, LiveCode, Overview, Urgency, VenueReadings, VenueStanding};
+use deployer_health::status::{
+    ContactCounts, LiveCode, Overview, RunFailure, Urgency, VenueReadings, VenueRun, VenueStanding,
+};
 use jiff::Timestamp;
 
 use super::{
@@ -73,6 +75,53 @@ fn lists_the_most_urgent_first_and_nothing_that_is_fine() {
         all.attention
     );
     assert_eq!(all.unreadable_reasons().len(), 2, "{:?}", all.unreadable_reasons());
+}
+
+#[test]
+fn reports_problems_that_did_not_end_a_run() {
+    let problem = |kind: &str, message: &str| RunFailure { kind: kind.to_owned(), message: message.to_owned() };
+    let refused = VenueRun {
+        problems: vec![problem("look_up_refused", "leads can't be looked up: 401")],
+        ..sample_run(time_of_day("14:00:02"), 3)
+    };
+    let unchecked = |at| VenueRun {
+        problems: vec![problem("account_unchecked", "the site is unknown")],
+        ..sample_run(time_of_day(at), 3)
+    };
+    let told = |runs: [VenueRun; 2]| {
+        let overview = overview_of(Status::Active, VenueReadings { runs: sample_runs(runs), ..good_readings() });
+        assert_eq!(overview.venues[0].standing, VenueStanding::Running, "leads are sent");
+        overview.attention.iter().map(|one| format!("{} {}", one.what, one.next)).collect::<Vec<_>>()
+    };
+    let later = told([refused.clone(), sample_run(time_of_day("14:05:02"), 3)]);
+    assert_eq!(
+        later,
+        ["In its run of 2026-03-02 14:00 UTC, leads can't be looked up: 401. Leads are still sent, but one whose \
+          response is lost is left for review. `deployer doctor harbour` tests the credentials."],
+        "a later run may not have needed a lookup"
+    );
+    let last = told([refused, unchecked("14:05:02")]);
+    assert!(last.len() == 2 && last[1].starts_with("In its last run, the site is unknown."), "{last:?}");
+    let past = told([unchecked("14:00:02"), sample_run(time_of_day("14:05:02"), 3)]);
+    assert_eq!(past, Vec::<String>::new(), "every run checks the account again");
+}
+
+#[test]
+fn reports_a_wrong_setting_with_what_to_change() {
+    let error = sync_lambda::error::RunError::WrongSetting {
+        refusal: "Lead form is invalid".to_owned(),
+        advice: "Set `lead_form_id` in [venues.harbour.destination]".to_owned(),
+    };
+    let failure = RunFailure { kind: error.kind_name().to_owned(), message: error.to_string() };
+    let run = VenueRun { error: Some(failure), ..sample_run(time_of_day("14:05:02"), 0) };
+    let overview = overview_of(Status::Active, VenueReadings { runs: sample_runs([run]), ..good_readings() });
+    assert_eq!(overview.venues[0].standing, VenueStanding::Failing);
+    assert_eq!(
+        overview.attention[0].what,
+        "Its last run failed: the destination rejects every lead because of a setting: Lead form is invalid. Set \
+         `lead_form_id` in [venues.harbour.destination]. All flags stay set."
+    );
+    assert!(overview.attention[0].next.contains("`deployer invoke harbour --dry-run`"), "{:?}", overview.attention[0]);
 }
 
 #[test]

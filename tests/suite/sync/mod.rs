@@ -2,6 +2,7 @@
 
 mod broken_off;
 mod changes;
+mod consent;
 mod deployed;
 mod dry_run;
 mod faults;
@@ -11,10 +12,13 @@ pub mod portal;
 pub mod process;
 mod properties;
 mod proxy;
+mod refused_look_ups;
 mod reports;
 mod reticked;
 mod settings;
 mod throughput;
+mod unclear_answers;
+mod wrong_settings;
 
 use std::time::Duration;
 
@@ -145,26 +149,23 @@ async fn server_errors_after_a_lead_was_created_cause_no_duplicate() {
     let portal = SyncTestPortal::new(true).await;
     let id = portal.add_contact(1, &[]);
     portal.break_tripleseat(CREATE, 1, SandboxFault::StatusAfter { status: 500 });
-    portal.expect_counts(1, 0, 0, 0, 1).await;
-    portal.clear_faults();
     portal.expect_counts(1, 1, 0, 0, 0).await;
-    assert_eq!(portal.contacts_of_leads(), [id]);
+    assert_eq!(portal.contacts_of_leads(), [id], "it was looked up at once");
 }
 
 #[tokio::test]
-async fn flags_stay_while_tripleseat_is_down() {
-    let portal = SyncTestPortal::new(false).await;
+async fn flags_stay_while_tripleseat_is_unreachable() {
+    let mut portal = SyncTestPortal::new(false).await;
     let ids = portal.add_contacts(1..13);
-    portal.break_tripleseat(CREATE, 0, status_fault(503, Some("0")));
+    // Nothing listens there, so nothing was received.
+    portal.variables.insert("TRIPLESEAT_BASE_URI", "http://127.0.0.1:9".to_owned());
     let answer = portal.run_once().await.expect("the run succeeds");
     assert_eq!((&answer["synced"], &answer["retried"]), (&json!(0), &json!(12)));
-    let tries = portal.tripleseat.recorded_requests().len();
-    assert!(tries < 12, "a destination that is down isn't tried for every contact: {tries}");
     for id in &ids {
         let (flag, status, ..) = portal.ledger_values(*id);
         assert_eq!((flag, status.as_str()), (true, ""));
     }
-    portal.clear_faults();
+    portal.variables.clear();
     portal.expect_counts(12, 12, 0, 0, 0).await;
     assert_eq!(portal.contacts_of_leads(), ids);
 }
@@ -335,9 +336,10 @@ async fn dry_runs_report_actions_and_change_nothing() {
             "fields": ["email_address", "email_opt_in", "first_name", "last_name", "phone_number"],
         }])
     );
-    // The public key is tested by reading the account's locations.
+    // The public key is tested by reading the account's locations. What no read tells is asked with an artificial lead
+    // that is only validated.
     let tried: Vec<String> = portal.tripleseat.recorded_requests().into_iter().map(|request| request.path).collect();
-    assert_eq!(tried, ["/v1/locations.json"]);
+    assert_eq!(tried, ["/v1/locations.json", "/v1/leads/create.js"]);
     assert_eq!(portal.venue_leads().len(), 0);
     let writes = portal.hubspot.recorded_requests().into_iter().filter(|request| request.path.contains("update"));
     assert_eq!(writes.count(), 0);

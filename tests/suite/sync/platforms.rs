@@ -91,7 +91,7 @@ async fn failed_lookups_leave_the_contact_for_the_next_run() {
     portal.run_once().await.expect("the run succeeds");
     assert_eq!(portal.ledger_values(late).1, "synced");
     let last = portal.add_contact(3, &[]);
-    line.break_at(1, ProxyFault::StatusAfter { status: 500 });
+    line.break_at(1, ProxyFault::Status { status: 500, retry_after: None });
     portal.run_once().await.expect("the run succeeds");
     assert_eq!((portal.ledger_values(last).0, portal.ledger_values(last).1.as_str()), (true, "sending"));
     line.break_at(1, ProxyFault::Status { status: 502, retry_after: None });
@@ -103,8 +103,8 @@ async fn failed_lookups_leave_the_contact_for_the_next_run() {
 }
 
 #[tokio::test]
-async fn retries_when_the_platform_is_busy_or_down() {
-    for what in [429, 500, 503].map(|status| ProxyFault::Status { status, retry_after: Some("0") }) {
+async fn retries_when_the_platform_is_busy() {
+    for what in [None, Some("0")].map(|retry_after| ProxyFault::Status { status: 429, retry_after }) {
         let (portal, line) = portal_with_broken_platform(false, 1, what).await;
         let id = portal.add_contact(1, &[]);
         portal.run_once().await.expect("the run succeeds");
@@ -117,4 +117,44 @@ async fn retries_when_the_platform_is_busy_or_down() {
             "{what:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn unclear_statuses_are_never_sent_again() {
+    for status in [302, 404, 405, 410, 500, 502, 503, 504] {
+        for what in [ProxyFault::Status { status, retry_after: Some("0") }, ProxyFault::StatusAfter { status }] {
+            let (portal, line) = portal_with_broken_platform(false, 1, what).await;
+            let ids = portal.add_contacts(1..3);
+            let first = portal.run_once().await;
+            line.stop_breaking().await;
+            portal.advance_past_lag();
+            portal.run_once().await.expect("the run succeeds");
+            let statuses: Vec<String> = ids.iter().map(|id| portal.ledger_values(*id).1).collect();
+            assert_eq!(statuses, ["needs_review", "synced"], "{what:?}: {first:?}");
+            let records = portal.platform.venue_records("venue-a").len();
+            assert_eq!(records, 1 + usize::from(what.is_taken()), "{what:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_same_refusal_of_everybody_is_a_settings_fault() {
+    let (portal, line) = portal_with_broken_platform(false, usize::MAX, ProxyFault::Html).await;
+    let ids = portal.add_contacts(1..11);
+    let refusal = serde_json::json!({ "error": "unknown location", "request_id": "a81f" });
+    portal.platform.refuse_records("venue-a", Some((422, refusal)));
+    let error = portal.run_once().await.expect_err("the settings are wrong").to_string();
+    assert!(error.contains("unknown location") && error.contains("[venues.venue-a.destination]"), "{error}");
+    assert!(ids.iter().all(|id| portal.ledger_values(*id).0 && portal.ledger_values(*id).1.is_empty()), "flags stay");
+    assert_eq!(line.request_count(), 3, "no more than three are tried");
+
+    // What names a value that the contact lacks is its own fault, however often it happens.
+    portal.advance_past_lag();
+    let refusal = serde_json::json!({ "error": "email is required" });
+    portal.platform.refuse_records("venue-a", Some((422, refusal)));
+    for id in &ids {
+        portal.hubspot.set_property(*id, "email", "").expect("changing works");
+    }
+    portal.run_once().await.expect("the run succeeds");
+    assert!(ids.iter().all(|id| portal.ledger_values(*id).1 == "failed"));
 }

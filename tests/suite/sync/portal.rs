@@ -161,6 +161,30 @@ impl SyncTestPortal {
         ids
     }
 
+    /// What became of these contacts, and how many leads they are.
+    pub fn tally_contacts(&self, ids: &[u64]) -> ContactTally {
+        let leads = self.contacts_of_leads();
+        let mut tally = ContactTally { contacts: ids.len(), leads: leads.len(), ..ContactTally::default() };
+        for id in ids {
+            let made = leads.iter().filter(|lead| *lead == id).count();
+            let (flag, status, ..) = self.ledger_values(*id);
+            tally.twice += usize::from(made > 1);
+            tally.failed += usize::from(status == "failed");
+            tally.needs_review += usize::from(status == "needs_review");
+            tally.flags_left += usize::from(flag);
+            tally.sending += usize::from(status == "sending");
+            let seen = flag || matches!(status.as_str(), "failed" | "needs_review");
+            tally.lost += usize::from(made == 0 && !seen);
+        }
+        tally
+    }
+
+    /// The log line of the latest run.
+    pub fn run_line(&self) -> Value {
+        let lines = self.logged.lock().expect("no panic");
+        lines.iter().rfind(|line| line["event"] == "run").cloned().expect("a run line")
+    }
+
     /// The flag, status, lead id and error of a contact.
     pub fn ledger_values(&self, id: u64) -> (bool, String, String, String) {
         let contact: SandboxContact = self.hubspot.find_contact(id).expect("the contact");
@@ -176,6 +200,24 @@ impl SyncTestPortal {
     /// Injects a fault at Tripleseat's `nth` request whose path contains `path`.
     pub fn break_tripleseat(&self, path: &'static str, nth: usize, fault: SandboxFault) {
         self.tripleseat.set_fault_hook(Some(fault_at(path, nth, fault)));
+    }
+
+    /// Chooses a fault for every attempt to create a lead, by its number, counted from one. `None` leaves it alone.
+    pub fn break_leads(&self, choose: impl Fn(usize) -> Option<SandboxFault> + Send + Sync + 'static) {
+        let seen = Mutex::new(0);
+        self.tripleseat.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
+            if !request.path.contains("leads/create") {
+                return None;
+            }
+            let mut seen = seen.lock().expect("no panic");
+            *seen += 1;
+            choose(*seen)
+        })));
+    }
+
+    /// How many leads Tripleseat was asked to create.
+    pub fn count_attempts(&self) -> usize {
+        self.tripleseat.recorded_requests().iter().filter(|request| request.path.contains("leads/create")).count()
     }
 
     pub fn break_hubspot(&self, path: &'static str, nth: usize, fault: SandboxFault) {
@@ -204,6 +246,22 @@ impl SyncTestPortal {
         self.hubspot.set_fault_hook(None);
         self.tripleseat.set_fault_hook(None);
     }
+}
+
+/// What became of some contacts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ContactTally {
+    pub contacts: usize,
+    pub leads: usize,
+    /// Contacts with more than one lead.
+    pub twice: usize,
+    /// Contacts without a lead, a flag, or a status that staff would look at.
+    pub lost: usize,
+    pub failed: usize,
+    pub needs_review: usize,
+    pub flags_left: usize,
+    /// Contacts that are still marked as being sent.
+    pub sending: usize,
 }
 
 /// The properties of a flagged contact that has everything a lead needs; `more` overrides and adds properties.

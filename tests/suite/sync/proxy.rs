@@ -62,9 +62,9 @@ impl ProxyFault {
         matches!(self, Self::HangBefore | Self::HangAfter)
     }
 
-    /// Whether the sender can't tell whether the request was processed.
-    pub fn is_silent(self) -> bool {
-        !matches!(self, Self::Status { .. } | Self::StatusAfter { .. })
+    /// Whether the sender can't tell whether the request was processed. Only 429 says that it wasn't.
+    pub fn is_unclear(self) -> bool {
+        !matches!(self, Self::Status { status: 429, .. })
     }
 }
 

@@ -5,20 +5,14 @@ use std::path::Path;
 
 use deployer_sandbox::contacts_csv;
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::portal::{KEY, SyncTestPortal, TOKEN};
 use super::{CREATE, status_fault};
 use deployer_sandbox::SandboxFault;
 
-/// The log line of the latest run.
-fn run_line(portal: &SyncTestPortal) -> Value {
-    let lines = portal.logged.lock().expect("no panic");
-    lines.iter().rfind(|line| line["event"] == "run").cloned().expect("a run line")
-}
-
 fn oldest_flag(portal: &SyncTestPortal) -> Option<u64> {
-    run_line(portal)["OldestFlagAgeSeconds"].as_u64()
+    portal.run_line()["OldestFlagAgeSeconds"].as_u64()
 }
 
 #[tokio::test]
@@ -27,7 +21,7 @@ async fn runs_report_six_metrics_per_venue() {
     portal.add_contacts(1..3);
     portal.add_contact(3, &[("phone", "")]);
     portal.run_once().await.expect("the run succeeds");
-    let line = run_line(&portal);
+    let line = portal.run_line();
     let directive = &line["_aws"]["CloudWatchMetrics"][0];
     let names: Vec<&str> =
         directive["Metrics"].as_array().expect("metrics").iter().filter_map(|metric| metric["Name"].as_str()).collect();
@@ -43,13 +37,13 @@ async fn failed_attempts_do_not_reset_the_oldest_flag_age() {
     let ago = |hours: i64| (portal.clock.now() - SignedDuration::from_hours(hours)).to_string();
     portal.add_contact(1, &[("createdate", &ago(30)), ("lastmodifieddate", &ago(3))]);
     portal.add_contact(2, &[("createdate", &ago(30)), ("lastmodifieddate", &ago(1))]);
-    portal.break_tripleseat(CREATE, 0, status_fault(503, Some("0")));
+    portal.break_tripleseat(CREATE, 0, status_fault(429, Some("0")));
     for _ in 0..2 {
         // Each run writes to the contacts, and so changes their modification dates.
         portal.run_once().await.expect("the run succeeds");
         let age = oldest_flag(&portal).expect("an age");
         assert!((3 * 3600..4 * 3600).contains(&age), "{age}");
-        assert_eq!(run_line(&portal)["Backlog"], 2);
+        assert_eq!(portal.run_line()["Backlog"], 2);
         portal.advance_past_lag();
     }
     portal.clear_faults();
@@ -68,7 +62,7 @@ async fn reports_the_flag_age_unless_hubspot_fails() {
     portal.variables.insert("HUBSPOT_TOKEN", "mistyped-token".to_owned());
     portal.run_once().await.expect_err("the token is wrong");
     assert_eq!(oldest_flag(&portal), None);
-    let declared = run_line(&portal)["_aws"]["CloudWatchMetrics"][0]["Metrics"].to_string();
+    let declared = portal.run_line()["_aws"]["CloudWatchMetrics"][0]["Metrics"].to_string();
     assert!(!declared.contains("OldestFlagAgeSeconds"), "a metric without a value isn't declared: {declared}");
 }
 

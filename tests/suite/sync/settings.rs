@@ -38,6 +38,7 @@ fn right_place() -> TripleseatDestination {
         site_id: Some(SITE_ID),
         lead_source_id: Some(5),
         referral_source_id: Some(6),
+        ..TripleseatDestination::default()
     }
 }
 
@@ -85,7 +86,7 @@ async fn a_constant_among_the_fields_is_compared_too() {
     assert_contains(portal.run_once().await.expect_err("no such source").to_string(), "no lead source 50");
     portal.config.fields = [("lead_source_id".to_owned(), "=5".to_owned())].into();
     portal.expect_counts(1, 1, 0, 0, 0).await;
-    assert_eq!(portal.venue_leads()[0].fields["lead_source_id"], "5");
+    assert_eq!(portal.venue_leads()[0].fields["lead_source_id"], 5);
 }
 
 #[tokio::test]

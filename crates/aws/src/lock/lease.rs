@@ -67,6 +67,36 @@ impl fmt::Display for LockLease {
     }
 }
 
+impl LockLease {
+    /// Whether it expired so long ago that no difference of clocks explains it.
+    pub(super) fn expired_long_ago(&self) -> bool {
+        Timestamp::now().duration_since(self.expires) > CLOCKS_DIFFER
+    }
+}
+
+/// When a lease that we hold ends: by the clock that never jumps, and by the one that goes on while the machine sleeps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeaseEnd {
+    steady: Instant,
+    wall: Timestamp,
+}
+
+impl LeaseEnd {
+    /// A lease of this length that begins now.
+    pub(super) fn after(length: Duration) -> Self {
+        Self { steady: Instant::now() + length, wall: add_duration(Timestamp::now(), length) }
+    }
+
+    pub(super) fn has_passed(&self) -> bool {
+        self.time_left().is_zero()
+    }
+
+    pub(super) fn time_left(&self) -> Duration {
+        let by_wall = Duration::try_from(self.wall.duration_since(Timestamp::now())).unwrap_or_default();
+        self.steady.saturating_duration_since(Instant::now()).min(by_wall)
+    }
+}
+
 /// Tracks the locks that are waited for.
 #[derive(Debug, Default)]
 pub(super) struct LockWatch {
@@ -83,9 +113,9 @@ impl LockWatch {
         if seen.0 != lease.expires {
             *seen = (lease.expires, now);
         }
-        let while_watching = now.duration_since(seen.1) > length;
-        let long_ago = Timestamp::now().duration_since(lease.expires) > CLOCKS_DIFFER;
-        while_watching || long_ago
+        // What its holder sent before the end of the lease gets time to arrive.
+        let while_watching = now.duration_since(seen.1) > length + length / 2;
+        while_watching || lease.expired_long_ago()
     }
 
     /// Whether this is the first wait for this lock.
@@ -115,7 +145,7 @@ fn user_name() -> String {
     ["USER", "USERNAME", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "someone".into())
 }
 
-fn machine_name() -> String {
+pub(super) fn machine_name() -> String {
     let printed = Command::new("hostname").output().ok().filter(|output| output.status.success());
     let name = printed.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     name.filter(|name| !name.is_empty())

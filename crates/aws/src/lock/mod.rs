@@ -6,28 +6,32 @@
 //! only one of several contenders succeeds. After creating, everybody checks once more whether anybody else holds a
 //! lock.
 //!
+//! The lock fences: what its holder changes is changed before anybody else may take the lock over. A lease that wasn't
+//! renewed in time is lost, whether or not an answer came; its end is looked at before each change; and others wait for
+//! longer than the lease, so that changes that were sent before its end have arrived.
+//!
 //! - [`lease`] is what a lock records about its holder, and when the lock counts as abandoned;
+//! - [`held`] is a lock that is held: its renewal, and the fence;
 //! - [`mark`] is a file beside the manifest that identifies locks of processes that died on this machine at once.
 
+mod held;
 mod lease;
 mod mark;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use serde_json::json;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
+pub use held::{HeldLock, WriteFence};
 pub use lease::LockLease;
 
-use crate::retry::CallRetry;
+use crate::retry::call_with_retries;
 use crate::signed::{list_of, text_of, texts_of};
-use crate::{Aws, CallError, FailureKind};
+use crate::{Aws, CallError, FailureKind, Found};
 use deployer_core::error::{Error, Result};
 use deployer_core::scope::Scope;
-use lease::LockWatch;
+use lease::{LeaseEnd, LockWatch};
 use mark::LockMark;
 
 /// How to acquire a lock.
@@ -43,8 +47,6 @@ pub struct LockOptions {
     pub directory: PathBuf,
     /// What the lock is for, such as `deployer apply`; others see it while they wait.
     pub purpose: String,
-    /// Whether to wait before a failed call is retried. Tests don't; the number of retries is the same.
-    pub delays: bool,
 }
 
 impl LockOptions {
@@ -56,20 +58,8 @@ impl LockOptions {
             poll: Duration::from_secs(2),
             directory: directory.to_owned(),
             purpose: purpose.to_owned(),
-            delays: true,
         }
     }
-}
-
-/// A held lock. [`HeldLock::release`] releases it; if it is dropped instead, it ends with its lease.
-#[derive(Debug)]
-pub struct HeldLock {
-    locks: DeploymentLocks,
-    name: String,
-    lost: CancellationToken,
-    renewal: JoinHandle<()>,
-    // The mark's file stays locked as long as the lock is held.
-    _mark: LockMark,
 }
 
 /// A lock that exists.
@@ -95,6 +85,12 @@ impl DeploymentLocks {
     /// The locks of `deployment` in an account and a region.
     pub fn new(aws: &Aws, scope: &Scope, deployment: &str) -> Self {
         Self { aws: aws.clone(), scope: scope.clone(), deployment: deployment.to_owned(), delays: true }
+    }
+
+    /// Whether to wait before a failed call is retried. Tests don't; the number of retries is the same.
+    #[must_use]
+    pub fn with_delays(self, delays: bool) -> Self {
+        Self { delays, ..self }
     }
 
     /// Acquires the lock. Calls `on_wait` once for each lock that it waits for.
@@ -127,9 +123,11 @@ impl DeploymentLocks {
             }
             let generation = found.last().map_or(0, |found| found.generation) + 1;
             let name = self.lock_name(generation);
+            // Counted from before the lock exists: for everybody else, its time begins later.
+            let begun = LeaseEnd::after(options.lease);
             let lease = LockLease::new(&options.purpose, options.lease);
             mark.write_id(&lease.id);
-            match self.create_lock(&name, &lease, options.delays).await {
+            match self.create_lock(&name, &lease).await {
                 Ok(()) => {}
                 Err(error) if error.kind == FailureKind::AlreadyExists => continue,
                 Err(error) => return Err(self.acquire_error(&error)),
@@ -139,20 +137,33 @@ impl DeploymentLocks {
             let others = self.find_locks().await.map_err(|error| self.acquire_error(&error))?;
             let others: Vec<_> = others.into_iter().filter(|other| other.name != name).collect();
             if others.iter().any(|other| !found.contains(other)) {
-                self.delete_lock(&name).await.map_err(|error| self.acquire_error(&error))?;
+                self.delete_lock_of(&name, &lease.id).await.map_err(|error| self.acquire_error(&error))?;
                 tokio::time::sleep(options.poll.mul_f64(backoff_factor(&lease.id))).await;
                 continue;
             }
             for other in others {
-                self.delete_lock(&other.name).await.map_err(|error| self.acquire_error(&error))?;
+                self.delete_found_lock(&other).await.map_err(|error| self.acquire_error(&error))?;
             }
             mark.record_holder(&lease.id);
-            let lost = CancellationToken::new();
-            let renewal =
-                tokio::spawn(renew_until_lost(self.clone(), name.clone(), lease, options.lease, lost.clone()));
-            let locks = Self { delays: options.delays, ..self.clone() };
-            return Ok(HeldLock { locks, name, lost, renewal, _mark: mark });
+            return Ok(HeldLock::start_renewal(self.clone(), name, lease, begun, options.lease, mark));
         }
+    }
+
+    /// Removes the locks of holders that are known to be gone, so that nothing is left behind by a process that died.
+    /// Waits for nobody.
+    ///
+    /// # Errors
+    /// A call fails.
+    pub async fn remove_abandoned_locks(&self, options: &LockOptions) -> Result<(), CallError> {
+        let mut mark = None;
+        for found in self.find_locks().await? {
+            let Some(lease) = &found.lease else { continue };
+            let mark = mark.get_or_insert_with(|| LockMark::open(&options.directory, &self.deployment));
+            if mark.is_dead_holder(&lease.id) || lease.expired_long_ago() {
+                self.delete_found_lock(&found).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Lists all existing locks, oldest first.
@@ -184,43 +195,43 @@ impl DeploymentLocks {
     /// # Errors
     /// The call fails. A lock that is already gone is not an error.
     pub async fn delete_lock(&self, name: &str) -> Result<(), CallError> {
-        let mut retry = CallRetry::default();
-        loop {
-            let error = match self.aws.signed.call("logs:DeleteLogGroup", json!({ "logGroupName": name })).await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            };
-            if error.kind == FailureKind::NotFound {
-                return Ok(());
-            }
-            let Some(delay) = retry.next_delay(&error) else { return Err(error) };
-            if self.delays {
-                tokio::time::sleep(delay).await;
-            }
+        let deleted = call_with_retries(self.delays, || async {
+            self.aws.signed.call("logs:DeleteLogGroup", json!({ "logGroupName": name })).await
+        });
+        deleted.await.found().map(drop)
+    }
+
+    /// Removes a lock if its holder is still the one with this id. A name is used again once no lock is left.
+    async fn delete_lock_of(&self, name: &str, id: &str) -> Result<(), CallError> {
+        match self.read_lease(name).await.found()? {
+            Some(Some(lease)) if lease.id == id => self.delete_lock(name).await,
+            _ => Ok(()),
         }
     }
 
-    /// A throttled or failing service is retried as it is for every other write of an apply.
-    async fn create_lock(&self, name: &str, lease: &LockLease, delays: bool) -> Result<(), CallError> {
-        let parameters = json!({ "logGroupName": name, "tags": lease.to_tags(&self.deployment) });
-        let mut retry = CallRetry::default();
-        loop {
-            let error = match self.aws.signed.call("logs:CreateLogGroup", parameters.clone()).await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            };
-            // An answer was lost, and a retry found the lock, or we find it now. Only our lock has this id.
-            if matches!(error.kind, FailureKind::AlreadyExists | FailureKind::NoAnswer) {
-                return match self.read_lease(name).await {
-                    Ok(Some(there)) if there.id == lease.id => Ok(()),
-                    _ => Err(error),
-                };
-            }
-            let Some(delay) = retry.next_delay(&error) else { return Err(error) };
-            if delays {
-                tokio::time::sleep(delay).await;
-            }
+    async fn delete_found_lock(&self, found: &FoundLock) -> Result<(), CallError> {
+        match &found.lease {
+            Some(lease) => self.delete_lock_of(&found.name, &lease.id).await,
+            None => self.delete_lock(&found.name).await,
         }
+    }
+
+    async fn create_lock(&self, name: &str, lease: &LockLease) -> Result<(), CallError> {
+        let parameters = json!({ "logGroupName": name, "tags": lease.to_tags(&self.deployment) });
+        let created = call_with_retries(self.delays, || async {
+            let created = self.aws.signed.call("logs:CreateLogGroup", parameters.clone()).await.map(drop);
+            match created {
+                // An answer was lost, and a retry found the lock, or we find it now. Only our lock has this id.
+                Err(error) if matches!(error.kind, FailureKind::AlreadyExists | FailureKind::NoAnswer) => {
+                    match self.read_lease(name).await {
+                        Ok(Some(there)) if there.id == lease.id => Ok(()),
+                        _ => Err(error),
+                    }
+                }
+                created => created,
+            }
+        });
+        created.await
     }
 
     async fn read_lease(&self, name: &str) -> Result<Option<LockLease>, CallError> {
@@ -229,9 +240,16 @@ impl DeploymentLocks {
         Ok(LockLease::from_tags(texts_of(&answer, "tags")))
     }
 
+    /// Renews a lock that still has this lease's id. [`FailureKind::NotFound`] if it isn't there or is somebody else's.
     async fn renew_lease(&self, name: &str, lease: &LockLease) -> Result<(), CallError> {
+        const CALL: &str = "logs:TagResource";
+        let there = self.read_lease(name).await?;
+        if there.is_none_or(|there| there.id != lease.id) {
+            let error = CallError::unexpected(CALL, format!("{name} has another holder now"));
+            return Err(CallError { kind: FailureKind::NotFound, ..error });
+        }
         let parameters = json!({ "resourceArn": self.lock_arn(name), "tags": lease.to_tags(&self.deployment) });
-        self.aws.signed.call("logs:TagResource", parameters).await.map(drop)
+        self.aws.signed.call(CALL, parameters).await.map(drop)
     }
 
     fn name_prefix(&self) -> String {
@@ -274,52 +292,6 @@ impl FoundLock {
             None => format!("the log group {} doesn't name its holder", self.name),
         }
     }
-}
-
-impl HeldLock {
-    /// Canceled when somebody else removed the lock or it couldn't be renewed in time. Nothing new may start then.
-    pub fn lost_token(&self) -> &CancellationToken {
-        &self.lost
-    }
-
-    /// Releases the lock.
-    ///
-    /// # Errors
-    /// The lock couldn't be deleted. It ends with its lease then.
-    pub async fn release(self) -> Result<(), CallError> {
-        self.renewal.abort();
-        self.locks.delete_lock(&self.name).await
-    }
-}
-
-impl Drop for HeldLock {
-    fn drop(&mut self) {
-        self.renewal.abort();
-    }
-}
-
-async fn renew_until_lost(
-    locks: DeploymentLocks,
-    name: String,
-    mut lease: LockLease,
-    length: Duration,
-    lost: CancellationToken,
-) {
-    let mut good_until = Instant::now() + length;
-    loop {
-        tokio::time::sleep(length / 4).await;
-        let renewed = LockLease { expires: lease::add_duration(Timestamp::now(), length), ..lease.clone() };
-        match locks.renew_lease(&name, &renewed).await {
-            Ok(()) => {
-                lease = renewed;
-                good_until = Instant::now() + length;
-            }
-            Err(error) if error.kind == FailureKind::NotFound => break,
-            Err(_) if Instant::now() < good_until => {}
-            Err(_) => break,
-        }
-    }
-    lost.cancel();
 }
 
 /// A factor from 0.25 to 1 that depends on the id, so that two holders that collide don't collide again.

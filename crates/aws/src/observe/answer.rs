@@ -66,9 +66,7 @@ pub(super) fn check_success(operation: &'static str, answer: &Value) -> Result<(
         // GetFunction omits the tags if the credentials may not list them.
         operation: if member == "TagsError" { "lambda:ListTags" } else { operation },
         kind: if denied { FailureKind::Denied } else { FailureKind::Invalid },
-        code: String::new(),
-        message: format!("the response reports {member}: {text}"),
-        request_id: None,
+        ..CallError::unexpected(operation, format!("the response reports {member}: {text}"))
     })
 }
 

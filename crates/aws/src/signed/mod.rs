@@ -14,7 +14,6 @@ mod tests;
 mod value;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -45,6 +44,7 @@ use futures_util::future::BoxFuture;
 use http_body_util::Limited;
 use serde_json::Value;
 
+use super::watch::{CallTimeouts, CallWatch};
 use super::{Call, CallError};
 use answer::{ServiceFailure, read_answer};
 use pages::PageSource;
@@ -57,11 +57,6 @@ pub use value::{flag_of, integer_of, list_of, number_of, parse_time, tags_of, te
 
 /// The longest answer. The longest ones are exports of APIs, which are some megabytes.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
-/// How long a connection may take, unless the configuration says otherwise.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one attempt may take, unless the configuration says otherwise.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Calls any service of [`service`]. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct SignedClient {
@@ -78,9 +73,9 @@ struct Inner {
 
 impl SignedClient {
     /// A client for a configuration that has a region, credentials and an HTTP client. Retries cost tokens of `retries`.
-    pub fn new(config: &SdkConfig, retries: &RetryPartition) -> Self {
+    pub fn new(config: &SdkConfig, retries: &RetryPartition, timeouts: CallTimeouts) -> Self {
         let region = config.region().map(ToString::to_string).unwrap_or_default();
-        let shared = SharedRuntimePlugin::new(shared_plugin(config, &region, retries));
+        let shared = SharedRuntimePlugin::new(shared_plugin(config, &region, retries, timeouts));
         Self { inner: Arc::new(Inner { config: config.clone(), region, shared }) }
     }
 
@@ -176,17 +171,19 @@ impl SignedClient {
 }
 
 /// Signing, credentials, retries and timeouts, as a generated client sets them up.
-fn shared_plugin(config: &SdkConfig, region: &str, retries: &RetryPartition) -> StaticRuntimePlugin {
+fn shared_plugin(
+    config: &SdkConfig,
+    region: &str,
+    retries: &RetryPartition,
+    timeouts: CallTimeouts,
+) -> StaticRuntimePlugin {
     let mut layer = Layer::new("signed client");
     layer.store_put(AuthSchemeOptionResolverParams::new(()));
     layer.store_put(SigV4OperationSigningConfig::default());
     layer.store_put(SigningRegion::from(aws_config::Region::new(region.to_owned())));
     layer.store_put(config.retry_config().cloned().unwrap_or_else(RetryConfig::standard));
     layer.store_put(retries.clone());
-    let mut timeouts = config.timeout_config().cloned().unwrap_or_else(|| TimeoutConfig::builder().build());
-    let ours = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT);
-    timeouts.take_defaults_from(&ours.build());
-    layer.store_put(timeouts);
+    layer.store_put(TimeoutConfig::builder().connect_timeout(timeouts.connect).build());
     if let Some(protection) = config.stalled_stream_protection() {
         layer.store_put(protection);
     }
@@ -203,6 +200,7 @@ fn shared_plugin(config: &SdkConfig, region: &str, retries: &RetryPartition) -> 
         .with_retry_classifier(crate::retry::QuotaClassifier)
         .with_retry_classifier(ServiceClockSkewClassifier::<ServiceFailure>::new())
         .with_interceptor(ServiceClockSkewInterceptor::new())
+        .with_interceptor(CallWatch::new(timeouts))
         .with_interceptor(AnswerLimit);
     if let Some(credentials) = config.credentials_provider() {
         components.set_identity_resolver(SCHEME_ID, credentials);
@@ -239,6 +237,11 @@ impl Intercept for AnswerLimit {
         }
         Ok(())
     }
+}
+
+/// The prefix in IAM of the operations of the service with this id.
+pub(crate) fn iam_prefix_of(id: &str) -> Option<&'static str> {
+    ServiceEntry::of_id(id).map(|service| service.prefix)
 }
 
 fn unknown_operation(operation: &'static str) -> CallError {

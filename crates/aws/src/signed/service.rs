@@ -1,7 +1,9 @@
 //! The services that are called without a generated client, one row each.
 
 use aws_config::SdkConfig;
+use aws_sdk_lambda::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_types::service_config::ServiceConfigKey;
+use futures_util::FutureExt;
 
 /// How a service writes requests and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +152,11 @@ impl ServiceEntry {
         })
     }
 
+    /// The service with this id.
+    pub(super) fn of_id(id: &str) -> Option<&'static Self> {
+        SERVICES.iter().find(|entry| entry.id == id)
+    }
+
     /// Where the service is reached: the configured address, or AWS's own in the region. The order is the SDK's: an
     /// address in the program, then one for the service alone, then one for all services
     /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
@@ -160,12 +167,7 @@ impl ServiceEntry {
         } else {
             self.own_endpoint(config).or(for_all)
         };
-        configured.unwrap_or_else(|| {
-            let (domain, dual_stack_domain) = domains_of(region);
-            let fips = if config.use_fips() == Some(true) { "-fips" } else { "" };
-            let domain = if config.use_dual_stack() == Some(true) { dual_stack_domain } else { domain };
-            format!("https://{}{fips}.{region}.{domain}", self.host)
-        })
+        configured.unwrap_or_else(|| format!("https://{}{}", self.host, host_suffix(config, region)))
     }
 
     fn own_endpoint(&self, config: &SdkConfig) -> Option<String> {
@@ -174,18 +176,22 @@ impl ServiceEntry {
     }
 }
 
-/// The domains of the region's partition, without and with IPv6
-/// (<https://github.com/aws/aws-sdk-go-v2/blob/main/internal/endpoints/awsrulesfn/partitions.json>).
-fn domains_of(region: &str) -> (&'static str, &'static str) {
-    match region {
-        _ if region.starts_with("cn-") => ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
-        _ if region.starts_with("us-iso-") => ("c2s.ic.gov", "api.aws.ic.gov"),
-        _ if region.starts_with("us-isob-") => ("sc2s.sgov.gov", "api.aws.scloud"),
-        _ if region.starts_with("us-isof-") => ("csp.hci.ic.gov", "api.aws.hci.ic.gov"),
-        _ if region.starts_with("eu-isoe-") => ("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-        _ if region.starts_with("eusc-") => ("amazonaws.eu", "api.amazonwebservices.eu"),
-        _ => ("amazonaws.com", "api.aws"),
-    }
+/// What follows a service's name in its host: `.us-east-1.amazonaws.com`. Taken from the SDK's own rules for a service
+/// that has no exceptions, so that every partition that the SDK knows is right.
+fn host_suffix(config: &SdkConfig, region: &str) -> String {
+    const SERVICE: &str = "https://lambda";
+    let parameters = Params::builder()
+        .region(region)
+        .use_fips(config.use_fips().unwrap_or_default())
+        .use_dual_stack(config.use_dual_stack().unwrap_or_default())
+        .build();
+    let endpoint = parameters.ok().and_then(|parameters| {
+        // The rules are evaluated at once; nothing is waited for.
+        DefaultResolver::new().resolve_endpoint(&parameters).now_or_never()?.ok()
+    });
+    let suffix = endpoint.as_ref().and_then(|endpoint| endpoint.url().strip_prefix(SERVICE));
+    // A setting that the partition doesn't have: the host doesn't exist, and the call's error names it.
+    suffix.map_or_else(|| format!(".{region}.amazonaws.com"), ToOwned::to_owned)
 }
 
 #[cfg(test)]
@@ -219,6 +225,12 @@ mod tests {
         assert_eq!(url("cn-north-1", false, false), "https://tagging.cn-north-1.amazonaws.com.cn");
         assert_eq!(url("us-gov-west-1", true, false), "https://tagging-fips.us-gov-west-1.amazonaws.com");
         assert_eq!(url("us-east-1", true, true), "https://tagging-fips.us-east-1.api.aws");
+        assert_eq!(url("us-east-1", false, true), "https://tagging.us-east-1.api.aws");
+        assert_eq!(url("eusc-de-east-1", false, false), "https://tagging.eusc-de-east-1.amazonaws.eu");
+        assert_eq!(url("us-iso-east-1", false, false), "https://tagging.us-iso-east-1.c2s.ic.gov");
+        assert_eq!(url("us-isob-east-1", false, false), "https://tagging.us-isob-east-1.sc2s.sgov.gov");
+        assert_eq!(url("eu-isoe-west-1", false, false), "https://tagging.eu-isoe-west-1.cloud.adc-e.uk");
+        assert_eq!(url("us-isof-south-1", false, false), "https://tagging.us-isof-south-1.csp.hci.ic.gov");
     }
 
     /// An environment with `AWS_ENDPOINT_URL_SQS`.

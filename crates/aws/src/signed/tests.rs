@@ -1,6 +1,7 @@
 //! Against a server that answers from a list.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_credential_types::Credentials;
@@ -50,7 +51,7 @@ fn connect_client(answers: &[(u16, &'static str)]) -> (SignedClient, Answers) {
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
         .http_client(http)
         .build();
-    (SignedClient::new(&config, &RetryPartition::new("test")), server)
+    (SignedClient::new(&config, &RetryPartition::new("test"), CallTimeouts::default()), server)
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod model;
 mod names;
 mod read;
 mod redact;
+mod region;
 mod report;
 mod schedule;
 mod schema;

@@ -13,6 +13,7 @@ use super::table::{ManifestTable, VenueTable};
 use super::venue::{self, ParsedVenue};
 use super::{
     Advice, Deployment, HubSpotSettings, Manifest, ManifestErrors, SecretRef, SecretValue, isolation, names, redact,
+    region,
 };
 
 /// A valid manifest, with advice about it.
@@ -105,10 +106,18 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
     let start = first_line_span(text);
     reading.check_table(root, RootKeys::SPEC, &TablePlace { path: String::new(), span: start.clone() });
     let root = ManifestTable::from_root(root);
-    let deployment = read_deployment(root.open_or_empty(&ROOT.deployment));
+    let table = root.open_or_empty(&ROOT.deployment);
+    let deployment = read_deployment(table);
     let hubspot = read_hubspot(root.open_or_empty(&ROOT.hubspot));
     let defaults = root.open_or_empty(&ROOT.defaults);
     let mut advice = Vec::new();
+    if let (Some(meant), Some(span)) =
+        (region::probably_meant(&deployment.region), table.value_span(&DEPLOYMENT.region))
+    {
+        let message = format!("AWS has no region {} that this version knows of", deployment.region);
+        let unknown = ManifestProblem::new("unknown_region", span, message, "");
+        advice.push(unknown.with_help(format!("did you mean {meant}?")));
+    }
     let mut read = Vec::new();
     for (name, own) in root.list_tables(&ROOT.venues) {
         let table = VenueTable { own, defaults };

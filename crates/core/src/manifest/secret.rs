@@ -29,6 +29,7 @@ impl SecretValue {
         if value.chars().any(char::is_control) {
             return Err("the value contains a line break or another control character, which no credential does");
         }
+        secrets::remember_secret(&value);
         Ok(Self(value))
     }
 

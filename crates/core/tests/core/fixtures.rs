@@ -42,7 +42,7 @@ kind = "tripleseat"
 pub fn desired_from(manifest: &str) -> Desired {
     let loaded =
         manifest::parse_manifest(manifest, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
-    let scope = Scope { account: "123456789012".to_owned(), region: "eu-west-1".to_owned() };
+    let scope = Scope::new("123456789012", "eu-west-1");
     derive_desired(&loaded.manifest, &scope, |_| "c29tZSBjb2Rl".to_owned())
 }
 
@@ -180,7 +180,7 @@ pub fn planned_venues(venues: &[&str]) -> (Manifest, Desired) {
     let tables: String = venues.iter().map(|name| venue_tables(name, "")).collect();
     let text = format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n{tables}");
     let manifest = manifest::parse_manifest(&text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}")).manifest;
-    let scope = Scope { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+    let scope = Scope::new("123456789012", "us-east-1");
     let desired = derive_desired(&manifest, &scope, |_| String::new());
     (manifest, desired)
 }

@@ -86,9 +86,13 @@ pub const ACTIONS: &[IamAction] = &[
     optional_action(
         "secretsmanager:GetSecretValue",
         ActionTarget::Secret,
-        "`secret set`, `push` and `status --compare` don't work",
+        "`secret set`, `push`, `status --compare` and `connect` don't work",
     ),
-    optional_action("secretsmanager:PutSecretValue", ActionTarget::Secret, "`secret set` and `push` don't work"),
+    optional_action(
+        "secretsmanager:PutSecretValue",
+        ActionTarget::Secret,
+        "`secret set`, `push` and `connect` don't work",
+    ),
     needed_action("logs:DescribeLogGroups", ActionTarget::LogGroups),
     needed_action("logs:DescribeLogStreams", ActionTarget::LogGroup),
     needed_action("logs:DescribeSubscriptionFilters", ActionTarget::LogGroup),

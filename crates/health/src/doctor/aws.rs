@@ -3,12 +3,13 @@
 use tokio::time::timeout;
 
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination, TIMEOUT};
-use deployer_aws::{Call, CallError, FailureKind};
+use deployer_aws::identity::CallerIdentity;
+use deployer_aws::{CallError, FailureKind, read_caller};
 use deployer_core::scope::Scope;
 
 /// The identity behind the credentials.
 #[derive(Debug, Clone)]
-pub(super) struct CallerIdentity {
+pub(super) struct ExaminedCaller {
     pub(super) arn: String,
     pub(super) scope: Scope,
 }
@@ -16,29 +17,27 @@ pub(super) struct CallerIdentity {
 impl Examination<'_> {
     /// The caller's identity if it is in the manifest's account; otherwise the finding that says why AWS isn't asked
     /// more.
-    pub(super) async fn caller_identity(&self) -> Result<&CallerIdentity, &DoctorFinding> {
+    pub(super) async fn caller_identity(&self) -> Result<&ExaminedCaller, &DoctorFinding> {
         self.identity.get_or_init(|| read_identity(self)).await.as_ref()
     }
 }
 
-async fn read_identity(examination: &Examination<'_>) -> Result<CallerIdentity, DoctorFinding> {
+async fn read_identity(examination: &Examination<'_>) -> Result<ExaminedCaller, DoctorFinding> {
     const CALL: &str = "sts:GetCallerIdentity";
     let deployment = &examination.patient.manifest.deployment;
-    let Ok(answer) = timeout(TIMEOUT, examination.patient.aws.sts.get_caller_identity().send()).await else {
+    let Ok(answer) = timeout(TIMEOUT, read_caller(examination.patient.aws)).await else {
         return Err(DoctorFinding::unknown(format!("{CALL}: no answer within {} s", TIMEOUT.as_secs()))
             .with_advice("check the network and AWS_ENDPOINT_URL; `--local` works without a network"));
     };
-    let answer = answer.call(CALL).map_err(|error| finding_for_call(&error))?;
-    let (Some(arn), Some(account)) = (answer.arn(), answer.account()) else {
-        return Err(DoctorFinding::unknown(format!("{CALL} returned no account")));
-    };
-    if let Some(guard) = deployment.account.as_ref().filter(|guard| *guard != account) {
+    let CallerIdentity { arn, account } = answer.map_err(|error| finding_for_call(&error))?;
+    if let Some(guard) = deployment.account.as_ref().filter(|guard| **guard != account) {
         let what = format!("{arn} is in account {account}, but the manifest is for account {guard}");
-        return Err(DoctorFinding::failed(what)
-            .with_advice("use other credentials (AWS_PROFILE), or correct `account`; no other call was made"));
+        return Err(DoctorFinding::failed(what).with_advice(
+            "use other credentials (--profile or AWS_PROFILE), or correct `account`; no other call was made",
+        ));
     }
-    let scope = Scope { account: account.to_owned(), region: deployment.region.clone() };
-    Ok(CallerIdentity { arn: arn.to_owned(), scope })
+    let scope = Scope::of_caller(&arn, account, deployment.region.as_str());
+    Ok(ExaminedCaller { arn, scope })
 }
 
 /// The finding for a failed call: rejected credentials fail the check, everything else is unknown.

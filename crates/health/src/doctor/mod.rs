@@ -1,11 +1,13 @@
 //! Checks everything that a deployment needs: every credential and connection by itself, each with a verdict, the
 //! evidence, and what to do.
 //!
-//! Nothing is written anywhere, and a failed check doesn't stop the others. [`examine`] returns the checks in a fixed
+//! Nothing is written anywhere, except that a venue's function is asked to renew an access token that has expired. A failed
+//! check doesn't stop the others. [`examine`] returns the checks in a fixed
 //! order. [`actions`] lists the AWS actions that the deployer must be allowed to do.
 
 pub mod actions;
 mod aws;
+mod consent;
 mod credentials;
 mod destination;
 mod hubspot;
@@ -145,7 +147,7 @@ impl DoctorFinding {
 /// An examination in progress: what several checks need is asked only once.
 struct Examination<'a> {
     patient: &'a DoctorInputs<'a>,
-    identity: OnceCell<Result<aws::CallerIdentity, DoctorFinding>>,
+    identity: OnceCell<Result<aws::ExaminedCaller, DoctorFinding>>,
     /// Credentials already resolved, by reference.
     resolved: Mutex<BTreeMap<String, GivenCredential>>,
 }

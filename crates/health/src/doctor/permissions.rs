@@ -11,7 +11,7 @@ use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, Pol
 use futures_util::future::join_all;
 
 use super::actions::{ACTIONS, ActionTarget, IamAction, simulated_arns};
-use super::aws::{CallerIdentity, finding_for_call, not_checked};
+use super::aws::{ExaminedCaller, finding_for_call, not_checked};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
 use deployer_aws::{Aws, Call, CallError, FailureKind};
 use deployer_core::arn::Arn;
@@ -101,7 +101,7 @@ struct DeniedAction {
 async fn simulate_actions(
     aws: &Aws,
     examination: &Examination<'_>,
-    identity: &CallerIdentity,
+    identity: &ExaminedCaller,
     principal: &str,
     venues: &[String],
 ) -> Result<Vec<DeniedAction>, CallError> {

@@ -10,6 +10,8 @@ use super::{ContactCounts, LiveCode, LiveFiring, Overview, RunHistory, VenueOver
 use deployer_core::counted::count_with_noun;
 use deployer_core::manifest::{Blocker, ScheduleExpression, Status};
 use deployer_core::resource::Observed;
+use sync_lambda::error::WRONG_SETTING;
+use sync_lambda::report::ProblemKind;
 
 /// A run that is later than this plus its time limit is overdue. EventBridge fires within a minute.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
@@ -157,6 +159,7 @@ impl VenueJudge<'_> {
         self.judge_failure();
         self.judge_changes(missing_is_told);
         self.judge_last_run();
+        self.judge_problems();
         self.judge_overdue();
         self.judge_contacts();
         self.judge_blocker();
@@ -248,6 +251,14 @@ impl VenueJudge<'_> {
             "Look for the cause with `deployer logs {name}`, and test it with `deployer invoke {name} --dry-run`."
         );
         match self.status.last_run().and_then(|run| run.error.as_ref()) {
+            Some(error) if error.kind == WRONG_SETTING => self.add_attention(
+                Urgency::Now,
+                format!("Its last run failed: {}", error.message),
+                format!(
+                    "Correct that, and run `deployer apply --target {name}` if the manifest changed. `deployer invoke \
+                     {name} --dry-run` tests it."
+                ),
+            ),
             Some(error) => self.add_attention(
                 Urgency::Now,
                 format!("Its last run failed: {}: {}", error.kind, error.message),
@@ -258,6 +269,26 @@ impl VenueJudge<'_> {
                 "Lambda reports that its function has failed and can't be started.",
                 next,
             ),
+        }
+    }
+
+    /// Adds what went wrong without ending a run. A refused lookup is reported even if later runs needed none.
+    fn judge_problems(&mut self) {
+        let Some(runs) = self.status.runs.as_present() else { return };
+        let name = &self.status.venue.name;
+        let refused = ProblemKind::LookupRefused.kind_name();
+        let next = format!("Leads are still sent. `deployer doctor {name}` tests the credentials.");
+        if let Some((at, problem)) = &runs.refused_look_up {
+            let at = at.strftime("%Y-%m-%d %H:%M UTC");
+            let what = format!("In its run of {at}, {}", problem.message);
+            let next = format!(
+                "Leads are still sent, but one whose response is lost is left for review. `deployer doctor {name}` \
+                 tests the credentials."
+            );
+            self.add_attention(Urgency::Soon, what, next);
+        }
+        for problem in runs.last.iter().flat_map(|run| &run.problems).filter(|problem| problem.kind != refused) {
+            self.add_attention(Urgency::Soon, format!("In its last run, {}", problem.message), next.clone());
         }
     }
 

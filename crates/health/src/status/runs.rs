@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::log::{LogEvent, LogQuery, read_events};
 use deployer_aws::{Aws, FailureKind};
 use deployer_core::resource::Observed;
+use sync_lambda::report::ProblemKind;
 
 /// Matches the line that a run ends with, which has its results.
 pub const ENDED_PATTERN: &str = r#"{ $.event = "run" }"#;
@@ -35,12 +36,16 @@ pub struct VenueRun {
     pub backlog: u64,
     /// Why it ended before its work was done.
     pub error: Option<RunFailure>,
+    /// What went wrong without ending it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<RunFailure>,
 }
 
-/// Why a run failed.
+/// Why a run failed, or what went wrong in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunFailure {
-    /// `Credential`, `Unavailable` and so on; `Timeout` and `Crash` are Lambda's.
+    /// `Credential`, `Unavailable` and so on; `Timeout` and `Crash` are Lambda's. Of a problem: `look_up_refused` and
+    /// so on.
     pub kind: String,
     /// What happened, and what to do.
     pub message: String,
@@ -70,6 +75,7 @@ impl VenueRun {
         }
         let count = |key: &str| line[key].as_u64().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let failure = |value: &Value| RunFailure { kind: text(&value["kind"]), message: text(&value["message"]) };
         Some(Self {
             duration_ms: line["Duration"].as_u64(),
             searched: count("searched"),
@@ -77,9 +83,8 @@ impl VenueRun {
             failed: count("Failed"),
             needs_review: count("NeedsReview"),
             backlog: count("Backlog"),
-            error: line
-                .get("error")
-                .map(|error| RunFailure { kind: text(&error["kind"]), message: text(&error["message"]) }),
+            error: line.get("error").map(failure),
+            problems: line["problems"].as_array().map(|all| all.iter().map(failure).collect()).unwrap_or_default(),
             ..Self::new_ended(event.at)
         })
     }
@@ -94,6 +99,7 @@ impl VenueRun {
             needs_review: 0,
             backlog: 0,
             error: None,
+            problems: Vec::new(),
         }
     }
 }
@@ -115,6 +121,9 @@ pub struct RunHistory {
     pub last: Option<VenueRun>,
     /// The newest run that succeeded.
     pub last_good: Option<VenueRun>,
+    /// When lookups were last refused, and why. Later runs may not have needed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_look_up: Option<(Timestamp, RunFailure)>,
 }
 
 impl RunHistory {
@@ -126,6 +135,12 @@ impl RunHistory {
         self.failed += run.failed;
         self.needs_review += run.needs_review;
         let newer = |kept: &Option<VenueRun>| kept.as_ref().is_none_or(|kept| kept.ended_at <= run.ended_at);
+        let refused = ProblemKind::LookupRefused.kind_name();
+        if let Some(problem) = run.problems.iter().find(|problem| problem.kind == refused)
+            && self.refused_look_up.as_ref().is_none_or(|(at, _)| *at <= run.ended_at)
+        {
+            self.refused_look_up = Some((run.ended_at, problem.clone()));
+        }
         if run.error.is_none() && newer(&self.last_good) {
             self.last_good = Some(run.clone());
         }
@@ -208,6 +223,12 @@ mod tests {
         assert_eq!(run.began_at().to_string(), "2026-03-01T12:00:00.5Z");
         let error = run.error.expect("it failed");
         assert_eq!((error.kind.as_str(), error.message.as_str()), ("WrongAccount", "another account"));
+        let mut doubtful = report.clone();
+        doubtful.add_problem(ProblemKind::LookupRefused, "leads can't be looked up: 401".to_owned());
+        let run = parse_run(&doubtful.log_line("id", took, Timestamp::UNIX_EPOCH, None).to_string()).expect("a run");
+        let problem =
+            RunFailure { kind: "look_up_refused".to_owned(), message: "leads can't be looked up: 401".to_owned() };
+        assert_eq!((run.error, run.problems), (None, vec![problem]));
         let dry = sync_lambda::report::RunReport { would: Some(Vec::new()), ..report };
         assert_eq!(parse_run(&dry.log_line("id", took, Timestamp::UNIX_EPOCH, None).to_string()), None);
     }

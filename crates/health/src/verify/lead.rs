@@ -14,7 +14,10 @@ use sync_lambda::settings::SyncSettings;
 use tokio::time::Instant;
 
 use super::wait::Waiter;
+use crate::consent::read_consent;
+use deployer_aws::Aws;
 use deployer_core::manifest::{Manifest, Venue};
+use deployer_core::naming::VenueNames;
 
 /// How often a lead is looked up, since a destination may show it with a delay.
 const TRIES: u32 = 5;
@@ -27,20 +30,30 @@ const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 pub type KnownCredentials = BTreeMap<String, CredentialValue>;
 
 /// A venue's destination, if the credentials available here allow looking up leads there.
-pub fn lookup_destination(
+pub async fn lookup_destination(
     client: &reqwest::Client,
+    aws: &Aws,
     manifest: &Manifest,
     venue: &Venue,
     known: &KnownCredentials,
 ) -> Option<LeadDestination> {
     let credential = |key: &str| known.get(key).cloned();
     let oauth = credential(KEY_TRIPLESEAT_CLIENT_ID).zip(credential(KEY_TRIPLESEAT_CLIENT_SECRET));
+    let tokens = match venue.destination.rotates_tokens() {
+        true => {
+            let names = VenueNames::new(&manifest.deployment.name, &venue.name);
+            let consent = read_consent(aws, &names).await.ok().flatten();
+            consent.map(|consent| consent.with_function(aws, &names).tokens)
+        }
+        false => None,
+    };
     // These are never used: HubSpot isn't called with them, and no lead is created.
     let unused = CredentialValue::new("");
     let credentials = SyncCredentials {
         hubspot_token: unused.clone(),
         tripleseat_public_key: Some(unused),
         tripleseat_oauth: oauth.map(|(id, secret)| OAuthClient { id, secret }),
+        tripleseat_tokens: tokens,
         destination_credential: credential(KEY_DESTINATION_CREDENTIAL),
     };
     let settings = SyncSettings {
@@ -82,10 +95,10 @@ pub async fn find_lead(
             waiter.pause_for(PAUSE).await;
         }
         match destination.look_up_attempt(attempt).await {
-            Ok(LookupResult::Found(id)) => return Ok(id),
-            Ok(LookupResult::NotThere) => seen = format!("the account has no lead with the reference {attempt}"),
-            Ok(LookupResult::Unknown(why)) => seen = format!("the account couldn't be queried: {why}"),
-            Err(error) => return Err(error.to_string()),
+            LookupResult::Found(id) => return Ok(id),
+            LookupResult::NotThere => seen = format!("the account has no lead with the reference {attempt}"),
+            LookupResult::Unknown(why) => seen = format!("the account couldn't be queried: {why}"),
+            LookupResult::Refused(error) => return Err(error.to_string()),
         }
     }
     Err(seen)

@@ -118,7 +118,7 @@ impl<W: Waiter> Verify<'_, W> {
     async fn search_accounts(&self, attempt: Option<&Attempt>) -> OtherAccounts<'_> {
         let looks = self.others.iter().map(async |other| {
             let found = match (&other.destination, attempt) {
-                (Some(destination), Some(attempt)) => destination.look_up_attempt(attempt).await.ok(),
+                (Some(destination), Some(attempt)) => Some(destination.look_up_attempt(attempt).await),
                 _ => None,
             };
             (other.venue.name.as_str(), found)
@@ -128,7 +128,7 @@ impl<W: Waiter> Verify<'_, W> {
             match found {
                 Some(LookupResult::Found(lead)) => accounts.found.push((venue, lead)),
                 Some(LookupResult::NotThere) => accounts.asked += 1,
-                Some(LookupResult::Unknown(_)) | None => accounts.by_ledger.push(venue),
+                Some(LookupResult::Unknown(_) | LookupResult::Refused(_)) | None => accounts.by_ledger.push(venue),
             }
         }
         accounts

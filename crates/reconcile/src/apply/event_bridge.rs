@@ -3,7 +3,8 @@
 use aws_sdk_eventbridge::types::{RetryPolicy, RuleState, Tag, Target as SdkTarget};
 
 use super::Executor;
-use deployer_aws::{Call, CallError};
+use deployer_aws::{Call, CallError, FailureKind, Found};
+use deployer_core::naming;
 use deployer_core::plan::{EventBridgeOperation, ServiceOperation};
 use deployer_core::resource::{RuleTarget, StringMap};
 
@@ -12,6 +13,7 @@ impl Executor<'_> {
         let (events, call) = (&self.aws.events, operation.call_name());
         match operation {
             EventBridgeOperation::PutRule { rule } => {
+                self.check_rule_name(&rule.name).await?;
                 let request = events
                     .put_rule()
                     .name(&rule.name)
@@ -58,6 +60,28 @@ impl Executor<'_> {
                 }
             }
         }
+    }
+
+    /// `PutRule` overwrites whatever has the name, and the plan was made some time ago: looks who has it now.
+    ///
+    /// # Errors
+    /// The name is somebody else's, or couldn't be looked up.
+    async fn check_rule_name(&self, name: &str) -> Result<(), CallError> {
+        const CALL: &str = "events:DescribeRule";
+        let events = &self.aws.events;
+        let Some(there) = events.describe_rule().name(name).send().await.call(CALL).found()? else { return Ok(()) };
+        let deployment = &self.plan.deployment;
+        if there.description().is_some_and(|text| naming::marked_venue(text, deployment).is_some()) {
+            return Ok(());
+        }
+        let tags = events.list_tags_for_resource().resource_arn(there.arn().unwrap_or_default()).send().await;
+        let Some(tags) = tags.call("events:ListTagsForResource").found()? else { return Ok(()) };
+        if self.is_ours(tags.tags().iter().map(|tag| (tag.key(), tag.value()))) {
+            return Ok(());
+        }
+        let message =
+            format!("the rule {name} was created by somebody else since the plan was made, and isn't touched");
+        Err(CallError { kind: FailureKind::AlreadyExists, ..CallError::unexpected("events:PutRule", message) })
     }
 
     /// Whether something that exists, although the plan found none, counts as created.

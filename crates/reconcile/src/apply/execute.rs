@@ -18,6 +18,8 @@ impl Executor<'_> {
         let mut retry = CallRetry::default();
         loop {
             self.limiter.wait_for_slot(operation.call_name()).await;
+            // After the wait, and again before each retry.
+            self.fence.check(operation.call_name())?;
             let error = match self.dispatch_call(address, operation, answers).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,

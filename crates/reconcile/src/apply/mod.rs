@@ -24,6 +24,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use deployer_aws::limiter::AwsLimiter;
+use deployer_aws::lock::WriteFence;
 use deployer_aws::{Aws, CallError};
 use deployer_core::manifest::SecretValue;
 use deployer_core::plan::{Action, Change, LambdaOperation, Operation, Plan};
@@ -102,6 +103,7 @@ struct Executor<'a> {
     property_group: OnceCell<()>,
     on_event: &'a (dyn Fn(ApplyEvent) + Sync),
     cancel: &'a CancellationToken,
+    fence: &'a WriteFence,
 }
 
 /// Results of a venue's operations that its later operations need.
@@ -111,13 +113,14 @@ struct OperationAnswers {
     version: Mutex<Option<String>>,
 }
 
-/// Carries out `plan`. Once `cancel` is set, running operations finish and no new ones start.
+/// Carries out `plan`. Once `cancel` is set, running changes finish and no new ones start. Once `fence` is closed, no call
+/// is sent.
 pub async fn apply(
     aws: &Aws,
     plan: &Plan,
     inputs: &ApplyInputs,
     options: &ApplyOptions,
-    cancel: &CancellationToken,
+    (cancel, fence): (&CancellationToken, &WriteFence),
     on_event: &(dyn Fn(ApplyEvent) + Sync),
 ) -> ApplyOutcome {
     let limiter = if options.rate_limited { AwsLimiter::for_aws() } else { AwsLimiter::unlimited() };
@@ -131,6 +134,7 @@ pub async fn apply(
         property_group: OnceCell::new(),
         on_event,
         cancel,
+        fence,
     };
     let mut venues: Vec<(&str, Vec<&Change>)> = Vec::new();
     for change in &plan.changes {
@@ -195,7 +199,7 @@ impl Executor<'_> {
         let answers = OperationAnswers::default();
         let mut outcome = ApplyOutcome::default();
         for changes in stages.into_values() {
-            if !outcome.failed.is_empty() || self.cancel.is_cancelled() {
+            if !outcome.failed.is_empty() || self.cancel.is_cancelled() || self.fence.is_lost() {
                 outcome.not_started.extend(changes.iter().map(|change| change.address.clone()));
                 continue;
             }

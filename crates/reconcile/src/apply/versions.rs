@@ -51,16 +51,12 @@ impl Executor<'_> {
             return Ok(());
         }
         let message = failure["errorMessage"].as_str().unwrap_or("the function gave no error message");
-        Err(CallError {
-            operation: INVOKE,
-            kind: FailureKind::Invalid,
-            code: failure["errorType"].as_str().unwrap_or_default().to_owned(),
-            message: format!(
-                "the dry run of version {version} failed: {message}. The alias {ALIAS} stays on the previous version, \
-                 and no other venue gets the new code"
-            ),
-            request_id: None,
-        })
+        let message = format!(
+            "the dry run of version {version} failed: {message}. The alias {ALIAS} stays on the previous version, and no \
+             other venue gets the new code"
+        );
+        let code = failure["errorType"].as_str().unwrap_or_default().to_owned();
+        Err(CallError { code, ..CallError::unexpected(INVOKE, message) })
     }
 
     /// Deletes all except the newest `keep` versions, but never the one that the alias points to.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::grants::{SandboxOAuth, TripleseatGrants};
 use super::lead::{AcceptedLead, TripleseatLead};
-use crate::clock::add_clamped;
+use crate::front::ReceivedRequest;
 use crate::limits::RequestWindow;
-use crate::vendors::TRIPLESEAT_TOKEN_SECONDS;
 
 /// A customer's account: one site.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub struct TripleseatLocation {
     pub name: String,
 }
 
-/// How an account differs from most.
+/// How Tripleseat treats an account, where that differs from most.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TripleseatSwitches {
     /// The public key may read nothing.
@@ -46,6 +46,29 @@ pub struct TripleseatSwitches {
     pub lead_sources: BTreeMap<u64, String>,
     /// The referral sources, likewise.
     pub referral_sources: BTreeMap<u64, String>,
+    /// The rules of lead forms. `None` is the form of leads that name none.
+    pub forms: BTreeMap<Option<u64>, LeadFormRules>,
+    /// The public key may not create leads.
+    pub lacks_permission: bool,
+    /// A firewall blocks requests that contain one of these texts, in the body or in the URL.
+    pub firewall: Vec<String>,
+    /// Every read with an access token is refused, although the token was issued.
+    pub refuses_tokens: bool,
+    /// Leads are taken, and answered with this status and a page.
+    pub fails_after_taking: Option<u16>,
+}
+
+/// The rules of a lead form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeadFormRules {
+    /// The form was deleted.
+    pub is_deleted: bool,
+    /// It has a captcha, which no lead that comes by API passes.
+    pub has_captcha: bool,
+    /// `gdpr_consent_granted` must be true.
+    pub requires_consent: bool,
+    /// Further fields that it has and requires, such as custom fields.
+    pub required_fields: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -54,25 +77,27 @@ pub(super) struct TripleseatSite {
     pub(super) switches: TripleseatSwitches,
     pub(super) leads: Vec<TripleseatLead>,
     pub(super) requests: RequestWindow,
+    pub(super) oauth: SandboxOAuth,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct TripleseatState {
     pub(super) sites: BTreeMap<u64, TripleseatSite>,
-    /// Access tokens, each with its site and when it expires.
-    tokens: BTreeMap<String, (u64, Timestamp)>,
-    issued: u64,
+    pub(super) grants: TripleseatGrants,
     leads: u64,
 }
 
-/// Why a token is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TripleseatTokenError {
-    Unknown,
-    Expired,
-}
-
 impl TripleseatState {
+    /// Whether an account's firewall blocks a request.
+    pub(super) fn is_blocked(&self, request: &ReceivedRequest) -> bool {
+        let body = String::from_utf8_lossy(&request.body);
+        let contains = |text: &String| {
+            body.contains(text.as_str()) || request.query.iter().any(|(_, value)| value.contains(text.as_str()))
+        };
+        let site = request.query_parameter("public_key").and_then(|key| self.site_of_key(key));
+        site.and_then(|id| self.sites.get(&id)).is_some_and(|site| site.switches.firewall.iter().any(contains))
+    }
+
     pub(super) fn site_of_key(&self, public_key: &str) -> Option<u64> {
         self.sites.values().find(|site| site.account.public_key == public_key).map(|site| site.account.site_id)
     }
@@ -85,21 +110,10 @@ impl TripleseatState {
         self.sites.values().find(is_client).map(|site| site.account.site_id)
     }
 
-    pub(super) fn site_of_token(&self, token: &str, now: Timestamp) -> Result<u64, TripleseatTokenError> {
-        match self.tokens.get(token) {
-            None => Err(TripleseatTokenError::Unknown),
-            Some((_, until)) if *until <= now => Err(TripleseatTokenError::Expired),
-            Some((site_id, _)) => Ok(*site_id),
-        }
-    }
-
-    /// Issues a new token for an account. Earlier ones stay valid.
-    pub(super) fn issue_token(&mut self, site_id: u64, now: Timestamp) -> String {
-        self.issued += 1;
-        let token = format!("sandbox-{site_id}-{:08x}", self.issued);
-        let until = add_clamped(now, jiff::SignedDuration::from_secs(TRIPLESEAT_TOKEN_SECONDS));
-        self.tokens.insert(token.clone(), (site_id, until));
-        token
+    /// The site of an application's id.
+    pub(super) fn site_of_application(&self, id: &str) -> Option<u64> {
+        let is_client = |site: &&TripleseatSite| site.account.oauth.as_ref().is_some_and(|(known, _)| known == id);
+        self.sites.values().find(is_client).map(|site| site.account.site_id)
     }
 
     /// Stores a lead. Like Tripleseat, it doesn't look for duplicates.

@@ -60,14 +60,24 @@ fn create_from_body(
     };
     let location_id = lead.get("location_id").cloned().or_else(|| beside("location_id"));
     let lead_form_id = beside("lead_form_id").or_else(|| lead.get("lead_form_id").cloned());
+    if site.switches.lacks_permission {
+        let error = json!({ "error": "You don't have permission to perform this action" });
+        return (SandboxResponse::from_json(403, &error), false);
+    }
     let is_set = |name: &str| beside(name).is_some_and(|value| value == json!(true) || value == json!("true"));
-    match lead::check_lead(&site.account, &site.switches, lead, location_id.as_ref(), lead_form_id.as_ref()) {
+    let fails_after_taking = site.switches.fails_after_taking;
+    match lead::check_lead(site, lead, location_id.as_ref(), lead_form_id.as_ref()) {
         Err(errors) => (refuse_lead(&errors, is_set("simple_error_messages"), format), false),
         Ok(_) if is_set("validate_only") && !site.switches.validate_only_ignored => {
             (SandboxResponse::from_json(200, &json!({ "success_message": "The lead is valid." })), false)
         }
         Ok(accepted) => match state.store_lead(site_id, accepted, request.at) {
             None => (SandboxResponse::without_body(500), false),
+            Some(_) if fails_after_taking.is_some() => {
+                let status = fails_after_taking.unwrap_or_default();
+                let page = format!("<html><body>{status}</body></html>");
+                (SandboxResponse::from_text(status, "text/html", page), true)
+            }
             Some(lead) if format == CreateFormat::Js => {
                 let message = "Thank you! Your inquiry has been submitted.";
                 (SandboxResponse::from_json(200, &json!({ "success_message": message, "lead_id": lead.id })), true)

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use super::accounts::{TripleseatAccount, TripleseatSwitches};
+use super::accounts::{LeadFormRules, TripleseatSite};
 use crate::clock::format_iso;
 use crate::email::looks_like_email;
 
@@ -23,7 +23,7 @@ pub struct TripleseatLead {
     pub updated_at: Timestamp,
 }
 
-/// The fields that are accepted. Others are ignored.
+/// The fields that are accepted, besides those that a lead form requires. Others are ignored.
 const FIELDS: [&str; 25] = [
     "first_name",
     "last_name",
@@ -60,7 +60,7 @@ const FLAGS: [&str; 2] = ["email_opt_in", "gdpr_consent_granted"];
 const TEXTS_OR_NUMBERS: [&str; 2] = ["phone_number", "phone_number_extension"];
 
 /// Errors worded as in Rails: the field, and what follows its name in a sentence.
-pub(super) type LeadErrors = Vec<(&'static str, &'static str)>;
+pub(super) type LeadErrors = Vec<(String, &'static str)>;
 
 /// A valid lead: its fields, including the lead form, and its location.
 #[derive(Debug)]
@@ -71,85 +71,103 @@ pub(super) struct AcceptedLead {
 
 /// Validates a lead. `location_id` and `lead_form_id` may be inside the lead or next to it.
 pub(super) fn check_lead(
-    account: &TripleseatAccount,
-    switches: &TripleseatSwitches,
+    site: &TripleseatSite,
     lead: &Map<String, Value>,
     location_id: Option<&Value>,
     lead_form_id: Option<&Value>,
 ) -> Result<AcceptedLead, LeadErrors> {
+    let account = &site.account;
+    let lead_form_id = lead_form_id.filter(|id| !is_blank(id));
+    let rules = site.switches.forms.get(&lead_form_id.and_then(value_number)).cloned().unwrap_or_default();
     let mut errors = wrong_types(lead);
-    let mut required = vec!["first_name", "last_name", "email_address"];
-    if account.phone_required {
-        required.push("phone_number");
-    }
-    if switches.nothing_required {
-        required.clear();
-    }
-    for field in required {
-        if value_text(lead.get(field)).is_none_or(|text| text.trim().is_empty()) {
-            errors.push((field, "can't be blank"));
-        }
+    errors.extend(missing_fields(site, &rules, lead));
+    if rules.has_captcha {
+        errors.push(("captcha".to_owned(), "verification failed, please try again"));
     }
     if nonblank_text(lead, "email_address").is_some_and(|email| !looks_like_email(&email)) {
-        errors.push(("email_address", "is invalid"));
+        errors.push(("email_address".to_owned(), "is invalid"));
     }
     if nonblank_text(lead, "event_date").is_some_and(|date| parse_date(&date).is_none()) {
-        errors.push(("event_date", "is not a valid date"));
+        errors.push(("event_date".to_owned(), "is not a valid date"));
     }
     for number in NUMBERS {
         if nonblank_text(lead, number).is_some_and(|text| text.parse::<u32>().is_err()) {
-            errors.push((number, "is not a number"));
+            errors.push((number.to_owned(), "is not a number"));
         }
     }
-    if nonblank_text(lead, "contact_preference").is_some_and(|wanted| !["Email", "Phone"].contains(&wanted.as_str())) {
-        errors.push(("contact_preference", "is not included in the list"));
+    if nonblank_text(lead, "contact_preference")
+        .is_some_and(|wanted| !["Email", "Phone", "Text"].contains(&wanted.as_str()))
+    {
+        errors.push(("contact_preference".to_owned(), "is not included in the list"));
     }
     let location_id = match location_id.filter(|id| !is_blank(id)) {
         None => match account.locations.as_slice() {
             [] => None,
             [only] => Some(only.id),
             _ => {
-                errors.push(("location", "can't be blank"));
+                errors.push(("location".to_owned(), "can't be blank"));
                 None
             }
         },
         Some(id) => {
             let id = value_number(id).filter(|id| account.locations.iter().any(|location| location.id == *id));
             if id.is_none() {
-                errors.push(("location", "is invalid"));
+                errors.push(("location".to_owned(), "is invalid"));
             }
             id
         }
     };
     let site_id = lead.get("site_id").filter(|id| !id.is_null());
     if site_id.is_some_and(|id| value_number(id) != Some(account.site_id)) {
-        errors.push(("site", "is invalid"));
+        errors.push(("site".to_owned(), "is invalid"));
     }
-    let lead_form_id = lead_form_id.filter(|id| !is_blank(id));
-    if lead_form_id.is_some_and(|id| !value_number(id).is_some_and(|id| account.lead_form_ids.contains(&id))) {
-        errors.push(("lead_form", "is invalid"));
+    let is_form = |id: &Value| value_number(id).is_some_and(|id| account.lead_form_ids.contains(&id));
+    if rules.is_deleted || lead_form_id.is_some_and(|id| !is_form(id)) {
+        errors.push(("lead_form".to_owned(), "is invalid"));
     }
     for (field, name, sources) in [
-        ("lead_source_id", "lead_source", &switches.lead_sources),
-        ("referral_source_id", "referral_source", &switches.referral_sources),
+        ("lead_source_id", "lead_source", &site.switches.lead_sources),
+        ("referral_source_id", "referral_source", &site.switches.referral_sources),
     ] {
         let named = lead.get(field).filter(|id| !is_blank(id));
         if !sources.is_empty() && named.is_some_and(|id| !value_number(id).is_some_and(|id| sources.contains_key(&id)))
         {
-            errors.push((name, "is invalid"));
+            errors.push((name.to_owned(), "is invalid"));
         }
     }
     if !errors.is_empty() {
         return Err(errors);
     }
     let mut fields = lead.clone();
-    fields.retain(|name, value| FIELDS.contains(&name.as_str()) && !value.is_null());
-    // Documented: a lead that doesn't say otherwise is opted in.
-    fields.entry("email_opt_in").or_insert(json!(true));
+    fields.retain(|name, value| {
+        (FIELDS.contains(&name.as_str()) || rules.required_fields.contains(name)) && !value.is_null()
+    });
+    // A lead that doesn't say so gets the venue's marketing mail.
+    fields.entry("email_opt_in").or_insert(Value::Bool(true));
     if let Some(id) = lead_form_id.and_then(value_number) {
         fields.insert("lead_form_id".to_owned(), json!(id));
     }
     Ok(AcceptedLead { fields, location_id })
+}
+
+/// What a lead form requires and a lead lacks.
+fn missing_fields(site: &TripleseatSite, rules: &LeadFormRules, lead: &Map<String, Value>) -> LeadErrors {
+    let usual = ["first_name", "last_name", "email_address"];
+    let usual = usual.into_iter().chain(site.account.phone_required.then_some("phone_number"));
+    let usual = usual.filter(|_| !site.switches.nothing_required);
+    let required = usual.chain(rules.required_fields.iter().map(String::as_str));
+    let is_missing = |field: &&str| value_text(lead.get(*field)).is_none_or(|text| text.trim().is_empty());
+    let mut errors: LeadErrors =
+        required.filter(is_missing).map(|field| (field.to_owned(), "can't be blank")).collect();
+    let consents = |value: &Value| matches!(value, Value::Bool(true)) || value_text(Some(value)).is_some_and(is_yes);
+    if rules.requires_consent && !lead.get("gdpr_consent_granted").is_some_and(consents) {
+        errors.push(("gdpr_consent_granted".to_owned(), "must be accepted"));
+    }
+    errors
+}
+
+fn is_yes(text: String) -> bool {
+    matches!(text.as_str(), "true" | "1")
 }
 
 /// The fields whose values have the wrong JSON type. If they are required, they may count as blank too.
@@ -164,12 +182,12 @@ fn wrong_types(lead: &Map<String, Value>) -> LeadErrors {
         Value::Array(_) | Value::Object(_) => false,
     };
     let wrong = |field: &str| lead.get(field).is_some_and(|value| !fits(field, value));
-    FIELDS.into_iter().filter(|field| wrong(field)).map(|field| (field, "is invalid")).collect()
+    FIELDS.into_iter().filter(|field| wrong(field)).map(|field| (field.to_owned(), "is invalid")).collect()
 }
 
 /// Each message as a sentence with its field: `Phone number can't be blank`.
 pub(super) fn error_sentences(errors: &LeadErrors) -> Vec<String> {
-    let sentence = |(field, message): &(&str, &str)| {
+    let sentence = |(field, message): &(String, &str)| {
         let words = field.replace('_', " ");
         let (first, rest) = words.split_at(1);
         format!("{}{rest} {message}", first.to_uppercase())
@@ -181,7 +199,7 @@ pub(super) fn error_sentences(errors: &LeadErrors) -> Vec<String> {
 pub(super) fn errors_by_field(errors: &LeadErrors) -> Value {
     let mut fields = Map::new();
     for (field, message) in errors {
-        let messages = fields.entry(*field).or_insert_with(|| json!([]));
+        let messages = fields.entry(field.clone()).or_insert_with(|| json!([]));
         if let Value::Array(messages) = messages {
             messages.push(json!(message));
         }
@@ -257,7 +275,7 @@ mod tests {
 
     #[test]
     fn formats_errors_as_sentences_and_by_field() {
-        let errors = vec![("phone_number", "can't be blank"), ("email_address", "is invalid")];
+        let errors = vec![("phone_number".to_owned(), "can't be blank"), ("email_address".to_owned(), "is invalid")];
         assert_eq!(error_sentences(&errors), ["Phone number can't be blank", "Email address is invalid"]);
         let fields = json!({ "phone_number": ["can't be blank"], "email_address": ["is invalid"] });
         assert_eq!(errors_by_field(&errors), fields);

@@ -48,7 +48,7 @@ impl FieldExpression {
         })
     }
 
-    /// The HubSpot properties in it, with the names of the filters that each goes through.
+    /// The HubSpot properties in it.
     pub fn property_names(&self) -> impl Iterator<Item = &str> {
         self.properties().map(|property| property.name.as_str())
     }

@@ -172,3 +172,17 @@ fn rejects_a_mapping_too_long_for_lambda() {
     let text = manifest_with("", &format!("[venues.venue-a.fields]\ncompany = \"={}\"", "x".repeat(4000)));
     assert_eq!(error_codes(&text), ["environment_too_long"]);
 }
+
+#[test]
+fn a_misspelled_region_is_advice() {
+    let text = |region: &str| {
+        format!("[deployment]\nname = \"sync\"\nregion = \"{region}\"\n\n{}", crate::fixtures::venue_tables("a", ""))
+    };
+    let advice = |region: &str| {
+        let loaded = deployer_core::manifest::parse_manifest(&text(region), "venues.toml").expect("it is valid");
+        loaded.advice.iter().map(|advice| (advice.code, advice.help.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(advice("us-east-1"), []);
+    assert_eq!(advice("nz-central-9"), [], "it may be new");
+    assert_eq!(advice("us-esat-1"), [("unknown_region", Some("did you mean us-east-1?".to_owned()))]);
+}

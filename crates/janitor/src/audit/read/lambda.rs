@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn rejects_a_policy_that_is_not_json() {
-        let scope = deployer_core::scope::Scope { account: "1".to_owned(), region: "us-east-1".to_owned() };
+        let scope = deployer_core::scope::Scope::new("1", "us-east-1");
         let collector = Collector::new(&scope, false, &|_, _| {});
         let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*"}]}"#;
         assert_eq!(add_permissions(&collector, "arn", policy), Ok(()));

@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn rejects_attributes_that_it_cannot_parse() {
-        let scope = deployer_core::scope::Scope { account: "1".to_owned(), region: "us-east-1".to_owned() };
+        let scope = deployer_core::scope::Scope::new("1", "us-east-1");
         let collector = Collector::new(&scope, false, &|_, _| {});
         let add = |attributes: Value| add_queue(&collector, Node::new(NodeKind::Queue, "arn", "q"), &attributes);
         assert_eq!(add(json!({ "ApproximateNumberOfMessages": "3", "LastModifiedTimestamp": "1700000000.5" })), Ok(()));

@@ -1,0 +1,165 @@
+//! The only way to the terminal. Everything that is printed passes [`prepare_text`]: secrets are removed, control
+//! characters of foreign texts are shown as escapes, and each proposed command gets the flags that this run had.
+//!
+//! The macros `outln!`, `out!`, `errln!` and `err!` take the place of those of std and anstream, which the lints forbid in this
+//! crate. They never panic: what couldn't be written is remembered, and ends the program with [`ExitCode::Failed`]. Nobody
+//! is told that a reader closed its pipe (`deployer plan | head`).
+//!
+//! [`ExitCode::Failed`]: deployer_core::exit_code::ExitCode::Failed
+
+mod control;
+mod paste;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+
+pub use paste::RunFlags;
+
+use deployer_core::error::{Error, Result};
+
+/// Prints a line to stdout.
+macro_rules! outln {
+    ($($argument:tt)*) => { $crate::terminal::print_line($crate::terminal::TextStream::Out, format_args!($($argument)*)) };
+}
+
+/// Prints to stdout.
+macro_rules! out {
+    ($($argument:tt)*) => { $crate::terminal::print_text($crate::terminal::TextStream::Out, format_args!($($argument)*)) };
+}
+
+/// Prints a line to stderr.
+macro_rules! errln {
+    ($($argument:tt)*) => { $crate::terminal::print_line($crate::terminal::TextStream::Err, format_args!($($argument)*)) };
+}
+
+/// Prints to stderr.
+macro_rules! err {
+    ($($argument:tt)*) => { $crate::terminal::print_text($crate::terminal::TextStream::Err, format_args!($($argument)*)) };
+}
+
+/// Where a text goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextStream {
+    Out,
+    Err,
+}
+
+static RUN_FLAGS: OnceLock<RunFlags> = OnceLock::new();
+
+/// The first failure to write to stdout.
+static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Sets the flags that proposed commands get. Called once, when the command line was read.
+pub fn set_run_flags(flags: RunFlags) {
+    // A second call could only come from a test; the first one counts.
+    let _ = RUN_FLAGS.set(flags);
+}
+
+/// A text as it may be printed.
+pub fn prepare_text(text: &str) -> String {
+    let text = secrets::redact_secrets(text);
+    let text = match RUN_FLAGS.get() {
+        Some(flags) => flags.complete_commands(&text),
+        None => text,
+    };
+    control::escape_controls(&text).into_owned()
+}
+
+/// Prints a text and a line break. Called by the macros.
+pub fn print_line(stream: TextStream, text: fmt::Arguments<'_>) {
+    write_prepared(stream, prepare_text(&text.to_string()) + "\n");
+}
+
+/// Prints a text. Called by the macros.
+pub fn print_text(stream: TextStream, text: fmt::Arguments<'_>) {
+    write_prepared(stream, prepare_text(&text.to_string()));
+}
+
+/// Prints a text to stdout, and reports whether anybody still reads, for output that continues until nobody does.
+///
+/// # Errors
+/// Standard output is closed or full.
+pub fn print_until_closed(text: fmt::Arguments<'_>) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    keep_failure(out.write_all(prepare_text(&text.to_string()).as_bytes()).and_then(|()| out.flush()))
+}
+
+fn write_prepared(stream: TextStream, text: String) {
+    match stream {
+        TextStream::Out => {
+            let mut out = anstream::stdout().lock();
+            // `check_output` reports it.
+            let _ = keep_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+        }
+        // If not even errors can be shown, there is nobody to tell that.
+        TextStream::Err => drop(anstream::stderr().lock().write_all(text.as_bytes())),
+    }
+}
+
+/// Prints one line of JSON, and reports whether anybody still reads.
+///
+/// # Errors
+/// Standard output is closed or full.
+pub fn print_json(line: &Value) -> io::Result<()> {
+    let mut line = line.clone();
+    prepare_value(&mut line);
+    let text = control::escape_json(&line.to_string()) + "\n";
+    let mut out = io::stdout().lock();
+    keep_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Prepares every text in a JSON value, before it is escaped: afterwards nothing would be recognized.
+fn prepare_value(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            let redacted = secrets::redact_secrets(text);
+            let completed = match RUN_FLAGS.get() {
+                Some(flags) => flags.complete_commands(&redacted).into_owned(),
+                None => redacted.into_owned(),
+            };
+            *text = completed;
+        }
+        Value::Array(items) => items.iter_mut().for_each(prepare_value),
+        Value::Object(members) => members.values_mut().for_each(prepare_value),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Writes a whole document to stdout, without the secrets in it. The format escapes everything else by itself.
+///
+/// # Errors
+/// It can't be written completely: half a page in a file would look like a whole one.
+pub fn print_document(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(secrets::redact_secrets(text).as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::failed("could not write to stdout").caused_by(&error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Keeps a failure for the end of the run.
+fn keep_failure(written: io::Result<()>) -> io::Result<()> {
+    written.inspect_err(|error| {
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            let copy = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+            FAILURE.lock().get_or_insert(copy);
+        }
+    })
+}
+
+/// The error of a run whose output couldn't be written.
+///
+/// # Errors
+/// Something that was printed is missing.
+pub fn check_output() -> Result<()> {
+    match FAILURE.lock().take() {
+        Some(error) => Err(Error::failed("could not write the output").caused_by(&error)),
+        None => Ok(()),
+    }
+}
