@@ -19,6 +19,7 @@ mod migrate_flag;
 mod plan;
 mod report;
 mod restore;
+mod retry;
 mod rollback;
 mod schema;
 mod secret;
@@ -56,6 +57,7 @@ pub enum Command {
     Report(report::ReportArgs),
     Logs(logs::LogsArgs),
     Invoke(invoke::InvokeArgs),
+    Retry(retry::RetryArgs),
     Unlock(unlock::UnlockArgs),
     Dev(dev::DevArgs),
     #[command(subcommand)]
@@ -104,6 +106,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Report(args) => report::run_report(global, args).await,
         Command::Logs(args) => logs::run_logs(global, args).await,
         Command::Invoke(args) => invoke::run_invoke(global, args).await,
+        Command::Retry(args) => retry::run_retry(global, args).await,
         Command::Unlock(args) => unlock::run_unlock(global, args).await,
         Command::Dev(args) => dev::run_dev(global, args).await,
         Command::Venue(command) => venue::run_venue(global, command).await,

@@ -8,6 +8,7 @@ use super::shared::artifacts::Artifacts;
 use super::shared::reconcile::{plan_notes, reconciler, show_plan};
 use super::shared::saved;
 use super::shared::session::{Session, output_format};
+use super::shared::trust::{TrustArgs, restrict_unwatched_plan};
 use crate::cli::{GlobalArgs, PlanFormat, PlanInputs};
 use crate::render::{plan_html, plan_markdown};
 use deployer_core::desired::derive_desired;
@@ -22,6 +23,7 @@ const FULL_UP_TO: usize = 50;
 
 pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode> {
     let format = output_format(global.json, args.format)?;
+    restrict_unwatched_plan(args.trust);
     let global = GlobalArgs { json: format == PlanFormat::Json, ..global.clone() };
     let session = Session::open(&global).await?;
     let portal = session.open_portal().await?;
@@ -85,6 +87,9 @@ pub struct PlanArgs {
     /// The inputs of the plan.
     #[command(flatten)]
     pub inputs: PlanInputs,
+    /// What a plan that nobody watches may do.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// Save the plan to a file for `deployer apply FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -1,5 +1,5 @@
-//! Handles an invocation: loads the credentials, runs once, returns the counts. Credentials are kept between
-//! invocations, but connections are not: Lambda freezes the process between runs, and a connection that died in the
+//! Handles an invocation: loads the credentials, runs once, returns the counts. Credentials, and outcomes that HubSpot
+//! couldn't be told, are kept between invocations, but connections are not: Lambda freezes the process between runs, and a connection that died in the
 //! meantime would only show when a lead is sent on it and no response comes.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::credentials::SyncCredentials;
-use crate::engine::{self, PropertyCache, RunOptions, RunResult};
+use crate::engine::{self, PendingSettlements, PropertyCache, RunOptions, RunResult};
 use crate::error::{RunError, Side};
 use crate::report::{LogSink, ProblemKind};
 use crate::secret::SecretStore;
@@ -28,6 +28,8 @@ pub struct Handler {
     variables: Arc<EnvironmentReader>,
     log: Arc<LogSink>,
     credentials: Mutex<Option<SyncCredentials>>,
+    /// What HubSpot couldn't be told in earlier runs.
+    pending: PendingSettlements,
     /// The credentials with which the destination's settings were compared. The settings themselves never change in a
     /// process.
     verified: Mutex<Option<SyncCredentials>>,
@@ -48,6 +50,7 @@ impl Handler {
             variables: Arc::from(variables),
             log: Arc::from(log),
             credentials: Mutex::new(None),
+            pending: PendingSettlements::default(),
             verified: Mutex::new(None),
             properties: PropertyCache::default(),
             tokens: Arc::default(),
@@ -70,6 +73,7 @@ impl Handler {
         let asked = |name: &str| event.get(name).and_then(Value::as_bool).unwrap_or(false);
         let options = RunOptions {
             deadline: (begun + time).into(),
+            longest_run: time,
             dry_run: asked("dry_run"),
             show_contacts: asked("show_contacts"),
             settings_verified: false,
@@ -130,7 +134,9 @@ impl Handler {
     ) -> RunResult {
         let settings_verified = self.verified.lock().await.as_ref() == Some(credentials);
         let options = RunOptions { settings_verified, ..options };
-        let ended = engine::run_sync(client, &self.settings, credentials, options, &self.properties, &*self.log).await;
+        let ended =
+            engine::run_sync(client, &self.settings, credentials, options, &self.pending, &self.properties, &*self.log)
+                .await;
         *self.verified.lock().await = ended.settings_verified.then(|| credentials.clone());
         ended
     }

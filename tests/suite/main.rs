@@ -35,6 +35,7 @@ mod properties;
 mod real_cloud;
 mod refresh;
 mod rendered;
+mod retry;
 mod runtime;
 mod sample;
 mod sandbox;

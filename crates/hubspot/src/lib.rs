@@ -9,6 +9,8 @@ mod migration;
 mod portal;
 mod properties;
 mod resolve;
+mod retry;
+mod workflows;
 
 pub use contacts::CrmContact;
 pub use error::{VendorError, VendorFailure};
@@ -17,3 +19,5 @@ pub use hubspot::HubSpotClient;
 pub use migration::{FlagMigration, MigrationFate, MigrationTally};
 pub use portal::observe_portal;
 pub use resolve::{UnresolvedSecret, resolve_secret};
+pub use retry::{RetryAction, RetryCandidate, RetrySelection, RetryTally, VenueRetry};
+pub use workflows::WorkflowsPath;

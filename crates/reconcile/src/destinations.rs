@@ -6,11 +6,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deployer_core::manifest::{LoadedManifest, SecretRef, Status, Venue};
+use deployer_core::manifest::{LoadedManifest, SecretRef, Status, Venue, check_credential_host};
 use deployer_hubspot::resolve_secret;
 use futures_util::StreamExt;
 use futures_util::stream;
-use sync_config::config::{DestinationConfig, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties, SyncConfig};
+use sync_config::config::{
+    DestinationConfig, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties, SyncConfig, TRIPLESEAT_BASE_URI,
+};
 use sync_lambda::credentials::{CredentialValue, SyncCredentials};
 use sync_lambda::destination::{LeadDestination, SettingVerdict};
 use sync_lambda::http;
@@ -50,6 +52,10 @@ pub async fn destination_notes(loaded: &LoadedManifest, directory: &Path, local:
 async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Path) -> Vec<String> {
     let reference = venue.secrets.iter().find(|(key, _)| key == KEY_TRIPLESEAT_PUBLIC_KEY).map(|(_, found)| found);
     let Some(reference @ (SecretRef::Env(_) | SecretRef::File(_))) = reference else { return Vec::new() };
+    let base_uri = venue.tripleseat_base_uri.as_deref().unwrap_or(TRIPLESEAT_BASE_URI);
+    if let Err(why) = check_credential_host(base_uri, TRIPLESEAT_BASE_URI) {
+        return vec![format!("its ids weren't checked: {why}")];
+    }
     let Ok(public_key) = resolve_secret(reference, directory).await else { return Vec::new() };
     let settings = SyncSettings {
         venue: venue.name.clone(),
@@ -58,6 +64,7 @@ async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Pat
         tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_default(),
         secret_arn: None,
         answer_timeout: None,
+        function: sync_lambda::settings::FunctionIdentity::default(),
         config: SyncConfig {
             destination: venue.destination.clone(),
             fields: venue.fields.iter().cloned().collect(),

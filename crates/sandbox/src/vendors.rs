@@ -42,6 +42,17 @@
 //!   a schema are ignored; the category of the 415 for another content type.
 //!   <https://github.com/HubSpot/HubSpot-public-api-spec-collection>
 //!
+//! - Documented: 423 for a locked record, 477 with `Retry-After` while a portal is being moved, 408 and 5xx to be retried; the
+//!   policies `SECONDLY`, `TEN_SECONDLY_ROLLING` and `DAILY` of a 429; the scopes in `requiredGranularScopes` of a 403.
+//!   Seen: 488 with `correctHublet` if the portal is in another data center; a 400 for a whole batch because of one input,
+//!   with trace ids too; an update of a merged contact answered under the surviving id. Assumed: the categories of these
+//!   errors; which status the list of a service key's scopes has (400, 403, 404); that an empty batch is rejected or
+//!   accepted only after the scope was checked.
+//!   <https://developers.hubspot.com/docs/api-reference/error-handling>
+//! - Documented: from 2026-09 on, validation rules that an admin set are enforced on every write. Assumed: the code of the
+//!   error; earlier versions don't enforce them.
+//! - Unsure, so both are served: workflows in the current version of the API.
+//!
 //! # Tripleseat
 //!
 //! - Documented: fields, the public key, pages of 50, ten requests per second for leads; a lead that has no
@@ -70,11 +81,13 @@
 //!   invalid; so is the `site_id` of another site. A body without a content type is ignored.
 
 use jiff::SignedDuration;
+use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 
 use super::limits::SandboxRateLimit;
 
-/// The generations of HubSpot's API paths that are served. The first is the current one.
-pub const HUBSPOT_VERSIONS: [&str; 2] = ["2026-03", "v3"];
+/// The generations of HubSpot's API paths that are served. The first is the current one; the last has the version in
+/// another place.
+pub const HUBSPOT_VERSIONS: [&str; 3] = [HUBSPOT_API_VERSION, "2026-03", "v3"];
 
 /// Maximum number of inputs in one batch request.
 pub const HUBSPOT_BATCH_SIZE: usize = 100;

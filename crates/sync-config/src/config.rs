@@ -23,6 +23,11 @@ pub const ENV_SYNC_CONFIG: &str = "SYNC_CONFIG";
 /// Environment variable that overrides the timeout of each vendor request, in milliseconds. It is for tests of what
 /// happens to contacts when no response comes; the deployer never sets it.
 pub const ENV_ANSWER_TIMEOUT_MS: &str = "SYNC_ANSWER_TIMEOUT_MS";
+/// Environment variable that divides the pauses between attempts, for tests of what takes seconds; the deployer never
+/// sets it.
+pub const ENV_WAIT_DIVISOR: &str = "SYNC_WAIT_DIVISOR";
+/// Environment variable with the function's name, which AWS Lambda sets.
+pub const ENV_FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
 /// Names of the credentials: the keys of the secret's JSON object and, outside AWS, environment variables.
 pub const KEY_HUBSPOT_TOKEN: &str = "HUBSPOT_TOKEN";

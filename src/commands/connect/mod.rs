@@ -141,7 +141,7 @@ async fn ask_for_consent(
         None => {
             print_consent_page(session, venue, args, request);
             if session.json.is_none() {
-                anstream::eprintln!(
+                errln!(
                     "After the consent, the browser shows an address that begins with {}. Paste it here:",
                     request.redirect_uri()
                 );
@@ -174,11 +174,7 @@ fn print_consent_page(session: &Session, venue: &Venue, args: &ConnectArgs, requ
             lines.print_line("consent", json!({ "venue": venue.name, "url": request.url.as_str() }));
         }
         None => {
-            anstream::println!(
-                "An admin of the Tripleseat account of {} consents here:\n\n  {}\n",
-                venue.name,
-                request.url
-            );
+            outln!("An admin of the Tripleseat account of {} consents here:\n\n  {}\n", venue.name, request.url);
         }
     }
     if session.json.is_none() && !args.no_browser && std::io::stdout().is_terminal() {
@@ -257,7 +253,7 @@ fn print_connection(session: &Session, venue: &Venue, pair: &TokenPair, sites: &
             let sites: Vec<String> = sites.iter().map(u64::to_string).collect();
             let site = if sites.is_empty() { String::new() } else { format!(" to site {}", sites.join(", ")) };
             let until = expires_at.map_or_else(String::new, |at| format!(" The access token is valid until {at};"));
-            anstream::println!(
+            outln!(
                 "{name} is connected{site}.{until} the function renews it from now on. `deployer doctor {name}` checks it."
             );
         }

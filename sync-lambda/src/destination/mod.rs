@@ -178,13 +178,13 @@ impl LeadDestination {
     /// The credential is rejected, or the response says nothing about leads.
     pub async fn check_lead_rules(&self) -> Result<Option<LeadRefusal>, RunError> {
         match self {
-            Self::Tripleseat(tripleseat) => tripleseat.validate_artificial_lead().await?.or_else(|lead| {
-                Err(RunError::Refused {
+            Self::Tripleseat(tripleseat) => {
+                tripleseat.validate_artificial_lead().await?.map_err(|lead| RunError::Refused {
                     side: Side::Destination,
                     request: "to only validate a lead".to_owned(),
                     message: format!("it created lead {lead}, which is no guest's; delete it there"),
                 })
-            }),
+            }
             // It could do anything with such a request.
             Self::Http(_) => Ok(None),
         }

@@ -181,6 +181,7 @@ pub async fn check_tokens(
         tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_default(),
         secret_arn: None,
         answer_timeout: Some(TIMEOUT),
+        function: sync_lambda::settings::FunctionIdentity::default(),
         config: SyncConfig { destination: venue.destination.clone(), ..SyncConfig::default() },
     };
     let destination = LeadDestination::new(client.clone(), &settings, &credentials, Instant::now() + 4 * TIMEOUT)?;

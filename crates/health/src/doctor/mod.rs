@@ -14,6 +14,7 @@ mod hubspot;
 mod permissions;
 mod properties;
 mod quotas;
+mod scopes;
 mod strangers;
 mod tripleseat;
 
@@ -21,6 +22,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde::Serialize;
 use sync_config::config::{DestinationConfig, KEY_HUBSPOT_TOKEN};
 use tokio::sync::{Mutex, OnceCell};
@@ -93,6 +95,8 @@ pub struct DoctorInputs<'a> {
     pub local: bool,
     /// The HTTP client for the vendors.
     pub client: reqwest::Client,
+    /// The time, for what ends at some date.
+    pub now: Timestamp,
 }
 
 /// The result of a check that has no name yet.

@@ -40,6 +40,7 @@ pub(super) fn destination_client(
         tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_default(),
         secret_arn: None,
         answer_timeout: Some(TIMEOUT),
+        function: sync_lambda::settings::FunctionIdentity::default(),
         config: SyncConfig {
             destination: venue.destination.clone(),
             fields: venue.fields.iter().cloned().collect(),

@@ -327,15 +327,18 @@ impl VenueJudge<'_> {
                 count_with_noun(needs_review, "contact")
             );
             let next = format!(
-                "In HubSpot, filter contacts by `{}` = needs_review. Look for each one at the destination, and tick those \
-                 again that are missing there.",
-                property.status
+                "With OAuth, `deployer retry {} --needs-review` looks each one up, and ticks those again that are no leads. \
+                 Otherwise look for them at the destination first: in HubSpot, filter contacts by `{}` = needs_review.",
+                self.status.venue.name, property.status
             );
             self.add_attention(Urgency::Soon, what, next);
         }
         if failed > 0 {
             let what = format!("{} refused because of invalid data.", count_with_noun(failed, "contact"));
-            let next = format!("`{}` says what is wrong. Correct it and tick the contacts again.", property.error);
+            let next = format!(
+                "`{}` says what is wrong. Correct it, then `deployer retry {} --failed` ticks the contacts again.",
+                property.error, self.status.venue.name
+            );
             self.add_attention(Urgency::Soon, what, next);
         }
     }
