@@ -392,8 +392,9 @@ impl SyncRun<'_> {
     /// so only what it is refused for besides those counts.
     async fn try_settings(&self) -> Result<(), RunError> {
         let Some(refusal) = self.destination.check_lead_rules().await? else { return Ok(()) };
-        match judge_refusal(&refusal, &LeadFields::new(), &self.mapping) {
-            RefusalFault::Setting(fault) => Err(self.wrong_setting(&refusal, &fault)),
+        let lead = LeadFields::new();
+        match judge_refusal(&refusal, &lead, &self.mapping) {
+            RefusalFault::Setting(fault) => Err(self.wrong_setting(&refusal, &lead, &fault)),
             RefusalFault::Contact | RefusalFault::Unnamed => Ok(()),
         }
     }
