@@ -4,8 +4,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sync_lambda::http;
-
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{LoadedManifest, Manifest, Status, Venue};
 use deployer_core::property::{LivePortal, ObservedPortal};
@@ -148,7 +146,7 @@ pub async fn connect_to_hubspot(
         }
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let client = http::build_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
     Ok(Ok(HubSpotClient::new(client, &manifest.hubspot.base_uri, token)))
 }
 
