@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -81,9 +81,22 @@ async fn open_tunnel(
     };
     tunnels.lock().expect("no panic").push(host.to_owned());
     client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
-    let mut inspected = acceptor.accept(client).await?;
-    let mut server = TcpStream::connect(upstream(host).trim_start_matches("http://")).await?;
-    copy_bidirectional(&mut inspected, &mut server).await.map(drop)
+    let (mut from_client, mut to_client) = tokio::io::split(acceptor.accept(client).await?);
+    let server = TcpStream::connect(upstream(host).trim_start_matches("http://")).await?;
+    let (mut from_server, mut to_server) = server.into_split();
+    let answers = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    // The servers of the tests answer to this machine's name only.
+    let (asked, local) = (format!("host: {host}\r\n"), "host: 127.0.0.1\r\n");
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        let length = from_client.read(&mut chunk).await?;
+        if length == 0 {
+            answers.abort();
+            return Ok(());
+        }
+        let sent = String::from_utf8_lossy(&chunk[..length]).replace(&asked, local);
+        to_server.write_all(sent.as_bytes()).await?;
+    }
 }
 
 fn run_doctor(sandbox: &DuplicatesSandbox, variables: &[(&str, &str)]) -> String {
@@ -115,12 +128,10 @@ fn every_client_goes_through_the_proxy_and_trusts_the_companys_authority() {
         let (sandbox, proxy) = sandbox_behind_proxy();
         let text = run_doctor(&sandbox, &[("HTTPS_PROXY", &proxy.address), (bundle, CA)]);
         assert!(text.contains("  ✓ identity") && text.contains("✓ HubSpot token"), "{bundle}: {text}");
-        assert!(!text.contains('?') || !text.contains("  ? identity"), "{bundle}: {text}");
         let hosts = proxy.hosts();
         for host in ["sts.us-east-1.amazonaws.com", "iam.amazonaws.com", "api.hubapi.com", "api.tripleseat.com"] {
             assert!(hosts.iter().any(|there| there == host), "{bundle}: {host} is not in {hosts:?}: {text}");
         }
-        // A signed call too.
         assert!(hosts.iter().all(|host| !host.starts_with("not a tunnel")), "{hosts:?}");
     }
 }
