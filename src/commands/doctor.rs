@@ -47,7 +47,9 @@ pub(super) async fn run_doctor(global: &GlobalArgs, args: &DoctorArgs) -> Result
     let aws = connect_to_cloud(global, &loaded).await?;
     let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
     let areas = args.only.iter().map(|area| (*area).into()).collect();
-    let patient = DoctorInputs { manifest: &loaded.manifest, venue, areas, aws: &aws, local: global.local, client };
+    let now = jiff::Timestamp::now();
+    let patient =
+        DoctorInputs { manifest: &loaded.manifest, venue, areas, aws: &aws, local: global.local, client, now };
     let checks = run_checks(&patient).await;
     let code = checks_exit_code(&checks);
     if global.json {

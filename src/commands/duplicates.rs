@@ -10,17 +10,21 @@ use sync_config::config::{
     DestinationConfig, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, LedgerProperties,
 };
 use sync_lambda::credentials::{CredentialValue, OAuthClient, SyncCredentials};
+use sync_lambda::destination::OAuthTokenSource;
 use sync_lambda::error::RunError;
 use sync_lambda::hubspot::SyncHubSpotClient;
+use sync_lambda::tokens::ConsentTokens;
 use tokio::time::Instant;
 
-use super::shared::session::{find_declared_venue, load_manifest, manifest_directory, state_directory};
+use super::shared::session::{Session, find_declared_venue, load_manifest, manifest_directory, state_directory};
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::{JsonLines, duplicates_html};
 use deployer_core::counted::count_with_noun;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef, Venue};
+use deployer_core::naming::VenueNames;
+use deployer_health::consent::read_consent;
 use deployer_hubspot::{self, UnresolvedSecret};
 use deployer_janitor::duplicates::cost::{DecimalAmount, RemovalCost, RemovalTerms};
 use deployer_janitor::duplicates::files::{ReportFiles, ReportSubject};
@@ -75,8 +79,15 @@ pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -
         return Err(Error::usage(format!("{} has no Tripleseat account; its leads go elsewhere", venue.name)));
     };
     let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
-    let identity = resolve_oauth_client(manifest, venue).await?;
-    let reader = LeadReader::new(client.clone(), base_uri, identity, args.rate);
+    let oauth = match venue.destination.rotates_tokens() {
+        true => {
+            let session = Session::open(global).await?;
+            let tokens = stored_tokens(&session, venue).await?;
+            OAuthTokenSource::from_consent(client.clone(), base_uri, tokens)
+        }
+        false => OAuthTokenSource::new(client.clone(), base_uri, resolve_oauth_client(manifest, venue).await?),
+    };
+    let reader = LeadReader::new(client.clone(), base_uri, oauth, args.rate);
     let hubspot = match args.no_ledger {
         true => None,
         false => Some(connect_to_hubspot(manifest, venue, client).await?),
@@ -261,6 +272,26 @@ fn venue_ledgers(manifest: &Manifest, venue: &Venue) -> Vec<VenueLedger> {
     own.into_iter().chain(others).map(ledger).collect()
 }
 
+/// The tokens of the venue's consent. Its function renews them.
+async fn stored_tokens(session: &Session, venue: &Venue) -> Result<ConsentTokens> {
+    let names = VenueNames::new(&session.manifest().deployment.name, &venue.name);
+    match read_consent(&session.aws, &names).await {
+        Ok(Some(consent)) => Ok(consent.with_function(&session.aws, &names).tokens),
+        Ok(None) => Err(Error::usage(format!(
+            "{} is not connected to Tripleseat yet, but reading leads needs that",
+            venue.name
+        ))
+        .hint(format!("`deployer connect {}` connects it", venue.name))),
+        Err(error) => {
+            let failed = Error::failed(format!("could not read the tokens of {}", venue.name)).caused_by(&error);
+            Err(match error.hint() {
+                Some(hint) => failed.hint(hint),
+                None => failed,
+            })
+        }
+    }
+}
+
 async fn resolve_oauth_client(manifest: &Manifest, venue: &Venue) -> Result<OAuthClient> {
     let mut values = Vec::new();
     for key in [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET] {
@@ -291,6 +322,7 @@ async fn connect_to_hubspot(manifest: &Manifest, venue: &Venue, client: reqwest:
         hubspot_token: token.map_err(|error| error.hint(without))?,
         tripleseat_public_key: None,
         tripleseat_oauth: None,
+        tripleseat_tokens: None,
         destination_credential: None,
     };
     let hubspot = SyncHubSpotClient::new(client, &manifest.hubspot.base_uri, credentials, Instant::now() + LONGEST);

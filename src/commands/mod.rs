@@ -5,6 +5,7 @@ mod adopt;
 mod apply;
 mod audit;
 mod completions;
+mod connect;
 mod decommission;
 mod destroy;
 mod dev;
@@ -18,6 +19,7 @@ mod migrate_flag;
 mod plan;
 mod report;
 mod restore;
+mod retry;
 mod rollback;
 mod schema;
 mod secret;
@@ -50,10 +52,12 @@ pub enum Command {
     Rollback(rollback::RollbackArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    Connect(connect::ConnectArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
     Logs(logs::LogsArgs),
     Invoke(invoke::InvokeArgs),
+    Retry(retry::RetryArgs),
     Unlock(unlock::UnlockArgs),
     Dev(dev::DevArgs),
     #[command(subcommand)]
@@ -97,10 +101,12 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Adopt(args) => adopt::run_adopt(global, args).await,
         Command::Rollback(args) => rollback::run_rollback(global, args).await,
         Command::Secret(command) => secret::run_secret(global, command).await,
+        Command::Connect(args) => connect::run_connect(global, args).await,
         Command::Status(args) => status::run_status(global, args).await,
         Command::Report(args) => report::run_report(global, args).await,
         Command::Logs(args) => logs::run_logs(global, args).await,
         Command::Invoke(args) => invoke::run_invoke(global, args).await,
+        Command::Retry(args) => retry::run_retry(global, args).await,
         Command::Unlock(args) => unlock::run_unlock(global, args).await,
         Command::Dev(args) => dev::run_dev(global, args).await,
         Command::Venue(command) => venue::run_venue(global, command).await,

@@ -8,6 +8,7 @@ use super::shared::artifacts::Artifacts;
 use super::shared::reconcile::{plan_notes, reconciler, show_plan};
 use super::shared::saved;
 use super::shared::session::{Session, output_format};
+use super::shared::trust::{TrustArgs, restrict_unwatched_plan};
 use crate::cli::{GlobalArgs, PlanFormat, PlanInputs};
 use crate::render::{plan_html, plan_markdown};
 use deployer_core::desired::derive_desired;
@@ -22,6 +23,7 @@ const FULL_UP_TO: usize = 50;
 
 pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode> {
     let format = output_format(global.json, args.format)?;
+    restrict_unwatched_plan(args.trust);
     let global = GlobalArgs { json: format == PlanFormat::Json, ..global.clone() };
     let session = Session::open(&global).await?;
     let portal = session.open_portal().await?;
@@ -48,7 +50,9 @@ pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<Exi
         saved::write_saved_plan(&session, &planned, &artifacts.artifact_hashes(), &args.inputs, path)?;
     }
     let code = plan_exit_code(&planned.plan);
-    if code == ExitCode::Done && args.detailed_exitcode && !planned.plan.changes.is_empty() {
+    let plan = &planned.plan;
+    let differs = !plan.changes.is_empty() || !plan.findings.is_empty();
+    if code == ExitCode::Done && args.detailed_exitcode && differs {
         return Ok(ExitCode::Changes);
     }
     Ok(code)
@@ -83,10 +87,13 @@ pub struct PlanArgs {
     /// The inputs of the plan.
     #[command(flatten)]
     pub inputs: PlanInputs,
+    /// What a plan that nobody watches may do.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// Save the plan to a file for `deployer apply FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Exit with 10 if there are changes
+    /// Exit with 10 if there are changes, or drift that an apply leaves alone
     #[arg(long)]
     pub detailed_exitcode: bool,
     /// How much of what exists to read (default: full up to 50 venues, fast above)

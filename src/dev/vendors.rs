@@ -2,18 +2,23 @@
 //! syncs there, and a platform for the others. The manifest is pointed at them; nothing else in it changes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sync_config::config::{
     DestinationConfig, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
     KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties, TripleseatDestination,
 };
+use sync_lambda::credentials::CredentialValue;
+use sync_lambda::destination::IssuedToken;
+use sync_lambda::tokens::TokenPair;
 
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{Manifest, SecretValue, Venue};
 use deployer_core::naming::VenueNames;
 use deployer_sandbox::platform::{PlatformRecord, SandboxPlatform};
-use deployer_sandbox::vendors::HUBSPOT_SCOPES;
+use deployer_sandbox::tripleseat::SandboxTokenPair;
+use deployer_sandbox::vendors::{HUBSPOT_SCOPES, TRIPLESEAT_TOKEN_SECONDS};
 use deployer_sandbox::{
     SandboxClock, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer, SandboxTripleseat, SandboxTripleseatConfig,
     TripleseatAccount, TripleseatLead, TripleseatLocation,
@@ -64,7 +69,7 @@ impl DevSandboxes {
             hubspot.define_sync_properties(&properties, &venue.display_name).map_err(|refusal| {
                 Error::failed(format!("{}: the sandbox portal refused its properties", venue.name)).caused_by(&refusal)
             })?;
-            let credentials = generate_credentials(venue)?;
+            let mut credentials = generate_credentials(venue)?;
             if let Some(token) = credentials.get(KEY_HUBSPOT_TOKEN).and_then(Value::as_str) {
                 hubspot.add_token(token, &HUBSPOT_SCOPES);
             }
@@ -72,6 +77,16 @@ impl DevSandboxes {
                 DestinationConfig::Tripleseat(place) => {
                     let site_id = *place.site_id.get_or_insert(FIRST_SITE_ID + number);
                     tripleseat.add_account(tripleseat_account(site_id, &venue.display_name, place, &credentials));
+                    // As after `deployer connect`.
+                    if let Some(consent) = &venue.oauth_consent {
+                        tripleseat
+                            .change_oauth(site_id, |oauth| oauth.redirect_uris = vec![consent.redirect_uri.clone()]);
+                        let SandboxTokenPair { access, refresh } = tripleseat.issue_consent(site_id);
+                        let (access, refresh) = (CredentialValue::new(&access), CredentialValue::new(&refresh));
+                        let life = Duration::from_secs(TRIPLESEAT_TOKEN_SECONDS.unsigned_abs());
+                        let issued = IssuedToken { access, refresh: None, life };
+                        TokenPair::from_issued(issued, &refresh).write_to(&mut credentials);
+                    }
                     sites.insert(venue.name.clone(), site_id);
                     venue.tripleseat_base_uri = Some(tripleseat_server.uri.clone());
                 }

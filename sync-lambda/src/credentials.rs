@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::RunError;
+use crate::secret::parse_secret_object;
+use crate::tokens::{ConsentTokens, TokenPair};
 use sync_config::config::{
     ENV_SECRET_ARN, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
     KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY,
@@ -52,6 +54,8 @@ pub struct SyncCredentials {
     pub tripleseat_public_key: Option<CredentialValue>,
     /// Absent if the account has none: then leads can't be looked up.
     pub tripleseat_oauth: Option<OAuthClient>,
+    /// The tokens of a consent. Absent if there was none, and not used with the `client_credentials` grant.
+    pub tripleseat_tokens: Option<ConsentTokens>,
     /// The credential of an `http` destination.
     pub destination_credential: Option<CredentialValue>,
 }
@@ -62,13 +66,7 @@ impl SyncCredentials {
     /// # Errors
     /// It isn't a JSON object, or it has no HubSpot token. The value isn't shown.
     pub fn from_secret(json: &str) -> Result<Self, RunError> {
-        let object: Map<String, Value> = serde_json::from_str(json).map_err(|_| {
-            RunError::Settings(
-                "the venue's secret isn't a JSON object; write {} into it in the AWS console, then run `deployer \
-                 secret push VENUE`"
-                    .to_owned(),
-            )
-        })?;
+        let object = parse_secret_object(json)?;
         Self::from_lookup(|key| object.get(key).and_then(Value::as_str).map(ToOwned::to_owned), "the venue's secret")
     }
 
@@ -89,9 +87,14 @@ impl SyncCredentials {
             (Some(id), Some(secret)) => Some(OAuthClient { id, secret }),
             _ => None,
         };
+        let pair = TokenPair::from_lookup(&value);
         Ok(Self {
             hubspot_token,
             tripleseat_public_key: secret(KEY_TRIPLESEAT_PUBLIC_KEY),
+            tripleseat_tokens: tripleseat_oauth
+                .clone()
+                .zip(pair)
+                .map(|(client, pair)| ConsentTokens::new(client, pair)),
             tripleseat_oauth,
             destination_credential: secret(KEY_DESTINATION_CREDENTIAL),
         })
@@ -106,11 +109,14 @@ impl SyncCredentials {
     pub fn redact_keys(&self, text: &str) -> String {
         let mut text = text.to_owned();
         let oauth = self.tripleseat_oauth.as_ref();
+        let tokens = self.tripleseat_tokens.as_ref().and_then(ConsentTokens::pair);
         let values = [
             Some(&self.hubspot_token),
             self.tripleseat_public_key.as_ref(),
             oauth.map(|client| &client.id),
             oauth.map(|client| &client.secret),
+            tokens.map(|pair| &pair.access),
+            tokens.map(|pair| &pair.refresh),
             self.destination_credential.as_ref(),
         ];
         for value in values.into_iter().flatten().map(CredentialValue::expose).filter(|value| value.len() >= 4) {

@@ -1,7 +1,8 @@
-//! Handles an invocation: loads the credentials, runs once, returns the counts. Credentials are kept between
-//! invocations, but connections are not: Lambda freezes the process between runs, and a connection that died in the
+//! Handles an invocation: loads the credentials, runs once, returns the counts. Credentials, and outcomes that HubSpot
+//! couldn't be told, are kept between invocations, but connections are not: Lambda freezes the process between runs, and a connection that died in the
 //! meantime would only show when a lead is sent on it and no response comes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
@@ -9,25 +10,32 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::credentials::SyncCredentials;
-use crate::engine::{self, PropertyCache, RunOptions, RunResult};
-use crate::error::RunError;
+use crate::engine::{self, PendingSettlements, PropertyCache, RunOptions, RunResult};
+use crate::error::{RunError, Side};
 use crate::report::{LogSink, ProblemKind};
-use crate::secret;
+use crate::secret::SecretStore;
 use crate::settings::SyncSettings;
+use crate::tokens::{ConsentTokens, TokenKeeper, TokenMemory, not_connected};
 
-/// Reads environment variables.
-pub type EnvironmentReader = dyn Fn(&str) -> Option<String> + Send + Sync;
+pub use crate::secret::EnvironmentReader;
+
+/// How long a request for new tokens may take.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The state of a process between invocations.
 pub struct Handler {
     settings: SyncSettings,
-    variables: Box<EnvironmentReader>,
-    log: Box<LogSink>,
+    variables: Arc<EnvironmentReader>,
+    log: Arc<LogSink>,
     credentials: Mutex<Option<SyncCredentials>>,
+    /// What HubSpot couldn't be told in earlier runs.
+    pending: PendingSettlements,
     /// The credentials with which the destination's settings were compared. The settings themselves never change in a
     /// process.
     verified: Mutex<Option<SyncCredentials>>,
     properties: PropertyCache,
+    /// The tokens of a consent. They change during a run, unlike the other credentials.
+    tokens: Arc<Mutex<TokenMemory>>,
 }
 
 impl Handler {
@@ -39,25 +47,33 @@ impl Handler {
         let settings = SyncSettings::from_environment(&variables)?;
         Ok(Self {
             settings,
-            variables,
-            log,
+            variables: Arc::from(variables),
+            log: Arc::from(log),
             credentials: Mutex::new(None),
+            pending: PendingSettlements::default(),
             verified: Mutex::new(None),
             properties: PropertyCache::default(),
+            tokens: Arc::default(),
         })
     }
 
     /// Runs the venue's sync once, until `deadline` at the latest. `event` is either EventBridge's, which is ignored,
-    /// or `{"dry_run": true}`, with `"show_contacts": true` to have the leads in the response.
+    /// or `{"dry_run": true}`, with `"show_contacts": true` to have the leads in the response. With `{"refresh": true}`,
+    /// nothing is synced: the access token of a consent is renewed if it is about to expire, or if it is the one whose
+    /// fingerprint is in `refused`.
     ///
     /// # Errors
     /// Why the run ended before its work was done. Everything it did until then is settled.
     pub async fn handle_event(&self, event: &Value, request_id: &str, deadline: SystemTime) -> Result<Value, RunError> {
+        if event.get("refresh").and_then(Value::as_bool).unwrap_or(false) {
+            return self.refresh_token(event.get("refused").and_then(Value::as_str)).await;
+        }
         let begun = Instant::now();
         let time = deadline.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         let asked = |name: &str| event.get(name).and_then(Value::as_bool).unwrap_or(false);
         let options = RunOptions {
             deadline: (begun + time).into(),
+            longest_run: time,
             dry_run: asked("dry_run"),
             show_contacts: asked("show_contacts"),
             settings_verified: false,
@@ -86,6 +102,7 @@ impl Handler {
     async fn prepare_run(&self) -> Result<(reqwest::Client, SyncCredentials), RunError> {
         let client = crate::http::build_client()?;
         let credentials = self.load_credentials(&client).await?;
+        let credentials = self.with_token_keeper(&client, credentials);
         Ok((client, credentials))
     }
 
@@ -97,7 +114,7 @@ impl Handler {
             return ended;
         }
         *self.credentials.lock().await = None;
-        match self.load_credentials(client).await {
+        match self.load_credentials(client).await.map(|fresh| self.with_token_keeper(client, fresh)) {
             Ok(fresh) if fresh != credentials => {
                 (self.log)(&json!({
                     "level": "info", "event": "credentials", "venue": self.settings.venue,
@@ -117,7 +134,9 @@ impl Handler {
     ) -> RunResult {
         let settings_verified = self.verified.lock().await.as_ref() == Some(credentials);
         let options = RunOptions { settings_verified, ..options };
-        let ended = engine::run_sync(client, &self.settings, credentials, options, &self.properties, &self.log).await;
+        let ended =
+            engine::run_sync(client, &self.settings, credentials, options, &self.pending, &self.properties, &*self.log)
+                .await;
         *self.verified.lock().await = ended.settings_verified.then(|| credentials.clone());
         ended
     }
@@ -128,11 +147,53 @@ impl Handler {
         if let Some(credentials) = &*kept {
             return Ok(credentials.clone());
         }
-        let credentials = match &self.settings.secret_arn {
-            Some(arn) => SyncCredentials::from_secret(&secret::read_secret(client, arn, &*self.variables).await?)?,
-            None => SyncCredentials::from_environment(&*self.variables)?,
+        let Some(store) = self.secret_store(client) else {
+            return Ok(kept.insert(SyncCredentials::from_environment(&*self.variables)?).clone());
         };
+        let credentials = SyncCredentials::from_secret(&store.read_secret().await?.text)?;
+        // As long as nobody has connected the venue, the secret is read in each run, so that a consent takes effect.
+        if self.settings.config.destination.rotates_tokens() && credentials.tripleseat_tokens.is_none() {
+            return Ok(credentials);
+        }
         Ok(kept.insert(credentials).clone())
+    }
+
+    fn secret_store(&self, client: &reqwest::Client) -> Option<SecretStore> {
+        let arn = self.settings.secret_arn.as_ref()?;
+        Some(SecretStore::new(client.clone(), arn, Arc::clone(&self.variables)))
+    }
+
+    /// The credentials with what renews their tokens.
+    fn with_token_keeper(&self, client: &reqwest::Client, credentials: SyncCredentials) -> SyncCredentials {
+        let keep = |tokens: ConsentTokens| match self.secret_store(client) {
+            None => tokens,
+            Some(store) => {
+                let (identity, memory) = (tokens.identity().clone(), Arc::clone(&self.tokens));
+                let told = (self.settings.venue.as_str(), Arc::clone(&self.log));
+                let base_uri = &self.settings.tripleseat_base_uri;
+                let keeper = TokenKeeper::new(client.clone(), base_uri, identity, store, memory, told);
+                tokens.with_source(Arc::new(keeper))
+            }
+        };
+        SyncCredentials { tripleseat_tokens: credentials.tripleseat_tokens.map(keep), ..credentials }
+    }
+
+    /// Makes sure that the secret has an access token that is valid for a while. The tokens aren't part of the response.
+    async fn refresh_token(&self, refused: Option<&str>) -> Result<Value, RunError> {
+        if !self.settings.config.destination.rotates_tokens() {
+            return Err(RunError::Settings(
+                "this venue has no tokens to renew: the deployed destination has no `oauth = \"authorization_code\"`; \
+                 `deployer apply` deploys what the manifest says"
+                    .to_owned(),
+            ));
+        }
+        let (_, credentials) = self.prepare_run().await?;
+        let Some(tokens) = credentials.tripleseat_tokens else { return Err(not_connected()) };
+        match tokens.renew_access_token(refused, TOKEN_TIMEOUT).await? {
+            Ok(_) => {}
+            Err(message) => return Err(RunError::Unavailable { side: Side::Destination, message }),
+        }
+        Ok(json!({ "venue": self.settings.venue, "refreshed": true }))
     }
 
     fn empty_report(&self) -> crate::report::RunReport {

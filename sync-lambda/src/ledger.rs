@@ -4,9 +4,11 @@
 //! disagree with HubSpot. A contact becomes `sending` before its lead is sent, so that a run that dies leaves a trace.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::retry::stable_hash;
 use sync_config::config::LedgerProperties;
 use sync_config::mapping::ContactProperties;
 
@@ -18,16 +20,48 @@ const MAX_ERROR: usize = 1000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     contact_id: String,
-    /// The start time in milliseconds since 1970, and a random part.
+    /// The start time in milliseconds since 1970, the owner, and a random part.
     key: String,
 }
 
+/// Which function began an attempt: a hash of what identifies it. A function's runs never overlap, so an attempt of the
+/// same function is one of a run that died, while an attempt of another may still be in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AttemptOwner(u16);
+
+impl AttemptOwner {
+    /// The owner with this identity, such as the function's name and the ARN of its secret.
+    pub fn from_identity(identity: &str) -> Self {
+        let hash = stable_hash(identity).to_be_bytes();
+        Self(u16::from_be_bytes([hash[0] ^ hash[2], hash[1] ^ hash[3]]))
+    }
+}
+
 impl Attempt {
-    /// A new, unique attempt.
+    /// A new, unique attempt of a function without an identity.
     pub fn new(contact_id: &str, now: Timestamp) -> Self {
+        Self::for_owner(contact_id, AttemptOwner::default(), now)
+    }
+
+    /// A new, unique attempt of `owner`.
+    pub fn for_owner(contact_id: &str, owner: AttemptOwner, now: Timestamp) -> Self {
         // Functions that start together must not draw the same number, so it comes from the operating system.
         let random = getrandom::u32().expect("the kernel seeds its random numbers before any function starts");
-        Self { contact_id: contact_id.to_owned(), key: format!("{:x}-{random:08x}", now.as_millisecond()) }
+        let key = format!("{:x}-{:04x}{:04x}", now.as_millisecond(), owner.0, random & 0xffff);
+        Self { contact_id: contact_id.to_owned(), key }
+    }
+
+    /// Whether `owner` began it.
+    pub fn is_owned_by(&self, owner: AttemptOwner) -> bool {
+        let tag = self.key.split('-').nth(1).and_then(|tag| tag.get(..4));
+        tag == Some(format!("{:04x}", owner.0).as_str())
+    }
+
+    /// Whether it may be one of a run in progress: another function began it less than `longest_run` ago, which is the
+    /// longest time that a run takes. Clocks that differ a little make it look as if it began in the future.
+    pub fn may_be_in_progress(&self, owner: AttemptOwner, longest_run: Duration, now: Timestamp) -> bool {
+        let Some(begun) = self.begun_at() else { return false };
+        !self.is_owned_by(owner) && now.duration_since(begun).unsigned_abs() < longest_run
     }
 
     /// The reference in the lead: `HS-<contact>-<key>`.
@@ -337,6 +371,17 @@ impl Ledger {
         Some(write)
     }
 
+    /// What can be written instead, if HubSpot rejects a write for one of its values: less each time, but always whether
+    /// the contact is still to be sent.
+    pub fn reduced_writes(&self, write: &LedgerWrite) -> Vec<LedgerWrite> {
+        let keep = |names: &[&String]| LedgerWrite {
+            id: write.id.clone(),
+            properties: write.properties.iter().filter(|(name, _)| names.contains(&name)).cloned().collect(),
+        };
+        let Self(names) = self;
+        vec![keep(&[&names.flag, &names.status, &names.lead_id]), keep(&[&names.flag, &names.status])]
+    }
+
     fn ledger_write<const N: usize>(&self, id: &str, properties: [(&String, &str); N]) -> LedgerWrite {
         let properties = properties.map(|(name, value)| (name.clone(), value.to_owned())).to_vec();
         LedgerWrite { id: id.to_owned(), properties }
@@ -386,6 +431,34 @@ mod tests {
         assert_ne!(attempt, Attempt::new("501", now));
         for text in ["", "HS-", "HS-501", "501", "HS-501-zz"] {
             assert_eq!(Attempt::parse_reference(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_young_attempts_of_other_owners_may_be_in_progress() {
+        let longest = Duration::from_secs(240);
+        let now = Timestamp::from_millisecond(1_790_000_000_000).expect("in range");
+        let ago = |seconds: i64| now - jiff::SignedDuration::from_secs(seconds);
+        let [ours, theirs] = ["function-a", "function-b"].map(AttemptOwner::from_identity);
+        let may_be = |attempt: &Attempt| attempt.may_be_in_progress(ours, longest, now);
+        assert!(!may_be(&Attempt::for_owner("1", ours, ago(1))), "our runs never overlap");
+        assert!(may_be(&Attempt::for_owner("1", theirs, ago(239))));
+        assert!(may_be(&Attempt::for_owner("1", theirs, ago(-2))), "their clock is ahead");
+        assert!(!may_be(&Attempt::for_owner("1", theirs, ago(240))), "their run is over");
+        let older = Attempt::parse_reference("HS-1-19a0-00000000").expect("a reference of an earlier version");
+        assert!(!may_be(&older) && !older.is_owned_by(ours));
+    }
+
+    #[test]
+    fn reduced_writes_keep_what_decides_about_sending() {
+        let ledger = ledger_of_venue_a();
+        let outcome = ContactOutcome::Synced(Some("9".to_owned()));
+        let write = ledger.record_outcome("1", None, &outcome, Timestamp::UNIX_EPOCH).expect("written");
+        let reduced = ledger.reduced_writes(&write);
+        let names = |write: &LedgerWrite| write.property_values().count();
+        assert_eq!((names(&write), reduced.iter().map(names).collect::<Vec<_>>()), (5, vec![3, 2]));
+        for write in reduced {
+            assert_eq!(ledger.contact_state(&apply_write(&write, ContactProperties::new())), ContactState::NotFlagged);
         }
     }
 

@@ -7,6 +7,7 @@
 //!   HubSpot.
 //! - [`hubspot`] and [`destination`]: the two sides. [`mapping`] turns a contact into a lead, [`phone`] normalizes
 //!   phone numbers. [`retry`] spaces retries, and the crate `pacing` enforces rate limits.
+//! - [`tokens`]: the pair of tokens that a consent gave, and how the function renews it.
 //! - [`report`]: log lines, metrics and the response. [`error`]: why a run ended early.
 
 pub mod credentials;
@@ -22,3 +23,4 @@ pub mod report;
 pub mod retry;
 pub mod secret;
 pub mod settings;
+pub mod tokens;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::error::RunError;
+use crate::ledger::AttemptOwner;
 use sync_config::config::{
-    ENV_ANSWER_TIMEOUT_MS, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
-    ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, HUBSPOT_BASE_URI, LedgerProperties, SyncConfig, TRIPLESEAT_BASE_URI,
+    ENV_ANSWER_TIMEOUT_MS, ENV_FLAG_PROPERTY, ENV_FUNCTION_NAME, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
+    ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, ENV_WAIT_DIVISOR, HUBSPOT_BASE_URI, LedgerProperties, SyncConfig,
+    TRIPLESEAT_BASE_URI,
 };
 
 /// The settings of one venue's runs.
@@ -23,8 +25,42 @@ pub struct SyncSettings {
     pub secret_arn: Option<String>,
     /// Overrides the timeout of each request; only tests set it.
     pub answer_timeout: Option<Duration>,
+    /// Which function this is.
+    pub function: FunctionIdentity,
     /// The settings in `SYNC_CONFIG`.
     pub config: SyncConfig,
+}
+
+/// Which of possibly several functions with the same flag this one is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionIdentity {
+    /// The deployment that the function belongs to, if that is known.
+    pub deployment: Option<String>,
+    /// The owner of this function's attempts.
+    pub owner: AttemptOwner,
+    /// All waits are divided by it; only tests set it.
+    pub wait_divisor: u32,
+}
+
+impl Default for FunctionIdentity {
+    fn default() -> Self {
+        Self { deployment: None, owner: AttemptOwner::default(), wait_divisor: 1 }
+    }
+}
+
+impl FunctionIdentity {
+    /// The identity of the function with this name and secret, which runs for `venue`. A function's name is that of its
+    /// deployment and its venue; a secret's ARN names the account and region as well.
+    fn new(venue: &str, function: Option<&str>, secret_arn: Option<&str>, wait_divisor: u32) -> Self {
+        let suffix = format!("-{}", venue.replace('_', "-"));
+        let deployment = function.and_then(|name| name.strip_suffix(&suffix)).filter(|name| !name.is_empty());
+        let identity = [function, secret_arn].map(Option::unwrap_or_default).join(" ");
+        Self {
+            deployment: deployment.map(ToOwned::to_owned),
+            owner: AttemptOwner::from_identity(&identity),
+            wait_divisor,
+        }
+    }
 }
 
 impl SyncSettings {
@@ -48,7 +84,14 @@ impl SyncSettings {
         let milliseconds = given(ENV_ANSWER_TIMEOUT_MS).map(|text| text.parse()).transpose().map_err(|error| {
             RunError::Settings(format!("the environment variable {ENV_ANSWER_TIMEOUT_MS} is invalid: {error}"))
         })?;
+        let divisor = given(ENV_WAIT_DIVISOR).map(|text| text.parse::<std::num::NonZeroU32>()).transpose();
+        let divisor = divisor.map_err(|error| {
+            RunError::Settings(format!("the environment variable {ENV_WAIT_DIVISOR} is invalid: {error}"))
+        })?;
+        let (function, secret_arn) = (given(ENV_FUNCTION_NAME), given(ENV_SECRET_ARN));
+        let wait_divisor = divisor.map_or(1, std::num::NonZeroU32::get);
         Ok(Self {
+            function: FunctionIdentity::new(&venue, function.as_deref(), secret_arn.as_deref(), wait_divisor),
             ledger: LedgerProperties::new(&venue, &flag),
             venue,
             hubspot_base_uri: base_uri(ENV_HUBSPOT_BASE_URI, given(ENV_HUBSPOT_BASE_URI), HUBSPOT_BASE_URI)?,
@@ -57,7 +100,7 @@ impl SyncSettings {
                 given(ENV_TRIPLESEAT_BASE_URI),
                 TRIPLESEAT_BASE_URI,
             )?,
-            secret_arn: given(ENV_SECRET_ARN),
+            secret_arn,
             answer_timeout: milliseconds.map(Duration::from_millis),
             config,
         })
@@ -107,6 +150,26 @@ mod tests {
     }
 
     #[test]
+    fn function_names_and_secrets_tell_functions_apart() {
+        let of = |function: &str, secret: &str| {
+            let pairs = [
+                ("VENUE", "the_mill"),
+                ("HUBSPOT_FLAG_PROPERTY", "f"),
+                ("AWS_LAMBDA_FUNCTION_NAME", function),
+                ("SECRET_ARN", secret),
+            ];
+            settings_from(&pairs).expect("valid").function
+        };
+        let ours = of("prod-the-mill", "arn:a");
+        assert_eq!(ours.deployment.as_deref(), Some("prod"));
+        assert_eq!(of("somebody's", "arn:a").deployment, None);
+        assert_eq!(of("", "").deployment, None);
+        assert_ne!(ours.owner, of("test-the-mill", "arn:a").owner);
+        assert_ne!(ours.owner, of("prod-the-mill", "arn:b").owner, "another account's deployment of the same name");
+        assert_eq!(ours, of("prod-the-mill", "arn:a"));
+    }
+
+    #[test]
     fn errors_name_the_variable() {
         let base = [("VENUE", "a"), ("HUBSPOT_FLAG_PROPERTY", "f")];
         for (name, value) in [
@@ -114,6 +177,7 @@ mod tests {
             ("TRIPLESEAT_BASE_URI", "ftp://127.0.0.1"),
             ("SYNC_CONFIG", "{\"colour\":1}"),
             ("SYNC_ANSWER_TIMEOUT_MS", "soon"),
+            ("SYNC_WAIT_DIVISOR", "0"),
         ] {
             let mut pairs = base.to_vec();
             pairs.push((name, value));

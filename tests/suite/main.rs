@@ -12,11 +12,13 @@ mod cloud_code;
 mod cloud_services;
 mod clouds;
 mod conformance;
+mod connect;
 mod decommission;
 mod dev;
 mod dev_page;
 mod doctor;
 mod drift;
+mod drift_members;
 mod duplicates;
 #[allow(dead_code, reason = "the tests of deployer-core use the rest")]
 #[path = "../../crates/core/tests/core/fixtures.rs"]
@@ -34,6 +36,7 @@ mod properties;
 mod real_cloud;
 mod refresh;
 mod rendered;
+mod retry;
 mod runtime;
 mod sample;
 mod sandbox;

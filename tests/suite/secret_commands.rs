@@ -10,7 +10,7 @@ use crate::processes::{APPLY, Site};
 use crate::world::two_venue_manifest;
 
 /// The secret's value, as the function reads it.
-fn stored_secret(site: &Site, venue: &str) -> Value {
+pub fn stored_secret(site: &Site, venue: &str) -> Value {
     let value = site.cloud.with_context(|cx| {
         let secret = &cx.region_state().secretsmanager.secrets[&format!("sync/{venue}")];
         let current = |version: &&StoredSecretVersion| version.stages.iter().any(|stage| stage == "AWSCURRENT");

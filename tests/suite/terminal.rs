@@ -111,3 +111,26 @@ fn proposed_commands_have_the_flags_of_the_run() {
     let (_, text) = site.run_deployer(&["--local", "logs", "a"]);
     assert!(text.contains("`deployer apply --target a --local`"), "{text}");
 }
+
+/// Whoever edits the manifest chooses the program and the host, so a pipeline that plans their pull request must use
+/// neither.
+#[test]
+fn unwatched_plan_runs_no_program_and_sends_no_credential_to_a_foreign_host() {
+    let site = Site::new();
+    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("readable");
+    let hubspot = |more: &str| format!("{manifest}\n[hubspot]\ntoken = \"cmd:touch was-run\"\n{more}");
+    let marker = site.path().join("was-run");
+    site.write_file("venues.toml", &hubspot("base_uri = \"http://127.0.0.1:1\"\n"));
+    let plan = ["plan", "--artifact", "bootstrap"];
+    let (_, text) = site.run_deployer(&plan);
+    assert!(!marker.exists(), "{text}");
+    assert!(text.contains("`touch` isn't run without a terminal") && text.contains("--allow-cmd"), "{text}");
+    let output = site.deployer_command(&plan).env("DEPLOYER_ALLOW_CMD", "1").output().expect("it starts");
+    assert!(marker.exists(), "{}", printed_text(&output));
+
+    std::fs::remove_file(&marker).expect("it exists");
+    site.write_file("venues.toml", &hubspot("base_uri = \"https://collector.invalid\"\n"));
+    let (_, text) = site.run_deployer(&["plan", "--artifact", "bootstrap", "--allow-cmd"]);
+    assert!(text.contains("no credential is sent to https://collector.invalid"), "{text}");
+    assert!(!marker.exists(), "the credential isn't even read: {text}");
+}

@@ -71,6 +71,7 @@ impl Aws {
                 $service::Client::from_conf(
                     $service::config::Builder::from(config)
                         .retry_partition(retries.clone())
+                        .retry_classifier(retry::QuotaClassifier)
                         .timeout_config(connect.clone())
                         .interceptor(watch.clone())
                         .build(),

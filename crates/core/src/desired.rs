@@ -20,6 +20,8 @@ use crate::scope::Scope;
 
 /// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
 pub const RUNTIME: &str = "provided.al2023";
+/// IAM's default for a role's sessions, in seconds.
+pub const MAX_SESSION_S: u32 = 3600;
 /// Runs of one venue never overlap.
 const RESERVED_CONCURRENCY: u32 = 1;
 /// A failed run is not retried; the rule's next firing picks up what is left.
@@ -116,7 +118,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
         },
         role: RoleSpec {
             trust: trust_policy(),
-            policy: role_policy(scope, &names),
+            policy: role_policy(scope, &names, venue.destination.rotates_tokens()),
             name: names.role,
             path: names.role_path,
             description: description.clone(),
@@ -142,6 +144,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
                 role_arn,
                 environment: function_environment(manifest, venue),
                 code_sha256,
+                unmodeled: Vec::new(),
             },
             reserved_concurrency: RESERVED_CONCURRENCY,
             tags: tags.clone(),
@@ -175,6 +178,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
                 arn: format!("{function_arn}:{ALIAS}"),
                 maximum_retry_attempts: Some(0),
                 maximum_event_age_s: Some(MAXIMUM_EVENT_AGE_S.cast_signed()),
+                unmodeled: Vec::new(),
             },
         },
     }
@@ -191,28 +195,36 @@ fn trust_policy() -> serde_json::Value {
     })
 }
 
-/// What a venue's function may do: read its own secret and write to its own log group, nothing else.
+/// What a venue's function may do: read its own secret and write to its own log group, nothing else. Where it rotates
+/// tokens, it may also write its own secret.
 ///
 /// A secret's ARN ends in a hyphen and six random characters. `??????` matches exactly those, so the pattern matches no
 /// other secret: a longer name's ARN is longer than the pattern.
-fn role_policy(scope: &Scope, names: &VenueNames) -> serde_json::Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "ReadOwnSecret",
-                "Effect": "Allow",
-                "Action": "secretsmanager:GetSecretValue",
-                "Resource": scope.regional_arn("secretsmanager", &format!("secret:{}-??????", names.secret)),
-            },
-            {
-                "Sid": "WriteOwnLogs",
-                "Effect": "Allow",
-                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                "Resource": scope.regional_arn("logs", &format!("log-group:{}:*", names.log_group)),
-            },
-        ],
-    })
+fn role_policy(scope: &Scope, names: &VenueNames, rotates_tokens: bool) -> serde_json::Value {
+    let secret = scope.regional_arn("secretsmanager", &format!("secret:{}-??????", names.secret));
+    let mut statements = vec![
+        json!({
+            "Sid": "ReadOwnSecret",
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": secret,
+        }),
+        json!({
+            "Sid": "WriteOwnLogs",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": scope.regional_arn("logs", &format!("log-group:{}:*", names.log_group)),
+        }),
+    ];
+    if rotates_tokens {
+        statements.push(json!({
+            "Sid": "RotateOwnTokens",
+            "Effect": "Allow",
+            "Action": "secretsmanager:PutSecretValue",
+            "Resource": secret,
+        }));
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
 fn function_environment(manifest: &Manifest, venue: &Venue) -> StringMap {

@@ -3,6 +3,11 @@
 //! The resources themselves record their owner: in the two tags below, and in a role's path. Nothing without these
 //! marks is ever changed or deleted, whatever its name.
 
+use sync_config::hubspot_api::MARK;
+// The mark in the description of a function, a rule or a property, for lists that don't return tags. The function reads
+// it too.
+pub use sync_config::hubspot_api::{mark_description, parse_mark};
+
 /// Tag with the deployment's name.
 pub const TAG_DEPLOYMENT: &str = "deployer:deployment";
 /// Tag with the venue's name.
@@ -84,14 +89,6 @@ pub fn log_group_prefix(deployment: &str) -> String {
     format!("/aws/lambda/{deployment}-")
 }
 
-/// Prefix of every mark.
-const MARK: &str = "Managed by deployer: deployment ";
-
-/// The mark in the description of a function or a rule, for bulk lists that don't return tags.
-pub fn mark_description(deployment: &str, venue: &str) -> String {
-    format!("{MARK}{deployment}, venue {venue}")
-}
-
 /// The deployment and venue that a mark names, as text; of any deployment.
 pub fn marked_owner(description: &str) -> Option<String> {
     description.strip_prefix(MARK).map(|owner| format!("deployment {owner}"))
@@ -105,9 +102,4 @@ pub fn is_marked(description: &str) -> bool {
 /// The venue that a description names, if it has the mark of `deployment`.
 pub fn marked_venue<'a>(description: &'a str, deployment: &str) -> Option<&'a str> {
     description.strip_prefix(MARK)?.strip_prefix(deployment)?.strip_prefix(", venue ")
-}
-
-/// The deployment and the venue that a description names, if it has the mark of any deployment.
-pub fn parse_mark(description: &str) -> Option<(&str, &str)> {
-    description.strip_prefix(MARK)?.split_once(", venue ")
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 use sync_config::mapping::ContactProperties;
-use sync_lambda::hubspot::VERSION;
 
 use super::hubspot::Retryable;
 use super::{HubSpotClient, VendorError, VendorFailure};
@@ -126,7 +126,7 @@ impl HubSpotClient {
 }
 
 fn contacts_path() -> String {
-    format!("/crm/objects/{VERSION}/contacts")
+    format!("/crm/objects/{HUBSPOT_API_VERSION}/contacts")
 }
 
 fn contact_id(contact: &Value) -> Option<String> {

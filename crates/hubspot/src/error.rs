@@ -3,6 +3,7 @@
 use std::fmt;
 
 use deployer_core::call_error::{CallError, FailureKind};
+use sync_lambda::hubspot::HubSpotFailure;
 
 /// A failed request, with the vendor's message and without any credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,17 +20,22 @@ pub struct VendorError {
 }
 
 impl VendorError {
+    /// Whether the credential lacks permission.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.failure, VendorFailure::Denied(_))
+    }
+
     /// Converts this into the error that the executor reports. `operation` is the plan's name for the call, such as
     /// `hubspot:CreateProperty`.
     pub fn into_call_error(self, operation: &'static str) -> CallError {
         let kind = match &self.failure {
             VendorFailure::Unauthenticated => FailureKind::Unauthenticated,
-            VendorFailure::Denied => FailureKind::Denied,
+            VendorFailure::Denied(_) => FailureKind::Denied,
             VendorFailure::NotFound => FailureKind::NotFound,
             VendorFailure::Conflict => FailureKind::AlreadyExists,
             // Retries are used up by now, and a daily limit only resets at midnight.
             VendorFailure::RateLimited(_) => FailureKind::LimitExceeded,
-            VendorFailure::Refused(_) => FailureKind::Invalid,
+            VendorFailure::Refused(_) | VendorFailure::OtherDataCenter(_) => FailureKind::Invalid,
             VendorFailure::Unavailable(_) => FailureKind::Server,
             VendorFailure::NoAnswer(_) => FailureKind::NoAnswer,
         };
@@ -42,17 +48,20 @@ impl VendorError {
 pub enum VendorFailure {
     /// 401: the credential is wrong, revoked or of another kind.
     Unauthenticated,
-    /// 403: the credential lacks permission.
-    Denied,
+    /// 403: the credential lacks permission. Carries the scopes that HubSpot names.
+    Denied(Vec<String>),
     /// 404.
     NotFound,
     /// 409: it already exists.
     Conflict,
     /// 429, after all retries. Carries the name of the limit, such as `DAILY`.
     RateLimited(String),
+    /// 488: the portal is in another data center, which HubSpot names.
+    OtherDataCenter(Option<String>),
     /// Any other 4xx: the request was understood and rejected.
     Refused(u16),
-    /// 5xx, or a response that doesn't have the documented format, after all retries.
+    /// A status that passes (5xx, 408, 423, 477), or a response that doesn't have the documented format, after all
+    /// retries.
     Unavailable(u16),
     /// No response. The request may or may not have been processed.
     NoAnswer(String),
@@ -62,7 +71,15 @@ impl fmt::Display for VendorFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unauthenticated => f.write_str("401, the credential was rejected"),
-            Self::Denied => f.write_str("403, the credential lacks permission"),
+            Self::Denied(scopes) if scopes.is_empty() => f.write_str("403, the credential lacks permission"),
+            Self::Denied(scopes) => {
+                let failure = HubSpotFailure::MissingScopes(scopes.clone());
+                write!(f, "403, {}", failure.missing_scopes_text().unwrap_or_default())
+            }
+            Self::OtherDataCenter(name) => {
+                let failure = HubSpotFailure::OtherDataCenter(name.clone());
+                write!(f, "488, {}", failure.data_center_text().unwrap_or_default())
+            }
             Self::NotFound => f.write_str("404, not found"),
             Self::Conflict => f.write_str("409, it already exists"),
             Self::RateLimited(limit) if limit.is_empty() => f.write_str("429, too many requests"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sync_lambda::hubspot::{BATCH, BatchResponse, SearchPage, WireContact, wire};
+use sync_lambda::ledger::LedgerWrite;
 
 use super::VendorError;
 use super::hubspot::{HubSpotClient, Retryable, undocumented_response};
@@ -18,34 +19,61 @@ pub struct ContactWrite {
     pub properties: Vec<(String, String)>,
 }
 
+impl ContactWrite {
+    /// A write of a venue's ledger.
+    pub fn from_ledger(write: &LedgerWrite) -> Self {
+        let properties = write.property_values().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { id: write.contact_id().to_owned(), properties: properties.collect() }
+    }
+}
+
 impl HubSpotClient {
     /// How many contacts have `flag` set according to the search index, which lags by seconds.
     ///
     /// # Errors
     /// No usable response.
     pub async fn count_flagged(&self, flag: &str) -> Result<u64, VendorError> {
-        Ok(self.search_flagged(flag, 0, 1).await?.total as u64)
+        Ok(self.search_value(flag, "true", 0, 1).await?.total as u64)
     }
 
     /// The first [`BATCH`] contacts by id, after this id, that have `flag` set according to the search index.
-    /// Continuing by id avoids the 10,000-result limit of paging, and writes in between don't shift the pages.
     ///
     /// # Errors
     /// No usable response.
     pub async fn flagged_ids_after(&self, flag: &str, after: u64) -> Result<Vec<String>, VendorError> {
-        let page = self.search_flagged(flag, after, BATCH).await?;
+        self.ids_with_value_after(flag, "true", after).await
+    }
+
+    /// The first [`BATCH`] contacts by id, after this id, whose `property` has this value according to the search index.
+    /// Continuing by id avoids the 10,000-result limit of paging, and writes in between don't shift the pages.
+    ///
+    /// # Errors
+    /// No usable response.
+    pub async fn ids_with_value_after(
+        &self,
+        property: &str,
+        value: &str,
+        after: u64,
+    ) -> Result<Vec<String>, VendorError> {
+        let page = self.search_value(property, value, after, BATCH).await?;
         Ok(page.results.into_iter().map(|found| found.id).collect())
     }
 
-    async fn search_flagged(&self, flag: &str, after: u64, limit: usize) -> Result<SearchPage, VendorError> {
+    async fn search_value(
+        &self,
+        property: &str,
+        value: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<SearchPage, VendorError> {
         let filters = json!([
-            { "propertyName": flag, "operator": "EQ", "value": "true" },
+            { "propertyName": property, "operator": "EQ", "value": value },
             { "propertyName": "hs_object_id", "operator": "GT", "value": after.to_string() },
         ]);
         let body = json!({
             "filterGroups": [{ "filters": filters }],
             "sorts": [{ "propertyName": "hs_object_id", "direction": "ASCENDING" }],
-            "properties": [flag],
+            "properties": [property],
             "limit": limit,
             "after": "0",
         });
@@ -57,7 +85,21 @@ impl HubSpotClient {
     /// # Errors
     /// No usable response.
     pub async fn read_contacts(&self, ids: &[String], properties: &[&str]) -> Result<Vec<WireContact>, VendorError> {
-        let body = wire::batch_read_body(ids, properties, &[]);
+        self.read_contacts_with_history(ids, properties, &[]).await
+    }
+
+    /// Like [`HubSpotClient::read_contacts`], with the past values of some properties; then of at most
+    /// [`sync_lambda::hubspot::HISTORY_BATCH`] contacts.
+    ///
+    /// # Errors
+    /// No usable response.
+    pub async fn read_contacts_with_history(
+        &self,
+        ids: &[String],
+        properties: &[&str],
+        with_history: &[&str],
+    ) -> Result<Vec<WireContact>, VendorError> {
+        let body = wire::batch_read_body(ids, properties, with_history);
         let answer: BatchResponse = self.post_parsed(&wire::batch_read_path(), &body).await?;
         Ok(answer.results.into_iter().filter(|contact| !contact.archived).collect())
     }

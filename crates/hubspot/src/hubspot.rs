@@ -6,16 +6,22 @@ use backon::Retryable as _;
 use pacing::VendorRateLimiter;
 use reqwest::Method;
 use serde_json::Value;
+use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 use sync_lambda::credentials::CredentialValue;
 use sync_lambda::http::{self, VendorResponse};
-use sync_lambda::hubspot::{HubSpotErrorBody, VERSION};
+use sync_lambda::hubspot::{HubSpotErrorBody, HubSpotFailure};
 use sync_lambda::retry::{RetryAfterFloor, retry_pauses};
 use tokio::time::Instant;
 
 use super::{VendorError, VendorFailure};
 
-/// Attempts per request, including the first.
+/// Attempts per request, including the first, while HubSpot fails.
 const TRIES: usize = 5;
+/// Attempts per request, including the first, while only the rate is too high: their pauses outlast a window of ten
+/// seconds.
+const RATE_TRIES: usize = 8;
+/// HubSpot's name of the limit that only passes at midnight.
+const DAILY: &str = "DAILY";
 /// Timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// The pause before the first retry; it doubles each time.
@@ -23,6 +29,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A service key may make 100 requests in 10 seconds, and the venues' runs may use the same key, so this takes half.
 const INTERVAL: Duration = Duration::from_millis(200);
 const BURST: u32 = 10;
+/// Nobody waits longer before a terminal; a portal that is being moved can ask for a day.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The whole account may make 5 searches a second; this takes two of them.
 const SEARCH_INTERVAL: Duration = Duration::from_millis(500);
 /// Longest wait for the rate limit: effectively unlimited, because there is no deadline here.
@@ -56,9 +64,13 @@ struct FailedRequest {
 }
 
 impl FailedRequest {
+    fn is_rate_limit(&self) -> bool {
+        matches!(self.error.failure, VendorFailure::RateLimited(_))
+    }
+
     fn may_be_retried(&self, again: Retryable) -> bool {
         match &self.error.failure {
-            VendorFailure::RateLimited(limit) => !limit.eq_ignore_ascii_case("DAILY"),
+            VendorFailure::RateLimited(limit) => limit != DAILY,
             VendorFailure::Unavailable(_) | VendorFailure::NoAnswer(_) => again == Retryable::Yes || !self.taken,
             _ => false,
         }
@@ -82,7 +94,7 @@ impl HubSpotClient {
     /// # Errors
     /// No usable response.
     pub async fn portal_id(&self) -> Result<u64, VendorError> {
-        let path = format!("/account-info/{VERSION}/details");
+        let path = format!("/account-info/{HUBSPOT_API_VERSION}/details");
         let details = self.get_json(&path).await?;
         details.get("portalId").and_then(Value::as_u64).ok_or_else(|| undocumented_response(&Method::GET, &path))
     }
@@ -107,10 +119,15 @@ impl HubSpotClient {
         again: Retryable,
     ) -> Result<Value, VendorError> {
         let mut floor = RetryAfterFloor::default();
+        let mut failures = 0;
         (|| self.attempt_request(&method, path, body))
-            .retry(retry_pauses(FIRST_PAUSE, TRIES))
+            .retry(retry_pauses(FIRST_PAUSE, RATE_TRIES))
             .when(|failed| failed.may_be_retried(again))
-            .adjust(|failed, pause| Some(floor.raise_pause(pause?, failed.retry_after)))
+            .adjust(|failed, pause| {
+                failures += usize::from(!failed.is_rate_limit());
+                let pause = floor.raise_pause(pause?, failed.retry_after);
+                (failures < TRIES && pause <= LONGEST_PAUSE).then_some(pause)
+            })
             .await
             .map_err(|failed| failed.error)
     }
@@ -132,7 +149,8 @@ impl HubSpotClient {
             Ok(answer) => Err(FailedRequest {
                 error: self.judge_failure(&answer, method, path),
                 retry_after: answer.retry_after,
-                taken: answer.status != 429,
+                // A locked record and a portal that is being moved weren't changed.
+                taken: !matches!(answer.status, 423 | 429 | 477),
             }),
             Err(no_answer) => {
                 let failure = VendorFailure::NoAnswer(no_answer.message);
@@ -148,14 +166,16 @@ impl HubSpotClient {
         if !self.token.expose().is_empty() {
             body.message = body.message.replace(self.token.expose(), "(secret)");
         }
-        let failure = match answer.status {
-            401 => VendorFailure::Unauthenticated,
-            403 => VendorFailure::Denied,
-            404 => VendorFailure::NotFound,
-            409 => VendorFailure::Conflict,
-            429 => VendorFailure::RateLimited(body.policy_name.clone()),
-            status @ 500.. => VendorFailure::Unavailable(status),
-            status => VendorFailure::Refused(status),
+        let failure = match HubSpotFailure::judge_response(answer.status, &body) {
+            HubSpotFailure::Unauthenticated => VendorFailure::Unauthenticated,
+            HubSpotFailure::MissingScopes(scopes) => VendorFailure::Denied(scopes),
+            HubSpotFailure::NotFound => VendorFailure::NotFound,
+            HubSpotFailure::Conflict => VendorFailure::Conflict,
+            HubSpotFailure::OtherDataCenter(name) => VendorFailure::OtherDataCenter(name),
+            HubSpotFailure::DailyLimit => VendorFailure::RateLimited(DAILY.to_owned()),
+            HubSpotFailure::RateLimit(limit) => VendorFailure::RateLimited(limit),
+            HubSpotFailure::Temporary(_) => VendorFailure::Unavailable(answer.status),
+            HubSpotFailure::Rejected => VendorFailure::Refused(answer.status),
         };
         vendor_error(method, path, failure, &body)
     }
@@ -166,10 +186,8 @@ fn parse_body(answer: &VendorResponse) -> Option<Value> {
 }
 
 pub(super) fn undocumented_response(method: &Method, path: &str) -> VendorError {
-    let body = HubSpotErrorBody {
-        message: "the response doesn't have the documented format".to_owned(),
-        ..HubSpotErrorBody::default()
-    };
+    let mut body = HubSpotErrorBody::default();
+    body.message.push_str("the response doesn't have the documented format");
     vendor_error(method, path, VendorFailure::Unavailable(200), &body)
 }
 

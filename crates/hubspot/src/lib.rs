@@ -10,6 +10,8 @@ mod network;
 mod portal;
 mod properties;
 mod resolve;
+mod retry;
+mod workflows;
 
 pub use contacts::CrmContact;
 pub use error::{VendorError, VendorFailure};
@@ -19,3 +21,5 @@ pub use migration::{FlagMigration, MigrationFate, MigrationTally};
 pub use network::build_vendor_client;
 pub use portal::observe_portal;
 pub use resolve::{UnresolvedSecret, resolve_secret};
+pub use retry::{RetryAction, RetryCandidate, RetrySelection, RetryTally, VenueRetry};
+pub use workflows::WorkflowsPath;

@@ -5,7 +5,7 @@
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sync_lambda::hubspot::VERSION;
+use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 
 use super::hubspot::{HubSpotClient, Retryable, undocumented_response};
 use super::{VendorError, VendorFailure};
@@ -91,7 +91,7 @@ impl HubSpotClient {
 }
 
 fn properties_path() -> String {
-    format!("/crm/properties/{VERSION}/contacts")
+    format!("/crm/properties/{HUBSPOT_API_VERSION}/contacts")
 }
 
 fn property_path(name: &str) -> String {

@@ -6,11 +6,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use deployer_core::manifest::{LoadedManifest, SecretRef, Status, Venue};
+use deployer_core::manifest::{LoadedManifest, SecretRef, Status, Venue, check_credential_host};
 use deployer_hubspot::resolve_secret;
 use futures_util::StreamExt;
 use futures_util::stream;
-use sync_config::config::{DestinationConfig, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties, SyncConfig};
+use sync_config::config::{
+    DestinationConfig, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties, SyncConfig, TRIPLESEAT_BASE_URI,
+};
 use sync_lambda::credentials::{CredentialValue, SyncCredentials};
 use sync_lambda::destination::{LeadDestination, SettingVerdict};
 use sync_lambda::settings::SyncSettings;
@@ -49,6 +51,10 @@ pub async fn destination_notes(loaded: &LoadedManifest, directory: &Path, local:
 async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Path) -> Vec<String> {
     let reference = venue.secrets.iter().find(|(key, _)| key == KEY_TRIPLESEAT_PUBLIC_KEY).map(|(_, found)| found);
     let Some(reference @ (SecretRef::Env(_) | SecretRef::File(_))) = reference else { return Vec::new() };
+    let base_uri = venue.tripleseat_base_uri.as_deref().unwrap_or(TRIPLESEAT_BASE_URI);
+    if let Err(why) = check_credential_host(base_uri, TRIPLESEAT_BASE_URI) {
+        return vec![format!("its ids weren't checked: {why}")];
+    }
     let Ok(public_key) = resolve_secret(reference, directory).await else { return Vec::new() };
     let settings = SyncSettings {
         venue: venue.name.clone(),
@@ -57,6 +63,7 @@ async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Pat
         tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_default(),
         secret_arn: None,
         answer_timeout: None,
+        function: sync_lambda::settings::FunctionIdentity::default(),
         config: SyncConfig {
             destination: venue.destination.clone(),
             fields: venue.fields.iter().cloned().collect(),
@@ -67,6 +74,7 @@ async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Pat
         hubspot_token: CredentialValue::new(""),
         tripleseat_public_key: Some(public_key),
         tripleseat_oauth: None,
+        tripleseat_tokens: None,
         destination_credential: None,
     };
     let destination = LeadDestination::new(client.clone(), &settings, &credentials, Instant::now() + TIME);

@@ -4,8 +4,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use sync_config::config::HUBSPOT_BASE_URI;
+
 use deployer_core::error::{Error, Result};
-use deployer_core::manifest::{LoadedManifest, Manifest, Status, Venue};
+use deployer_core::manifest::{LoadedManifest, Manifest, Status, Venue, check_credential_host};
 use deployer_core::property::{LivePortal, ObservedPortal};
 use deployer_hubspot::{self, HubSpotClient, UnresolvedSecret};
 
@@ -139,6 +141,9 @@ pub async fn connect_to_hubspot(
     let Some(reference) = &manifest.hubspot.token else {
         return Ok(Err("the manifest has no `[hubspot] token`".to_owned()));
     };
+    if let Err(why) = check_credential_host(&manifest.hubspot.base_uri, HUBSPOT_BASE_URI) {
+        return Ok(Err(why));
+    }
     let token = match deployer_hubspot::resolve_secret(reference, directory).await {
         Ok(token) => token,
         Err(UnresolvedSecret::Managed) => {

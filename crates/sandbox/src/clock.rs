@@ -1,6 +1,7 @@
 //! The sandboxes' clock: the system time, or a time that a test sets.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -14,6 +15,7 @@ pub struct SandboxClock {
 #[derive(Debug, Clone, Copy)]
 enum SandboxTime {
     Running { ahead: SignedDuration },
+    Fast { from: Timestamp, since: Instant, factor: u32 },
     Stopped(Timestamp),
 }
 
@@ -21,6 +23,12 @@ impl SandboxClock {
     /// The system clock.
     pub fn system() -> Self {
         Self { time: Arc::new(Mutex::new(SandboxTime::Running { ahead: SignedDuration::ZERO })) }
+    }
+
+    /// A clock that runs `factor` times as fast as the system's, for tests of what takes seconds.
+    pub fn fast(factor: u32) -> Self {
+        let time = SandboxTime::Fast { from: Timestamp::now(), since: Instant::now(), factor };
+        Self { time: Arc::new(Mutex::new(time)) }
     }
 
     /// A clock that stays at `now` until it is advanced.
@@ -31,6 +39,10 @@ impl SandboxClock {
     pub fn now(&self) -> Timestamp {
         match *self.time.lock() {
             SandboxTime::Running { ahead } => add_clamped(Timestamp::now(), ahead),
+            SandboxTime::Fast { from, since, factor } => {
+                let passed = since.elapsed().saturating_mul(factor);
+                add_clamped(from, SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX))
+            }
             SandboxTime::Stopped(now) => now,
         }
     }
@@ -40,6 +52,9 @@ impl SandboxClock {
         let mut time = self.time.lock();
         *time = match *time {
             SandboxTime::Running { ahead } => SandboxTime::Running { ahead: ahead.saturating_add(by) },
+            SandboxTime::Fast { from, since, factor } => {
+                SandboxTime::Fast { from: add_clamped(from, by), since, factor }
+            }
             SandboxTime::Stopped(now) => SandboxTime::Stopped(add_clamped(now, by)),
         };
     }

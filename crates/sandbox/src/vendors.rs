@@ -42,6 +42,17 @@
 //!   a schema are ignored; the category of the 415 for another content type.
 //!   <https://github.com/HubSpot/HubSpot-public-api-spec-collection>
 //!
+//! - Documented: 423 for a locked record, 477 with `Retry-After` while a portal is being moved, 408 and 5xx to be retried; the
+//!   policies `SECONDLY`, `TEN_SECONDLY_ROLLING` and `DAILY` of a 429; the scopes in `requiredGranularScopes` of a 403.
+//!   Seen: 488 with `correctHublet` if the portal is in another data center; a 400 for a whole batch because of one input,
+//!   with trace ids too; an update of a merged contact answered under the surviving id. Assumed: the categories of these
+//!   errors; which status the list of a service key's scopes has (400, 403, 404); that an empty batch is rejected or
+//!   accepted only after the scope was checked.
+//!   <https://developers.hubspot.com/docs/api-reference/error-handling>
+//! - Documented: from 2026-09 on, validation rules that an admin set are enforced on every write. Assumed: the code of the
+//!   error; earlier versions don't enforce them.
+//! - Unsure, so both are served: workflows in the current version of the API.
+//!
 //! # Tripleseat
 //!
 //! - Documented: fields, the public key, pages of 50, ten requests per second for leads; a lead that has no
@@ -59,16 +70,24 @@
 //! - Documented: a lead that doesn't say `email_opt_in` is opted in. Seen: forms that ask for consent require
 //!   `gdpr_consent_granted`; a form with a captcha refuses every lead that comes by API; a firewall answers 403 with a page; a token can be issued and still be refused ("Token resource
 //!   owner not found"). Assumed: the words for these, and the 403 of a key that may not create leads. [`super::tripleseat::TripleseatSwitches`] has a switch for each.
+//! - Documented: an admin consents, and the code is exchanged for an access token of two hours and a refresh token.
+//!   <https://support.tripleseat.com/hc/en-us/articles/40652011678231-OAuth-2-0-Implementation>
+//!   Seen: a refresh is answered with a new pair, and the old refresh token dies; some accounts refuse the grant
+//!   `client_credentials`, or give a token for it that no call accepts ("Token resource owner not found"). Assumed: as in the
+//!   Doorkeeper library, whose shape the endpoint has, the old refresh token dies when the new access token is first used,
+//!   and a code is valid for ten minutes.
 //! - Assumed: error messages are worded as in Rails. `create` responds like `create.json`. A rate limit's 429 has no
 //!   `Retry-After`. `sites.json` and `locations.json` have the shape of the other lists. A field of the wrong type is
 //!   invalid; so is the `site_id` of another site. A body without a content type is ignored.
 
 use jiff::SignedDuration;
+use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 
 use super::limits::SandboxRateLimit;
 
-/// The generations of HubSpot's API paths that are served. The first is the current one.
-pub const HUBSPOT_VERSIONS: [&str; 2] = ["2026-03", "v3"];
+/// The generations of HubSpot's API paths that are served. The first is the current one; the last has the version in
+/// another place.
+pub const HUBSPOT_VERSIONS: [&str; 3] = [HUBSPOT_API_VERSION, "2026-03", "v3"];
 
 /// Maximum number of inputs in one batch request.
 pub const HUBSPOT_BATCH_SIZE: usize = 100;
@@ -109,6 +128,8 @@ pub(super) const CONTACT_SCHEMAS_WRITE: &str = "crm.schemas.contacts.write";
 pub const TRIPLESEAT_PAGE: usize = 50;
 /// Lifetime of an access token, in seconds.
 pub const TRIPLESEAT_TOKEN_SECONDS: i64 = 7_200;
+/// Lifetime of a consent's code, in seconds.
+pub(super) const TRIPLESEAT_CODE_SECONDS: i64 = 600;
 /// Requests for leads, for each site.
 pub(super) const TRIPLESEAT_LIMIT: SandboxRateLimit =
     SandboxRateLimit { requests: 10, window: SignedDuration::from_secs(1) };

@@ -23,6 +23,11 @@ pub const ENV_SYNC_CONFIG: &str = "SYNC_CONFIG";
 /// Environment variable that overrides the timeout of each vendor request, in milliseconds. It is for tests of what
 /// happens to contacts when no response comes; the deployer never sets it.
 pub const ENV_ANSWER_TIMEOUT_MS: &str = "SYNC_ANSWER_TIMEOUT_MS";
+/// Environment variable that divides the pauses between attempts, for tests of what takes seconds; the deployer never
+/// sets it.
+pub const ENV_WAIT_DIVISOR: &str = "SYNC_WAIT_DIVISOR";
+/// Environment variable with the function's name, which AWS Lambda sets.
+pub const ENV_FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
 /// Names of the credentials: the keys of the secret's JSON object and, outside AWS, environment variables.
 pub const KEY_HUBSPOT_TOKEN: &str = "HUBSPOT_TOKEN";
@@ -32,10 +37,19 @@ pub const KEY_TRIPLESEAT_PUBLIC_KEY: &str = "TRIPLESEAT_PUBLIC_KEY";
 pub const KEY_TRIPLESEAT_CLIENT_ID: &str = "TRIPLESEAT_CLIENT_ID";
 /// See [`KEY_HUBSPOT_TOKEN`].
 pub const KEY_TRIPLESEAT_CLIENT_SECRET: &str = "TRIPLESEAT_CLIENT_SECRET";
+/// The current access token of an OAuth consent. `deployer connect` writes it and the next three, and from then on only the
+/// function does; they are never in the manifest.
+pub const KEY_TRIPLESEAT_ACCESS_TOKEN: &str = "TRIPLESEAT_ACCESS_TOKEN";
+/// The refresh token that belongs to [`KEY_TRIPLESEAT_ACCESS_TOKEN`]. It works once.
+pub const KEY_TRIPLESEAT_REFRESH_TOKEN: &str = "TRIPLESEAT_REFRESH_TOKEN";
+/// When [`KEY_TRIPLESEAT_ACCESS_TOKEN`] expires, as RFC 3339.
+pub const KEY_TRIPLESEAT_TOKEN_EXPIRES_AT: &str = "TRIPLESEAT_TOKEN_EXPIRES_AT";
+/// When somebody last consented with `deployer connect`, as RFC 3339.
+pub const KEY_TRIPLESEAT_CONNECTED_AT: &str = "TRIPLESEAT_CONNECTED_AT";
 /// The credential of an `http` destination (bearer token, header value, `user:password` or query key).
 pub const KEY_DESTINATION_CREDENTIAL: &str = "DESTINATION_CREDENTIAL";
 
-/// All credential names.
+/// All credential names that a manifest can refer to.
 pub const SECRET_KEYS: [&str; 5] = [
     KEY_HUBSPOT_TOKEN,
     KEY_TRIPLESEAT_PUBLIC_KEY,
@@ -161,6 +175,11 @@ pub enum DestinationConfig {
 }
 
 impl DestinationConfig {
+    /// Whether the function keeps a pair of tokens in its secret, so that it must be allowed to write it.
+    pub fn rotates_tokens(&self) -> bool {
+        matches!(self, Self::Tripleseat(place) if place.oauth == OAuthGrant::AuthorizationCode)
+    }
+
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -169,6 +188,24 @@ impl DestinationConfig {
 impl Default for DestinationConfig {
     fn default() -> Self {
         Self::Tripleseat(TripleseatDestination::default())
+    }
+}
+
+/// How Tripleseat's OAuth application gets access tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OAuthGrant {
+    /// With the application's id and secret alone, which not every account allows.
+    #[default]
+    ClientCredentials,
+    /// With the consent of an admin of the account (`deployer connect`). The function keeps the pair of tokens in its
+    /// secret and is the only one that renews it.
+    AuthorizationCode,
+}
+
+impl OAuthGrant {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -191,6 +228,9 @@ pub struct TripleseatDestination {
     /// The referral source of leads whose mapping doesn't set one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referral_source_id: Option<u64>,
+    /// How leads are looked up, if there is an OAuth application.
+    #[serde(skip_serializing_if = "OAuthGrant::is_default")]
+    pub oauth: OAuthGrant,
 }
 
 /// A JSON API that accepts a lead as one `POST`. The keys of [`SyncConfig::fields`] are the members of the body, as

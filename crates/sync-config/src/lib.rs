@@ -1,8 +1,9 @@
 //! What a venue's function and the deployer agree on: the function's configuration, how a contact becomes a lead,
-//! and how ARNs are written.
+//! which version of HubSpot's API is spoken, and how ARNs and marks are written.
 
 pub mod arn;
 pub mod config;
+pub mod hubspot_api;
 pub mod mapping;
 pub mod metrics;
 pub mod text;

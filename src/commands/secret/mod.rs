@@ -3,7 +3,7 @@
 mod push;
 mod set;
 mod status;
-mod stored;
+pub(in crate::commands) mod stored;
 
 use clap::Subcommand;
 

@@ -1,9 +1,9 @@
 //! `deployer secret push`
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::stored::{chosen_venues, print_credentials, read_secret, require_own_secret, write_secret};
+use super::stored::{change_secret, chosen_venues, print_credentials, read_secret, require_own_secret};
 use crate::commands::shared::reconcile::confirm_changes;
 use crate::commands::shared::secret_values::resolve_venue_credentials;
 use crate::commands::shared::session::Session;
@@ -26,23 +26,22 @@ pub(super) async fn run_secret_push(session: &Session, args: &SecretPushArgs) ->
     let mut unresolved = Vec::new();
     for venue in chosen_venues(session, &args.venue)?.into_iter().filter(|venue| venue.status != Status::Blocked) {
         let secret = require_own_secret(session, venue).await?;
-        let mut object = read_secret(session, &secret).await?;
-        let mut keys = Vec::new();
+        let object = read_secret(session, &secret).await?;
+        let mut values = Map::new();
         for (key, _, resolved) in resolve_venue_credentials(session, venue).await? {
             match resolved {
                 Ok(Some(value)) => {
                     let value = Value::from(value.expose_value());
                     if object.get(&key) != Some(&value) {
-                        object.insert(key.clone(), value);
-                        keys.push(key);
+                        values.insert(key, value);
                     }
                 }
                 Ok(None) => {}
                 Err(error) => unresolved.push(format!("{}: {}: {error}", venue.name, key.to_lowercase())),
             }
         }
-        if !keys.is_empty() {
-            changes.push((venue, secret, object, keys));
+        if !values.is_empty() {
+            changes.push((venue, secret, values));
         }
     }
     if !unresolved.is_empty() {
@@ -56,13 +55,18 @@ pub(super) async fn run_secret_push(session: &Session, args: &SecretPushArgs) ->
         }
         return Ok(ExitCode::Done);
     }
-    for (venue, _, _, keys) in &changes {
-        print_credentials(session, venue, keys, "differs from its reference");
+    let keys = |values: &Map<String, Value>| values.keys().cloned().collect::<Vec<_>>();
+    for (venue, _, values) in &changes {
+        print_credentials(session, venue, &keys(values), "differs from its reference");
     }
     confirm_changes(session, args.yes, "Do you want to write the values of the references?", "yes")?;
-    for (venue, secret, object, keys) in changes {
-        write_secret(session, &secret, object).await?;
-        print_credentials(session, venue, &keys, "is set");
+    for (venue, secret, values) in changes {
+        let set = |object: &mut Map<String, Value>| {
+            object.extend(values.clone());
+            Some(())
+        };
+        change_secret(session, &secret, set).await?;
+        print_credentials(session, venue, &keys(&values), "is set");
     }
     Ok(ExitCode::Done)
 }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use clap::Args;
 use serde_json::Value;
 
-use super::stored::{print_credentials, read_secret, require_own_secret, write_secret};
+use super::stored::{change_secret, print_credentials, require_own_secret};
 use crate::commands::shared::session::{Session, find_declared_venue};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -32,12 +32,11 @@ pub(super) async fn run_secret_set(session: &Session, args: &SecretSetArgs) -> R
     // Checked first, so that nobody types a value that can't be stored.
     let secret = require_own_secret(session, venue).await?;
     let value = read_typed_value(&format!("{} of {name}: ", key.to_lowercase()))?;
-    let mut object = read_secret(session, &secret).await?;
-    let changed = object.insert(key.clone(), Value::from(value.expose_value())).as_ref() != object.get(&key);
-    if changed {
-        write_secret(session, &secret, object).await?;
-    }
-    let words = if changed { "is set" } else { "already has that value" };
+    let changed = change_secret(session, &secret, |object| {
+        let value = Value::from(value.expose_value());
+        (object.insert(key.clone(), value.clone()) != Some(value)).then_some(())
+    });
+    let words = if changed.await?.is_some() { "is set" } else { "already has that value" };
     print_credentials(session, venue, &[key], words);
     Ok(ExitCode::Done)
 }

@@ -1,6 +1,9 @@
 //! The secrets on AWS, as all subcommands use them.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
+use sync_lambda::secret::SkippedVersions;
 
 use crate::commands::shared::session::{Session, find_declared_venue};
 use deployer_aws::{Call, CallError, FailureKind};
@@ -9,7 +12,7 @@ use deployer_core::manifest::{Status, Venue};
 use deployer_core::naming::{TAG_DEPLOYMENT, VenueNames};
 
 /// The state of a venue's secret, without its value.
-pub(super) enum SecretState {
+pub(in crate::commands) enum SecretState {
     Absent,
     /// Deleted at this time, and still recoverable.
     PendingDeletion(String),
@@ -20,7 +23,7 @@ pub(super) enum SecretState {
 }
 
 /// The name of the venue's secret, if it exists and is ours.
-pub(super) async fn require_own_secret(session: &Session, venue: &Venue) -> Result<String> {
+pub(in crate::commands) async fn require_own_secret(session: &Session, venue: &Venue) -> Result<String> {
     let secret = secret_name(session, venue);
     let apply = "`deployer apply` creates it";
     match read_secret_state(session, &secret).await.map_err(|error| secret_error(&secret, &error))? {
@@ -41,7 +44,7 @@ pub(super) async fn require_own_secret(session: &Session, venue: &Venue) -> Resu
 }
 
 /// What exists under this name, without its value.
-pub(super) async fn read_secret_state(session: &Session, secret: &str) -> Result<SecretState, CallError> {
+pub(in crate::commands) async fn read_secret_state(session: &Session, secret: &str) -> Result<SecretState, CallError> {
     let request = session.aws.secrets.describe_secret().secret_id(secret);
     let answer = match request.send().await.call("secretsmanager:DescribeSecret") {
         Err(error) if error.kind == FailureKind::NotFound => return Ok(SecretState::Absent),
@@ -61,28 +64,56 @@ pub(super) async fn read_secret_state(session: &Session, secret: &str) -> Result
     })
 }
 
+/// How often a change is made again to what somebody else wrote in the meantime, and the pause before.
+const CHANGES: u32 = 5;
+const CHANGE_PAUSE: Duration = Duration::from_millis(200);
+
 /// The credentials in a secret, by key.
-pub(super) async fn read_secret(session: &Session, secret: &str) -> Result<Map<String, Value>> {
+pub(in crate::commands) async fn read_secret(session: &Session, secret: &str) -> Result<Map<String, Value>> {
+    read_secret_version(session, secret).await.map(|(object, _)| object)
+}
+
+/// The credentials in a secret, and the id of the version that has them.
+async fn read_secret_version(session: &Session, secret: &str) -> Result<(Map<String, Value>, String)> {
     let request = session.aws.secrets.get_secret_value().secret_id(secret);
     let answer =
         request.send().await.call("secretsmanager:GetSecretValue").map_err(|error| secret_error(secret, &error))?;
     match serde_json::from_str(answer.secret_string().unwrap_or("{}")) {
-        Ok(Value::Object(object)) => Ok(object),
+        Ok(Value::Object(object)) => Ok((object, answer.version_id().unwrap_or_default().to_owned())),
         // The content is not shown: it is a secret.
         _ => Err(Error::failed(format!("the secret {secret} doesn't contain a JSON object"))
             .hint("store {} in it in the AWS console, then set its credentials")),
     }
 }
 
-/// Writes all credentials of a secret.
-pub(super) async fn write_secret(session: &Session, secret: &str, object: Map<String, Value>) -> Result<()> {
-    let text = Value::Object(object).to_string();
-    let request = session.aws.secrets.put_secret_value().secret_id(secret).secret_string(text);
-    request.send().await.call("secretsmanager:PutSecretValue").map(drop).map_err(|error| secret_error(secret, &error))
+/// Changes the credentials of a secret. The function writes its tokens there too: if anybody writes the secret between
+/// the reading and the writing, `change` gets their content and decides again. `None` means that nothing is to be written.
+pub(in crate::commands) async fn change_secret<T>(
+    session: &Session,
+    secret: &str,
+    mut change: impl FnMut(&mut Map<String, Value>) -> Option<T>,
+) -> Result<Option<T>> {
+    let mut skipped = SkippedVersions::default();
+    for left in (0..CHANGES).rev() {
+        let (mut object, version) = read_secret_version(session, secret).await?;
+        let Some(changed) = change(&mut object) else { return Ok(None) };
+        let text = Value::Object(object).to_string();
+        let request = session.aws.secrets.put_secret_value().secret_id(secret).secret_string(text);
+        let request = request.client_request_token(skipped.next_id(&version));
+        match request.send().await.call("secretsmanager:PutSecretValue") {
+            Ok(_) => return Ok(Some(changed)),
+            Err(error) if error.kind == FailureKind::AlreadyExists && left > 0 => {
+                tokio::time::sleep(CHANGE_PAUSE).await;
+            }
+            Err(error) => return Err(secret_error(secret, &error)),
+        }
+    }
+    Err(Error::failed(format!("the secret {secret} was changed by somebody else each time it was to be written"))
+        .hint("run the same command again"))
 }
 
 /// Reports each of these credentials.
-pub(super) fn print_credentials(session: &Session, venue: &Venue, keys: &[String], words: &str) {
+pub(in crate::commands) fn print_credentials(session: &Session, venue: &Venue, keys: &[String], words: &str) {
     for key in keys {
         let key = key.to_lowercase();
         match &session.json {
@@ -93,7 +124,7 @@ pub(super) fn print_credentials(session: &Session, venue: &Venue, keys: &[String
 }
 
 /// The venues of these names, or all.
-pub(super) fn chosen_venues<'s>(session: &'s Session, names: &[String]) -> Result<Vec<&'s Venue>> {
+pub(in crate::commands) fn chosen_venues<'s>(session: &'s Session, names: &[String]) -> Result<Vec<&'s Venue>> {
     if names.is_empty() {
         return Ok(session.manifest().venues.iter().collect());
     }
@@ -101,12 +132,12 @@ pub(super) fn chosen_venues<'s>(session: &'s Session, names: &[String]) -> Resul
 }
 
 /// The name of the venue's secret, whether or not it exists.
-pub(super) fn secret_name(session: &Session, venue: &Venue) -> String {
+pub(in crate::commands) fn secret_name(session: &Session, venue: &Venue) -> String {
     VenueNames::new(&session.manifest().deployment.name, &venue.name).secret
 }
 
 /// The error of a failed call, without any value.
-pub(super) fn secret_error(secret: &str, error: &CallError) -> Error {
+pub(in crate::commands) fn secret_error(secret: &str, error: &CallError) -> Error {
     let failed = Error::failed(format!("could not use the secret {secret}")).caused_by(error);
     match error.hint() {
         Some(hint) => failed.hint(hint),

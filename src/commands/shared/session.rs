@@ -4,6 +4,7 @@ use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::trust::show_new_trust;
 use crate::cli::{GlobalArgs, PlanFormat};
 use crate::local;
 use crate::render::JsonLines;
@@ -37,6 +38,7 @@ impl Session {
         for venue in venues {
             find_declared_venue(&loaded.manifest, venue.as_ref())?;
         }
+        show_new_trust(global, &loaded);
         let deployment = &loaded.manifest.deployment;
         let aws = connect_to_cloud(global, &loaded).await?;
         let scope = read_scope(&aws, &deployment.region).await?;

@@ -1,47 +1,45 @@
 //! `deployer verify VENUE`
 
-use std::path::PathBuf;
-
 use serde_json::json;
-use sync_config::config::{
-    DestinationConfig, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
-    KEY_TRIPLESEAT_CLIENT_SECRET,
-};
-use sync_lambda::credentials::CredentialValue;
+use sync_config::config::DestinationConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::VerifyArgs;
 use crate::cli::GlobalArgs;
 use crate::commands::shared::reconcile::cancel_on_signal;
-use crate::commands::shared::session::{
-    Session, find_declared_venue, load_manifest, manifest_directory, state_directory,
-};
-use crate::dev::RunningDev;
+use crate::commands::shared::session::{Session, find_declared_venue, state_directory};
+use crate::commands::shared::vendors::VendorAccess;
 use crate::render::JsonLines;
 use deployer_aws::Aws;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::manifest::{Manifest, SecretRef, Status, Venue};
+use deployer_core::manifest::{Status, Venue};
 use deployer_health::verify::journal::{JournalError, VerifyJournal};
-use deployer_health::verify::lead::{KnownCredentials, lookup_destination, share_account};
+use deployer_health::verify::lead::{lookup_destination, share_account};
 use deployer_health::verify::{LeadEvidence, OtherVenue, RealTime, Verify, VerifyEvent, VerifyOptions, VerifyOutcome};
-use deployer_hubspot::{self, HubSpotClient};
+use deployer_hubspot::HubSpotClient;
 
 pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, name: &str) -> Result<ExitCode> {
     let place = VerifyContext::open(global).await?;
-    let manifest = &place.manifest;
+    let manifest = &place.vendors.manifest;
     let venue = find_declared_venue(manifest, name)?;
     refuse_inactive_venue(venue)?;
     let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
-    let hubspot =
-        HubSpotClient::new(client.clone(), &manifest.hubspot.base_uri, place.resolve_hubspot_token(venue).await?);
-    let known = place.lookup_credentials(venue).await;
+    let hubspot = HubSpotClient::new(
+        client.clone(),
+        &manifest.hubspot.base_uri,
+        place.vendors.resolve_hubspot_token(venue, "create the test contact").await?,
+    );
+    let known = place.vendors.lookup_credentials(venue).await;
     let mut others = Vec::new();
     for other in manifest.venues.iter().filter(|other| other.name != venue.name) {
-        let theirs = place.lookup_credentials(other).await;
+        let theirs = place.vendors.lookup_credentials(other).await;
         // If both venues share an account, a lookup for the other would find the lead where it belongs.
         let apart = !share_account((venue, &known), (other, &theirs));
-        let destination = if apart { lookup_destination(&client, manifest, other, &theirs) } else { None };
+        let destination = match apart {
+            true => lookup_destination(&client, Some(&place.aws), manifest, other, &theirs).await,
+            false => None,
+        };
         others.push(OtherVenue { venue: other, destination });
     }
     let state = state_directory(&manifest.path).join("verify");
@@ -57,7 +55,7 @@ pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, nam
         venue,
         others,
         hubspot: &hubspot,
-        destination: lookup_destination(&client, manifest, venue, &known),
+        destination: lookup_destination(&client, Some(&place.aws), manifest, venue, &known).await,
         options: VerifyOptions {
             now: args.now,
             keep: args.keep,
@@ -83,91 +81,19 @@ pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, nam
 
 /// The manifest to verify, and the clients to do it with.
 struct VerifyContext {
-    manifest: Manifest,
+    vendors: VendorAccess,
     aws: Aws,
-    /// The `deployer dev` whose sandboxes are used instead of the vendors.
-    dev: Option<RunningDev>,
 }
 
 impl VerifyContext {
     async fn open(global: &GlobalArgs) -> Result<Self> {
-        if !global.local {
-            let session = Session::open(global).await?;
-            return Ok(Self { manifest: session.loaded.manifest, aws: session.aws, dev: None });
-        }
-        let mut manifest = load_manifest(global)?.manifest;
-        let directory = state_directory(&manifest.path);
-        let dev = RunningDev::read_file(&directory);
-        let dev = dev.map_err(|error| {
-            Error::failed("could not read the addresses of the running `deployer dev`").caused_by(&error)
-        });
-        let none = || {
-            Error::usage("--local verifies a venue in a running `deployer dev`, but none is running with this manifest")
-                .hint("start `deployer dev` in another terminal, then run this again")
+        let vendors = VendorAccess::open(global, "verifies a venue")?;
+        let aws = match vendors.local_cloud() {
+            Some(aws) => aws,
+            None => Session::open(global).await?.aws,
         };
-        let dev = dev?.ok_or_else(none)?;
-        dev.point_manifest(&mut manifest);
-        let aws = Aws::for_local_server(
-            &manifest.deployment.region,
-            &dev.aws,
-            &dev.aws_access_key_id,
-            &dev.aws_secret_access_key,
-        );
-        Ok(Self { manifest, aws, dev: Some(dev) })
+        Ok(Self { vendors, aws })
     }
-
-    /// The deployer's own HubSpot token, or else the venue's.
-    async fn resolve_hubspot_token(&self, venue: &Venue) -> Result<CredentialValue> {
-        if let Some(dev) = &self.dev {
-            let token = dev.venue_credentials(&venue.name).find(|(key, _)| *key == KEY_HUBSPOT_TOKEN);
-            return token
-                .map(|(_, token)| CredentialValue::new(token))
-                .ok_or_else(|| Error::failed(format!("the running `deployer dev` has no venue {}", venue.name)));
-        }
-        let own = secret_reference(venue, KEY_HUBSPOT_TOKEN);
-        let (what, reference) = match (&self.manifest.hubspot.token, own) {
-            (Some(reference), _) => ("`token` of [hubspot]".to_owned(), reference),
-            (None, Some(reference)) => (format!("`hubspot_token` of {}", venue.name), reference),
-            (None, None) => return Err(Error::usage(format!("there is no HubSpot token for {}", venue.name))),
-        };
-        deployer_hubspot::resolve_secret(reference, &self.manifest_directory()).await.map_err(|error| {
-            Error::usage(format!("could not get {what}, which is needed to create the test contact"))
-                .caused_by(&error)
-                .hint("set it, or point `token` in [hubspot] at one available here: env:NAME, file:PATH, cmd:PROGRAM")
-        })
-    }
-
-    /// The credentials available here that look up a venue's leads. No other reference is resolved, since each may
-    /// prompt for a password.
-    async fn lookup_credentials(&self, venue: &Venue) -> KnownCredentials {
-        if let Some(dev) = &self.dev {
-            return dev
-                .venue_credentials(&venue.name)
-                .map(|(key, value)| (key.clone(), CredentialValue::new(value)))
-                .collect();
-        }
-        let keys: &[&str] = match &venue.destination {
-            DestinationConfig::Tripleseat { .. } => &[KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET],
-            DestinationConfig::Http(http) if http.lookup_url.is_some() => &[KEY_DESTINATION_CREDENTIAL],
-            DestinationConfig::Http(_) => &[],
-        };
-        let mut known = KnownCredentials::new();
-        for key in keys {
-            let Some(reference) = secret_reference(venue, key) else { continue };
-            if let Ok(value) = deployer_hubspot::resolve_secret(reference, &self.manifest_directory()).await {
-                known.insert((*key).to_owned(), value);
-            }
-        }
-        known
-    }
-
-    fn manifest_directory(&self) -> PathBuf {
-        manifest_directory(&self.manifest.path)
-    }
-}
-
-fn secret_reference<'v>(venue: &'v Venue, key: &str) -> Option<&'v SecretRef> {
-    venue.secrets.iter().find(|(name, _)| name == key).map(|(_, reference)| reference)
 }
 
 /// Refuses a venue that doesn't run: it can't be live.

@@ -42,7 +42,7 @@ impl DestinationIds {
     /// The ids of a venue with this destination and these mapped fields.
     pub fn new(destination: &TripleseatDestination, fields: &BTreeMap<String, String>) -> Self {
         let constant = |field: &str| fields.get(field)?.strip_prefix('=')?.trim().parse().ok();
-        let TripleseatDestination { location_id, lead_form_id, site_id, lead_source_id, referral_source_id } =
+        let TripleseatDestination { location_id, lead_form_id, site_id, lead_source_id, referral_source_id, oauth: _ } =
             *destination;
         Self {
             location_id,

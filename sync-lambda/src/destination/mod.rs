@@ -24,7 +24,7 @@ use sync_config::mapping::LeadFields;
 
 pub use account_lists::{AccountLists, CheckedSetting, DestinationIds, DestinationSetting, SettingVerdict};
 pub use http::HttpDestinationClient;
-pub use oauth::OAuthTokenSource;
+pub use oauth::{IssuedToken, OAuthTokenSource, TokenAnswer, oauth_rejection, request_token};
 pub use probe::ProbeAnswer;
 pub use refusal::{LeadRefusal, RefusalFault, RefusalMessage, SettingFault, judge_refusal};
 pub use tripleseat::{OAuthAccess, TripleseatClient, list_records};
@@ -135,6 +135,7 @@ impl LeadDestination {
                 let place = tripleseat::TripleseatPlace {
                     base_uri: settings.tripleseat_base_uri.clone(),
                     ids: DestinationIds::new(destination, &settings.config.fields),
+                    oauth: destination.oauth,
                 };
                 TripleseatClient::new(client, place, credentials, RequestTimeLimits { deadline, timeout })
                     .map(Self::Tripleseat)
@@ -177,13 +178,13 @@ impl LeadDestination {
     /// The credential is rejected, or the response says nothing about leads.
     pub async fn check_lead_rules(&self) -> Result<Option<LeadRefusal>, RunError> {
         match self {
-            Self::Tripleseat(tripleseat) => tripleseat.validate_artificial_lead().await?.or_else(|lead| {
-                Err(RunError::Refused {
+            Self::Tripleseat(tripleseat) => {
+                tripleseat.validate_artificial_lead().await?.map_err(|lead| RunError::Refused {
                     side: Side::Destination,
                     request: "to only validate a lead".to_owned(),
                     message: format!("it created lead {lead}, which is no guest's; delete it there"),
                 })
-            }),
+            }
             // It could do anything with such a request.
             Self::Http(_) => Ok(None),
         }

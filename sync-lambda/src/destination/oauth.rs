@@ -1,4 +1,5 @@
-//! Tripleseat's OAuth 2.0: exchanges client credentials for a bearer token, which is cached until it expires.
+//! Tripleseat's OAuth 2.0: where a bearer token comes from. It is exchanged for client credentials and cached until it
+//! expires, or it belongs to a consent ([`crate::tokens`]).
 
 use std::time::Duration;
 
@@ -11,7 +12,10 @@ use super::unauthorized::{PresentedCredential, TripleseatRejection, rejection_ca
 use crate::credentials::{CredentialValue, OAuthClient};
 use crate::error::{RunError, Side};
 use crate::http;
-use sync_config::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET};
+use crate::tokens::ConsentTokens;
+use sync_config::config::{
+    KEY_TRIPLESEAT_ACCESS_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_REFRESH_TOKEN,
+};
 
 /// The current path, and the previous one.
 const PATHS: [&str; 2] = ["/oauth2/token", "/oauth/token"];
@@ -20,21 +24,107 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// A token's lifetime if the response doesn't state one.
 const LIFE: Duration = Duration::from_secs(7200);
 
-/// An OAuth client and its current token.
+/// A token that was issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedToken {
+    /// The access token.
+    pub access: CredentialValue,
+    /// What the next one is exchanged for, unless the application gets tokens with its own id and secret.
+    pub refresh: Option<CredentialValue>,
+    /// How long the access token is valid.
+    pub life: Duration,
+}
+
+/// What the token endpoint answered.
+#[derive(Debug)]
+pub enum TokenAnswer {
+    /// A token.
+    Issued(IssuedToken),
+    /// 400, 401 or 403 at this path.
+    Refused {
+        /// The response.
+        answer: http::VendorResponse,
+        /// Where.
+        path: &'static str,
+    },
+    /// Nothing usable. It may be different next time.
+    Failed(String),
+}
+
+/// Requests a token. `grant` is what is exchanged for it: `grant_type`, and the fields that belong to it.
+pub async fn request_token(
+    client: &reqwest::Client,
+    base_uri: &str,
+    identity: &OAuthClient,
+    grant: &[(&str, &str)],
+    timeout: Duration,
+) -> TokenAnswer {
+    let mut form = grant.to_vec();
+    form.extend([("client_id", identity.id.expose()), ("client_secret", identity.secret.expose())]);
+    let mut failed = String::new();
+    for path in PATHS {
+        let request = client.post(format!("{base_uri}{path}")).form(&form);
+        let answer = match http::send_request(request, timeout).await {
+            Ok(answer) => answer,
+            Err(error) => return TokenAnswer::Failed(format!("POST {path}: {}", error.message)),
+        };
+        match answer.status {
+            404 => failed = format!("POST {path}: 404"),
+            // RFC 6749, section 5.2: 400 for `invalid_grant` and the like, 401 for `invalid_client`.
+            400 | 401 | 403 => return TokenAnswer::Refused { answer, path },
+            200..300 => {
+                let issued = parse_issued_token(&answer.body);
+                return issued
+                    .map_or_else(|| TokenAnswer::Failed(format!("POST {path}: no access_token")), TokenAnswer::Issued);
+            }
+            status => return TokenAnswer::Failed(format!("POST {path}: {status}")),
+        }
+    }
+    TokenAnswer::Failed(failed)
+}
+
+fn parse_issued_token(body: &str) -> Option<IssuedToken> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let token = |name: &str| {
+        let text = body.get(name).and_then(Value::as_str).map(CredentialValue::new);
+        text.filter(|token| !token.expose().is_empty())
+    };
+    Some(IssuedToken {
+        access: token("access_token")?,
+        refresh: token("refresh_token"),
+        life: body.get("expires_in").and_then(Value::as_u64).map_or(LIFE, Duration::from_secs),
+    })
+}
+
+/// What bearer tokens are exchanged for.
+#[derive(Debug)]
+enum TokenOrigin {
+    /// The application's own id and secret, and the current token.
+    Client { identity: OAuthClient, token: Mutex<Option<(CredentialValue, Instant)>> },
+    /// The consent of an admin of the account.
+    Consent(ConsentTokens),
+}
+
+/// Where bearer tokens come from.
 #[derive(Debug)]
 pub struct OAuthTokenSource {
     client: reqwest::Client,
     base_uri: String,
-    identity: OAuthClient,
+    origin: TokenOrigin,
     /// The account's public key, to recognize it if it was set as a client credential.
     public_key: Option<CredentialValue>,
-    token: Mutex<Option<(CredentialValue, Instant)>>,
 }
 
 impl OAuthTokenSource {
-    /// A client without a token yet. `base_uri` has no trailing slash.
+    /// Tokens for an application's id and secret. `base_uri` has no trailing slash.
     pub fn new(client: reqwest::Client, base_uri: &str, identity: OAuthClient) -> Self {
-        Self { client, base_uri: base_uri.to_owned(), identity, public_key: None, token: Mutex::new(None) }
+        let origin = TokenOrigin::Client { identity, token: Mutex::new(None) };
+        Self { client, base_uri: base_uri.to_owned(), origin, public_key: None }
+    }
+
+    /// Tokens of a consent.
+    pub fn from_consent(client: reqwest::Client, base_uri: &str, tokens: ConsentTokens) -> Self {
+        Self { client, base_uri: base_uri.to_owned(), origin: TokenOrigin::Consent(tokens), public_key: None }
     }
 
     /// Adds the account's public key, so that a rejection can say that it was set instead of the client credentials.
@@ -43,49 +133,34 @@ impl OAuthTokenSource {
         Self { public_key: Some(public_key.clone()), ..self }
     }
 
-    /// A bearer token; a new one if `renew`. The inner error is temporary.
+    /// A bearer token, but not `refused`, which Tripleseat has just refused. The inner error is temporary.
     ///
     /// # Errors
-    /// The client was rejected.
+    /// The client or the consent was rejected.
     pub async fn bearer_token(
         &self,
-        renew: bool,
+        refused: Option<&CredentialValue>,
         timeout: Duration,
     ) -> Result<Result<CredentialValue, String>, RunError> {
-        let kept = self.token.lock().clone();
-        if let Some((token, _)) = kept.filter(|(_, ends)| !renew && *ends > Instant::now()) {
+        let (identity, kept) = match &self.origin {
+            TokenOrigin::Consent(tokens) => return tokens.access_token(refused, timeout).await,
+            TokenOrigin::Client { identity, token } => (identity, token),
+        };
+        let current = kept.lock().clone();
+        if let Some((token, _)) = current.filter(|(token, ends)| refused != Some(token) && *ends > Instant::now()) {
             return Ok(Ok(token));
         }
-        let mut failed = String::new();
-        for path in PATHS {
-            let form = [
-                ("grant_type", "client_credentials"),
-                ("client_id", self.identity.id.expose()),
-                ("client_secret", self.identity.secret.expose()),
-            ];
-            let request = self.client.post(format!("{}{path}", self.base_uri)).form(&form);
-            let answer = match http::send_request(request, timeout).await {
-                Ok(answer) => answer,
-                Err(error) => return Ok(Err(format!("POST {path}: {}", error.message))),
-            };
-            match answer.status {
-                404 => failed = format!("POST {path}: 404"),
-                // RFC 6749, section 5.2: 400 for `invalid_grant` and the like, 401 for `invalid_client`.
-                400 | 401 | 403 => {
-                    return Err(self.rejection_error(
-                        PresentedCredential::Client(&self.identity),
-                        &answer,
-                        "POST",
-                        path,
-                    ));
-                }
-                200..300 => {
-                    return Ok(self.cache_token(&answer.body).ok_or_else(|| format!("POST {path}: no access_token")));
-                }
-                status => return Ok(Err(format!("POST {path}: {status}"))),
+        let grant = [("grant_type", "client_credentials")];
+        match request_token(&self.client, &self.base_uri, identity, &grant, timeout).await {
+            TokenAnswer::Issued(IssuedToken { access, life, .. }) => {
+                *kept.lock() = Some((access.clone(), Instant::now() + life.saturating_sub(MARGIN)));
+                Ok(Ok(access))
             }
+            TokenAnswer::Refused { answer, path } => {
+                Err(self.rejection_error(PresentedCredential::Client(identity), &answer, "POST", path))
+            }
+            TokenAnswer::Failed(message) => Ok(Err(message)),
         }
-        Ok(Err(failed))
     }
 
     /// The error for a client, or a token of it, that was rejected at `path`.
@@ -96,34 +171,50 @@ impl OAuthTokenSource {
         method: &str,
         path: &str,
     ) -> RunError {
-        let mut words = rejection_message(&answer.body);
-        let known = [Some(&self.identity.id), Some(&self.identity.secret), self.public_key.as_ref()];
-        for secret in known.into_iter().flatten().map(CredentialValue::expose).filter(|secret| !secret.is_empty()) {
-            words = words.replace(secret, "(secret)");
-        }
-        let cause = rejection_cause(&TripleseatRejection {
-            shown,
-            status: answer.status,
-            words: &words,
-            public_key: self.public_key.as_ref(),
-            client: Some(&self.identity),
-        });
-        let colon = if words.is_empty() { "" } else { ": " };
-        RunError::Credential {
-            side: Side::Destination,
-            credential: if answer.status == 403 { KEY_TRIPLESEAT_CLIENT_ID } else { KEY_TRIPLESEAT_CLIENT_SECRET },
-            message: format!("{} at {method} {path}{colon}{words}", answer.status),
-            advice: cause.advice_text().to_owned(),
+        match &self.origin {
+            TokenOrigin::Client { identity, .. } => {
+                oauth_rejection(shown, identity, self.public_key.as_ref(), answer, &format!("{method} {path}"))
+            }
+            TokenOrigin::Consent(tokens) => {
+                let shown = match shown {
+                    PresentedCredential::AccessToken => PresentedCredential::ConsentedToken,
+                    shown => shown,
+                };
+                let identity = tokens.identity();
+                oauth_rejection(shown, identity, self.public_key.as_ref(), answer, &format!("{method} {path}"))
+            }
         }
     }
+}
 
-    fn cache_token(&self, body: &str) -> Option<CredentialValue> {
-        let body: Value = serde_json::from_str(body).ok()?;
-        let token = CredentialValue::new(body.get("access_token")?.as_str()?);
-        let life = body.get("expires_in").and_then(Value::as_u64).map_or(LIFE, Duration::from_secs);
-        let ends = Instant::now() + life.saturating_sub(MARGIN);
-        *self.token.lock() = Some((token.clone(), ends));
-        Some(token)
+/// The error for an OAuth credential that was rejected at `request`. No credential is shown.
+pub fn oauth_rejection(
+    shown: PresentedCredential<'_>,
+    identity: &OAuthClient,
+    public_key: Option<&CredentialValue>,
+    answer: &http::VendorResponse,
+    request: &str,
+) -> RunError {
+    let mut words = rejection_message(&answer.body);
+    let known = [Some(&identity.id), Some(&identity.secret), public_key];
+    for secret in known.into_iter().flatten().map(CredentialValue::expose).filter(|secret| !secret.is_empty()) {
+        words = words.replace(secret, "(secret)");
+    }
+    let client = Some(identity);
+    let rejection = TripleseatRejection { shown, status: answer.status, words: &words, public_key, client };
+    let cause = rejection_cause(&rejection);
+    let colon = if words.is_empty() { "" } else { ": " };
+    let credential = match shown {
+        PresentedCredential::RefreshToken(_) => KEY_TRIPLESEAT_REFRESH_TOKEN,
+        PresentedCredential::ConsentedToken => KEY_TRIPLESEAT_ACCESS_TOKEN,
+        _ if answer.status == 403 => KEY_TRIPLESEAT_CLIENT_ID,
+        _ => KEY_TRIPLESEAT_CLIENT_SECRET,
+    };
+    RunError::Credential {
+        side: Side::Destination,
+        credential,
+        message: format!("{} at {request}{colon}{words}", answer.status),
+        advice: cause.advice_text().to_owned(),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
 use crate::phone;
-use sync_config::config::KEY_TRIPLESEAT_PUBLIC_KEY;
+use sync_config::config::{KEY_TRIPLESEAT_PUBLIC_KEY, OAuthGrant};
 use sync_config::mapping::LeadFields;
 
 /// Allowed lead requests per second.
@@ -45,6 +45,7 @@ const CLOCK_SKEW: Duration = Duration::from_secs(300);
 pub(super) struct TripleseatPlace {
     pub(super) base_uri: String,
     pub(super) ids: DestinationIds,
+    pub(super) oauth: OAuthGrant,
 }
 
 /// What an OAuth client has access to.
@@ -78,9 +79,17 @@ impl TripleseatClient {
         let public_key = credentials.tripleseat_public_key.clone().ok_or_else(|| {
             RunError::Settings(format!("{KEY_TRIPLESEAT_PUBLIC_KEY} is missing; it is required to create leads"))
         })?;
-        let oauth = credentials.tripleseat_oauth.clone().map(|identity| {
-            OAuthTokenSource::new(client.clone(), &place.base_uri, identity).with_public_key(&public_key)
-        });
+        let oauth = match place.oauth {
+            OAuthGrant::ClientCredentials => credentials
+                .tripleseat_oauth
+                .clone()
+                .map(|identity| OAuthTokenSource::new(client.clone(), &place.base_uri, identity)),
+            OAuthGrant::AuthorizationCode => credentials
+                .tripleseat_tokens
+                .clone()
+                .map(|tokens| OAuthTokenSource::from_consent(client.clone(), &place.base_uri, tokens)),
+        };
+        let oauth = oauth.map(|oauth| oauth.with_public_key(&public_key));
         let leads = VendorRateLimiter::below_rate(RATE);
         Ok(Self { client, place, public_key, oauth, credentials: credentials.clone(), leads, time })
     }
@@ -334,8 +343,9 @@ impl TripleseatClient {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Result<Value, String>, RunError> {
+        let mut refused = None;
         for renewed in [false, true] {
-            let token = match oauth.bearer_token(renewed, self.time.time_left()).await? {
+            let token = match oauth.bearer_token(refused.as_ref(), self.time.time_left()).await? {
                 Ok(token) => token,
                 Err(message) => return Ok(Err(message)),
             };
@@ -349,7 +359,7 @@ impl TripleseatClient {
                 Err(error) => return Ok(Err(format!("GET {path}: {}", error.message))),
             };
             match answer.status {
-                401 if !renewed => {}
+                401 if !renewed => refused = Some(token),
                 401 | 403 => return Err(oauth.rejection_error(PresentedCredential::AccessToken, &answer, "GET", path)),
                 200 => {
                     let body = serde_json::from_str(&answer.body);
@@ -400,7 +410,8 @@ pub(super) mod tests {
     }
 
     pub(in super::super) fn account_with_ids(ids: DestinationIds) -> TripleseatClient {
-        let place = TripleseatPlace { base_uri: "https://api.example.com".to_owned(), ids };
+        let place =
+            TripleseatPlace { base_uri: "https://api.example.com".to_owned(), ids, oauth: OAuthGrant::default() };
         let credentials =
             SyncCredentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000","TRIPLESEAT_PUBLIC_KEY":"key-1111"}"#)
                 .expect("valid");

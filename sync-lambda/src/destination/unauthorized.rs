@@ -15,6 +15,12 @@ pub enum PresentedCredential<'a> {
     Client(&'a OAuthClient),
     /// A token that was issued to the client.
     AccessToken,
+    /// The code of a consent, when it is exchanged for the first pair of tokens.
+    ConsentCode(&'a OAuthClient),
+    /// The refresh token of a consent, when it is exchanged for the next pair.
+    RefreshToken(&'a OAuthClient),
+    /// The access token of a consent.
+    ConsentedToken,
 }
 
 /// A rejection: the credential that was presented, and the response.
@@ -53,6 +59,14 @@ pub enum RejectionCause {
     TokenRefused,
     /// The credential belongs to another account.
     OtherAccount,
+    /// The venue is to be connected by consent, and nobody has done that yet.
+    NotConnected,
+    /// The code of a consent was used before, has expired, or belongs to another redirect URL.
+    CodeSpent,
+    /// The consent was revoked, or its refresh token was replaced by another one.
+    ConsentRevoked,
+    /// The consent is valid, but whoever gave it may not read this.
+    RightsLost,
 }
 
 /// Determines why Tripleseat rejected a credential.
@@ -76,7 +90,20 @@ pub fn rejection_cause(refusal: &TripleseatRejection<'_>) -> RejectionCause {
                 RejectionCause::WrongPublicKey
             }
         }
-        PresentedCredential::Client(client) => {
+        PresentedCredential::ConsentCode(_) if mentions(&["invalid_grant"]) => RejectionCause::CodeSpent,
+        PresentedCredential::RefreshToken(_) if mentions(&["invalid_grant"]) => RejectionCause::ConsentRevoked,
+        PresentedCredential::ConsentedToken => {
+            if mentions(&["scope"]) {
+                RejectionCause::MissingScope
+            } else if mentions(&["location", "site"]) {
+                RejectionCause::OtherAccount
+            } else {
+                RejectionCause::RightsLost
+            }
+        }
+        PresentedCredential::Client(client)
+        | PresentedCredential::ConsentCode(client)
+        | PresentedCredential::RefreshToken(client) => {
             if refusal.public_key.is_some_and(|key| client.id == *key || client.secret == *key)
                 || is_public_key(&client.id)
             {
@@ -135,8 +162,9 @@ impl RejectionCause {
                  tripleseat_client_id` and `deployer secret set VENUE tripleseat_client_secret`"
             }
             Self::GrantNotAllowed => {
-                "The application can only get tokens for users who sign in. Ask Tripleseat for the client_credentials \
-                 grant, or create another application in this venue's account"
+                "The application may not use the client_credentials grant: it only gets tokens for users who sign in. Write \
+                 `oauth = \"authorization_code\"` into the venue's destination, run `deployer apply`, and let an admin of \
+                 the account consent with `deployer connect VENUE`"
             }
             Self::MissingScope => {
                 "The OAuth 2.0 application lacks a scope: reading leads requires leads:read. Add it to the application \
@@ -145,6 +173,22 @@ impl RejectionCause {
             Self::TokenRefused => {
                 "Tripleseat issued this token but rejects it. Check that `base_uri` is right for the account, and that \
                  the OAuth 2.0 application still exists"
+            }
+            Self::NotConnected => {
+                "Let an admin of the venue's Tripleseat account consent with `deployer connect VENUE`; until then, leads are \
+                 sent but can't be looked up"
+            }
+            Self::CodeSpent => {
+                "The code of a consent works once, for a few minutes, and with the redirect URL that the application has in \
+                 Tripleseat. Run `deployer connect VENUE` again, and check `redirect_uri` in the venue's destination"
+            }
+            Self::ConsentRevoked => {
+                "The consent was revoked in Tripleseat, or its tokens were renewed by somebody else. Let an admin of the \
+                 account consent again with `deployer connect VENUE`; until then, leads are sent but can't be looked up"
+            }
+            Self::RightsLost => {
+                "Whoever consented may no longer be an admin of the account, or the consent was revoked. Let an admin of the \
+                 account consent again with `deployer connect VENUE`; until then, leads are sent but can't be looked up"
             }
             Self::OtherAccount => {
                 "The credential belongs to a different Tripleseat account than the venue's location or site. Take both \
@@ -194,7 +238,7 @@ mod tests {
         let (key_as_id, key_as_secret) = (oauth_client(KEY, "x"), oauth_client(UID, KEY));
         let secret_as_key = CredentialValue::new("secret");
         let invalid_client = "invalid_client: Client authentication failed due to unknown client";
-        use PresentedCredential::{AccessToken, Client, PublicKey};
+        use PresentedCredential::{AccessToken, Client, ConsentCode, ConsentedToken, PublicKey, RefreshToken};
         for (shown, status, words, wanted) in [
             (PublicKey(&key), 401, "Invalid public key", RejectionCause::WrongPublicKey),
             (PublicKey(&key), 401, "", RejectionCause::WrongPublicKey),
@@ -223,6 +267,13 @@ mod tests {
             (AccessToken, 401, "insufficient_scope", RejectionCause::MissingScope),
             (AccessToken, 403, "No access to this site", RejectionCause::OtherAccount),
             (AccessToken, 401, "The access token is invalid", RejectionCause::TokenRefused),
+            (ConsentCode(&own), 400, "invalid_grant: expired", RejectionCause::CodeSpent),
+            (ConsentCode(&own), 401, invalid_client, RejectionCause::WrongClient),
+            (RefreshToken(&own), 400, "invalid_grant", RejectionCause::ConsentRevoked),
+            (RefreshToken(&own), 401, invalid_client, RejectionCause::WrongClient),
+            (ConsentedToken, 401, "Token resource owner not found", RejectionCause::RightsLost),
+            (ConsentedToken, 403, "You don't have permission", RejectionCause::RightsLost),
+            (ConsentedToken, 403, "insufficient_scope", RejectionCause::MissingScope),
         ] {
             let refusal = TripleseatRejection { shown, status, words, public_key: Some(&key), client: Some(&own) };
             assert_eq!(rejection_cause(&refusal), wanted, "{shown:?} {status} {words}");

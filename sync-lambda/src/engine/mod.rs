@@ -10,10 +10,12 @@
 //! 4. [`settle`]: the outcome of each contact is written, and its flag reset.
 //!
 //! The steps run concurrently, on different contacts. A run that dies at any point leaves each contact either untouched
-//! or `sending`, and the next run looks the latter up.
+//! or `sending`, and the next run looks the latter up. An outcome that HubSpot couldn't be told is kept in the process
+//! ([`pending`]), and the next run begins by writing it.
 
 mod gate;
 mod link;
+mod pending;
 mod properties;
 mod refusals;
 mod retick;
@@ -30,6 +32,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
@@ -41,9 +44,12 @@ use crate::report::{LogSink, ProblemKind, RunReport};
 use crate::settings::SyncSettings;
 use gate::SendGate;
 use refusals::RefusalWatch;
+use sync_config::hubspot_api::parse_mark;
 use sync_config::mapping::{LeadFields, LeadMapping, PropertyLabels};
 
 pub use properties::PropertyCache;
+
+pub use pending::PendingSettlements;
 
 /// Contacts that are read and marked together. This limits how many a run that dies leaves `sending`.
 const TAKE: usize = 20;
@@ -61,6 +67,8 @@ const CLOSING: Duration = Duration::from_secs(30);
 pub struct RunOptions {
     /// When Lambda kills the process.
     pub deadline: Instant,
+    /// The longest that a run takes: the function's timeout.
+    pub longest_run: Duration,
     /// Write and send nothing.
     pub dry_run: bool,
     /// An earlier run has compared the destination's settings with these credentials.
@@ -86,6 +94,7 @@ pub async fn run_sync(
     settings: &SyncSettings,
     credentials: &SyncCredentials,
     options: RunOptions,
+    pending: &PendingSettlements,
     properties: &PropertyCache,
     log: &LogSink,
 ) -> RunResult {
@@ -110,7 +119,9 @@ pub async fn run_sync(
         settings,
         credentials,
         log,
+        pending,
         dry_run: options.dry_run,
+        longest_run: options.longest_run,
         show_contacts: options.show_contacts,
         closes: options.deadline - closing,
         ledger: Ledger::new(settings.ledger.clone()),
@@ -118,7 +129,10 @@ pub async fn run_sync(
         properties,
         labels: OnceLock::new(),
         hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
-            .with_timeout(settings.answer_timeout),
+            .with_timeout(settings.answer_timeout)
+            .with_closing_time(options.deadline - closing)
+            .for_venue(&settings.venue)
+            .with_wait_divisor(settings.function.wait_divisor),
         destination,
         settings_verified: AtomicBool::new(options.settings_verified),
         begun: Mutex::default(),
@@ -132,7 +146,8 @@ pub async fn run_sync(
     if let Err(error) = run.run_steps().await {
         run.stop_run(error);
     }
-    let error = run.stop.into_inner().error;
+    let RunStop { error, noted, .. } = run.stop.into_inner();
+    let error = error.or(noted);
     RunResult { report: run.report.into_inner(), error, settings_verified: run.settings_verified.into_inner() }
 }
 
@@ -141,7 +156,10 @@ struct SyncRun<'a> {
     settings: &'a SyncSettings,
     credentials: &'a SyncCredentials,
     log: &'a LogSink,
+    /// Outcomes that couldn't be written.
+    pending: &'a PendingSettlements,
     dry_run: bool,
+    longest_run: Duration,
     show_contacts: bool,
     /// Nothing new starts after this.
     closes: Instant,
@@ -170,6 +188,10 @@ struct SyncRun<'a> {
 #[derive(Debug, Default)]
 struct RunStop {
     error: Option<RunError>,
+    /// An error that stopped nothing, but that people must see.
+    noted: Option<RunError>,
+    /// The error isn't HubSpot's alone, so contacts that are marked aren't sent either.
+    sending_stopped: bool,
     /// No more leads are sent, and that isn't an error.
     is_quiet: bool,
     failures_in_a_row: u32,
@@ -216,10 +238,22 @@ struct SettledContact {
     attempt: Option<Attempt>,
     outcome: ContactOutcome,
     begun: Instant,
+    /// When the outcome was known.
+    at: Timestamp,
+    /// This run has counted the contact as one for the next run.
+    counted: bool,
 }
 
 impl SyncRun<'_> {
     async fn run_steps(&self) -> Result<(), RunError> {
+        if !self.dry_run && self.pending.count() > 0 {
+            self.verify_accounts().await?;
+            self.pending.begin_run();
+            self.settle_pending().await;
+            if !self.may_take() {
+                return Ok(());
+            }
+        }
         let (ids, destination) = tokio::join!(self.collect_ids(), self.compare_destination());
         let ids = ids?;
         if self.dry_run {
@@ -242,23 +276,38 @@ impl SyncRun<'_> {
                 self.stop_run(error);
             }
         }
+        if self.may_settle_pending() {
+            self.settle_pending().await;
+        }
         self.measure_oldest_flag(&ids).await;
         Ok(())
     }
 
+    /// Takes, sends and settles. Settling may wait for HubSpot for minutes, so it must not keep the responses to leads
+    /// from being read: between the two is a queue, and both are driven at the same time.
     async fn process_contacts(&self, ids: &[String]) {
-        stream::iter(ids.chunks(TAKE))
-            .then(|ids| self.take_contacts(ids))
-            .flat_map(stream::iter)
-            .map(|taken| self.send_contact(taken))
-            .buffer_unordered(IN_FLIGHT)
-            .flat_map(|sent| stream::iter(self.release_contacts(sent)))
-            .chain(stream::once(async { stream::iter(self.release_rest()) }).flatten())
+        let (outcomes, mut queue) = mpsc::unbounded_channel();
+        let sending = async move {
+            stream::iter(ids.chunks(TAKE))
+                .then(|ids| self.take_contacts(ids))
+                .flat_map(stream::iter)
+                .map(|taken| self.send_contact(taken))
+                .buffer_unordered(IN_FLIGHT)
+                .flat_map(|sent| stream::iter(self.release_contacts(sent)))
+                .chain(stream::once(async { stream::iter(self.release_rest()) }).flatten())
+                .for_each(|settled| {
+                    // The other side reads until this one is dropped, so nothing is lost.
+                    let _ = outcomes.send(settled);
+                    std::future::ready(())
+                })
+                .await;
+        };
+        let settling = stream::poll_fn(move |context| queue.poll_recv(context))
             .chunks(SETTLE)
             .map(|settled| self.settle_contacts(settled))
             .buffer_unordered(2)
-            .for_each(|()| std::future::ready(()))
-            .await;
+            .for_each(|()| std::future::ready(()));
+        tokio::join!(sending, settling);
     }
 
     /// Finds the age of the oldest flag that is still set. The contact's modification date can't show it, because the
@@ -327,17 +376,12 @@ impl SyncRun<'_> {
         self.check_properties().await
     }
 
-    /// Checks, before the first write, that the credentials belong to the manifest's portal and site.
+    /// Checks, before the first write, that the credentials belong to the manifest's portal and site, and that no other
+    /// deployment owns the flag.
     async fn verify_accounts(&self) -> Result<(), RunError> {
-        if let Some(expected) = self.settings.config.portal_id {
-            let portal = self.hubspot.portal_id().await?;
-            if portal != expected {
-                return Err(RunError::WrongAccount(format!(
-                    "the HubSpot token belongs to portal {portal}, but the manifest says portal {expected}; nothing \
-                     was written or sent"
-                )));
-            }
-        }
+        let (portal, owner) = tokio::join!(self.verify_portal(), self.verify_flag_owner());
+        portal?;
+        owner?;
         if let AccountCheck::Unknown(why) = self.destination.verify_account().await? {
             self.update_report(|report| report.add_problem(ProblemKind::AccountUnchecked, why));
         }
@@ -348,17 +392,51 @@ impl SyncRun<'_> {
     /// so only what it is refused for besides those counts.
     async fn try_settings(&self) -> Result<(), RunError> {
         let Some(refusal) = self.destination.check_lead_rules().await? else { return Ok(()) };
-        match judge_refusal(&refusal, &LeadFields::new(), &self.mapping) {
-            RefusalFault::Setting(fault) => Err(self.wrong_setting(&refusal, &fault)),
+        let lead = LeadFields::new();
+        match judge_refusal(&refusal, &lead, &self.mapping) {
+            RefusalFault::Setting(fault) => Err(self.wrong_setting(&refusal, &lead, &fault)),
             RefusalFault::Contact | RefusalFault::Unnamed => Ok(()),
         }
     }
 
-    /// Whether new work may start.
+    async fn verify_portal(&self) -> Result<(), RunError> {
+        let Some(expected) = self.settings.config.portal_id else { return Ok(()) };
+        let portal = self.hubspot.portal_id().await?;
+        if portal != expected {
+            return Err(RunError::WrongAccount(format!(
+                "the HubSpot token belongs to portal {portal}, but the manifest says portal {expected}; nothing \
+                 was written or sent"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Checks the mark in the flag's description. Two deployments that take the same contacts would send each twice.
+    async fn verify_flag_owner(&self) -> Result<(), RunError> {
+        let Some(deployment) = &self.settings.function.deployment else { return Ok(()) };
+        let flag = &self.ledger.property_names().flag;
+        let Some(description) = self.hubspot.property_description(flag).await? else { return Ok(()) };
+        match parse_mark(&description) {
+            Some((owner, venue)) if owner != deployment => Err(RunError::WrongAccount(format!(
+                "the HubSpot property {flag} belongs to venue {venue} of deployment {owner}, and this function to \
+                 deployment {deployment}; nothing was written or sent. Pause this venue, or give it a `flag_property` of \
+                 its own and apply"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a contact that is marked may be sent or looked up. An error of HubSpot's doesn't keep it from being sent:
+    /// it couldn't be unmarked either, and a contact that stays marked without having been sent would need review.
     fn is_open(&self) -> bool {
         let stop = self.stop.lock();
-        let may = stop.error.is_none() && !stop.is_quiet && stop.failures_in_a_row < OUTAGE;
+        let may = !stop.sending_stopped && !stop.is_quiet && stop.failures_in_a_row < OUTAGE;
         may && Instant::now() < self.closes
+    }
+
+    /// Whether contacts may be taken.
+    fn may_take(&self) -> bool {
+        self.is_open() && self.stop.lock().error.is_none()
     }
 
     /// Stops new work from starting, without an error.
@@ -369,7 +447,17 @@ impl SyncRun<'_> {
     /// Stops new work from starting. Only the first error is kept and reported.
     fn stop_run(&self, error: RunError) {
         let mut stop = self.stop.lock();
-        stop.error.get_or_insert(error);
+        stop.sending_stopped |= !error.is_from_hubspot();
+        // HubSpot's error doesn't stop sending, so one that does is the one to report.
+        let replaces = |kept: &RunError| kept.is_from_hubspot() && !error.is_from_hubspot();
+        if stop.error.as_ref().is_none_or(replaces) {
+            stop.error = Some(error);
+        }
+    }
+
+    /// Reports an error that stops nothing, unless there is another one. Only the first is kept.
+    fn note_error(&self, error: RunError) {
+        self.stop.lock().noted.get_or_insert(error);
     }
 
     fn update_failure_count(&self, count: impl FnOnce(u32) -> u32) {

@@ -2,6 +2,8 @@
 //! the destination takes anybody's lead: if the first contacts are all refused with the same words, a setting is wrong,
 //! and no contact must pay for it.
 
+use jiff::Timestamp;
+
 use super::{SentContact, SentOutcome, SettledContact, SyncRun};
 use crate::destination::{LeadRefusal, RefusalFault, SettingFault, judge_refusal};
 use crate::error::RunError;
@@ -36,17 +38,17 @@ impl SyncRun<'_> {
                 SentOutcome::Known(ContactOutcome::Failed(refusal.full_text()))
             }
             RefusalFault::Setting(fault) => {
-                self.stop_run(self.wrong_setting(&refusal, &fault));
+                self.stop_run(self.wrong_setting(&refusal, lead, &fault));
                 SentOutcome::Known(ContactOutcome::Retry(WRONG_SETTING.to_owned()))
             }
             RefusalFault::Unnamed => SentOutcome::Doubtful(refusal),
         }
     }
 
-    /// The error for a wrong setting.
-    pub(super) fn wrong_setting(&self, refusal: &LeadRefusal, fault: &SettingFault) -> RunError {
+    /// The error for a wrong setting, which a refusal of `lead` shows.
+    pub(super) fn wrong_setting(&self, refusal: &LeadRefusal, lead: &LeadFields, fault: &SettingFault) -> RunError {
         RunError::WrongSetting {
-            refusal: self.credentials.redact_text(&refusal.full_text()),
+            refusal: self.credentials.redact_text(&refusal.setting_text(lead, &self.mapping)),
             advice: fault.advice_text(&self.settings.venue),
         }
     }
@@ -54,7 +56,8 @@ impl SyncRun<'_> {
     /// Passes a contact on to be settled, with those whose refusals have become clear, or holds it back.
     pub(super) fn release_contacts(&self, sent: SentContact) -> Vec<SettledContact> {
         let SentContact { contact_id, attempt, outcome, begun } = sent;
-        let settle = |outcome| SettledContact { contact_id, attempt, outcome, begun };
+        let at = Timestamp::now();
+        let settle = |outcome| SettledContact { contact_id, attempt, outcome, begun, at, counted: false };
         let mut watch = self.refusals.lock();
         match outcome {
             SentOutcome::Known(outcome) => {
@@ -75,7 +78,7 @@ impl SyncRun<'_> {
                 if same < SAME_REFUSALS {
                     return Vec::new();
                 }
-                self.stop_run(self.wrong_setting(&refusal, &SettingFault::SameRefusal));
+                self.stop_run(self.wrong_setting(&refusal, &LeadFields::new(), &SettingFault::SameRefusal));
                 let retry = |(_, contact): (LeadRefusal, SettledContact)| SettledContact {
                     outcome: ContactOutcome::Retry(WRONG_SETTING.to_owned()),
                     ..contact

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::time::Instant;
 
-use super::{SendMode, SyncRun, TakenContact};
+use super::{SendMode, SettledContact, SyncRun, TakenContact};
 use crate::error::RunError;
-use crate::ledger::{Attempt, ContactOutcome, ContactState};
+use crate::hubspot::{BatchWrite, CallPatience, WriteFailure};
+use crate::ledger::{Attempt, ContactOutcome, ContactState, LedgerWrite};
 use crate::report::DryRunAction;
 use sync_config::config::OnAmbiguous;
 use sync_config::mapping::{ContactProperties, LeadFields};
@@ -18,7 +20,7 @@ const SHOWN_CONTACTS: usize = 50;
 impl SyncRun<'_> {
     /// Takes the contacts among `ids` that need work. A failure ends the run, and none of `ids` is sent.
     pub(super) async fn take_contacts(&self, ids: &[String]) -> Vec<TakenContact> {
-        if !self.is_open() {
+        if !self.may_take() {
             self.update_report(|report| report.left += ids.len() as u64);
             return Vec::new();
         }
@@ -44,6 +46,9 @@ impl SyncRun<'_> {
             let lead = self.mapping.lead_fields(&properties, self.known_labels());
             match self.ledger.contact_state(&properties) {
                 ContactState::NotFlagged => self.mark_done(&contact_id),
+                ContactState::Sending(Some(attempt)) if self.may_be_in_progress(&attempt) => {
+                    self.update_report(|report| report.left += 1);
+                }
                 ContactState::Sending(attempt) if !self.may_resend(&properties) => {
                     let flagged = self.ledger.is_flagged(&properties);
                     taken.push(TakenContact { contact_id, lead, how: SendMode::Left { attempt, flagged } });
@@ -53,7 +58,7 @@ impl SyncRun<'_> {
                         taken.push(TakenContact { contact_id, lead, how: SendMode::Decided(outcome) });
                         continue;
                     }
-                    let attempt = Attempt::new(&contact_id, Timestamp::now());
+                    let attempt = Attempt::for_owner(&contact_id, self.settings.function.owner, Timestamp::now());
                     marks.push(self.ledger.mark_sending(&attempt));
                     attempts.push(attempt);
                     fresh.insert(contact_id, lead);
@@ -63,28 +68,89 @@ impl SyncRun<'_> {
         if marks.is_empty() {
             return Ok(taken);
         }
-        let mut written = self.hubspot.write_contacts(&marks).await?;
+        let BatchWrite { mut results, error } = self.hubspot.write_contacts(&marks, CallPatience::Work).await;
+        if let Some(error) = error {
+            self.stop_run(error);
+        }
+        let mut rejected = Vec::new();
         for attempt in attempts {
             let contact_id = attempt.contact_id().to_owned();
-            match written.remove(&contact_id) {
-                Some(Ok(())) => {
+            // A contact that isn't marked isn't sent: its outcome could be lost.
+            match results.remove(&contact_id).unwrap_or(Err(WriteFailure::Unanswered)) {
+                Ok(()) => {
                     let lead = fresh.remove(&contact_id).unwrap_or_default();
                     taken.push(TakenContact { contact_id, lead, how: SendMode::Marked(attempt) });
                 }
-                refused => {
-                    // A contact that can't be marked isn't sent: its outcome could be lost.
-                    let refused = refused.and_then(Result::err);
-                    let gone = refused.as_ref().is_some_and(|refused| refused.gone);
-                    let why = refused.map(|refused| refused.message).unwrap_or_default();
-                    (self.log)(&json!({
-                        "level": "warn", "event": "contact", "venue": self.settings.venue, "contact_id": contact_id,
-                        "outcome": "not_marked", "reason": why,
-                    }));
-                    self.update_report(|report| report.retried += u64::from(!gone));
+                Err(WriteFailure::Gone) => {}
+                Err(WriteFailure::Rejected { message, reason }) => rejected.push((contact_id, message, reason)),
+                Err(WriteFailure::NotWritten) => self.update_report(|report| report.left += 1),
+                Err(WriteFailure::Unanswered) => {
+                    self.update_report(|report| report.retried += 1);
+                    // It may be marked, and was certainly not sent: the next run must not take it for one that was.
+                    let outcome = ContactOutcome::Retry("HubSpot couldn't be told that its turn had come.".to_owned());
+                    let now = Timestamp::now();
+                    self.keep_settlement(&SettledContact {
+                        contact_id,
+                        attempt: Some(attempt),
+                        outcome,
+                        begun: Instant::now(),
+                        at: now,
+                        counted: true,
+                    });
                 }
             }
         }
+        if self.may_take() {
+            for (contact_id, message, reason) in rejected {
+                self.fail_unmarkable(contact_id, &message, &reason).await;
+            }
+        } else {
+            // HubSpot rejects whatever is written now, so this says nothing about these contacts.
+            self.update_report(|report| report.left += rejected.len() as u64);
+        }
         Ok(taken)
+    }
+
+    /// Settles a contact whose mark HubSpot rejects, and only its: it becomes `failed`, with HubSpot's words. If that is
+    /// rejected too, it is left as it is.
+    async fn fail_unmarkable(&self, contact_id: String, message: &str, reason: &str) {
+        let why = format!(
+            "HubSpot rejects changes to this contact: {message}. Correct it in HubSpot and tick the flag again."
+        );
+        let now = Timestamp::now();
+        let one = SettledContact {
+            contact_id,
+            attempt: None,
+            outcome: ContactOutcome::Failed(why),
+            begun: Instant::now(),
+            at: now,
+            counted: false,
+        };
+        let writes: Vec<LedgerWrite> = self.outcome_write(&one).into_iter().collect();
+        let BatchWrite { mut results, error } = self.write_outcomes(&writes).await;
+        if let Some(error) = error {
+            self.stop_run(error);
+        }
+        match results.remove(&one.contact_id) {
+            Some(Ok(())) => {
+                self.mark_done(&one.contact_id);
+                self.log_contact(&one, &one.outcome);
+                self.update_report(|report| report.count_outcome(&one.outcome));
+            }
+            Some(Err(WriteFailure::Gone)) => {}
+            _ => {
+                (self.log)(&json!({
+                    "level": "warn", "event": "contact", "venue": self.settings.venue, "contact_id": one.contact_id,
+                    "outcome": "not_marked", "reason": format!("HubSpot rejects every change to this contact: {reason}"),
+                }));
+                self.update_report(|report| report.retried += 1);
+            }
+        }
+    }
+
+    /// Whether an attempt may belong to a run of another deployment that is still in progress.
+    fn may_be_in_progress(&self, attempt: &Attempt) -> bool {
+        attempt.may_be_in_progress(self.settings.function.owner, self.longest_run, Timestamp::now())
     }
 
     /// Records that a contact's flag is no longer set.
@@ -121,6 +187,7 @@ impl SyncRun<'_> {
         let would = contacts.into_iter().filter_map(|(contact_id, properties)| {
             let action = match self.ledger.contact_state(&properties) {
                 ContactState::NotFlagged => return None,
+                ContactState::Sending(Some(attempt)) if self.may_be_in_progress(&attempt) => return None,
                 ContactState::Flagged => match self.judge_retick(&properties, Timestamp::now()) {
                     None => "send",
                     Some(ContactOutcome::Reticked { review: false, .. }) => "ignore",

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{SyncHubSpotClient, wire};
+use super::{CallPatience, SyncHubSpotClient, wire};
 use crate::error::RunError;
 
 /// A contact property.
@@ -41,7 +41,7 @@ impl SyncHubSpotClient {
     /// # Errors
     /// [`RunError`]: no usable response.
     pub async fn list_properties(&self) -> Result<Option<Vec<WireProperty>>, RunError> {
-        match self.request_json::<PropertyList>(&self.calls, Method::GET, &wire::properties_path(), None).await {
+        match self.request_json::<PropertyList>(CallPatience::Work, Method::GET, &wire::properties_path(), None).await {
             Ok(list) => Ok(Some(list.results.into_iter().filter(|property| !property.archived).collect())),
             // A venue's token needs no scope for properties.
             Err(RunError::Credential { .. }) => Ok(None),
@@ -57,7 +57,8 @@ impl SyncHubSpotClient {
     pub async fn find_property(&self, name: &str) -> Result<Option<WireProperty>, RunError> {
         let path = format!("{}/{name}", wire::properties_path());
         for query in ["", "?dataSensitivity=sensitive", "?dataSensitivity=highly_sensitive"] {
-            let answer = self.request_json::<Value>(&self.calls, Method::GET, &format!("{path}{query}"), None).await;
+            let answer =
+                self.request_json::<Value>(CallPatience::Work, Method::GET, &format!("{path}{query}"), None).await;
             match answer.map(WireProperty::deserialize) {
                 Ok(Ok(property)) => return Ok(Some(property).filter(|property| !property.archived)),
                 // A portal or a token without sensitive data refuses to be asked for it.

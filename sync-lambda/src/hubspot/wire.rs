@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::failure::HubSpotErrorBody;
 use crate::ledger::LedgerWrite;
+use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 use sync_config::mapping::ContactProperties;
 
-/// The API version in use; `v3` is the previous one, with the same calls.
-pub const VERSION: &str = "2026-03";
 /// Maximum inputs of a batch call.
 pub const BATCH: usize = 100;
 /// Maximum inputs of a batch read with property history.
@@ -32,27 +32,32 @@ pub const CALL_BURST: u32 = 8;
 
 /// Path of the contact search.
 pub fn search_path() -> String {
-    format!("/crm/objects/{VERSION}/contacts/search")
+    format!("/crm/objects/{HUBSPOT_API_VERSION}/contacts/search")
 }
 
 /// Path of the batch read.
 pub fn batch_read_path() -> String {
-    format!("/crm/objects/{VERSION}/contacts/batch/read")
+    format!("/crm/objects/{HUBSPOT_API_VERSION}/contacts/batch/read")
 }
 
 /// Path of the batch update.
 pub fn batch_update_path() -> String {
-    format!("/crm/objects/{VERSION}/contacts/batch/update")
+    format!("/crm/objects/{HUBSPOT_API_VERSION}/contacts/batch/update")
 }
 
 /// Path of the account details, which name the portal of a token.
 pub fn account_path() -> String {
-    format!("/account-info/{VERSION}/details")
+    format!("/account-info/{HUBSPOT_API_VERSION}/details")
 }
 
 /// Path of the portal's contact properties.
 pub fn properties_path() -> String {
-    format!("/crm/properties/{VERSION}/contacts")
+    format!("/crm/properties/{HUBSPOT_API_VERSION}/contacts")
+}
+
+/// Path of one contact property's definition.
+pub fn property_path(name: &str) -> String {
+    format!("{}/{name}", properties_path())
 }
 
 /// The body of a search for contacts with any of `any_of` (property, value), least recently changed first. All five
@@ -138,7 +143,7 @@ pub struct BatchResponse {
     pub results: Vec<WireContact>,
     /// The errors of the others.
     #[serde(default)]
-    pub errors: Vec<InputError>,
+    pub errors: Vec<HubSpotErrorBody>,
 }
 
 /// A contact as the primary store has it.
@@ -154,6 +159,9 @@ pub struct WireContact {
     /// Whether it is in the recycle bin.
     #[serde(default)]
     pub archived: bool,
+    /// The trace id of the input that wrote it; not every response has it.
+    #[serde(default, rename = "objectWriteTraceId")]
+    pub trace_id: Option<String>,
 }
 
 /// A value that a property has or had, and since when.
@@ -175,68 +183,16 @@ impl WireContact {
         past.into_iter().take_while(|(_, past)| has(past)).last().map(|(at, _)| at)
     }
 
+    /// Whether a property has this value. An unset one has the empty value.
+    pub fn has_value(&self, property: &str, value: &str) -> bool {
+        self.properties.get(property).and_then(Option::as_deref).unwrap_or_default() == value
+    }
+
     /// The properties that have a value.
     pub fn into_properties(self) -> ContactProperties {
         self.properties
             .into_iter()
             .filter_map(|(name, value)| value.filter(|value| !value.is_empty()).map(|value| (name, value)))
             .collect()
-    }
-}
-
-/// Why an input failed.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct InputError {
-    /// HubSpot's message.
-    pub message: String,
-    /// The machine-readable category.
-    pub category: String,
-    context: BTreeMap<String, Value>,
-}
-
-impl InputError {
-    /// Whether the error is about this contact. HubSpot lists contacts by id or by trace id.
-    pub fn is_about_contact(&self, id: &str) -> bool {
-        let names = |value: &Value| match value {
-            Value::String(text) => text == id,
-            Value::Number(number) => number.to_string() == id,
-            Value::Array(values) => values.iter().any(|value| {
-                value.as_str().is_some_and(|text| text == id)
-                    || value.as_i64().is_some_and(|number| number.to_string() == id)
-            }),
-            _ => false,
-        };
-        ["objectWriteTraceId", "ids", "id"].iter().any(|key| self.context.get(*key).is_some_and(names))
-    }
-}
-
-/// `{status:"error", message, correlationId, category, policyName}`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct HubSpotErrorBody {
-    /// The human-readable message.
-    pub message: String,
-    /// The id that HubSpot support asks for.
-    pub correlation_id: String,
-    /// The machine-readable category.
-    pub category: String,
-    /// The limit behind a 429: `TEN_SECONDLY_ROLLING`, `SECONDLY`, `DAILY`.
-    pub policy_name: String,
-}
-
-impl HubSpotErrorBody {
-    /// Parses a body; a body that isn't in HubSpot's format yields an empty one.
-    pub fn parse_body(body: &str) -> Self {
-        serde_json::from_str(body).unwrap_or_default()
-    }
-
-    /// Status, message and correlation id.
-    pub fn status_text(&self, status: u16) -> String {
-        let message = if self.message.is_empty() { "no message" } else { &self.message };
-        match self.correlation_id.as_str() {
-            "" => format!("{status}, {message}"),
-            id => format!("{status}, {message} (correlation id {id})"),
-        }
     }
 }

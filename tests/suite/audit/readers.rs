@@ -24,8 +24,8 @@ use deployer_janitor::audit::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 use sync_lambda::credentials::CredentialValue;
-use sync_lambda::hubspot::VERSION;
 
 use crate::assertions::assert_contains;
 use crate::clouds::TestCloud;
@@ -329,7 +329,7 @@ async fn serve_hubspot(flows: &BTreeMap<&str, (&str, String)>, webhook: &str) ->
     let subscription = |id: u64, property: &str| json!({ "id": id, "eventType": "contact.propertyChange", "propertyName": property, "active": true });
     let subscriptions = [subscription(1, "tripleseat_sync__venue_a"), subscription(2, "tripleseat_sync__venue_b")];
     let subscriptions = json!({ "results": subscriptions });
-    let app = |what: &str| format!("/webhooks/{VERSION}/42/{what}");
+    let app = |what: &str| format!("/webhooks/{HUBSPOT_API_VERSION}/42/{what}");
     router = router.route(&app("settings"), get(move || async move { axum::Json(settings) }));
     router = router.route(&app("subscriptions"), get(move || async move { axum::Json(subscriptions) }));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");

@@ -3,7 +3,6 @@
 use deployer_health::doctor::{CheckArea, DoctorVerdict};
 use deployer_sandbox::hubspot::PropertyDefinition;
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
-use serde_json::json;
 
 use super::{DoctorWard, expect_check, find_check, list_troubles};
 
@@ -73,31 +72,57 @@ async fn names_each_missing_scope() {
 }
 
 #[tokio::test]
-async fn tries_reading_and_leaves_writing_unknown_if_scopes_are_unknown() {
+async fn tells_scopes_apart_if_hubspot_does_not_list_them() {
+    let deployer = "token-of-the-deployer";
+    let schemas = ["crm.schemas.contacts.read", "crm.schemas.contacts.write"];
+    for status in [400, 403, 404] {
+        let ward = DoctorWard::new().await;
+        ward.hubspot.change_behavior(|behavior| behavior.unlisted_scopes = Some(status));
+        let checks = examine_hubspot(&ward).await;
+        assert_eq!(list_troubles(&checks), [""; 0], "{status}");
+        for (venue, scope, evidence) in [
+            ("a", READ, "reading a contact works"),
+            ("a", WRITE, "updating no contacts works"),
+            ("", schemas[0], "reading the properties works"),
+            ("", schemas[1], "creating no properties works"),
+            ("", "automation", "reading the workflows works"),
+        ] {
+            expect_check(&checks, venue, &format!("HubSpot scope {scope}"), DoctorVerdict::Ok, evidence, "");
+        }
+    }
+    for (token, venue, granted, missing) in [
+        ("token-of-a", "a", vec![WRITE], READ),
+        ("token-of-a", "a", vec![READ], WRITE),
+        (deployer, "", vec![READ, schemas[1]], schemas[0]),
+        (deployer, "", vec![READ, schemas[0]], schemas[1]),
+    ] {
+        let ward = DoctorWard::new().await;
+        ward.hubspot.add_token(token, &granted);
+        ward.hubspot.change_behavior(|behavior| behavior.unlisted_scopes = Some(404));
+        let checks = examine_hubspot(&ward).await;
+        let evidence = format!("the token lacks the scope {missing}");
+        let name = format!("HubSpot scope {missing}");
+        expect_check(&checks, venue, &name, DoctorVerdict::Failed, &evidence, missing);
+        let failed: Vec<_> = list_troubles(&checks).into_iter().filter(|trouble| trouble.contains("scope")).collect();
+        assert_eq!(failed.len(), 1, "{failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn names_the_data_center_of_a_portal_that_is_in_another_one() {
     let ward = DoctorWard::new().await;
-    ward.answer_with("hubspot", "access-token-info", 404, json!({ "message": "gone", "correlationId": "c-1" }));
+    ward.hubspot.change_behavior(|behavior| behavior.data_center = Some("eu1".to_owned()));
     let checks = examine_hubspot(&ward).await;
-    expect_check(&checks, "a", &format!("HubSpot scope {READ}"), DoctorVerdict::Ok, "reading a contact works", "");
-    expect_check(
-        &checks,
-        "a",
-        &format!("HubSpot scope {WRITE}"),
-        DoctorVerdict::Unknown,
-        "(correlation id c-1)",
-        WRITE,
-    );
-    expect_check(
-        &checks,
-        "",
-        "HubSpot scope crm.schemas.contacts.read",
-        DoctorVerdict::Ok,
-        "reading the properties works",
-        "",
-    );
-    expect_check(&checks, "", "HubSpot scope automation", DoctorVerdict::Skipped, "unknown", "");
-    ward.hubspot.add_token("token-of-a", &[WRITE]);
+    let evidence = "488, the portal is in another data center (eu1)";
+    expect_check(&checks, "a", "HubSpot token", DoctorVerdict::Failed, evidence, "`base_uri` in [hubspot]");
+}
+
+#[tokio::test]
+async fn says_until_when_hubspot_supports_the_api_version() {
+    let ward = DoctorWard::new().await;
     let checks = examine_hubspot(&ward).await;
-    expect_check(&checks, "a", &format!("HubSpot scope {READ}"), DoctorVerdict::Failed, "403", READ);
+    let evidence = "2026-09, supported until 2028-03-09";
+    expect_check(&checks, "", "HubSpot API version", DoctorVerdict::Ok, evidence, "");
 }
 
 #[tokio::test]

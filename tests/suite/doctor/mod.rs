@@ -135,15 +135,21 @@ impl DoctorWard {
             aws: &aws,
             local: false,
             client,
+            now: "2026-12-01T12:00:00Z".parse().expect("it is a valid time"),
         };
         let checks = run_checks(&patient).await;
 
         let writes: Vec<String> = self.cloud.recorded_writes().iter().map(ToString::to_string).collect();
-        assert!(writes.iter().all(|call| call.contains("GetCallerIdentity")), "{writes:?}");
+        // A function that isn't deployed may be asked for a token, which writes nothing here.
+        let harmless = ["GetCallerIdentity", "lambda:Invoke"];
+        assert!(writes.iter().all(|call| harmless.iter().any(|name| call.contains(name))), "{writes:?}");
         assert_eq!(self.hubspot.all_contacts(), contacts);
         assert!(!properties.has_changed().expect("the portal is there"), "nothing has changed in HubSpot");
         for request in self.hubspot.recorded_requests() {
-            assert!(request.method == "GET" || request.path.ends_with("/access-token-info"), "{request:?}");
+            // An empty batch shows whether writing is allowed, and writes nothing.
+            let harmless = ["/access-token-info", "/contacts/batch/update", "/contacts/batch/create"];
+            let posts = harmless.iter().any(|path| request.path.ends_with(path));
+            assert!(request.method == "GET" || posts, "{request:?}");
         }
         for request in self.tripleseat.recorded_requests() {
             let reads = request.method == "GET" || request.path.ends_with("/token");

@@ -1,6 +1,7 @@
 //! What can be wrong at Tripleseat, and at an `http` destination.
 
 use deployer_health::doctor::{CheckArea, DoctorCheck, DoctorVerdict};
+use deployer_sandbox::tripleseat::SandboxTokenPair;
 use serde_json::json;
 use sync_config::config::{HttpAuth, HttpDestination};
 
@@ -249,4 +250,59 @@ async fn only_probes_the_address_of_an_http_destination() {
         "",
         "check the network",
     );
+}
+
+const CONSENT: &str = "Tripleseat OAuth consent";
+
+/// Venue `a` looks up leads with a consent: its secret has this pair, which expires then.
+async fn with_consent(pair: Option<(&SandboxTokenPair, &str)>) -> DoctorWard {
+    let mut ward = DoctorWard::new().await;
+    ward.change_manifest("site_id = 1", "site_id = 1\noauth = \"authorization_code\"");
+    let mut secret =
+        json!({ "TRIPLESEAT_CLIENT_ID": "client-id-of-a", "TRIPLESEAT_CLIENT_SECRET": "client-secret-of-a" });
+    if let Some((pair, expires_at)) = pair {
+        secret["TRIPLESEAT_ACCESS_TOKEN"] = json!(pair.access);
+        secret["TRIPLESEAT_REFRESH_TOKEN"] = json!(pair.refresh);
+        secret["TRIPLESEAT_TOKEN_EXPIRES_AT"] = json!(expires_at);
+        secret["TRIPLESEAT_CONNECTED_AT"] = json!("2026-02-01T08:30:00Z");
+    }
+    let create = ward.aws_clients().secrets.create_secret().name("sync/a").secret_string(secret.to_string());
+    create.send().await.expect("the secret is created");
+    ward
+}
+
+#[tokio::test]
+async fn says_until_when_a_consent_holds_and_when_to_connect_again() {
+    const FAR: &str = "2099-01-01T09:00:00Z";
+    let ward = with_consent(None).await;
+    let checks = examine_tripleseat(&ward).await;
+    expect_check(&checks, "a", CONSENT, DoctorVerdict::Failed, "nobody has consented yet", "deployer connect a");
+
+    let sandbox = DoctorWard::new().await;
+    let pair = sandbox.tripleseat.issue_consent(1);
+    // Issued by another vendor: it is refused there, and no function is deployed that could renew it.
+    let ward = with_consent(Some((&pair, FAR))).await;
+    let checks = examine_tripleseat(&ward).await;
+    expect_check(&checks, "a", CONSENT, DoctorVerdict::Unknown, "isn't deployed", "");
+
+    let mut ward = ward;
+    let pair = ward.tripleseat.issue_consent(1);
+    let secret = json!({
+        "TRIPLESEAT_CLIENT_ID": "client-id-of-a", "TRIPLESEAT_CLIENT_SECRET": "client-secret-of-a",
+        "TRIPLESEAT_ACCESS_TOKEN": pair.access, "TRIPLESEAT_REFRESH_TOKEN": pair.refresh,
+        "TRIPLESEAT_TOKEN_EXPIRES_AT": FAR, "TRIPLESEAT_CONNECTED_AT": "2026-02-01T08:30:00Z",
+    });
+    let put = ward.aws_clients().secrets.put_secret_value().secret_id("sync/a").secret_string(secret.to_string());
+    put.send().await.expect("the secret is written");
+    let checks = examine_tripleseat(&ward).await;
+    let evidence = "connected 2026-02-01 08:30 UTC, for site 1; its access token is valid until 2099-01-01 09:00 UTC";
+    expect_check(&checks, "a", CONSENT, DoctorVerdict::Ok, evidence, "");
+    expect_check(&checks, "a", SITE, DoctorVerdict::Ok, "1, matches the manifest", "");
+    assert!(!serde_json::to_string(&checks).expect("JSON").contains(&pair.access));
+
+    ward.tripleseat.change_oauth(1, |oauth| oauth.admin = false);
+    let checks = examine_tripleseat(&ward).await;
+    expect_check(&checks, "a", CONSENT, DoctorVerdict::Failed, "403", "deployer connect VENUE");
+    ward.change_manifest("oauth = \"authorization_code\"", "");
+    expect_check(&examine_tripleseat(&ward).await, "a", OAUTH, DoctorVerdict::Failed, "403", "leads:read");
 }

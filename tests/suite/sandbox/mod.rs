@@ -1,6 +1,7 @@
 //! The sandbox vendors, over local HTTP and on stopped clocks.
 
 mod batches;
+mod behavior;
 mod contacts;
 mod faults;
 mod portal;
@@ -21,8 +22,8 @@ use sync_config::config::{LedgerProperties, default_flag_property};
 const TOKEN: &str = "token-of-everything";
 /// How many seconds writes take to show up in searches.
 const LAG: i64 = 10;
-const CONTACTS: &str = "/crm/objects/2026-03/contacts";
-const PROPERTIES: &str = "/crm/properties/2026-03/contacts";
+const CONTACTS: &str = "/crm/objects/2026-09/contacts";
+const PROPERTIES: &str = "/crm/properties/2026-09/contacts";
 
 fn start_time() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().expect("it is a valid time")

@@ -39,7 +39,7 @@ async fn a_token_allows_only_what_its_scopes_grant() {
 async fn returns_the_portal_and_scopes_of_a_token() {
     let portal = SandboxPortal::start().await;
     portal.hubspot.add_token("reader", &["crm.objects.contacts.read"]);
-    for path in ["/account-info/2026-03/details", "/account-info/v3/details"] {
+    for path in ["/account-info/2026-09/details", "/account-info/2026-03/details", "/account-info/v3/details"] {
         let (status, body) = portal.http.call_api("reader", "GET", path, Value::Null).await;
         assert_eq!((status, &body["portalId"]), (200, &json!(77)));
     }
@@ -87,7 +87,7 @@ async fn both_generations_of_paths_lead_to_one_api() {
         portal.call_api("GET", &format!("{CONTACTS}/{id}"), Value::Null).await
     );
     assert_eq!(portal.call_api("GET", "/crm/v3/properties/contacts/email", Value::Null).await.0, 200);
-    for unknown in ["/crm/v4/objects/contacts", "/crm/objects/v3/contacts", "/crm/objects/2026-03/deals", "/"] {
+    for unknown in ["/crm/v4/objects/contacts", "/crm/objects/v3/contacts", "/crm/objects/2026-09/deals", "/"] {
         let (status, body) = portal.call_api("GET", unknown, Value::Null).await;
         assert_eq!((status, &body["message"]), (404, &json!("resource not found")), "{unknown}");
     }

@@ -58,6 +58,17 @@ impl TripleseatVendor {
         self.http.send_request(self.http.build_request("POST", "/oauth2/token").form(&form)).await
     }
 
+    /// Exchanges a grant of site 1.
+    async fn exchange_grant(&self, grant: &[(&str, &str)]) -> (u16, Value) {
+        let form = [grant, &[("client_id", "client-1"), ("client_secret", "secret-1")]].concat();
+        self.http.send_request(self.http.build_request("POST", "/oauth2/token").form(&form)).await
+    }
+
+    /// The status of a read with this token.
+    async fn read_sites(&self, token: &str) -> u16 {
+        self.get_json(token, "/v1/sites.json").await.0
+    }
+
     async fn get_json(&self, token: &str, path: &str) -> (u16, Value) {
         self.http.call_api(token, "GET", path, Value::Null).await
     }
@@ -362,4 +373,47 @@ async fn notifies_watchers_of_new_leads() {
     assert!(!changes.has_changed().expect("the vendor still exists"), "a refusal changes nothing");
     vendor.create_lead(CREATE_JS, lead_body(json!({}))).await;
     assert!(changes.has_changed().expect("the vendor still exists"));
+}
+
+#[tokio::test]
+async fn a_refresh_token_dies_when_the_new_access_token_is_first_used() {
+    let sandbox = TripleseatVendor::start().await;
+    let first = sandbox.tripleseat.issue_consent(1);
+    let refresh =
+        async |token: &str| sandbox.exchange_grant(&[("grant_type", "refresh_token"), ("refresh_token", token)]).await;
+    let (status, second) = refresh(&first.refresh).await;
+    assert_eq!((status, &second["expires_in"]), (200, &json!(7200)));
+    let (status, third) = refresh(&first.refresh).await;
+    assert_eq!(status, 200, "the new one wasn't used yet");
+    assert_eq!(sandbox.read_sites(third["access_token"].as_str().expect("a token")).await, 200);
+    let (status, error) = refresh(&first.refresh).await;
+    assert_eq!((status, &error["error"]), (400, &json!("invalid_grant")));
+    assert_eq!(sandbox.read_sites(&first.access).await, 200, "an access token is valid until its end");
+    sandbox.clock.advance(jiff::SignedDuration::from_secs(7200));
+    assert_eq!(sandbox.read_sites(&first.access).await, 401);
+    let (status, fourth) = refresh(third["refresh_token"].as_str().expect("a token")).await;
+    assert_eq!(status, 200);
+    sandbox.tripleseat.revoke_consent(1);
+    assert_eq!(sandbox.read_sites(fourth["access_token"].as_str().expect("a token")).await, 401);
+    let (status, _) = refresh(fourth["refresh_token"].as_str().expect("a token")).await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn client_credentials_can_be_refused_or_of_no_use() {
+    use deployer_sandbox::tripleseat::ClientCredentialsAnswer::{Granted, Unauthorized, Unsupported, WithoutOwner};
+    let sandbox = TripleseatVendor::start().await;
+    for (answer, status, error, read) in [
+        (Granted, 200, None, Some(200)),
+        (Unsupported, 400, Some("unsupported_grant_type"), None),
+        (Unauthorized, 401, Some("unauthorized_client"), None),
+        (WithoutOwner, 200, None, Some(401)),
+    ] {
+        sandbox.tripleseat.change_oauth(1, |oauth| oauth.client_credentials = answer);
+        let (found, body) = sandbox.exchange_grant(&[("grant_type", "client_credentials")]).await;
+        assert_eq!((found, body["error"].as_str()), (status, error), "{answer:?}");
+        if let Some(token) = body["access_token"].as_str() {
+            assert_eq!(Some(sandbox.read_sites(token).await), read, "{answer:?}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A portal's workflows and webhooks.
 
+use deployer_hubspot::WorkflowsPath;
 use serde_json::{Value, json};
 
 use super::*;
@@ -40,6 +41,24 @@ async fn replaces_a_workflow_with_the_same_id() {
 }
 
 #[tokio::test]
+async fn workflows_are_found_at_the_dated_path_if_the_portal_has_it() {
+    let portal = SandboxPortal::start().await;
+    portal.hubspot.add_token("auditor", &[vendors::AUTOMATION]);
+    portal.hubspot.add_workflow(&calling_workflow("Enquiries", "https://example.com/hook"));
+    let client = sync_lambda::http::build_client().expect("a client");
+    let token = sync_lambda::credentials::CredentialValue::new("auditor");
+    let hubspot = deployer_hubspot::HubSpotClient::new(client, &portal.http.uri, token);
+    for (dated, path) in [(false, WorkflowsPath::undated()), (true, WorkflowsPath::dated())] {
+        portal.hubspot.change_behavior(|behavior| behavior.dated_workflows = dated);
+        let (found, page) = hubspot.find_workflows(10).await.expect("workflows are found");
+        assert_eq!((&found, page["results"][0]["name"].as_str()), (&path, Some("Enquiries")));
+        let id = page["results"][0]["id"].as_str().expect("an id").to_owned();
+        let flow = hubspot.read_workflow(&found, &id).await.expect("it is read");
+        assert_eq!(flow["actions"][0]["webhookUrl"], "https://example.com/hook", "{}", found.as_str());
+    }
+}
+
+#[tokio::test]
 async fn workflows_are_paged_and_need_a_scope() {
     let portal = SandboxPortal::start().await;
     portal.hubspot.add_token("auditor", &[vendors::AUTOMATION]);
@@ -60,11 +79,11 @@ async fn workflows_are_paged_and_need_a_scope() {
 async fn all_webhooks_of_an_app_have_one_target() {
     let portal = SandboxPortal::start().await;
     portal.hubspot.add_webhook(12, "https://example.com/events", &["contact.creation", "contact.propertyChange"]);
-    let (status, settings) = portal.call_api("GET", "/webhooks/2026-03/12/settings", Value::Null).await;
+    let (status, settings) = portal.call_api("GET", "/webhooks/2026-09/12/settings", Value::Null).await;
     assert_eq!((status, &settings["targetUrl"]), (200, &json!("https://example.com/events")));
-    let (_, subscriptions) = portal.call_api("GET", "/webhooks/2026-03/12/subscriptions", Value::Null).await;
+    let (_, subscriptions) = portal.call_api("GET", "/webhooks/2026-09/12/subscriptions", Value::Null).await;
     let events: Vec<_> =
         subscriptions["results"].as_array().expect("results").iter().map(|one| &one["eventType"]).collect();
     assert_eq!(events, ["contact.creation", "contact.propertyChange"]);
-    assert_eq!(portal.call_api("GET", "/webhooks/2026-03/13/settings", Value::Null).await.0, 404);
+    assert_eq!(portal.call_api("GET", "/webhooks/2026-09/13/settings", Value::Null).await.0, 404);
 }

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use deployer_sandbox::{RequestInfo, SandboxFault};
 use serde_json::{Value, json};
-use sync_config::config::DestinationConfig;
 
 use super::portal::{LAG, SyncTestPortal};
-use super::{SEARCH, UPDATE, platform_destination};
+use super::{SEARCH, UPDATE};
 
 const FLAG: &str = "tripleseat_sync__venue_a";
 const READ: &str = "contacts/batch/read";
@@ -16,21 +15,8 @@ const READ: &str = "contacts/batch/read";
 /// A portal whose leads go to a platform with such a high rate limit that it never delays a test.
 async fn portal_without_rate_limit() -> SyncTestPortal {
     let mut portal = SyncTestPortal::new(false).await;
-    let http = sync_config::config::HttpDestination { requests_per_second: Some(2000), ..platform_destination() };
-    let http = portal.platform.add_account("venue-a", &http, "sesame", &portal.platform_server.uri);
-    portal.config.destination = DestinationConfig::Http(http);
-    portal.config.fields = [("email".to_owned(), "email".to_owned())].into();
-    portal.variables.insert("DESTINATION_CREDENTIAL", "sesame".to_owned());
+    portal.send_to_platform();
     portal
-}
-
-/// The contact ids of a platform's records, sorted.
-fn contacts_of_records(portal: &SyncTestPortal) -> Vec<u64> {
-    let contact = |key: &str| key.split('-').nth(1)?.parse().ok();
-    let records = portal.platform.venue_records("venue-a");
-    let mut ids: Vec<u64> = records.iter().filter_map(|record| contact(record.key.as_deref()?)).collect();
-    ids.sort_unstable();
-    ids
 }
 
 #[tokio::test]
@@ -58,7 +44,7 @@ async fn pages_that_shift_while_read_lose_and_duplicate_no_contact() {
     portal.clear_faults();
     portal.advance_past_lag();
     portal.expect_counts(10, 10, 0, 0, 0).await;
-    assert_eq!(contacts_of_records(&portal), ids[5..]);
+    assert_eq!(portal.contacts_of_records("venue-a"), ids[5..]);
     assert!(unticked.iter().all(|id| portal.ledger_values(*id).1.is_empty()), "unticked contacts are left alone");
 }
 
@@ -163,7 +149,7 @@ async fn next_run_settles_a_contact_whose_write_was_rejected() {
         Some(SandboxFault::Status { status: 207, body, headers: Vec::new() })
     })));
     let error = portal.run_once().await.expect_err("one contact can't be settled").to_string();
-    assert!(error.contains(&ids[1].to_string()) && error.contains("not valid"), "{error}");
+    assert!(error.contains(&ids[1].to_string()) && error.contains("VALIDATION_ERROR"), "{error}");
     let statuses: Vec<String> = ids.iter().map(|id| portal.ledger_values(*id).1).collect();
     assert_eq!(statuses, ["synced", "sending", "synced"]);
     portal.clear_faults();

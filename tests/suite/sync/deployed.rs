@@ -2,14 +2,17 @@
 //! HTTP: on the embedded cloud's runtime, and on ministack's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
 use deployer_aws::{Aws, Call};
 use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::naming::{ALIAS, VenueNames};
+use deployer_health::consent::read_consent;
 use deployer_sandbox::vendors::HUBSPOT_SCOPES;
 use serde_json::{Value, json};
+use sync_lambda::credentials::CredentialValue;
 use tokio::net::TcpListener;
 
 use super::portal::{KEY, PORTAL_ID, SITE_ID, SyncTestPortal, TOKEN};
@@ -73,8 +76,8 @@ async fn invoke_function(aws: &Aws) -> Value {
     payload
 }
 
-#[tokio::test]
-async fn syncs_on_the_embedded_cloud() {
+/// An embedded cloud that runs functions in this directory.
+async fn start_cloud() -> (EmbeddedCloud, tempfile::TempDir) {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let cloud_uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
@@ -85,6 +88,48 @@ async fn syncs_on_the_embedded_cloud() {
     let directory = tempfile::tempdir().expect("a temporary directory is created");
     let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri, credentials: None };
     cloud.set_invoker(Arc::new(LambdaRuntime::new(config)));
+    (cloud, directory)
+}
+
+/// The deployer's own commands get a token from the function, which stores what it renews.
+#[tokio::test]
+async fn renews_the_tokens_of_a_consent_on_the_embedded_cloud() {
+    let (cloud, _directory) = start_cloud().await;
+    let portal = SyncTestPortal::new(true).await;
+    let first = portal.tripleseat.issue_consent(SITE_ID);
+    let mut secret: Value = serde_json::from_str(&secret_value(TOKEN)).expect("JSON");
+    secret["TRIPLESEAT_ACCESS_TOKEN"] = json!(first.access);
+    secret["TRIPLESEAT_REFRESH_TOKEN"] = json!(first.refresh);
+    secret["TRIPLESEAT_TOKEN_EXPIRES_AT"] = json!("2026-01-01T00:00:00Z");
+    let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
+    let world = World::with_artifact(aws, build_bootstrap().await, &secret.to_string()).await;
+    let manifest = portal_manifest(&portal).replace("site_id", "oauth = \"authorization_code\"\nsite_id");
+    world.converge(&world.desired_from(&manifest)).await;
+
+    let names = VenueNames::new("d", "venue-a");
+    let consent = async || read_consent(&world.aws, &names).await.expect("readable").expect("connected");
+    let ask = async |refused: Option<&CredentialValue>| {
+        let tokens = consent().await.with_function(&world.aws, &names).tokens;
+        tokens.access_token(refused, Duration::from_secs(20)).await
+    };
+    let token = ask(None).await.expect("a consent").expect("a token");
+    assert_ne!(token.expose(), first.access);
+    assert_eq!(consent().await.tokens.pair().expect("a pair").access, token, "it is in the secret");
+    assert_eq!(ask(None).await.expect("a consent").expect("a token"), token, "it holds");
+    let next = ask(Some(&token)).await.expect("a consent").expect("a token");
+    assert_ne!(next, token, "a refused one is renewed");
+    let puts = cloud.recorded_calls().iter().filter(|call| call.operation == "PutSecretValue").count();
+    assert_eq!(puts, 2, "by the function alone");
+
+    portal.tripleseat.revoke_consent(SITE_ID);
+    let error = ask(Some(&next)).await.expect_err("it was revoked").to_string();
+    assert!(error.contains("invalid_grant") && error.contains("deployer connect VENUE"), "{error}");
+    assert_eq!(consent().await.tokens.pair().expect("a pair").access, next, "the old pair stays");
+}
+
+#[tokio::test]
+async fn syncs_on_the_embedded_cloud() {
+    let (cloud, _directory) = start_cloud().await;
     let (portal, world) = deploy_and_sync(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
 
     let reads = || cloud.recorded_calls().iter().filter(|call| call.operation == "GetSecretValue").count();

@@ -2,9 +2,11 @@
 
 mod broken_off;
 mod changes;
+mod consent;
 mod deployed;
 mod dry_run;
 mod faults;
+mod hubspot;
 mod mapped;
 mod platforms;
 pub mod portal;
@@ -13,9 +15,11 @@ mod properties;
 mod proxy;
 mod refused_look_ups;
 mod reports;
+mod requests;
 mod reticked;
 mod settings;
 mod throughput;
+mod troubles;
 mod unclear_answers;
 mod wrong_settings;
 

@@ -13,7 +13,9 @@ use deployer_sandbox::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sync_config::config::{DestinationConfig, LedgerProperties, SyncConfig, TripleseatDestination};
+use sync_config::config::{
+    DestinationConfig, HttpAuth, HttpDestination, LedgerProperties, SyncConfig, TripleseatDestination,
+};
 use sync_lambda::error::RunError;
 use sync_lambda::handler::Handler;
 
@@ -23,6 +25,9 @@ pub const TOKEN: &str = "pat-na1-secret-token";
 pub const KEY: &str = "public-key-of-venue-a";
 /// How far HubSpot's search index lags.
 pub const LAG: SignedDuration = SignedDuration::from_secs(10);
+
+/// How many times as fast as real seconds pass in tests of what takes seconds.
+pub const FAST: u32 = 10;
 
 /// What a run returns to AWS: its counts or its error.
 pub type HandlerResult = Result<Value, RunError>;
@@ -76,6 +81,41 @@ impl SyncTestPortal {
         }
     }
 
+    /// A portal on which seconds pass [`FAST`] times as fast, for the vendors and for the function's waits, with limits if
+    /// `limits` is set. Leads go to a platform whose rate limit never delays a test.
+    pub async fn with_fast_clock(limits: bool) -> Self {
+        let mut portal = Self::with_clock(false, SandboxClock::fast(FAST), limits).await;
+        portal.variables.insert("SYNC_WAIT_DIVISOR", FAST.to_string());
+        portal.send_to_platform();
+        portal
+    }
+
+    /// Sends the leads to a platform with such a high rate limit that it never delays a test.
+    pub fn send_to_platform(&mut self) {
+        let http = HttpDestination {
+            url: String::new(),
+            auth: Some(HttpAuth::Bearer),
+            success_pointer: Some("/ok".to_owned()),
+            id_pointer: Some("/data/0/id".to_owned()),
+            lookup_url: None,
+            lookup_id_pointer: None,
+            requests_per_second: Some(2000),
+        };
+        let http = self.platform.add_account("venue-a", &http, "sesame", &self.platform_server.uri);
+        self.config.destination = DestinationConfig::Http(http);
+        self.config.fields = [("email".to_owned(), "email".to_owned())].into();
+        self.variables.insert("DESTINATION_CREDENTIAL", "sesame".to_owned());
+    }
+
+    /// The contact ids of a venue's records at the platform, sorted.
+    pub fn contacts_of_records(&self, venue: &str) -> Vec<u64> {
+        let contact = |key: &str| key.split('-').nth(1)?.parse().ok();
+        let records = self.platform.venue_records(venue);
+        let mut ids: Vec<u64> = records.iter().filter_map(|record| contact(record.key.as_deref()?)).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Adds a flagged contact that has everything a lead needs; `more` overrides and adds properties.
     pub fn add_contact(&self, number: u64, more: &[(&str, &str)]) -> u64 {
         self.hubspot.add_contacts(vec![flagged_properties(number, more)]).expect("a valid contact")[0]
@@ -121,6 +161,11 @@ impl SyncTestPortal {
     /// A run in a new process, with a time limit of one minute.
     pub async fn run_once(&self) -> HandlerResult {
         self.run_with(&json!({}), Duration::from_secs(60)).await
+    }
+
+    /// A run in the process of `handler`, with a time limit of one minute.
+    pub async fn run_in(&self, handler: &Handler) -> HandlerResult {
+        handler.handle_event(&json!({}), "request-1", SystemTime::now() + Duration::from_secs(60)).await
     }
 
     pub async fn run_with(&self, event: &Value, time: Duration) -> HandlerResult {

@@ -38,6 +38,7 @@ fn right_place() -> TripleseatDestination {
         site_id: Some(SITE_ID),
         lead_source_id: Some(5),
         referral_source_id: Some(6),
+        ..TripleseatDestination::default()
     }
 }
 
@@ -133,7 +134,8 @@ async fn runs_go_on_where_the_key_may_read_nothing() {
         portal.tripleseat.change_switches(SITE_ID, |switches| switches.key_reads_refused = true);
         portal.add_contact(1, &[]);
         run_dry(&portal).await.expect("the dry run succeeds");
-        assert_eq!(requests_to(&portal, "create"), 0, "a dry run sends nothing, not even to be validated");
+        assert_eq!(requests_to(&portal, "create"), 1, "what no read tells is asked with a lead that is only validated");
+        assert_eq!(portal.venue_leads(), [], "which creates nothing");
         portal.expect_counts(1, 1, 0, 0, 0).await;
     }
 }

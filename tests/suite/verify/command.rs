@@ -69,6 +69,10 @@ fn verifies_venues_of_a_running_dev() {
     assert!(stages.starts_with(&["deployed", "hubspot", "contact", "flag", "run"]), "{stages:?}");
     assert_eq!(stages.last(), Some(&"cleanup"));
 
+    let output = dev_command(&dev.directory, &["retry", "--local", "venue-a", "--dry-run", "--json"]).output();
+    let output = output.expect("it starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains(r#""type":"retry""#), "retry uses the same sandboxes: {text}");
     let (code, text) = dev.run_verify(&["venue-b", "--now"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("Venue B is live") && text.contains("according to the ledger"), "{text}");

@@ -141,10 +141,18 @@ impl VerifyFixture {
             venue,
             others: vec![OtherVenue {
                 venue: other,
-                destination: lookup_destination(&client, &self.manifest, other, &known(SITE_ID + 1)),
+                destination: lookup_destination(
+                    &client,
+                    Some(&self.world.aws),
+                    &self.manifest,
+                    other,
+                    &known(SITE_ID + 1),
+                )
+                .await,
             }],
             hubspot: &hubspot,
-            destination: lookup_destination(&client, &self.manifest, venue, &known(SITE_ID)),
+            destination: lookup_destination(&client, Some(&self.world.aws), &self.manifest, venue, &known(SITE_ID))
+                .await,
             options: self.options.clone(),
             journal: self.open_journal(),
             waiter,

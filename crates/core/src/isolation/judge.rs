@@ -34,11 +34,11 @@ pub fn requests_to_check(to: &VenueSubject, own: bool) -> Vec<RoleRequest> {
     let ask = |reach, action, resource| RoleRequest { reach, action, resource };
     let stream = format!("{}:log-stream:verify", to.log_group_arn);
     if own {
-        return vec![
-            ask(Reach::Secret, SECRET[0], to.secret_arn.clone()),
-            ask(Reach::Logs, LOGS[0], Ok(stream.clone())),
-            ask(Reach::Logs, LOGS[1], Ok(stream)),
-        ];
+        let rotates = to.holdings.as_ref().is_ok_and(|holdings| holdings.destination.rotates_tokens());
+        let secret = if rotates { &SECRET[..] } else { &SECRET[..1] };
+        let secret = secret.iter().map(|action| ask(Reach::Secret, *action, to.secret_arn.clone()));
+        let logs = [ask(Reach::Logs, LOGS[0], Ok(stream.clone())), ask(Reach::Logs, LOGS[1], Ok(stream))];
+        return secret.chain(logs).collect();
     }
     let mut all = Vec::new();
     all.extend(SECRET.map(|action| ask(Reach::Secret, action, to.secret_arn.clone())));
@@ -80,6 +80,8 @@ pub fn judge_pairs(
         venues: subjects.iter().map(|subject| subject.venue.clone()).collect(),
         pairs,
         disagreements,
+        strangers: Vec::new(),
+        unread: Vec::new(),
         notes,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use sync_config::config::{DestinationConfig, HttpAuth, TRIPLESEAT_BASE_URI};
+use sync_config::config::{DestinationConfig, HttpAuth, OAuthGrant, TRIPLESEAT_BASE_URI};
 use toml_edit::{Document, Item, Table, TableLike};
 
 use super::key::{KIND, Key, Optional};
@@ -432,6 +432,8 @@ fn destination_entries(new: &NewVenue) -> Vec<(&'static str, String)> {
             entries.extend(number(&TRIPLESEAT.site_id, place.site_id));
             entries.extend(number(&TRIPLESEAT.lead_source_id, place.lead_source_id));
             entries.extend(number(&TRIPLESEAT.referral_source_id, place.referral_source_id));
+            let oauth = Some(place.oauth).filter(|oauth| *oauth != OAuthGrant::default());
+            entries.extend(oauth.map(|oauth| (TRIPLESEAT.oauth.name(), quote_string(oauth.as_word()))));
         }
         DestinationConfig::Http(http) => {
             entries.extend([kind_entry(DestinationTable::Http), (HTTP.url.name(), quote_string(&http.url))]);

@@ -2,7 +2,7 @@
 //!
 //! A key is read by its field: `table.read(&HUBSPOT.portal_id)`. What a key may hold is checked by `shape`.
 
-use sync_config::config::{HUBSPOT_BASE_URI, OnAmbiguous, OnExisting, OnRetick, TRIPLESEAT_BASE_URI};
+use sync_config::config::{HUBSPOT_BASE_URI, OAuthGrant, OnAmbiguous, OnExisting, OnRetick, TRIPLESEAT_BASE_URI};
 
 use super::format::TextFormat;
 use super::key::{
@@ -21,6 +21,9 @@ const MAX_ID: i64 = i64::MAX;
 
 declare_words! { Status { Active = "active", Paused = "paused", Blocked = "blocked", } }
 declare_words! { Architecture { X86_64 = "x86_64", Arm64 = "arm64", } }
+declare_words! {
+    OAuthGrant { ClientCredentials = "client_credentials", AuthorizationCode = "authorization_code", }
+}
 declare_words! { OnAmbiguous { NeedsReview = "needs_review", Resend = "resend", } }
 declare_words! { OnRetick { NewLead = "new_lead", Ignore = "ignore", Review = "review", } }
 declare_words! { OnExisting { Create = "create", Link = "link", } }
@@ -214,6 +217,18 @@ declare_table! {
     referral_source_id: Optional<u64> =
         Key::integer(1..=MAX_ID, "The referral source of every lead, unless the venue's fields map one.")
             .with_example(I(34)),
+    oauth: Defaulted<OAuthGrant> =
+        Key::one_of(
+            "How the OAuth application gets tokens: authorization_code, after an admin's consent with `deployer connect`; \
+             or client_credentials, which not every account allows.",
+        )
+        .with_default(T("client_credentials")),
+    redirect_uri: Defaulted<String> =
+        Key::text(TextFormat::Url, "Redirect URL of the OAuth application, exactly as in Tripleseat, for `deployer connect`.")
+            .with_default(T("http://127.0.0.1:8971/callback")),
+    scopes: Defaulted<String> =
+        Key::text(TextFormat::Plain, "Scopes that `deployer connect` asks for, separated by spaces.")
+            .with_default(T("leads:read")),
 }
 
 declare_table! {

@@ -26,6 +26,7 @@ mod suggest;
 mod syntax;
 mod table;
 mod template;
+mod trust;
 mod value;
 mod venue;
 
@@ -42,3 +43,4 @@ pub use schema::manifest_schema;
 pub use secret::{ResolveError, SecretValue};
 pub use suggest::{FieldSuggestion, suggest_fields};
 pub use template::{TEMPLATE, init_template};
+pub use trust::{UnwatchedTrust, check_credential_host, restrict_manifest, trusted_things};

@@ -81,6 +81,8 @@ pub struct Venue {
     pub tripleseat_base_uri: Option<String>,
     /// Where the leads go.
     pub destination: SyncDestination,
+    /// How an admin connects the Tripleseat account, if its function looks up leads with their consent.
+    pub oauth_consent: Option<OAuthConsent>,
     /// Destination fields with their mapping expressions; the destination's defaults are not included.
     pub fields: Vec<(String, String)>,
     /// What happens to a contact that may or may not have become a lead.
@@ -133,6 +135,15 @@ impl Venue {
         let mapping = self.lead_mapping();
         mapping.map(|mapping| mapping.mapped_properties().into_iter().map(str::to_owned).collect()).unwrap_or_default()
     }
+}
+
+/// What `deployer connect` asks an admin of the Tripleseat account to consent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthConsent {
+    /// The application's redirect URL, exactly as it is registered in Tripleseat.
+    pub redirect_uri: String,
+    /// The scopes, separated by spaces.
+    pub scopes: String,
 }
 
 /// Whether and how a venue is deployed.

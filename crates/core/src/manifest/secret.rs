@@ -81,6 +81,9 @@ pub enum ResolveError {
         /// How it ended.
         status: std::process::ExitStatus,
     },
+    /// Nobody watches, and the pipeline didn't allow it.
+    #[error("`{0}` isn't run without a terminal, since whoever edits the manifest chooses it; --allow-cmd allows it")]
+    NotAllowed(String),
     /// The resolved value can't be a credential.
     #[error("{reference}: {reason}")]
     Unusable {
@@ -138,6 +141,9 @@ impl SecretRef {
             Self::File(path) => {
                 let path = manifest_dir.join(path);
                 std::fs::read(&path).map_err(|source| ResolveError::File { path, source })?
+            }
+            Self::Cmd(words) if !super::trust::may_run_commands() => {
+                return Err(ResolveError::NotAllowed(words.first().cloned().unwrap_or_default()));
             }
             Self::Cmd(words) => run_program(words, manifest_dir)?,
         };

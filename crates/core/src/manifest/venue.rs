@@ -19,7 +19,9 @@ use super::mapping::{FieldStanding, judge_field};
 use super::report::{ManifestProblem, Span};
 use super::shape::ManifestReading;
 use super::table::{ManifestTable, OpenedKind, VenueTable};
-use super::{Blocker, HubSpotSettings, ScheduleExpression, SecretRef, Status, Venue, format, format_duration};
+use super::{
+    Blocker, HubSpotSettings, OAuthConsent, ScheduleExpression, SecretRef, Status, Venue, format, format_duration,
+};
 
 /// Lambda's limit for all environment variables of a function together, in bytes.
 const MAX_ENVIRONMENT: usize = 4096;
@@ -83,7 +85,7 @@ pub(super) fn read_venue(
     }
 
     let destination = own.open_kind(&VENUE.destination).unwrap_or(OpenedKind::empty());
-    let (destination_config, tripleseat_base_uri) = read_destination(destination);
+    let (destination_config, tripleseat_base_uri, oauth_consent) = read_destination(destination);
     let venue = Venue {
         name: name.get_ref().clone().into_owned(),
         display_name: own.read(&VENUE.display_name),
@@ -98,6 +100,7 @@ pub(super) fn read_venue(
         secrets,
         tripleseat_base_uri,
         destination: destination_config,
+        oauth_consent,
         fields: read_fields(own),
         on_ambiguous: table.read_inherited(&INHERITED.on_ambiguous),
         on_retick: table.read_inherited(&INHERITED.on_retick),
@@ -135,11 +138,13 @@ fn read_blocker(table: ManifestTable<'_, '_, BlockerKeys>) -> Blocker {
     }
 }
 
-/// The destination, and Tripleseat's base URL if it is Tripleseat. A destination of an unknown kind, which has been
-/// reported, is read as Tripleseat.
-fn read_destination(table: OpenedKind<'_, '_, DestinationTable>) -> (DestinationConfig, Option<String>) {
+/// The destination, and if it is Tripleseat, its base URL and what `deployer connect` asks for. A destination of an
+/// unknown kind, which has been reported, is read as Tripleseat.
+fn read_destination(
+    table: OpenedKind<'_, '_, DestinationTable>,
+) -> (DestinationConfig, Option<String>, Option<OAuthConsent>) {
     match table.read_kind() {
-        Some(DestinationTable::Http) => (DestinationConfig::Http(read_http(table.with_keys())), None),
+        Some(DestinationTable::Http) => (DestinationConfig::Http(read_http(table.with_keys())), None, None),
         Some(DestinationTable::Tripleseat) | None => {
             let table = table.with_keys();
             let config = DestinationConfig::Tripleseat(TripleseatDestination {
@@ -148,8 +153,13 @@ fn read_destination(table: OpenedKind<'_, '_, DestinationTable>) -> (Destination
                 site_id: table.read(&TRIPLESEAT.site_id),
                 lead_source_id: table.read(&TRIPLESEAT.lead_source_id),
                 referral_source_id: table.read(&TRIPLESEAT.referral_source_id),
+                oauth: table.read(&TRIPLESEAT.oauth),
             });
-            (config, Some(table.read(&TRIPLESEAT.base_uri).0))
+            let consent = config.rotates_tokens().then(|| OAuthConsent {
+                redirect_uri: table.read(&TRIPLESEAT.redirect_uri),
+                scopes: table.read(&TRIPLESEAT.scopes),
+            });
+            (config, Some(table.read(&TRIPLESEAT.base_uri).0), consent)
         }
     }
 }
@@ -252,6 +262,16 @@ fn check_secrets(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: Man
         reading.push_problem(ManifestProblem::new("missing_secret", place.clone(), message, label).with_help(help));
     }
     let pair = [&SECRETS.tripleseat_client_id, &SECRETS.tripleseat_client_secret];
+    if venue.destination.rotates_tokens() && !pair.into_iter().any(given) && venue.status != Status::Blocked {
+        let [id, secret] = pair.map(Key::name);
+        let span = destination.with_keys::<TripleseatKeys>().value_span(&TRIPLESEAT.oauth);
+        let message = format!("`{}` connects to Tripleseat with an OAuth application, but names none", venue.name);
+        let help = format!("add {id} and {secret} under [venues.{}.secrets]", venue.name);
+        let span = span.unwrap_or_else(|| place.clone());
+        reading.push_problem(
+            ManifestProblem::new("missing_secret", span, message, "needs an application").with_help(help),
+        );
+    }
     if let [true, false] | [false, true] = pair.map(given) {
         let (present, absent) = if given(pair[0]) { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
         let span = secrets.key_span(present).unwrap_or_else(|| place.clone());

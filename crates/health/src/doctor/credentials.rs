@@ -119,7 +119,7 @@ async fn read_stored_secret(examination: &Examination<'_>, venue: &Venue) -> Res
     }
 }
 
-fn unreadable_secret(name: &str, venue: &Venue, error: &CallError) -> DoctorFinding {
+pub(super) fn unreadable_secret(name: &str, venue: &Venue, error: &CallError) -> DoctorFinding {
     match error.kind {
         FailureKind::NotFound => DoctorFinding::failed(format!("managed: there is no secret {name} in AWS yet"))
             .with_advice(format!("`deployer apply` creates it; then `deployer secret set {} …` sets it", venue.name)),

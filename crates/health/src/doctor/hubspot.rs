@@ -2,56 +2,29 @@
 //!
 //! Several venues may share a token; it is checked once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use reqwest::Method;
-use serde_json::{Value, json};
+use jiff::ToSpan as _;
+use jiff::civil::Date;
 use sync_config::config::{HUBSPOT_TOKEN_PLACE, KEY_HUBSPOT_TOKEN};
-use sync_lambda::hubspot::VERSION;
+use sync_config::hubspot_api::{HUBSPOT_API_SUPPORT_ENDS, HUBSPOT_API_VERSION};
 
 use super::credentials::{GivenCredential, VenueCredentials};
 use super::properties::{self, PropertyDefinitions};
+use super::scopes::{FOR_LABELS, GrantedScopes, OF_DEPLOYER, OF_VENUES, TokenScope};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
 use deployer_core::manifest::Venue;
-use deployer_hubspot::hubspot::Retryable;
 use deployer_hubspot::{HubSpotClient, VendorError, VendorFailure};
 
-const TOKEN_INFO: &str = "/oauth/v2/private-apps/get/access-token-info";
-const CONTACTS_READ: &str = "crm.objects.contacts.read";
-const CONTACTS_WRITE: &str = "crm.objects.contacts.write";
-const SCHEMAS_READ: &str = "crm.schemas.contacts.read";
-const SCHEMAS_WRITE: &str = "crm.schemas.contacts.write";
-
-/// A scope, and which command needs it if it is optional.
-struct TokenScope {
-    name: &'static str,
-    only_for: Option<&'static str>,
-}
-
-/// The scopes that a venue's runs need.
-const OF_VENUES: [TokenScope; 2] =
-    [TokenScope { name: CONTACTS_READ, only_for: None }, TokenScope { name: CONTACTS_WRITE, only_for: None }];
-/// The scope that a venue's runs need besides, if its mapping turns values into their labels.
-const FOR_LABELS: TokenScope = TokenScope { name: SCHEMAS_READ, only_for: None };
-/// The scopes that the deployer's own `[hubspot] token` needs.
-const OF_DEPLOYER: [TokenScope; 4] = [
-    TokenScope { name: SCHEMAS_READ, only_for: None },
-    TokenScope { name: SCHEMAS_WRITE, only_for: None },
-    TokenScope {
-        name: CONTACTS_READ,
-        only_for: Some("`deployer duplicates` needs it, to find out which venue a lead belongs to"),
-    },
-    TokenScope { name: "automation", only_for: Some("`deployer audit` needs it, to read workflows") },
-];
+/// Months before the end of HubSpot's support for the API's version from which the doctor warns.
+const WARNING_MONTHS: i32 = 3;
 
 /// What is known about an accepted token.
 pub(super) struct AcceptedToken {
     portal_id: u64,
-    /// Its scopes, according to HubSpot.
-    scopes: Result<Vec<String>, VendorError>,
-    /// Whether it can read contacts, if its scopes are unknown.
-    contacts: Option<Result<(), VendorError>>,
+    /// Its scopes.
+    scopes: GrantedScopes,
     /// The portal's contact properties.
     definitions: Result<PropertyDefinitions, VendorError>,
 }
@@ -71,16 +44,21 @@ pub(super) async fn check_hubspot(
         .into_iter()
         .chain(venues.iter().map(|(venue, credentials)| (Some(*venue), credentials.get(KEY_HUBSPOT_TOKEN))))
         .collect();
-    let mut distinct: Vec<&str> =
-        tokens.iter().filter_map(|(_, given)| Some(given.as_ref()?.credential_value()?.expose())).collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let opened = join_all(distinct.iter().map(|token| inspect_token(examination, token))).await;
-    let opened: BTreeMap<&str, Result<AcceptedToken, VendorError>> = distinct.into_iter().zip(opened).collect();
+    // Each token once, with the scopes that all its uses need.
+    let mut distinct: BTreeMap<&str, BTreeSet<&'static str>> = BTreeMap::new();
+    for (venue, given) in &tokens {
+        if let Some(token) = given.and_then(GivenCredential::credential_value) {
+            let wanted = wanted_scopes(*venue).into_iter().map(|scope| scope.name);
+            distinct.entry(token.expose()).or_default().extend(wanted);
+        }
+    }
+    let opened = join_all(distinct.iter().map(|(token, wanted)| inspect_token(examination, token, wanted))).await;
+    let opened: BTreeMap<&str, Result<AcceptedToken, VendorError>> = distinct.into_keys().zip(opened).collect();
     let of = |given: &GivenCredential| given.credential_value().and_then(|token| opened.get(token.expose()));
     let shared_definitions = shared.and_then(of).and_then(|opened| opened.as_ref().ok()?.definitions.as_ref().ok());
 
-    let mut checks = Vec::new();
+    let today = examination.patient.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let mut checks = vec![check(check_api_version(today), None, "HubSpot API version")];
     for (venue, given) in tokens {
         let Some(given) = given else {
             if venue.is_none() {
@@ -98,14 +76,8 @@ pub(super) async fn check_hubspot(
             (Ok(_), Some(Ok(opened))) => {
                 checks.push(check(DoctorFinding::ok(format!("{}, accepted", given.origin)), venue, "HubSpot token"));
                 checks.push(check(check_portal(opened, manifest.hubspot.portal_id), venue, "HubSpot portal"));
-                let scopes = if venue.is_some() { &OF_VENUES[..] } else { &OF_DEPLOYER[..] };
-                let labels = venue.is_some_and(|venue| {
-                    venue.lead_mapping().is_ok_and(|mapping| !mapping.labeled_properties().is_empty())
-                });
-                let scopes = scopes
-                    .iter()
-                    .chain(labels.then_some(&FOR_LABELS))
-                    .map(|wanted| (wanted.name, check_scope(opened, wanted)));
+                let scopes = wanted_scopes(venue);
+                let scopes = scopes.into_iter().map(|wanted| (wanted.name, opened.scopes.check_scope(wanted)));
                 checks.extend(scopes.map(|(name, finding)| check(finding, venue, &format!("HubSpot scope {name}"))));
                 Some(opened)
             }
@@ -130,31 +102,44 @@ pub(super) async fn check_hubspot(
     checks
 }
 
+/// The scopes that a venue's token needs, or the deployer's own.
+fn wanted_scopes(venue: Option<&Venue>) -> Vec<&'static TokenScope> {
+    let Some(venue) = venue else { return OF_DEPLOYER.iter().collect() };
+    let labels = venue.lead_mapping().is_ok_and(|mapping| !mapping.labeled_properties().is_empty());
+    OF_VENUES.iter().chain(labels.then_some(&FOR_LABELS)).collect()
+}
+
 /// Finds out everything about a token. A token that is rejected is not used again.
-async fn inspect_token(examination: &Examination<'_>, token: &str) -> Result<AcceptedToken, VendorError> {
+async fn inspect_token(
+    examination: &Examination<'_>,
+    token: &str,
+    wanted: &BTreeSet<&'static str>,
+) -> Result<AcceptedToken, VendorError> {
     let patient = examination.patient;
     let secret = sync_lambda::credentials::CredentialValue::new(token);
     let hubspot = &HubSpotClient::new(patient.client.clone(), &patient.manifest.hubspot.base_uri, secret);
     let portal_id = hubspot.portal_id().await?;
-    let (scopes, definitions) = tokio::join!(read_token_scopes(hubspot, token), properties::read_definitions(hubspot));
-    let contacts = match scopes {
-        Ok(_) => None,
-        Err(_) => Some(hubspot.get_json(&format!("/crm/objects/{VERSION}/contacts?limit=1")).await.map(drop)),
-    };
-    Ok(AcceptedToken { portal_id, scopes, contacts, definitions })
+    let (scopes, definitions) =
+        tokio::join!(GrantedScopes::read_scopes(hubspot, token, wanted), properties::read_definitions(hubspot));
+    Ok(AcceptedToken { portal_id, scopes, definitions })
 }
 
-async fn read_token_scopes(hubspot: &HubSpotClient, token: &str) -> Result<Vec<String>, VendorError> {
-    let info =
-        hubspot.request_json(Method::POST, TOKEN_INFO, Some(&json!({ "tokenKey": token })), Retryable::Yes).await?;
-    let scopes = info.get("scopes").and_then(Value::as_array);
-    let scopes = scopes.map(|scopes| scopes.iter().filter_map(|scope| scope.as_str().map(ToOwned::to_owned)).collect());
-    scopes.ok_or_else(|| VendorError {
-        request: format!("POST {TOKEN_INFO}"),
-        failure: VendorFailure::Unavailable(200),
-        message: "the answer has no scopes".to_owned(),
-        correlation_id: String::new(),
-    })
+/// Whether HubSpot still supports the version of its API that this program and its functions use, and for how long.
+fn check_api_version(today: Date) -> DoctorFinding {
+    let Ok(ends) = HUBSPOT_API_SUPPORT_ENDS.parse::<Date>() else {
+        return DoctorFinding::unknown(format!("{HUBSPOT_API_VERSION}, supported until {HUBSPOT_API_SUPPORT_ENDS}"));
+    };
+    let advice = "install the newest deployer, and run `deployer apply` to update the functions";
+    let warns_from = ends.saturating_sub(WARNING_MONTHS.months());
+    if today >= ends {
+        DoctorFinding::failed(format!("{HUBSPOT_API_VERSION}: HubSpot's support for it ended on {ends}"))
+            .with_advice(advice)
+    } else if today >= warns_from {
+        DoctorFinding::warning(format!("{HUBSPOT_API_VERSION}: HubSpot's support for it ends on {ends}"))
+            .with_advice(advice)
+    } else {
+        DoctorFinding::ok(format!("{HUBSPOT_API_VERSION}, supported until {ends}"))
+    }
 }
 
 /// The finding for a failed request.
@@ -164,7 +149,9 @@ pub(super) fn finding_for_failure(error: &VendorError) -> DoctorFinding {
         VendorFailure::Unauthenticated => DoctorFinding::failed(evidence).with_advice(
             format!("the token was revoked, replaced or mistyped: copy the current one from {HUBSPOT_TOKEN_PLACE}, set it here, and in AWS with `deployer secret set`"),
         ),
-        VendorFailure::Denied => DoctorFinding::failed(evidence)
+        VendorFailure::OtherDataCenter(_) => DoctorFinding::failed(evidence)
+            .with_advice("set `base_uri` in [hubspot], or use a token that was created in the portal's data center"),
+        VendorFailure::Denied(_) => DoctorFinding::failed(evidence)
             .with_advice(format!("add the scope in {HUBSPOT_TOKEN_PLACE}")),
         VendorFailure::NotFound => DoctorFinding::failed(evidence).with_advice("check `base_uri` in [hubspot]"),
         VendorFailure::RateLimited(_) => {
@@ -197,29 +184,24 @@ fn check_portal(opened: &AcceptedToken, guard: Option<u64>) -> DoctorFinding {
     }
 }
 
-fn check_scope(opened: &AcceptedToken, wanted: &TokenScope) -> DoctorFinding {
-    let missing = |evidence: String| match wanted.only_for {
-        None => DoctorFinding::failed(evidence)
-            .with_advice(format!("add {} to the token's scopes in {HUBSPOT_TOKEN_PLACE}", wanted.name)),
-        Some(who) => DoctorFinding::skipped(format!("{evidence}; only {who}")),
-    };
-    let unanswered = match &opened.scopes {
-        Ok(scopes) if scopes.iter().any(|scope| scope == wanted.name) => return DoctorFinding::ok("granted"),
-        Ok(_) => return missing("not granted".to_owned()),
-        Err(error) => error,
-    };
-    // A harmless read shows whether reading is allowed. No harmless request shows it for writing.
-    let tried = match wanted.name {
-        CONTACTS_READ => opened.contacts.as_ref().map(|read| (read.as_ref().err(), "reading a contact works")),
-        SCHEMAS_READ => Some((opened.definitions.as_ref().err(), "reading the properties works")),
-        _ => None,
-    };
-    match tried {
-        Some((None, how)) => DoctorFinding::ok(format!("{how}; the token's scopes are unknown ({unanswered})")),
-        Some((Some(error), _)) if error.failure == VendorFailure::Denied => missing(error.to_string()),
-        Some((Some(error), _)) => finding_for_failure(error),
-        None if wanted.only_for.is_some() => DoctorFinding::skipped(format!("unknown: {unanswered}")),
-        None => DoctorFinding::unknown(format!("unknown: {unanswered}"))
-            .with_advice(format!("check in {HUBSPOT_TOKEN_PLACE} whether the token has {}", wanted.name)),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::DoctorVerdict;
+
+    #[test]
+    fn warns_three_months_before_the_api_version_ends() {
+        for (today, verdict) in [
+            ("2026-11-29", DoctorVerdict::Ok),
+            ("2027-12-08", DoctorVerdict::Ok),
+            ("2027-12-09", DoctorVerdict::Warning),
+            ("2028-03-08", DoctorVerdict::Warning),
+            ("2028-03-09", DoctorVerdict::Failed),
+        ] {
+            let finding = check_api_version(today.parse().expect("a date"));
+            assert_eq!(finding.verdict, verdict, "{today}");
+            assert!(finding.evidence.contains("2026-09") && finding.evidence.contains("2028-03-09"), "{finding:?}");
+            assert_eq!(finding.advice.is_some(), verdict != DoctorVerdict::Ok);
+        }
     }
 }

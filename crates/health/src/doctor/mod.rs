@@ -1,23 +1,28 @@
 //! Checks everything that a deployment needs: every credential and connection by itself, each with a verdict, the
 //! evidence, and what to do.
 //!
-//! Nothing is written anywhere, and a failed check doesn't stop the others. [`examine`] returns the checks in a fixed
+//! Nothing is written anywhere, except that a venue's function is asked to renew an access token that has expired. A failed
+//! check doesn't stop the others. [`examine`] returns the checks in a fixed
 //! order. [`actions`] lists the AWS actions that the deployer must be allowed to do.
 
 pub mod actions;
 mod aws;
+mod consent;
 mod credentials;
 mod destination;
 mod hubspot;
 mod permissions;
 mod properties;
 mod quotas;
+mod scopes;
+mod strangers;
 mod tripleseat;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde::Serialize;
 use sync_config::config::{DestinationConfig, KEY_HUBSPOT_TOKEN};
 use tokio::sync::{Mutex, OnceCell};
@@ -90,6 +95,8 @@ pub struct DoctorInputs<'a> {
     pub local: bool,
     /// The HTTP client for the vendors.
     pub client: reqwest::Client,
+    /// The time, for what ends at some date.
+    pub now: Timestamp,
 }
 
 /// The result of a check that has no name yet.
@@ -209,9 +216,14 @@ impl Examination<'_> {
             return Vec::new();
         }
         let mut checks = aws::check_identity(self).await;
-        let (permissions, quotas) = tokio::join!(permissions::check_permissions(self), quotas::check_quotas(self));
+        let (permissions, quotas, strangers) = tokio::join!(
+            permissions::check_permissions(self),
+            quotas::check_quotas(self),
+            strangers::check_strangers(self)
+        );
         checks.extend(permissions);
         checks.extend(quotas);
+        checks.extend(strangers);
         checks
     }
 

@@ -9,7 +9,7 @@ use super::DoctorFinding;
 use super::hubspot::finding_for_failure;
 use deployer_core::manifest::{FieldSuggestion, Venue, suggest_fields};
 use deployer_core::property::{ContactProperty, ContactPropertyOption, venue_properties};
-use deployer_hubspot::{HubSpotClient, VendorError, VendorFailure};
+use deployer_hubspot::{HubSpotClient, VendorError};
 
 /// The portal's properties, by internal name.
 pub(super) type PropertyDefinitions = BTreeMap<String, ContactProperty>;
@@ -30,7 +30,7 @@ pub(super) fn property_findings(
             let skipped = DoctorFinding::skipped("no token to read them with: see above");
             (skipped.clone(), skipped)
         }
-        Some(Err(error)) if error.failure == VendorFailure::Denied => {
+        Some(Err(error)) if error.is_denied() => {
             let unknown = DoctorFinding::unknown(error.to_string()).with_advice(
                 "set `token` in [hubspot] to one with crm.schemas.contacts.read; the venue's own doesn't need it",
             );

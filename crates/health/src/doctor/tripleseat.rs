@@ -17,12 +17,14 @@ use sync_lambda::error::RunError;
 use sync_lambda::settings::SyncSettings;
 use tokio::time::Instant;
 
+use super::consent::{check_consent, read_venue_consent};
 use super::credentials::{GivenCredential, VenueCredentials};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination, TIMEOUT};
 use deployer_core::manifest::Venue;
 
 const KEY: &str = "Tripleseat public key";
 const OAUTH: &str = "Tripleseat OAuth client";
+const CONSENT: &str = "Tripleseat OAuth consent";
 
 /// A client for the venue's destination, configured as in a run, with these credentials.
 pub(super) fn destination_client(
@@ -38,6 +40,7 @@ pub(super) fn destination_client(
         tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_default(),
         secret_arn: None,
         answer_timeout: Some(TIMEOUT),
+        function: sync_lambda::settings::FunctionIdentity::default(),
         config: SyncConfig {
             destination: venue.destination.clone(),
             fields: venue.fields.iter().cloned().collect(),
@@ -56,6 +59,7 @@ pub(super) fn run_credentials(given: &VenueCredentials) -> SyncCredentials {
         hubspot_token: CredentialValue::new(""),
         tripleseat_public_key: value(KEY_TRIPLESEAT_PUBLIC_KEY),
         tripleseat_oauth: client.map(|(id, secret)| OAuthClient { id, secret }),
+        tripleseat_tokens: None,
         destination_credential: value(sync_config::config::KEY_DESTINATION_CREDENTIAL),
     }
 }
@@ -70,7 +74,12 @@ pub(super) async fn check_tripleseat(
     if let Some(left_out) = examination.skipped_as_remote(base_uri) {
         return vec![check(left_out, "Tripleseat")];
     }
-    let known = run_credentials(given);
+    let consent = match venue.destination.rotates_tokens() {
+        true => Some(read_venue_consent(examination, venue).await),
+        false => None,
+    };
+    let tokens = consent.as_ref().and_then(|consent| consent.as_ref().ok()).map(|consent| consent.tokens.clone());
+    let known = SyncCredentials { tripleseat_tokens: tokens, ..run_credentials(given) };
     // A run always has a key. An empty one lets the OAuth client be tried without it.
     let stand_in = SyncCredentials {
         tripleseat_public_key: known.tripleseat_public_key.clone().or_else(|| Some(CredentialValue::new(""))),
@@ -88,10 +97,17 @@ pub(super) async fn check_tripleseat(
                 None => None,
             }
         },
-        read_oauth_account(tripleseat, &known)
+        read_oauth_account(tripleseat)
     );
     let key = check_public_key(given.get(KEY_TRIPLESEAT_PUBLIC_KEY), tried.as_ref());
-    let mut checks = vec![check(key, KEY), check(check_oauth_client(given, account.as_ref()), OAUTH)];
+    let oauth = match &consent {
+        None => check(check_oauth_client(given, account.as_ref()), OAUTH),
+        Some(consent) => {
+            let now = read_venue_consent(examination, venue).await.ok();
+            check(check_consent(consent, account.as_ref(), now), CONSENT)
+        }
+    };
+    let mut checks = vec![check(key, KEY), oauth];
     let names_client =
         [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET].iter().all(|key| given.contains_key(*key));
     let opened = match &account {
@@ -149,11 +165,8 @@ async fn try_public_key(tripleseat: &TripleseatClient) -> TriedKey {
     TriedKey { lists, validated }
 }
 
-async fn read_oauth_account(
-    tripleseat: &TripleseatClient,
-    known: &SyncCredentials,
-) -> Option<Result<OAuthAccess, RunError>> {
-    known.tripleseat_oauth.as_ref()?;
+async fn read_oauth_account(tripleseat: &TripleseatClient) -> Option<Result<OAuthAccess, RunError>> {
+    // Without a client or a consent, there is nothing to try, and the result is none.
     tripleseat.oauth_access().await.transpose()
 }
 
@@ -333,7 +346,7 @@ fn check_site(site_id: Option<u64>, unreadable: &str, opened: OAuthAccount<'_>) 
     }
 }
 
-fn list_ids(ids: &[u64]) -> String {
+pub(super) fn list_ids(ids: &[u64]) -> String {
     match ids {
         [] => "none".to_owned(),
         ids => ids.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),

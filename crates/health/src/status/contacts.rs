@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sync_config::config::LedgerProperties;
-use sync_lambda::hubspot::VERSION;
+use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 
 use deployer_core::manifest::{Manifest, Venue};
 use deployer_hubspot::hubspot::Retryable;
@@ -107,7 +107,7 @@ async fn search_contacts(
     values: &[&str],
     limit: u64,
 ) -> Result<(u64, Vec<Value>), VendorError> {
-    let path = format!("/crm/objects/{VERSION}/contacts/search");
+    let path = format!("/crm/objects/{HUBSPOT_API_VERSION}/contacts/search");
     let body = json!({
         "filterGroups": [{ "filters": [{ "propertyName": property, "operator": "IN", "values": values }] }],
         "sorts": [],

@@ -156,12 +156,23 @@ impl VenueJudge<'_> {
     /// reported together.
     fn judge_venue(&mut self, missing_is_told: bool) {
         self.judge_unreadable();
+        self.judge_failure();
         self.judge_changes(missing_is_told);
         self.judge_last_run();
         self.judge_problems();
         self.judge_overdue();
         self.judge_contacts();
         self.judge_blocker();
+    }
+
+    /// Adds what Lambda says about a function that doesn't work, or whose last update failed.
+    fn judge_failure(&mut self) {
+        let failure = self.status.function.as_present().and_then(|function| function.failure.clone());
+        if let Some(failure) = failure {
+            let name = &self.status.venue.name;
+            let next = format!("Resolve that, then run `deployer apply --target {name}`, which updates it again.");
+            self.add_attention(Urgency::Now, format!("Lambda says about its function: {failure}"), next);
+        }
     }
 
     fn judge_unreadable(&mut self) {
@@ -316,15 +327,18 @@ impl VenueJudge<'_> {
                 count_with_noun(needs_review, "contact")
             );
             let next = format!(
-                "In HubSpot, filter contacts by `{}` = needs_review. Look for each one at the destination, and tick those \
-                 again that are missing there.",
-                property.status
+                "With OAuth, `deployer retry {} --needs-review` looks each one up, and ticks those again that are no leads. \
+                 Otherwise look for them at the destination first: in HubSpot, filter contacts by `{}` = needs_review.",
+                self.status.venue.name, property.status
             );
             self.add_attention(Urgency::Soon, what, next);
         }
         if failed > 0 {
             let what = format!("{} refused because of invalid data.", count_with_noun(failed, "contact"));
-            let next = format!("`{}` says what is wrong. Correct it and tick the contacts again.", property.error);
+            let next = format!(
+                "`{}` says what is wrong. Correct it, then `deployer retry {} --failed` ticks the contacts again.",
+                property.error, self.status.venue.name
+            );
             self.add_attention(Urgency::Soon, what, next);
         }
     }

@@ -147,7 +147,7 @@ impl<W: Waiter> Verify<'_, W> {
 fn creation_failure(error: &VendorError) -> StageFailure {
     let failure = stage_failure(VerifyStage::Contact, error);
     match error.failure {
-        VendorFailure::Denied => failure.with_hint("the token needs the scope crm.objects.contacts.write"),
+        VendorFailure::Denied(_) => failure.with_hint("the token needs the scope crm.objects.contacts.write"),
         VendorFailure::Refused(_) if error.message.to_lowercase().contains("email") => failure.with_hint(
             "HubSpot accepts no address at this domain: pass one of yours with --domain, or set `test_domain`",
         ),

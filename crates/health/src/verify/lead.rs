@@ -14,7 +14,10 @@ use sync_lambda::settings::SyncSettings;
 use tokio::time::Instant;
 
 use super::wait::Waiter;
+use crate::consent::read_consent;
+use deployer_aws::Aws;
 use deployer_core::manifest::{Manifest, Venue};
+use deployer_core::naming::VenueNames;
 
 /// How often a lead is looked up, since a destination may show it with a delay.
 const TRIES: u32 = 5;
@@ -26,21 +29,32 @@ const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// A venue's credentials that are available here, by the secret's key.
 pub type KnownCredentials = BTreeMap<String, CredentialValue>;
 
-/// A venue's destination, if the credentials available here allow looking up leads there.
-pub fn lookup_destination(
+/// A venue's destination, if the credentials available here allow looking up leads there. Tokens that the venue's
+/// function renews are read with `aws`.
+pub async fn lookup_destination(
     client: &reqwest::Client,
+    aws: Option<&Aws>,
     manifest: &Manifest,
     venue: &Venue,
     known: &KnownCredentials,
 ) -> Option<LeadDestination> {
     let credential = |key: &str| known.get(key).cloned();
     let oauth = credential(KEY_TRIPLESEAT_CLIENT_ID).zip(credential(KEY_TRIPLESEAT_CLIENT_SECRET));
+    let tokens = match aws.filter(|_| venue.destination.rotates_tokens()) {
+        Some(aws) => {
+            let names = VenueNames::new(&manifest.deployment.name, &venue.name);
+            let consent = read_consent(aws, &names).await.ok().flatten();
+            consent.map(|consent| consent.with_function(aws, &names).tokens)
+        }
+        None => None,
+    };
     // These are never used: HubSpot isn't called with them, and no lead is created.
     let unused = CredentialValue::new("");
     let credentials = SyncCredentials {
         hubspot_token: unused.clone(),
         tripleseat_public_key: Some(unused),
         tripleseat_oauth: oauth.map(|(id, secret)| OAuthClient { id, secret }),
+        tripleseat_tokens: tokens,
         destination_credential: credential(KEY_DESTINATION_CREDENTIAL),
     };
     let settings = SyncSettings {
@@ -50,6 +64,7 @@ pub fn lookup_destination(
         tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_else(|| TRIPLESEAT_BASE_URI.to_owned()),
         secret_arn: None,
         answer_timeout: None,
+        function: sync_lambda::settings::FunctionIdentity::default(),
         config: SyncConfig { destination: venue.destination.clone(), ..SyncConfig::default() },
     };
     let destination = LeadDestination::new(client.clone(), &settings, &credentials, Instant::now() + LONGEST).ok()?;

@@ -1,6 +1,5 @@
 //! Reads the leads of a Tripleseat account page by page, within its rate limit.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backon::Retryable;
@@ -8,8 +7,9 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use pacing::VendorRateLimiter;
+use parking_lot::Mutex;
 use serde_json::Value;
-use sync_lambda::credentials::OAuthClient;
+use sync_lambda::credentials::CredentialValue;
 use sync_lambda::destination::unauthorized::PresentedCredential;
 use sync_lambda::destination::{OAuthTokenSource, list_records};
 use sync_lambda::error::{RunError, Side};
@@ -31,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause before the first retry; it doubles each time. A limit of ten per second has reset by then.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A reader for an account, authorized by an OAuth client.
+/// A reader for an account, authorized by an OAuth client or a consent.
 #[derive(Debug)]
 pub struct LeadReader {
     client: reqwest::Client,
@@ -63,8 +63,7 @@ enum FailedRead {
 
 impl LeadReader {
     /// A reader that sends at most `rate` requests per second, evenly spaced.
-    pub fn new(client: reqwest::Client, base_uri: &str, identity: OAuthClient, rate: u32) -> Self {
-        let oauth = OAuthTokenSource::new(client.clone(), base_uri, identity);
+    pub fn new(client: reqwest::Client, base_uri: &str, oauth: OAuthTokenSource, rate: u32) -> Self {
         let requests = VendorRateLimiter::new(Duration::from_secs(1) / rate.clamp(1, MAX_RATE), 1);
         Self { client, base_uri: base_uri.to_owned(), oauth, requests }
     }
@@ -91,8 +90,8 @@ impl LeadReader {
     }
 
     async fn get_json(&self, path: &str, query: &[(&str, String)]) -> Result<Value, RunError> {
-        let renew = AtomicBool::new(false);
-        let outcome = (|| self.attempt_get(path, query, &renew))
+        let refused = Mutex::new(None);
+        let outcome = (|| self.attempt_get(path, query, &refused))
             .retry(retry_pauses(FIRST_PAUSE, TRIES))
             .when(|failed| !matches!(failed, FailedRead::Final(_)))
             .adjust(|failed, pause| {
@@ -110,12 +109,19 @@ impl LeadReader {
         })
     }
 
-    /// Reads `path` once. `renew` asks for a new access token and is set if the current one has expired.
-    async fn attempt_get(&self, path: &str, query: &[(&str, String)], renew: &AtomicBool) -> Result<Value, FailedRead> {
+    /// Reads `path` once. `refused` is an access token that has expired: the attempt gets another one, and leaves there
+    /// the one that it used if that has expired.
+    async fn attempt_get(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        refused: &Mutex<Option<CredentialValue>>,
+    ) -> Result<Value, FailedRead> {
         let temporary = |message| FailedRead::Temporary { message, retry_after: None };
-        let renewing = renew.load(Ordering::Relaxed);
-        let token = self.oauth.bearer_token(renewing, TIMEOUT).await.map_err(FailedRead::Final)?.map_err(temporary)?;
-        renew.store(false, Ordering::Relaxed);
+        let expired = refused.lock().clone();
+        let token = self.oauth.bearer_token(expired.as_ref(), TIMEOUT).await;
+        let token = token.map_err(FailedRead::Final)?.map_err(temporary)?;
+        *refused.lock() = None;
         // Reading has no deadline, so wait as long as the limiter needs.
         self.requests.wait_for_slot(Instant::now() + Duration::from_secs(86_400)).await;
         let request = self.client.get(format!("{}{path}", self.base_uri)).query(query).bearer_auth(token.expose());
@@ -124,8 +130,8 @@ impl LeadReader {
         match answer.status {
             200 => serde_json::from_str(&answer.body)
                 .map_err(|_| temporary(format!("GET {path}: the response is not JSON"))),
-            401 if !renewing => {
-                renew.store(true, Ordering::Relaxed);
+            401 if expired.is_none() => {
+                *refused.lock() = Some(token);
                 Err(FailedRead::TokenExpired)
             }
             401 | 403 => {

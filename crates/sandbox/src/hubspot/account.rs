@@ -39,7 +39,7 @@ pub(super) fn check_scope(state: &PortalState, token: &str, scope: Option<&'stat
     Err(refusal)
 }
 
-/// `GET /account-info/2026-03/details`
+/// `GET /account-info/{version}/details`
 pub(super) fn account_details(call: &mut HubSpotCall<'_>) -> CallResult {
     Ok(CallAnswer::from_read(json!({
         "portalId": call.state.portal_id,
@@ -57,6 +57,9 @@ pub(super) fn account_details(call: &mut HubSpotCall<'_>) -> CallResult {
 /// `POST /oauth/v2/private-apps/get/access-token-info`
 pub(super) fn token_info(call: &mut HubSpotCall<'_>) -> CallResult {
     let body = HubSpotBody::from_request(call.request)?;
+    if let Some(status) = call.state.behavior.unlisted_scopes {
+        return Err(HubSpotRefusal::new(status, "INVALID_AUTHENTICATION", "This token is not one of a private app"));
+    }
     let app = call.state.apps.get(body.required_text("tokenKey")?).ok_or_else(invalid_token)?;
     Ok(CallAnswer::from_read(json!({
         "userId": 1,

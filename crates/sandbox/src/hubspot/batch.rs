@@ -74,9 +74,12 @@ pub(super) fn update_batch(call: &mut HubSpotCall<'_>) -> CallResult {
 
     let ids = inputs.iter().map(|input| find_contact(call.state, &input.id, input.id_property.as_deref()));
     let ids = ids.collect::<Result<Vec<_>, _>>()?;
-    if !each_is_told {
+    for id in ids.iter().flatten() {
+        call.state.behavior.check_lock(*id, call.now)?;
+    }
+    if !each_is_told || call.state.behavior.rejects_whole_batches {
         for (id, changes) in ids.iter().zip(&changes).filter(|(id, _)| id.is_some()) {
-            call.state.check_write(*id, changes)?;
+            call.check_write(*id, changes)?;
         }
     }
     let (mut results, mut errors) = (Vec::new(), Vec::new());
@@ -86,7 +89,7 @@ pub(super) fn update_batch(call: &mut HubSpotCall<'_>) -> CallResult {
             continue;
         };
         // Each input is checked after the ones before it were written: two inputs can't give one email to two contacts.
-        match call.state.check_write(Some(id), changes) {
+        match call.check_write(Some(id), changes) {
             Ok(kept) => {
                 let contact = call.state.write_contact(id, &kept, call.now);
                 results.extend(contact.map(|contact| written_contact(call.state, &contact, changes)));

@@ -51,7 +51,7 @@ pub(super) fn create_contact(call: &mut HubSpotCall<'_>) -> CallResult {
         return Err(HubSpotRefusal::invalid_request("The sandbox doesn't support associations"));
     }
     let properties = body.required_properties()?;
-    let kept = call.state.check_write(None, &properties)?;
+    let kept = call.check_write(None, &properties)?;
     let id = call.state.next_contact_id();
     let contact = SandboxContact { id, properties: kept, created_at: call.now, updated_at: call.now };
     let contact = call.state.create_contact(contact, call.now);
@@ -63,7 +63,7 @@ pub(super) fn update_contact(call: &mut HubSpotCall<'_>, id: &str) -> CallResult
     let properties = HubSpotBody::from_request(call.request)?.required_properties()?;
     let id = find_contact(call.state, id, call.request.query_parameter("idProperty"))?
         .ok_or_else(HubSpotRefusal::not_found)?;
-    let kept = call.state.check_write(Some(id), &properties)?;
+    let kept = call.check_write(Some(id), &properties)?;
     let contact = call.state.write_contact(id, &kept, call.now).ok_or_else(HubSpotRefusal::not_found)?;
     Ok(CallAnswer::from_write(200, written_contact(call.state, &contact, &properties)))
 }

@@ -48,7 +48,11 @@ impl HubSpotRefusal {
         body.insert("status".to_owned(), json!("error"));
         body.insert("category".to_owned(), json!(self.category));
         body.insert("message".to_owned(), json!(self.message));
-        if !self.context.is_empty() {
+        if self.status == 488 {
+            // This refusal comes from a server in front of the API and has no context: what it names is a member.
+            let named = self.context.iter().filter_map(|(name, values)| Some((name, values.first()?)));
+            body.extend(named.map(|(name, value)| ((*name).to_owned(), json!(value))));
+        } else if !self.context.is_empty() {
             let context = self.context.iter().map(|(name, values)| ((*name).to_owned(), json!(values)));
             body.insert("context".to_owned(), Value::Object(context.collect()));
         }

@@ -2,6 +2,7 @@
 
 mod account;
 mod batch;
+mod behavior;
 mod contacts;
 mod definition;
 mod error;
@@ -25,6 +26,7 @@ use serde_json::Value;
 use sync_config::config::LedgerProperties;
 use tokio::sync::watch;
 
+pub use behavior::{PortalBehavior, PortalOutage, ValidationRule};
 pub use definition::{PropertyDefinition, SandboxPropertyOption};
 pub use error::HubSpotRefusal;
 pub use state::{PropertyValues, SandboxContact};
@@ -217,6 +219,11 @@ impl SandboxHubSpot {
         }
         self.notify_change();
         Ok(())
+    }
+
+    /// Changes the portal's switches.
+    pub fn change_behavior(&self, change: impl FnOnce(&mut PortalBehavior)) {
+        change(&mut self.lock_state().behavior);
     }
 
     /// Creates a workflow from JSON as the API returns it; missing members get HubSpot's defaults. An existing workflow

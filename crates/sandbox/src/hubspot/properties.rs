@@ -51,6 +51,16 @@ pub(super) fn create_property(call: &mut HubSpotCall<'_>) -> CallResult {
     Ok(CallAnswer::from_write(201, call.state.properties.get(&name).map(property_json).unwrap_or_default()))
 }
 
+/// `POST …/properties/contacts/batch/create`, of which only the check of the scope is implemented: with no inputs.
+pub(super) fn create_properties(call: &mut HubSpotCall<'_>) -> CallResult {
+    let body = HubSpotBody::from_request(call.request)?;
+    let message = match body.required_list("inputs")? {
+        [] => "The batch has no inputs",
+        _ => "The sandbox doesn't support creating several properties at once",
+    };
+    Err(HubSpotRefusal::invalid_request(message))
+}
+
 /// `PATCH …/properties/contacts/{name}`
 pub(super) fn update_property(call: &mut HubSpotCall<'_>, name: &str) -> CallResult {
     let body = HubSpotBody::from_request(call.request)?;

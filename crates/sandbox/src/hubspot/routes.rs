@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
+use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 
 use super::error::HubSpotRefusal;
-use super::state::PortalState;
-use super::{SandboxHubSpotConfig, account, batch, contacts, properties, search, workflows};
+use super::state::{PortalState, PropertyValues};
+use super::{SandboxHubSpotConfig, account, batch, contacts, properties, search, validate, workflows};
 use crate::answer::SandboxResponse;
 use crate::front::ReceivedRequest;
 use crate::vendors::{
@@ -43,6 +44,25 @@ pub(super) struct HubSpotCall<'a> {
     pub(super) now: Timestamp,
 }
 
+impl HubSpotCall<'_> {
+    /// Validates a write to the contact `id`, or to a new one, with the portal's own rules too.
+    pub(super) fn check_write(
+        &self,
+        id: Option<u64>,
+        changes: &PropertyValues,
+    ) -> Result<PropertyValues, HubSpotRefusal> {
+        if let Some(id) = id {
+            self.state.behavior.check_lock(id, self.now)?;
+        }
+        let enforced = self.request.path.contains(HUBSPOT_API_VERSION);
+        let invalid = self.state.behavior.invalid_values(id, changes, enforced);
+        if !invalid.is_empty() {
+            return Err(validate::refuse_values(self.state.portal_id, &invalid));
+        }
+        self.state.check_write(id, changes)
+    }
+}
+
 enum HubSpotEndpoint {
     TokenInfo,
     AccountDetails,
@@ -55,8 +75,11 @@ enum HubSpotEndpoint {
     Groups,
     Group(String),
     Property(String),
+    PropertyBatch,
     Flows,
+    DatedFlows,
     Flow(String),
+    DatedFlow(String),
     WebhookSettings(String),
     WebhookSubscriptions(String),
 }
@@ -67,7 +90,7 @@ impl HubSpotEndpoint {
         let decoded = |segment| percent_decode_str(segment).decode_utf8().map(|text| text.into_owned()).ok();
         let segments = path.trim_matches('/').split('/').map(decoded).collect::<Option<Vec<_>>>()?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let [current, older] = HUBSPOT_VERSIONS;
+        let [dated @ .., older] = HUBSPOT_VERSIONS;
         let (area, rest) = match segments.as_slice() {
             ["oauth", "v2", "private-apps", "get", "access-token-info"] => return Some(Self::TokenInfo),
             ["account-info", version, "details"] if HUBSPOT_VERSIONS.contains(version) => {
@@ -75,13 +98,17 @@ impl HubSpotEndpoint {
             }
             ["automation", "v4", "flows"] => return Some(Self::Flows),
             ["automation", "v4", "flows", id] => return Some(Self::Flow((*id).to_owned())),
+            ["automation", version, "flows"] if dated.contains(version) => return Some(Self::DatedFlows),
+            ["automation", version, "flows", id] if dated.contains(version) => {
+                return Some(Self::DatedFlow((*id).to_owned()));
+            }
             ["webhooks", version, app, "settings"] if HUBSPOT_VERSIONS.contains(version) => {
                 return Some(Self::WebhookSettings((*app).to_owned()));
             }
             ["webhooks", version, app, "subscriptions"] if HUBSPOT_VERSIONS.contains(version) => {
                 return Some(Self::WebhookSubscriptions((*app).to_owned()));
             }
-            ["crm", area, version, "contacts", rest @ ..] if *version == current => (*area, rest),
+            ["crm", area, version, "contacts", rest @ ..] if dated.contains(version) => (*area, rest),
             ["crm", version, area, "contacts", rest @ ..] if *version == older => (*area, rest),
             _ => return None,
         };
@@ -92,6 +119,7 @@ impl HubSpotEndpoint {
             ("objects", ["batch", "update"]) => Some(Self::BatchUpdate),
             ("objects", [id]) => Some(Self::Contact((*id).to_owned())),
             ("properties", []) => Some(Self::Properties),
+            ("properties", ["batch", "create"]) => Some(Self::PropertyBatch),
             ("properties", ["groups"]) => Some(Self::Groups),
             ("properties", ["groups", name]) => Some(Self::Group((*name).to_owned())),
             ("properties", [name]) => Some(Self::Property((*name).to_owned())),
@@ -104,7 +132,7 @@ impl HubSpotEndpoint {
         Some(match (self, method) {
             (Self::TokenInfo, "POST") | (Self::AccountDetails, "GET") => None,
             (Self::WebhookSettings(_) | Self::WebhookSubscriptions(_), "GET") => None,
-            (Self::Flows | Self::Flow(_), "GET") => Some(AUTOMATION),
+            (Self::Flows | Self::Flow(_) | Self::DatedFlows | Self::DatedFlow(_), "GET") => Some(AUTOMATION),
             (Self::Contacts | Self::Contact(_), "GET") | (Self::Search | Self::BatchRead, "POST") => {
                 Some(CONTACTS_READ)
             }
@@ -112,9 +140,8 @@ impl HubSpotEndpoint {
                 Some(CONTACTS_WRITE)
             }
             (Self::Properties | Self::Property(_) | Self::Groups | Self::Group(_), "GET") => Some(CONTACT_SCHEMAS_READ),
-            (Self::Properties | Self::Groups, "POST") | (Self::Property(_), "PATCH" | "DELETE") => {
-                Some(CONTACT_SCHEMAS_WRITE)
-            }
+            (Self::Properties | Self::Groups | Self::PropertyBatch, "POST")
+            | (Self::Property(_), "PATCH" | "DELETE") => Some(CONTACT_SCHEMAS_WRITE),
             _ => return None,
         })
     }
@@ -139,8 +166,12 @@ impl HubSpotEndpoint {
             (Self::Property(name), "GET") => properties::get_property(call, name),
             (Self::Property(name), "PATCH") => properties::update_property(call, name),
             (Self::Property(name), _) => properties::archive_property(call, name),
-            (Self::Flows, _) => workflows::list_flows(call),
-            (Self::Flow(id), _) => workflows::get_flow(call, id),
+            (Self::PropertyBatch, _) => properties::create_properties(call),
+            (Self::DatedFlows | Self::DatedFlow(_), _) if !call.state.behavior.dated_workflows => {
+                Err(HubSpotRefusal::not_found())
+            }
+            (Self::Flows | Self::DatedFlows, _) => workflows::list_flows(call),
+            (Self::Flow(id) | Self::DatedFlow(id), _) => workflows::get_flow(call, id),
             (Self::WebhookSettings(app), _) => workflows::webhook_settings(call, app),
             (Self::WebhookSubscriptions(app), _) => workflows::webhook_subscriptions(call, app),
         }
@@ -174,6 +205,10 @@ fn run_request(
     request: &ReceivedRequest,
     headers: &mut Vec<(String, String)>,
 ) -> CallResult {
+    if let Some((refusal, retry_after)) = state.behavior.refuse_request(&request.path, request.at) {
+        headers.extend(retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string())));
+        return Err(refusal);
+    }
     let endpoint = HubSpotEndpoint::parse_path(&request.path).ok_or_else(HubSpotRefusal::not_found)?;
     let scope = endpoint
         .required_scope(&request.method)
@@ -181,6 +216,7 @@ fn run_request(
     // This call needs no authorization: the token that it asks about is in its body.
     if !matches!(endpoint, HubSpotEndpoint::TokenInfo) {
         let token = account::require_token(state, request)?;
+        state.behavior.take_daily_request()?;
         if config.limits {
             check_rate_limit(state, &endpoint, &token, request.at, headers)?;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::behavior::PortalBehavior;
 use super::definition::{CONTACT_INFORMATION, PropertyDefinition, built_in_properties};
 use super::error::HubSpotRefusal;
 use super::validate::{self, InvalidValue};
@@ -66,6 +67,7 @@ pub(super) struct PortalState {
     pub(super) apps: BTreeMap<String, TokenOwner>,
     pub(super) searches: RequestWindow,
     pub(super) workflows: PortalWorkflows,
+    pub(super) behavior: PortalBehavior,
     answers: u64,
 }
 
@@ -85,6 +87,7 @@ impl PortalState {
             apps: BTreeMap::new(),
             searches: RequestWindow::default(),
             workflows: PortalWorkflows::default(),
+            behavior: PortalBehavior::default(),
             answers: 0,
         }
     }

@@ -92,7 +92,7 @@ impl PortalWorkflows {
     }
 }
 
-/// `GET /automation/v4/flows`
+/// `GET /automation/v4/flows`, or in a dated version of the API
 pub(super) fn list_flows(call: &mut HubSpotCall<'_>) -> CallResult {
     let number = |name: &str| call.request.query_parameter(name).map(str::parse::<u64>).transpose();
     let invalid = |_| HubSpotRefusal::invalid_request("limit and after must be whole numbers");
@@ -104,7 +104,7 @@ pub(super) fn list_flows(call: &mut HubSpotCall<'_>) -> CallResult {
     let results: Vec<Value> = page.iter().map(|(_, flow)| brief_flow(flow)).collect();
     let mut body = json!({ "results": results });
     if let (Some((last, _)), true) = (page.last(), flows.next().is_some()) {
-        let link = format!("https://api.hubapi.com/automation/v4/flows?limit={limit}&after={last}");
+        let link = format!("https://api.hubapi.com{}?limit={limit}&after={last}", call.request.path);
         body["paging"] = json!({ "next": { "after": last.to_string(), "link": link } });
     }
     Ok(CallAnswer::from_read(body))
@@ -121,12 +121,12 @@ pub(super) fn get_flow(call: &mut HubSpotCall<'_>, id: &str) -> CallResult {
     Ok(CallAnswer::from_read(flow.ok_or_else(HubSpotRefusal::not_found)?.clone()))
 }
 
-/// `GET /webhooks/2026-03/{appId}/settings`
+/// `GET /webhooks/{version}/{appId}/settings`
 pub(super) fn webhook_settings(call: &mut HubSpotCall<'_>, app_id: &str) -> CallResult {
     Ok(CallAnswer::from_read(find_app(call.state, app_id)?.settings.clone()))
 }
 
-/// `GET /webhooks/2026-03/{appId}/subscriptions`
+/// `GET /webhooks/{version}/{appId}/subscriptions`
 pub(super) fn webhook_subscriptions(call: &mut HubSpotCall<'_>, app_id: &str) -> CallResult {
     let subscriptions: Vec<&Value> = find_app(call.state, app_id)?.subscriptions.values().collect();
     Ok(CallAnswer::from_read(json!({ "results": subscriptions })))

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::grants::{SandboxOAuth, TripleseatGrants};
 use super::lead::{AcceptedLead, TripleseatLead};
-use crate::clock::add_clamped;
 use crate::front::ReceivedRequest;
 use crate::limits::RequestWindow;
-use crate::vendors::TRIPLESEAT_TOKEN_SECONDS;
 
 /// A customer's account: one site.
 #[derive(Debug, Clone)]
@@ -78,22 +77,14 @@ pub(super) struct TripleseatSite {
     pub(super) switches: TripleseatSwitches,
     pub(super) leads: Vec<TripleseatLead>,
     pub(super) requests: RequestWindow,
+    pub(super) oauth: SandboxOAuth,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct TripleseatState {
     pub(super) sites: BTreeMap<u64, TripleseatSite>,
-    /// Access tokens, each with its site and when it expires.
-    tokens: BTreeMap<String, (u64, Timestamp)>,
-    issued: u64,
+    pub(super) grants: TripleseatGrants,
     leads: u64,
-}
-
-/// Why a token is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TripleseatTokenError {
-    Unknown,
-    Expired,
 }
 
 impl TripleseatState {
@@ -119,21 +110,10 @@ impl TripleseatState {
         self.sites.values().find(is_client).map(|site| site.account.site_id)
     }
 
-    pub(super) fn site_of_token(&self, token: &str, now: Timestamp) -> Result<u64, TripleseatTokenError> {
-        match self.tokens.get(token) {
-            None => Err(TripleseatTokenError::Unknown),
-            Some((_, until)) if *until <= now => Err(TripleseatTokenError::Expired),
-            Some((site_id, _)) => Ok(*site_id),
-        }
-    }
-
-    /// Issues a new token for an account. Earlier ones stay valid.
-    pub(super) fn issue_token(&mut self, site_id: u64, now: Timestamp) -> String {
-        self.issued += 1;
-        let token = format!("sandbox-{site_id}-{:08x}", self.issued);
-        let until = add_clamped(now, jiff::SignedDuration::from_secs(TRIPLESEAT_TOKEN_SECONDS));
-        self.tokens.insert(token.clone(), (site_id, until));
-        token
+    /// The site of an application's id.
+    pub(super) fn site_of_application(&self, id: &str) -> Option<u64> {
+        let is_client = |site: &&TripleseatSite| site.account.oauth.as_ref().is_some_and(|(known, _)| known == id);
+        self.sites.values().find(is_client).map(|site| site.account.site_id)
     }
 
     /// Stores a lead. Like Tripleseat, it doesn't look for duplicates.

@@ -3,6 +3,7 @@
 mod accounts;
 mod create;
 mod form;
+mod grants;
 mod lead;
 mod oauth;
 mod read;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 pub use accounts::{LeadFormRules, TripleseatAccount, TripleseatLocation, TripleseatSwitches};
+pub use grants::{ClientCredentialsAnswer, ConsentAnswer, RefreshRotation, SandboxOAuth, SandboxTokenPair};
 pub use lead::TripleseatLead;
 
 use super::answer::SandboxResponse;
@@ -61,9 +63,10 @@ impl SandboxTripleseat {
     /// Adds an account. An existing one with this site id gets these settings and keeps its leads and switches.
     pub fn add_account(&self, account: TripleseatAccount) {
         let mut state = self.lock_state();
-        let (leads, switches) =
-            state.sites.remove(&account.site_id).map(|site| (site.leads, site.switches)).unwrap_or_default();
-        state.sites.insert(account.site_id, TripleseatSite { account, switches, leads, requests: Default::default() });
+        let former = state.sites.remove(&account.site_id);
+        let (leads, switches, oauth) = former.map(|site| (site.leads, site.switches, site.oauth)).unwrap_or_default();
+        let requests = Default::default();
+        state.sites.insert(account.site_id, TripleseatSite { account, switches, leads, requests, oauth });
         drop(state);
         self.notify_change();
     }
@@ -73,6 +76,29 @@ impl SandboxTripleseat {
         if let Some(site) = self.lock_state().sites.get_mut(&site_id) {
             change(&mut site.switches);
         }
+    }
+
+    /// Changes what an account's OAuth application does; nothing if there is no such account.
+    pub fn change_oauth(&self, site_id: u64, change: impl FnOnce(&mut SandboxOAuth)) {
+        if let Some(site) = self.lock_state().sites.get_mut(&site_id) {
+            change(&mut site.oauth);
+        }
+    }
+
+    /// The first pair of tokens of a consent, as if somebody had consented and the code had been exchanged.
+    pub fn issue_consent(&self, site_id: u64) -> SandboxTokenPair {
+        let now = self.inner.config.clock.now();
+        self.lock_state().grants.issue_pair(site_id, None, now)
+    }
+
+    /// Revokes every consent and token of an account, as its admin can in Tripleseat.
+    pub fn revoke_consent(&self, site_id: u64) {
+        self.lock_state().grants.revoke_site(site_id);
+    }
+
+    /// Whether a refresh token can still be exchanged.
+    pub fn is_exchangeable(&self, refresh_token: &str) -> bool {
+        self.lock_state().grants.is_exchangeable(refresh_token)
     }
 
     /// The API, for a [`super::Server`].
@@ -139,6 +165,7 @@ impl SandboxVendor for SandboxTripleseat {
                 }
                 return answer;
             }
+            ("GET", ["oauth2" | "oauth", "authorize"]) => return oauth::answer_authorization(&mut state, request),
             ("POST", ["oauth2" | "oauth", "token"]) => return oauth::answer_token_request(&mut state, request),
             ("GET", ["v1", "leads.json" | "leads"]) => TripleseatRead::Leads,
             ("GET", ["v1", "leads", "search.json" | "search"]) => TripleseatRead::Search,

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::accounts::{TripleseatLocation, TripleseatSite, TripleseatState, TripleseatTokenError};
+use super::accounts::{TripleseatLocation, TripleseatSite, TripleseatState};
 use super::create::too_many_requests;
+use super::grants::TripleseatTokenError;
 use super::lead::{TripleseatLead, parse_date};
 use super::{TripleseatLimits, over_limit, unauthorized_response};
 use crate::answer::SandboxResponse;
@@ -115,7 +116,7 @@ pub(super) fn not_found() -> SandboxResponse {
     SandboxResponse::from_json(404, &json!({ "error": "Not found" }))
 }
 
-fn authenticate_site(state: &TripleseatState, request: &ReceivedRequest) -> Result<u64, SandboxResponse> {
+fn authenticate_site(state: &mut TripleseatState, request: &ReceivedRequest) -> Result<u64, SandboxResponse> {
     let refused = |text: &str| {
         let challenge = "Bearer realm=\"Tripleseat\", error=\"invalid_token\"";
         Err(unauthorized_response(&json!({ "error": text })).with_header("www-authenticate", challenge))
@@ -130,8 +131,12 @@ fn authenticate_site(state: &TripleseatState, request: &ReceivedRequest) -> Resu
             "OAuth 2.0 is required: no access token was sent"
         });
     };
-    match state.site_of_token(token, request.at) {
+    match state.grants.use_access_token(token, request.at) {
+        Ok(site_id) if state.sites.get(&site_id).is_some_and(|site| !site.oauth.admin) => {
+            Err(SandboxResponse::from_json(403, &json!({ "error": "You don't have permission to do this" })))
+        }
         Ok(site_id) => Ok(site_id),
+        Err(TripleseatTokenError::NoOwner) => refused("Token resource owner not found"),
         Err(TripleseatTokenError::Unknown) => refused("The access token is invalid"),
         Err(TripleseatTokenError::Expired) => refused("The access token expired"),
     }

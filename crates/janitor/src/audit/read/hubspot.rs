@@ -1,20 +1,19 @@
 //! HubSpot workflows that call a URL, and webhook subscriptions of apps.
 //!
-//! Workflows: `GET /automation/v4/flows` and `…/{flowId}` (a beta; scope `automation`), whose actions of type `WEBHOOK` have
-//! `webhookUrl` and `method`. Webhooks: `GET /webhooks/<version>/{appId}/settings` and `…/subscriptions`, with an access
+//! Workflows: `GET /automation/<version>/flows` and `…/{flowId}` (scope `automation`), or `/automation/v4/flows` where there
+//! is no dated path yet. Their actions of type `WEBHOOK` have `webhookUrl` and `method`. Webhooks: `GET /webhooks/<version>/{appId}/settings` and `…/subscriptions`, with an access
 //! token of the app.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use sync_lambda::hubspot::VERSION;
+use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 
 use super::super::address::WebAddress;
 use super::super::{Node, NodeKind};
 use super::collector::{Collector, Webhook};
-use deployer_hubspot::HubSpotClient;
+use deployer_hubspot::{HubSpotClient, VendorError, WorkflowsPath};
 
 /// What may be read.
 #[derive(Debug)]
@@ -26,6 +25,8 @@ pub struct HubSpotSource {
 }
 
 const WORKFLOWS: &str = "HubSpot workflows";
+/// Workflows on one page.
+const PAGE: u32 = 100;
 
 pub(super) async fn read_hubspot(source: Option<&HubSpotSource>, collector: &Collector<'_>) {
     let Some(source) = source else { return };
@@ -45,35 +46,38 @@ pub(super) async fn read_hubspot(source: Option<&HubSpotSource>, collector: &Col
 }
 
 async fn read_workflows(client: &HubSpotClient, collector: &Collector<'_>) {
+    let failed = |error: VendorError| collector.note_hubspot_failure("hubspot:workflows", &error, None, WORKFLOWS);
+    collector.wait_and_count("hubspot:workflows").await;
+    let (path, mut page) = match client.find_workflows(PAGE).await {
+        Ok(found) => found,
+        Err(error) => return failed(error),
+    };
     let mut ids = Vec::new();
-    let mut after = String::new();
     loop {
+        ids.extend(page["results"].as_array().into_iter().flatten().filter_map(|flow| id_text(&flow["id"])));
+        let Some(next) = id_text(&page["paging"]["next"]["after"]) else { break };
         collector.wait_and_count("hubspot:workflows").await;
-        let page = match client.get_json(&format!("/automation/v4/flows?limit=100{after}")).await {
+        page = match client.workflows_page(&path, PAGE, Some(&next)).await {
             Ok(page) => page,
             Err(error) => {
-                collector.note_hubspot_failure("hubspot:workflows", &error, None, WORKFLOWS);
+                failed(error);
                 break;
             }
         };
-        ids.extend(page["results"].as_array().into_iter().flatten().filter_map(|flow| id_text(&flow["id"])));
-        let Some(next) = id_text(&page["paging"]["next"]["after"]) else { break };
-        after = format!("&after={}", utf8_percent_encode(&next, NON_ALPHANUMERIC));
     }
-    collector.for_each(ids, |id| read_workflow(client, collector, id)).await;
+    collector.for_each(ids, |id| read_workflow(client, collector, &path, id)).await;
 }
 
-async fn read_workflow(client: &HubSpotClient, collector: &Collector<'_>, id: String) {
+async fn read_workflow(client: &HubSpotClient, collector: &Collector<'_>, path: &WorkflowsPath, id: String) {
     let node_id = format!("hubspot:workflow:{id}");
     collector.wait_and_count("hubspot:workflow").await;
-    let flow =
-        match client.get_json(&format!("/automation/v4/flows/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC))).await {
-            Ok(flow) => flow,
-            Err(error) => {
-                let what = format!("HubSpot workflow {id}");
-                return collector.note_hubspot_failure("hubspot:workflow", &error, None, &what);
-            }
-        };
+    let flow = match client.read_workflow(path, &id).await {
+        Ok(flow) => flow,
+        Err(error) => {
+            let what = format!("HubSpot workflow {id}");
+            return collector.note_hubspot_failure("hubspot:workflow", &error, None, &what);
+        }
+    };
     let mut called = Vec::new();
     for action in flow["actions"].as_array().into_iter().flatten() {
         if let Some(url) = action["webhookUrl"].as_str() {
@@ -116,9 +120,9 @@ fn find_properties(value: &Value, found: &mut BTreeSet<String>) {
 
 async fn read_webhooks(client: &HubSpotClient, collector: &Collector<'_>, app: u64) {
     collector.wait_and_count("hubspot:webhooks").await;
-    let settings = client.get_json(&format!("/webhooks/{VERSION}/{app}/settings")).await;
+    let settings = client.get_json(&format!("/webhooks/{HUBSPOT_API_VERSION}/{app}/settings")).await;
     collector.wait_and_count("hubspot:webhooks").await;
-    let subscriptions = client.get_json(&format!("/webhooks/{VERSION}/{app}/subscriptions")).await;
+    let subscriptions = client.get_json(&format!("/webhooks/{HUBSPOT_API_VERSION}/{app}/subscriptions")).await;
     let (settings, subscriptions) = match (settings, subscriptions) {
         (Ok(settings), Ok(subscriptions)) => (settings, subscriptions),
         (Err(error), _) | (_, Err(error)) => {
