@@ -29,6 +29,7 @@ mod hanging;
 mod identity;
 mod isolation;
 mod lock;
+mod network;
 mod plan_notes;
 mod processes;
 mod properties;
