@@ -171,7 +171,7 @@ async fn open_hubspot_source(
     if token.is_none() && args.hubspot_app.is_empty() {
         return Ok(None);
     }
-    let client = sync_lambda::http::build_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
     let open = async |what: &str, reference: &SecretRef| -> std::result::Result<HubSpotClient, String> {
         let token =
             resolve_secret(reference, &directory).await.map_err(|error| format!("could not get {what}: {error}"))?;

@@ -228,6 +228,7 @@ fn shared_plugin(
         .with_retry_classifier(TransientErrorClassifier::<ServiceFailure>::new())
         .with_retry_classifier(AwsErrorCodeClassifier::<ServiceFailure>::new())
         .with_retry_classifier(HttpStatusCodeClassifier::default())
+        .with_retry_classifier(crate::retry::QuotaClassifier)
         .with_retry_classifier(ServiceClockSkewClassifier::<ServiceFailure>::new())
         .with_interceptor(ServiceClockSkewInterceptor::new())
         .with_interceptor(CallWatch::new(timeouts))

@@ -100,6 +100,14 @@ const SERVICES: &[ServiceEntry] = &[
         protocol: WireProtocol::Json { version: "1.1", target: "ResourceGroupsTaggingAPI_20170126", was_query: false },
     },
     ServiceEntry {
+        prefix: "servicequotas",
+        signing_name: "servicequotas",
+        host: "servicequotas",
+        id: "Service Quotas",
+        page_token: "NextToken",
+        protocol: WireProtocol::Json { version: "1.1", target: "ServiceQuotasV20190624", was_query: false },
+    },
+    ServiceEntry {
         prefix: "sns",
         signing_name: "sns",
         host: "sns",
