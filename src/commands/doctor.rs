@@ -45,7 +45,7 @@ pub(super) async fn run_doctor(global: &GlobalArgs, args: &DoctorArgs) -> Result
     let loaded = load_manifest(global)?;
     let venue = args.venue.as_deref().map(|name| find_declared_venue(&loaded.manifest, name)).transpose()?;
     let aws = connect_to_cloud(global, &loaded).await?;
-    let client = sync_lambda::http::build_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
     let areas = args.only.iter().map(|area| (*area).into()).collect();
     let now = jiff::Timestamp::now();
     let patient =

@@ -78,7 +78,7 @@ pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -
     else {
         return Err(Error::usage(format!("{} has no Tripleseat account; its leads go elsewhere", venue.name)));
     };
-    let client = sync_lambda::http::build_client().map_err(|error| run_error(&error))?;
+    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
     let oauth = match venue.destination.rotates_tokens() {
         true => {
             let session = Session::open(global).await?;

@@ -50,7 +50,9 @@ pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<Exi
         saved::write_saved_plan(&session, &planned, &artifacts.artifact_hashes(), &args.inputs, path)?;
     }
     let code = plan_exit_code(&planned.plan);
-    if code == ExitCode::Done && args.detailed_exitcode && !planned.plan.changes.is_empty() {
+    let plan = &planned.plan;
+    let differs = !plan.changes.is_empty() || !plan.findings.is_empty();
+    if code == ExitCode::Done && args.detailed_exitcode && differs {
         return Ok(ExitCode::Changes);
     }
     Ok(code)
@@ -91,7 +93,7 @@ pub struct PlanArgs {
     /// Save the plan to a file for `deployer apply FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Exit with 10 if there are changes
+    /// Exit with 10 if there are changes, or drift that an apply leaves alone
     #[arg(long)]
     pub detailed_exitcode: bool,
     /// How much of what exists to read (default: full up to 50 venues, fast above)

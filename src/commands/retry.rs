@@ -51,7 +51,7 @@ pub(super) async fn run_retry(global: &GlobalArgs, args: &RetryArgs) -> Result<E
     let manifest = &access.manifest;
     let venue = find_declared_venue(manifest, &args.venue)?;
     refuse_blocked_venue(venue)?;
-    let client = sync_lambda::http::build_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
     let token = access.resolve_hubspot_token(venue, "read and tick contacts").await?;
     let hubspot = HubSpotClient::new(client.clone(), &manifest.hubspot.base_uri, token);
     let portal = hubspot.portal_id().await.map_err(hubspot_error)?;

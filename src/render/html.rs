@@ -26,9 +26,11 @@ pub fn plan_html(plan: &Plan, cost: Option<&CostEstimate>) -> String {
                 p { a href="#cost" { "Cost" } ": " (total_text(cost)) }
             }
         }
+        (render_list("Access for strangers", "error", words::finding_lines(plan, true)))
         (render_list("Errors", "error", problems))
         (render_list("Unreadable", "warning", plan.unreadable.iter().map(words::unreadable_text)))
         (render_venues(plan))
+        (render_list("Findings", "warning", words::finding_lines(plan, false)))
         (render_list("Notes", "note", plan.notes.iter().cloned()))
         @if let Some(cost) = cost {
             (render_cost(cost))

@@ -33,6 +33,9 @@ pub fn isolation_text(report: &IsolationReport, judged: &str) -> String {
         count_with_noun(report.venues.len() as u64, "venue"),
         count_with_noun(pairs as u64, "pair")
     );
+    for stranger in &report.strangers {
+        let _ = writeln!(out, "\n{RED}access for strangers:{RED:#} {stranger}");
+    }
     let small = report.venues.len() <= MOST_IN_TABLE;
     if small {
         write_table(&mut out, report);
@@ -156,6 +159,9 @@ fn join_names(venues: &[&str]) -> String {
 
 /// Each reason why something is unknown, once.
 fn write_unknown(out: &mut String, report: &IsolationReport) {
+    for reason in &report.unread {
+        let _ = writeln!(out, "\n{YELLOW}unknown:{YELLOW:#} {reason}");
+    }
     for reason in report.pairs.iter().flat_map(|pair| &pair.untold).collect::<BTreeSet<_>>() {
         let _ = writeln!(out, "\n{YELLOW}unknown:{YELLOW:#} {reason}");
     }
@@ -191,10 +197,12 @@ fn closing_line(report: &IsolationReport, pairs: usize) -> String {
     let untold = report.distinct_pairs().filter(|pair| pair.state == PairState::Untold).count();
     if report.is_open() {
         let told = if untold > 0 { format!(", {untold} are unknown") } else { String::new() };
-        return format!("{RED}Not isolated:{RED:#} {open} of {pairs} pairs are open{told}; see above.");
+        let strangers = if report.strangers.is_empty() { "" } else { ", and strangers have access" };
+        return format!("{RED}Not isolated:{RED:#} {open} of {pairs} pairs are open{told}{strangers}; see above.");
     }
     if report.has_unknowns() {
-        return format!("{YELLOW}Inconclusive:{YELLOW:#} {untold} of {pairs} pairs are unknown; see above.");
+        let parts = if report.unread.is_empty() { "" } else { ", and so are some policies" };
+        return format!("{YELLOW}Inconclusive:{YELLOW:#} {untold} of {pairs} pairs are unknown{parts}; see above.");
     }
     format!("{GREEN}Isolated:{GREEN:#} in none of {pairs} pairs can one venue reach the other.")
 }
@@ -206,6 +214,12 @@ pub fn print_isolation(lines: &JsonLines, report: &IsolationReport, judged: &str
     }
     for text in &report.disagreements {
         lines.print_line("disagreement", json!({ "text": text }));
+    }
+    for text in &report.strangers {
+        lines.print_line("stranger", json!({ "text": text }));
+    }
+    for text in &report.unread {
+        lines.print_line("unknown", json!({ "text": text }));
     }
     for text in &report.notes {
         lines.print_line("note", json!({ "text": text }));

@@ -42,7 +42,7 @@ impl JsonLines {
         terminal::print_json(line)
     }
 
-    /// Prints a plan: a head, a line for each change, conflict, unreadable resource and note, and the summary.
+    /// Prints a plan: a head, a line for each change, conflict, finding, unreadable resource and note, and the summary.
     pub fn print_plan(&self, plan: &Plan) {
         self.print_line(
             "plan",
@@ -72,6 +72,9 @@ impl JsonLines {
         }
         for venue in &plan.protected {
             self.print_line("protected", json!({ "venue": venue }));
+        }
+        for finding in &plan.findings {
+            self.print_line("finding", finding);
         }
         for unreadable in &plan.unreadable {
             self.print_line("unreadable", unreadable);

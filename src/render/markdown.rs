@@ -28,9 +28,11 @@ pub fn plan_markdown(plan: &Plan, cost: Option<&CostEstimate>) -> String {
         code_span(&plan.scope.region)
     );
     let problems = plan_problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
+    write_list(&mut out, "Access for strangers", words::finding_lines(plan, true));
     write_list(&mut out, "Errors", problems);
     write_list(&mut out, "Unreadable", plan.unreadable.iter().map(words::unreadable_text));
     write_venues(&mut out, plan);
+    write_list(&mut out, "Findings", words::finding_lines(plan, false));
     write_list(&mut out, "Notes", plan.notes.iter().cloned());
     if let Some(cost) = cost {
         write_cost(&mut out, cost);

@@ -100,7 +100,8 @@ pub(super) fn function_text(status: &VenueOverview, overview: &Overview) -> Stri
             let changed = function
                 .changed_at
                 .map_or_else(String::new, |at| format!(", changed {}", moment_text(at, overview.made_at)));
-            format!("{}, {version}, code {code}{changed}", function.state)
+            let failure = function.failure.as_ref().map_or_else(String::new, |failure| format!(" ({failure})"));
+            format!("{}{failure}, {version}, code {code}{changed}", function.state)
         }
         Observed::Absent | Observed::PendingDeletion(_) => "not created yet".to_owned(),
     }

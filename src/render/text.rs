@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::words;
 use deployer_core::plan::problem::plan_problems;
-use deployer_core::plan::{Action, AttributeChange, Change, Plan};
+use deployer_core::plan::{Action, AttributeChange, Change, FindingKind, Plan, PlanFinding};
 use deployer_reconcile::apply::ApplyOutcome;
 
 const BOLD: Style = Style::new().bold();
@@ -23,6 +23,9 @@ pub fn plan_text(plan: &Plan) -> String {
         "{BOLD}{}{BOLD:#} in account {}, region {}",
         plan.deployment, plan.scope.account, plan.scope.region
     );
+    for finding in plan.findings.iter().filter(|finding| finding.kind == FindingKind::Stranger) {
+        write_finding(&mut out, finding);
+    }
     for (venue, changes) in words::by_venue(plan) {
         let _ = writeln!(out, "\n{BOLD}{venue}{BOLD:#}");
         for change in changes {
@@ -31,6 +34,9 @@ pub fn plan_text(plan: &Plan) -> String {
     }
     for problem in plan_problems(plan) {
         let _ = writeln!(out, "\n{RED}error:{RED:#} {}\n  hint: {}", problem.message, problem.hint);
+    }
+    for finding in plan.findings.iter().filter(|finding| finding.kind != FindingKind::Stranger) {
+        write_finding(&mut out, finding);
     }
     for unreadable in &plan.unreadable {
         let _ = writeln!(out, "\n{YELLOW}unreadable:{YELLOW:#} {}", words::unreadable_text(unreadable));
@@ -47,6 +53,16 @@ pub fn summary_line(plan: &Plan) -> String {
     let (head, rest) = words::plan_summary(plan);
     let style = if head == words::NO_CHANGES { GREEN } else { BOLD };
     format!("{style}{head}{style:#} {rest}")
+}
+
+/// Access for strangers comes before everything else; the rest after the changes.
+fn write_finding(out: &mut String, finding: &PlanFinding) {
+    let style = if finding.kind == FindingKind::LeftAlone { YELLOW } else { RED };
+    let (word, text) = (finding.kind.display_word(), words::finding_text(finding));
+    let _ = writeln!(out, "\n{style}{word}:{style:#} {text}");
+    if let Some(hint) = &finding.hint {
+        let _ = writeln!(out, "  hint: {hint}");
+    }
 }
 
 fn write_change(out: &mut String, change: &Change) {
@@ -122,6 +138,9 @@ pub fn result_text(outcome: &ApplyOutcome, command: &str) -> String {
     for address in &outcome.not_started {
         let _ = writeln!(out, "  not started  {address}");
     }
-    let _ = writeln!(out, "To continue, run: {BOLD}{command}{BOLD:#}");
+    // What a refusal stopped stays stopped until somebody resolves it.
+    let refused = outcome.failed.iter().any(|(_, error)| !error.may_pass());
+    let when = if refused { "Once the failures above are resolved, run:" } else { "To continue, run:" };
+    let _ = writeln!(out, "{when} {BOLD}{command}{BOLD:#}");
     out
 }

@@ -1,6 +1,8 @@
 //! The words of a plan that all formats share, without styles.
 
-use deployer_core::plan::{Action, AttributeChange, Change, Plan, PlanSummary, UnreadableResource};
+use deployer_core::plan::{
+    Action, AttributeChange, Change, FindingKind, Plan, PlanFinding, PlanSummary, UnreadableResource,
+};
 
 /// How a summary begins when there is nothing to do.
 pub(super) const NO_CHANGES: &str = "No changes.";
@@ -12,6 +14,11 @@ pub(super) fn plan_summary(plan: &Plan) -> (&'static str, String) {
     let complete = plan.unreadable.is_empty();
     let refused = !plan.conflicts.is_empty() || !plan.protected.is_empty();
     let changes = create + update + replace + delete;
+    if changes == 0 && complete && !refused && !plan.findings.is_empty() {
+        let count = plan.findings.len();
+        let what = if count == 1 { "1 finding above needs" } else { &format!("{count} findings above need") };
+        return ("Plan:", format!("nothing to change; {unchanged} unchanged. {what} your attention."));
+    }
     if changes == 0 && complete && !refused {
         return (NO_CHANGES, format!("All {unchanged} resources match the manifest."));
     }
@@ -71,6 +78,21 @@ pub(super) fn attribute_values(attribute: &AttributeChange) -> (Option<String>, 
         (after, false) => after.as_ref().map(ToString::to_string),
     };
     (attribute.before.as_ref().map(ToString::to_string), after)
+}
+
+/// A finding, with the resource that it is about.
+pub(super) fn finding_text(finding: &PlanFinding) -> String {
+    format!("{} {}: {}", finding.address, finding.name, finding.text)
+}
+
+/// The findings as lines of a list: access for strangers, or everything else.
+pub(super) fn finding_lines(plan: &Plan, strangers: bool) -> impl Iterator<Item = String> {
+    let findings = plan.findings.iter().filter(move |finding| (finding.kind == FindingKind::Stranger) == strangers);
+    findings.map(move |finding| {
+        let word = if strangers { String::new() } else { format!("{}: ", finding.kind.display_word()) };
+        let hint = finding.hint.as_ref().map_or_else(String::new, |hint| format!(" (hint: {hint})"));
+        format!("{word}{}{hint}", finding_text(finding))
+    })
 }
 
 /// Something unreadable, and why.

@@ -52,7 +52,7 @@ impl InstalledSample {
     /// # Errors
     /// TLS could not be set up.
     pub fn hubspot_source(&self) -> Result<HubSpotSource> {
-        let client = sync_lambda::http::build_client().map_err(|error| Error::failed(error.to_string()))?;
+        let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
         let portal = deployer_hubspot::HubSpotClient::new(client, &self.server.uri, CredentialValue::new(TOKEN));
         Ok(HubSpotSource { workflows: Some(Ok(portal)), apps: Vec::new() })
     }

@@ -15,20 +15,32 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// TLS could not be set up.
 pub fn build_client() -> Result<reqwest::Client, RunError> {
+    build_client_with(rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, None)
+}
+
+/// The same client with other root certificates, and with these proxies in place of those that the environment names.
+///
+/// # Errors
+/// TLS could not be set up.
+pub fn build_client_with(
+    roots: rustls::RootCertStore,
+    proxies: Option<Vec<reqwest::Proxy>>,
+) -> Result<reqwest::Client, RunError> {
     let failed = |error: &dyn std::fmt::Display| RunError::Settings(format!("could not set up TLS: {error}"));
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(&error))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    reqwest::Client::builder()
+    let mut client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("deployer-sync-lambda/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| failed(&error))
+        .user_agent(concat!("deployer-sync-lambda/", env!("CARGO_PKG_VERSION")));
+    if let Some(proxies) = proxies {
+        client = proxies.into_iter().fold(client.no_proxy(), reqwest::ClientBuilder::proxy);
+    }
+    client.build().map_err(|error| failed(&error))
 }
 
 /// A complete response.

@@ -5,7 +5,9 @@ use std::process::{Command, Output};
 
 use deployer::render::{plan_html, plan_markdown};
 use deployer_core::cost::{CostAssumptions, CostEstimate, estimate};
-use deployer_core::plan::{Action, AttributeChange, Change, Conflict, Plan, UnreadableResource, plan};
+use deployer_core::plan::{
+    Action, AttributeChange, Change, Conflict, FindingKind, Plan, PlanFinding, UnreadableResource, plan,
+};
 use deployer_core::resource::{ResourceAddress, ResourceKind};
 use deployer_core::snapshot::Snapshot;
 use serde_json::{Value, json};
@@ -83,6 +85,15 @@ fn hostile_plan(text: &str) -> (Plan, CostEstimate) {
             mismatch: None,
         }],
         protected: vec![text.to_owned()],
+        findings: [FindingKind::Stranger, FindingKind::LeftAlone]
+            .map(|kind| PlanFinding {
+                address: address.clone(),
+                name: text.to_owned(),
+                kind,
+                text: text.to_owned(),
+                hint: Some(text.to_owned()),
+            })
+            .to_vec(),
         unreadable: vec![UnreadableResource { address: Some(address), reason: text.to_owned() }],
         notes: vec![text.to_owned()],
         ..plan

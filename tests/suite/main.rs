@@ -18,6 +18,7 @@ mod dev;
 mod dev_page;
 mod doctor;
 mod drift;
+mod drift_members;
 mod duplicates;
 #[allow(dead_code, reason = "the tests of deployer-core use the rest")]
 #[path = "../../crates/core/tests/core/fixtures.rs"]
@@ -28,6 +29,7 @@ mod hanging;
 mod identity;
 mod isolation;
 mod lock;
+mod network;
 mod plan_notes;
 mod processes;
 mod properties;

@@ -299,7 +299,7 @@ fn failed_venue_does_not_stop_the_others_and_the_next_apply_completes_it() {
     let line = text.lines().find(|line| line.starts_with("Incomplete:")).expect("a summary");
     assert!(line.contains("11 created, 1 failed, 4 not started"), "{text}");
     assert!(text.contains("let the credentials in use do `lambda:CreateFunction`"), "{text}");
-    assert!(text.contains("To continue, run: deployer apply"), "{text}");
+    assert!(text.contains("Once the failures above are resolved, run: deployer apply"), "{text}");
     assert_eq!(site.lock_names(), Vec::<String>::new(), "the lock is released");
     let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");

@@ -278,12 +278,21 @@ async fn reads_every_page_of_lists_with_other_deployments() {
 
 #[tokio::test]
 async fn reports_a_full_bus_with_its_limit_and_a_remedy() {
-    let (_cloud, world) = new_world().await;
+    let (cloud, world) = new_world().await;
     for number in 0..299 {
         let request = world.aws.events.put_rule().name(format!("theirs-{number}")).state(RuleState::Disabled);
         request.schedule_expression("rate(1 day)").send().await.expect("there is room");
     }
-    let (outcome, _) = apply_manifest(&world).await;
+    let desired = world.desired_from(&two_venue_manifest("sync"));
+    cloud.forget_calls();
+    let refusal = world.try_apply(&desired).await.expect_err("it doesn't fit");
+    let text = refusal.to_string();
+    assert!(text.contains("default event bus: 299 of 300 are used, and 2 more are needed"), "{text}");
+    assert_eq!(cloud.recorded_writes(), []);
+    // The same without the guard, as when somebody else takes the last one meanwhile.
+    let (outcome, _) = world.execute_plan(&world.plan(&desired).await).await;
+    let asked = cloud.recorded_calls().iter().filter(|call| call.operation == "PutRule").count();
+    assert_eq!(asked, 2, "a full bus isn't asked again");
     assert_eq!(outcome.failed.len(), 1, "only one more rule fit");
     let (address, failure) = &outcome.failed[0];
     assert_eq!((address.kind, failure.kind), (ResourceKind::Rule, FailureKind::LimitExceeded));
@@ -294,5 +303,48 @@ async fn reports_a_full_bus_with_its_limit_and_a_remedy() {
         assert!(text.contains(said), "missing {said}: {text}");
     }
     world.aws.events.delete_rule().name("theirs-0").send().await.expect("it is deleted");
+    world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
+}
+
+#[tokio::test]
+async fn refuses_what_exceeds_the_quotas_of_the_account() {
+    let (cloud, world) = new_world().await;
+    world.converge(&world.desired_from(&two_venue_manifest("other"))).await;
+    let desired = world.desired_from(&two_venue_manifest("sync"));
+    let reserve = |reserved| {
+        let set = |cx: &mut deployer_cloud::CloudContext<'_>| {
+            let functions = &mut cx.region_state_mut().lambda.functions;
+            functions.get_mut("other-a").expect("it exists").reserved_concurrency = Some(reserved);
+        };
+        cloud.with_context(set).expect("the state is readable");
+    };
+    reserve(898);
+    let refused = async || {
+        cloud.forget_calls();
+        let text = world.try_apply(&desired).await.expect_err("it doesn't fit").to_string();
+        assert_eq!(cloud.recorded_writes(), [], "{text}");
+        text
+    };
+    let text = refused().await;
+    assert!(text.contains("can be reserved: 899 of 900 are used, and 2 more are needed"), "{text}");
+    reserve(1);
+    let fill = |cx: &mut deployer_cloud::CloudContext<'_>| {
+        let roles = &mut cx.state.iam.roles;
+        let role = roles.values().next().expect("there is one").clone();
+        let missing = 999 - roles.len();
+        roles.extend((0..missing).map(|number| (format!("theirs-{number}"), role.clone())));
+    };
+    cloud.with_context(fill).expect("the state is readable");
+    let text = refused().await;
+    assert!(text.contains("roles in the account: 999 of 1000 are used, and 2 more are needed"), "{text}");
+}
+
+#[tokio::test]
+async fn goes_on_where_the_quotas_are_unreadable() {
+    let (cloud, world) = new_world().await;
+    cloud.set_faults(Some(Arc::new(|call: &CloudCall| {
+        let denied = ["GetAccountSettings", "GetAccountSummary"].contains(&call.operation.as_str());
+        denied.then(|| InjectedFault::Before(CloudFault::Error(ApiError::new(403, "AccessDenied", "no"))))
+    })));
     world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
 }

@@ -32,7 +32,8 @@ async fn a_second_apply_makes_no_write_call() {
     assert_eq!(cloud.recorded_writes(), [], "no write call at all");
 }
 
-/// Thirteen calls for each venue; six lists before the question and six more under the lock, whose own calls are six.
+/// Thirteen calls for each venue; seven lists and three reads of quotas before the question, and seven more lists under the
+/// lock, whose own calls are six.
 #[tokio::test]
 async fn a_first_apply_makes_thirteen_calls_per_venue() {
     let (cloud, world) = new_world().await;
@@ -42,10 +43,11 @@ async fn a_first_apply_makes_thirteen_calls_per_venue() {
     for call in cloud.recorded_calls() {
         *calls.entry(call.to_string()).or_insert(0) += 1;
     }
-    assert_eq!(calls.values().sum::<u32>(), 6 + 6 + 6 + 3 * 13, "{calls:?}");
+    assert_eq!(calls.values().sum::<u32>(), 7 + 3 + 7 + 6 + 3 * 13, "{calls:?}");
 }
 
-/// A list of each kind, then for each venue what the lists don't contain. `sts:GetCallerIdentity` comes before.
+/// A list of each kind and two of roles, then for each venue the eleven reads of what the lists don't contain.
+/// `sts:GetCallerIdentity` comes before.
 #[tokio::test]
 async fn a_plan_for_three_venues_reads_each_resource_once() {
     let (cloud, world) = new_world().await;
@@ -57,7 +59,7 @@ async fn a_plan_for_three_venues_reads_each_resource_once() {
     for call in cloud.recorded_calls() {
         *calls.entry(call.to_string()).or_insert(0) += 1;
     }
-    assert_eq!(calls.values().sum::<u32>(), 6 + 3 * 5, "{calls:?}");
+    assert_eq!(calls.values().sum::<u32>(), 7 + 3 * 11, "{calls:?}");
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ where
     let request_id =
         error.raw_response().and_then(|response| response.headers().get("x-amzn-requestid")).map(ToOwned::to_owned);
     let kind = match error {
-        SdkError::ServiceError(_) => kind_of(operation, &code, &message, status.unwrap_or_default()),
+        SdkError::ServiceError(_) => kind_of(&code, &message, status.unwrap_or_default()),
         SdkError::TimeoutError(_) => {
             message = NO_ANSWER_IN_TIME.to_owned();
             FailureKind::NoAnswer
@@ -111,7 +111,7 @@ impl<T> Found<T> for Result<T, CallError> {
 }
 
 /// Error codes as the services' API references list them under "Errors" and "Common Errors".
-fn kind_of(operation: &str, code: &str, message: &str, status: u16) -> FailureKind {
+fn kind_of(code: &str, message: &str, status: u16) -> FailureKind {
     match code {
         "ResourceNotFoundException"
         | "NoSuchEntity"
@@ -124,7 +124,6 @@ fn kind_of(operation: &str, code: &str, message: &str, status: u16) -> FailureKi
         | "StateMachineDoesNotExist" => FailureKind::NotFound,
         // Lambda gives one code for three things.
         "ResourceConflictException" if message.contains("already exist") => FailureKind::AlreadyExists,
-        "ResourceConflictException" if operation == "lambda:AddPermission" => FailureKind::AlreadyExists,
         "ResourceConflictException" if message.contains("FunctionUrlConfig exists") => FailureKind::AlreadyExists,
         "ResourceConflictException"
         | "OperationAbortedException"

@@ -1,6 +1,7 @@
 //! The clients of the AWS services that are called, all on one HTTP connection pool.
 
 mod error;
+mod https;
 pub mod identity;
 pub mod limiter;
 pub mod lock;
@@ -17,13 +18,14 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::retry::{RetryPartition, TokenBucket};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 pub use deployer_core::call_error::{CallError, FailureKind};
+use deployer_network::NetworkSettings;
 pub use error::{Call, Found, call_error};
+use https::build_https_client;
 use identity::load_identity;
 pub use identity::{IdentityOptions, read_caller};
 pub use ready::wait_until_function_ready;
@@ -69,6 +71,7 @@ impl Aws {
                 $service::Client::from_conf(
                     $service::config::Builder::from(config)
                         .retry_partition(retries.clone())
+                        .retry_classifier(retry::QuotaClassifier)
                         .timeout_config(connect.clone())
                         .interceptor(watch.clone())
                         .build(),
@@ -139,7 +142,9 @@ impl Aws {
     }
 }
 
-/// The HTTP client for everything that is reached over the network, with rustls and ring.
+/// The HTTP client for everything that is reached over the network, with the proxies and root certificates of the
+/// environment.
 pub fn https_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    // What can't be read is said by [`Aws::from_environment`].
+    build_https_client(&NetworkSettings::from_environment().unwrap_or_default())
 }

@@ -2,9 +2,37 @@
 
 use std::time::{Duration, Instant};
 
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use crate::{CallError, FailureKind};
+
+/// Ends the SDK's own retries where a quota is used up: it takes `LimitExceededException` for throttling, and would ask
+/// for most of a minute whether a full event bus still is full.
+#[derive(Debug, Clone, Copy)]
+pub struct QuotaClassifier;
+
+impl ClassifyRetry for QuotaClassifier {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let body = context.response().and_then(|response| response.body().bytes()).unwrap_or_default();
+        let status = context.response().map(|response| response.status().as_u16());
+        let code = b"LimitExceededException";
+        if status == Some(400) && body.windows(code.len()).any(|part| part == code) {
+            return RetryAction::RetryForbidden;
+        }
+        RetryAction::NoActionIndicated
+    }
+
+    fn name(&self) -> &'static str {
+        "QuotaClassifier"
+    }
+
+    /// The last one decides.
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
 
 /// How long to wait for failures that pass: a new role can be assumed after some seconds, an update of a function ends
 /// after some seconds, and so does throttling.

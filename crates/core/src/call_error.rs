@@ -59,6 +59,25 @@ impl CallError {
         Self { operation, kind: FailureKind::Invalid, code: String::new(), message, request_id: None, remedy: None }
     }
 
+    /// Whether the same call can succeed later without anybody doing anything.
+    pub fn may_pass(&self) -> bool {
+        match self.kind {
+            FailureKind::InProgress
+            | FailureKind::RoleNotReady
+            | FailureKind::Throttled
+            | FailureKind::Server
+            | FailureKind::NoAnswer => true,
+            FailureKind::NotFound
+            | FailureKind::AlreadyExists
+            | FailureKind::Denied
+            | FailureKind::Unauthenticated
+            | FailureKind::PendingDeletion
+            | FailureKind::LimitExceeded
+            | FailureKind::NotImplemented
+            | FailureKind::Invalid => false,
+        }
+    }
+
     /// What to do about it, where there is something general to say.
     pub fn hint(&self) -> Option<String> {
         if self.remedy.is_some() {

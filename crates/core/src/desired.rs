@@ -20,6 +20,8 @@ use crate::scope::Scope;
 
 /// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
 pub const RUNTIME: &str = "provided.al2023";
+/// IAM's default for a role's sessions, in seconds.
+pub const MAX_SESSION_S: u32 = 3600;
 /// Runs of one venue never overlap.
 const RESERVED_CONCURRENCY: u32 = 1;
 /// A failed run is not retried; the rule's next firing picks up what is left.
@@ -142,6 +144,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
                 role_arn,
                 environment: function_environment(manifest, venue),
                 code_sha256,
+                unmodeled: Vec::new(),
             },
             reserved_concurrency: RESERVED_CONCURRENCY,
             tags: tags.clone(),
@@ -175,6 +178,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
                 arn: format!("{function_arn}:{ALIAS}"),
                 maximum_retry_attempts: Some(0),
                 maximum_event_age_s: Some(MAXIMUM_EVENT_AGE_S.cast_signed()),
+                unmodeled: Vec::new(),
             },
         },
     }

@@ -15,7 +15,8 @@ pub struct Snapshot {
     /// Why lists are unreadable. What only they would have shown is unknown.
     pub unreadable: Vec<String>,
     /// The venues of which only lists were read. What no list contains is empty here, and a plan assumes that it is as
-    /// declared: targets, permission, alias, reserved concurrency, and the tags of log group, function and rule.
+    /// declared: targets, permission, alias, reserved concurrency, the tags of log group, function and rule, and what no
+    /// list has of the rest.
     #[serde(default)]
     pub listed: BTreeSet<String>,
     /// What was observed in HubSpot.

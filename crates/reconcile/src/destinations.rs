@@ -15,7 +15,6 @@ use sync_config::config::{
 };
 use sync_lambda::credentials::{CredentialValue, SyncCredentials};
 use sync_lambda::destination::{LeadDestination, SettingVerdict};
-use sync_lambda::http;
 use sync_lambda::settings::SyncSettings;
 use tokio::time::Instant;
 
@@ -30,7 +29,7 @@ const TIME: Duration = Duration::from_secs(5);
 /// Only references that resolve without an effect are: a variable or a file. A password manager could ask somebody, and
 /// a managed value would have to be read from AWS. With `local`, only destinations on this machine are asked.
 pub async fn destination_notes(loaded: &LoadedManifest, directory: &Path, local: bool) -> Vec<String> {
-    let Ok(client) = http::build_client() else { return Vec::new() };
+    let Ok(client) = deployer_hubspot::build_vendor_client() else { return Vec::new() };
     let deployed = loaded.manifest.venues.iter().filter(|venue| venue.status != Status::Blocked);
     let asked = deployed.filter(|venue| {
         let base_uri = venue.tripleseat_base_uri.as_deref().unwrap_or_default();

@@ -5,7 +5,7 @@
 
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::plan::{NotAdopted, Plan};
+use deployer_core::plan::{FindingKind, NotAdopted, Plan};
 
 use crate::apply::ApplyOutcome;
 use crate::goal::{PlannedChanges, ReconcileGoal};
@@ -30,7 +30,16 @@ pub fn outcome_exit_code(plan: &Plan, outcome: &ApplyOutcome) -> ExitCode {
     } else if !outcome.failed.is_empty() {
         if outcome.done.is_empty() { ExitCode::Failed } else { ExitCode::Partial }
     } else {
-        plan_exit_code(plan)
+        remaining_exit_code(plan)
+    }
+}
+
+/// The exit code once everything that can be done is done: what AWS refuses to delete is still there.
+pub(crate) fn remaining_exit_code(plan: &Plan) -> ExitCode {
+    let refused = plan.findings.iter().any(|finding| finding.kind == FindingKind::DeletionRefused);
+    match plan_exit_code(plan) {
+        ExitCode::Done if refused => ExitCode::Partial,
+        code => code,
     }
 }
 

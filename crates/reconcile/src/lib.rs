@@ -17,6 +17,7 @@ mod event;
 mod goal;
 pub mod guards;
 pub mod portal;
+mod preflight;
 mod reconciler;
 
 pub use event::{ReconcileEvent, ReconcileFrontend};

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sync_config::config::HUBSPOT_BASE_URI;
-use sync_lambda::http;
 
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{LoadedManifest, Manifest, Status, Venue, check_credential_host};
@@ -152,7 +151,7 @@ pub async fn connect_to_hubspot(
         }
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let client = http::build_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
     Ok(Ok(HubSpotClient::new(client, &manifest.hubspot.base_uri, token)))
 }
 

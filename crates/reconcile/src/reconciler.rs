@@ -21,11 +21,13 @@ use crate::event::{ReconcileEvent, ReconcileFrontend};
 use crate::goal::{PlannedChanges, ReadDepth, ReconcileGoal, Reconciled};
 use crate::guards;
 use crate::portal::PortalAccess;
+use crate::preflight;
 
-const LISTS_ONLY: &str = "only lists were read (--refresh fast). Assumed to match the manifest: targets, permissions, \
-aliases with their version and asynchronous settings, reserved concurrency, and the tags of functions, rules and log \
-groups. Not searched for: unmarked resources of venues that are no longer declared. `--refresh full` reads \
-everything, as an apply always does";
+const LISTS_ONLY: &str = "only lists were read (--refresh fast). Assumed to match the manifest: targets, permissions \
+and all other statements of policies, function URLs, aliases with their version, weights and asynchronous settings, reserved \
+concurrency, subscription filters, descriptions and sessions of roles, and the tags of functions, rules and log groups. Not \
+searched for: unmarked resources of venues that are no longer declared. `--refresh full` reads everything, as an apply always \
+does";
 
 /// Takes goals to their outcomes, in one account and region.
 pub struct Reconciler<'a> {
@@ -117,6 +119,7 @@ impl Reconciler<'_> {
         let Some(mut inputs) = self.prepare_plan(goal, &shown, frontend).await? else {
             return Ok(self.end_without_changes(&shown.plan, lock, frontend).await);
         };
+        preflight::check_quotas(self.aws, &shown).await?;
         frontend.confirm_changes(&shown)?;
         self.with_lock(&shown.plan.deployment, lock, frontend, async |held| {
             let planned = self.plan(goal).await?;
@@ -159,6 +162,7 @@ impl Reconciler<'_> {
         let Some(inputs) = self.prepare_plan(goal, &planned, frontend).await? else {
             return Ok(self.end_without_changes(&planned.plan, lock, frontend).await);
         };
+        preflight::check_quotas(self.aws, &planned).await?;
         self.with_lock(&planned.plan.deployment, lock, frontend, async |held| {
             let planned = check().await?;
             Ok(self.execute_under_lock(&planned.plan, &inputs, held, frontend).await)
@@ -289,7 +293,7 @@ impl Reconciler<'_> {
 
 /// What comes of a plan of which nothing is executed.
 fn without_changes(plan: &Plan) -> Reconciled {
-    Reconciled { code: guards::plan_exit_code(plan), outcome: None }
+    Reconciled { code: guards::remaining_exit_code(plan), outcome: None }
 }
 
 /// A destroyed resource isn't "no longer declared": it is deleted because somebody asked for that.

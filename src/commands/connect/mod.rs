@@ -57,7 +57,7 @@ pub(super) async fn run_connect(global: &GlobalArgs, args: &ConnectArgs) -> Resu
     let request = ConsentRequest::new(base_uri, identity.id.expose(), &consent).map_err(Error::usage)?;
 
     let code = ask_for_consent(&session, venue, args, &request).await?;
-    let client = sync_lambda::http::build_client().map_err(|error| refused_by_vendor(&error))?;
+    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
     // Whoever finished first stays connected: the code isn't used, so that nothing of theirs is revoked.
     let now = read_secret(&session, &secret).await?;
     if now.get(KEY_TRIPLESEAT_CONNECTED_AT) != before.as_ref() {

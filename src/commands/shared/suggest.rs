@@ -18,7 +18,7 @@ pub(in crate::commands) async fn suggest_from_portal(
     mapped: &[(String, String)],
 ) -> Vec<FieldSuggestion> {
     let Ok(token) = resolve_secret(token, directory).await else { return Vec::new() };
-    let Ok(client) = sync_lambda::http::build_client() else { return Vec::new() };
+    let Ok(client) = deployer_hubspot::build_vendor_client() else { return Vec::new() };
     let hubspot = HubSpotClient::new(client, base_uri, token);
     match tokio::time::timeout(PATIENCE, hubspot.list_properties()).await {
         Ok(Ok(properties)) => suggest_fields(&properties, mapped),

@@ -58,7 +58,8 @@ async fn judge_as_planned(manifest: &Manifest) -> IsolationReport {
 async fn judge_as_deployed(session: &Session) -> IsolationReport {
     let manifest = session.manifest();
     let (credentials, mut notes) = known_credentials(manifest, false).await;
-    let (subjects, more) = live::read_live_subjects(&session.aws, &session.scope, manifest, &credentials).await;
+    let reading = live::read_live_subjects(&session.aws, &session.scope, manifest, &credentials).await;
+    let live::LiveReading { subjects, strangers, unread, notes: more } = reading;
     notes.extend(more);
     notes.extend(blocked_venues_note(manifest));
     // IAM can't simulate a role that doesn't exist.
@@ -84,7 +85,7 @@ async fn judge_as_deployed(session: &Session) -> IsolationReport {
         };
         notes.push(whose.to_owned());
     }
-    judge_pairs(&subjects, &simulated, notes)
+    IsolationReport { strangers, unread, ..judge_pairs(&subjects, &simulated, notes) }
 }
 
 /// What is known about the credentials: their references and, with `resolving`, the digests of the values that resolve

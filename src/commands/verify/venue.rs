@@ -24,7 +24,7 @@ pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, nam
     let manifest = &place.vendors.manifest;
     let venue = find_declared_venue(manifest, name)?;
     refuse_inactive_venue(venue)?;
-    let client = sync_lambda::http::build_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
     let hubspot = HubSpotClient::new(
         client.clone(),
         &manifest.hubspot.base_uri,

@@ -58,7 +58,7 @@ async fn names_missing_permissions_with_the_resource() {
     let evidence = "iam:PassRole on arn:aws:iam::123456789012:role/deployer/sync/sync-a-role";
     expect_check(&checks, "", "permissions iam", DoctorVerdict::Failed, evidence, "iam:PassRole");
     expect_check(&checks, "", "permissions tag", DoctorVerdict::Warning, "tag:GetResources on *", "one by one");
-    expect_check(&checks, "", "permissions logs", DoctorVerdict::Ok, "all 7 actions are allowed", "");
+    expect_check(&checks, "", "permissions logs", DoctorVerdict::Ok, "all 8 actions are allowed", "");
 }
 
 #[tokio::test]
@@ -83,6 +83,7 @@ fn unrelated_rule(name: &str) -> events::StoredRule {
         enabled: true,
         tags: Default::default(),
         targets: Default::default(),
+        others: Default::default(),
     }
 }
 

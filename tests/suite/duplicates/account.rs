@@ -22,7 +22,7 @@ pub struct DuplicatesSandbox {
     pub hubspot: SandboxHubSpot,
     clock: SandboxClock,
     uri: String,
-    _servers: [SandboxServer; 2],
+    servers: [SandboxServer; 2],
     runtime: tokio::runtime::Runtime,
 }
 
@@ -63,7 +63,12 @@ impl DuplicatesSandbox {
             site.write_file(name, value);
         }
         site.write_file("venues.toml", &sandbox_manifest(&uri, &servers[1].uri));
-        Self { site, tripleseat, hubspot, clock, uri, _servers: servers, runtime }
+        Self { site, tripleseat, hubspot, clock, uri, servers, runtime }
+    }
+
+    /// The addresses of Tripleseat and HubSpot.
+    pub fn server_addresses(&self) -> [String; 2] {
+        self.servers.each_ref().map(|server| server.uri.clone())
     }
 
     pub fn advance_days(&self, days: i64) {

@@ -58,6 +58,7 @@ fn sample_since() -> Timestamp {
 
 fn sample_code() -> LiveCode {
     LiveCode {
+        failure: None,
         state: "Active".to_owned(),
         owned: true,
         version: Some("3".to_owned()),

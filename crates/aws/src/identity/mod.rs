@@ -27,6 +27,7 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
+use deployer_network::NetworkSettings;
 
 pub use caller::{CallerIdentity, read_caller};
 pub(crate) use explain::find_source;
@@ -127,7 +128,14 @@ impl ProvideCredentials for IdentityProvider {
 
 /// Finds and loads the credentials. `config` has the region, the HTTP client and the settings of the environment.
 pub(crate) async fn load_identity(options: &IdentityOptions, config: &SdkConfig) -> LoadedIdentity {
-    let chosen = match profile::choose_profile(options).await {
+    let network = NetworkSettings::from_environment().map_err(|error| {
+        IdentityError::new(error.to_string(), "correct the variable, or unset it where no company's proxy is needed")
+    });
+    let chosen = match network {
+        Ok(_) => profile::choose_profile(options).await,
+        Err(error) => Err(error),
+    };
+    let chosen = match chosen {
         Ok(chosen) => chosen,
         Err(error) => {
             let remedy = error.remedy.clone();

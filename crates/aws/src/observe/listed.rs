@@ -4,7 +4,8 @@ use super::LiveInventory;
 use super::role::ListedRoles;
 use super::{ResourceList, to_unreadable};
 use deployer_core::naming::{self, VenueNames};
-use deployer_core::resource::{LiveFunction, LiveStack, Observed, StringMap};
+use deployer_core::resource::members::UnmodeledPart;
+use deployer_core::resource::{FunctionState, LiveFunction, LiveStack, Observed, StringMap};
 
 /// Observes `venue` from the lists. Returns `None` if they aren't enough: a function or a rule without the venue's mark
 /// may belong to somebody else, and the list of roles may contain only names.
@@ -29,13 +30,24 @@ pub(super) fn observe_listed_stack(
             Observed::Present(secret) => secret.to_observed(),
             other => other.map(|secret| secret.live.clone()),
         },
-        log_group: find_listed(&inventory.log_groups, &names.log_group).map(|group| (*group).clone()),
-        function: function.map(|listed| LiveFunction {
-            name: names.function.clone(),
-            configuration: listed.configuration.clone(),
-            reserved_concurrency: None,
-            tags: StringMap::new(),
-        }),
+        log_group: find_listed(&inventory.log_groups, &names.log_group).map(|group| group.live.clone()),
+        function: match function {
+            Observed::Present(listed) => match &listed.configuration {
+                Ok(configuration) => Observed::Present(LiveFunction {
+                    name: names.function.clone(),
+                    configuration: configuration.clone(),
+                    reserved_concurrency: None,
+                    tags: StringMap::new(),
+                    // A list has neither states nor policies.
+                    state: FunctionState::default(),
+                    role_recreated: false,
+                    unmodeled: UnmodeledPart::default(),
+                }),
+                Err(error) => to_unreadable(error),
+            },
+            Observed::Unreadable(reason) => Observed::Unreadable(reason),
+            Observed::Absent | Observed::PendingDeletion(_) => Observed::Absent,
+        },
         rule: rule.map(|rule| (*rule).clone()),
         alias: Observed::Unreadable(NOT_READ.to_owned()),
         permission: Observed::Unreadable(NOT_READ.to_owned()),

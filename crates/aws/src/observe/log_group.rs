@@ -2,17 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::answer::PartRead;
 use super::tags::KnownTags;
 use super::{ResourceList, to_unreadable};
 use crate::signed::{integer_of, list_of, text_of, texts_of};
 use crate::{CallError, Found, SignedClient};
 use deployer_core::naming::log_group_prefix;
+use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{LiveLogGroup, Observed, StringMap};
 
+/// A log group in the list, with its entry as it came.
+pub(super) struct ListedLogGroup {
+    pub(super) live: LiveLogGroup,
+    answer: Value,
+}
+
 /// Reads `DescribeLogGroups` for the deployment's names.
-pub(super) async fn list_log_groups(aws: &SignedClient, deployment: &str) -> ResourceList<LiveLogGroup> {
+pub(super) async fn list_log_groups(aws: &SignedClient, deployment: &str) -> ResourceList<ListedLogGroup> {
     const CALL: &str = "logs:DescribeLogGroups";
     let mut found = BTreeMap::new();
     let parameters = json!({ "logGroupNamePrefix": log_group_prefix(deployment), "limit": 50 });
@@ -24,7 +32,9 @@ pub(super) async fn list_log_groups(aws: &SignedClient, deployment: &str) -> Res
             let arn = arn.trim_end_matches(":*").to_owned();
             let days = integer_of(group, "retentionInDays").map_err(|why| CallError::unexpected(CALL, why))?;
             let retention_days = days.and_then(|days| u32::try_from(days).ok());
-            found.insert(name.clone(), LiveLogGroup { name, arn, retention_days, tags: StringMap::new() });
+            let unmodeled = unmodeled_part(&name, group, Vec::new());
+            let listed = LiveLogGroup { name: name.clone(), arn, retention_days, tags: StringMap::new(), unmodeled };
+            found.insert(name, ListedLogGroup { live: listed, answer: group.clone() });
         }
     }
     Ok(found)
@@ -32,7 +42,7 @@ pub(super) async fn list_log_groups(aws: &SignedClient, deployment: &str) -> Res
 
 pub(super) async fn observe_log_group(
     aws: &SignedClient,
-    list: &ResourceList<LiveLogGroup>,
+    list: &ResourceList<ListedLogGroup>,
     name: &str,
     known: &KnownTags,
     confirm: bool,
@@ -45,12 +55,21 @@ pub(super) async fn observe_log_group(
             None => return Observed::Absent,
         },
     };
-    let tags = match known.tags_of(&group.arn) {
-        Some(tags) => Ok(Some(tags)),
-        None => read_log_group_tags(aws, &group.arn).await.found(),
+    let ListedLogGroup { live: group, answer } = group;
+    let tags = async {
+        match known.tags_of(&group.arn) {
+            Some(tags) => Ok(Some(tags)),
+            None => read_log_group_tags(aws, &group.arn).await.found(),
+        }
     };
+    let (tags, filters) = tokio::join!(tags, read_subscription_filters(aws, name));
     match tags {
-        Ok(Some(tags)) => Observed::Present(LiveLogGroup { tags, ..group.clone() }),
+        Ok(Some(tags)) => {
+            let (mut answer, mut unread) = (answer.clone(), Vec::new());
+            PartRead::of_call(filters.map(Some)).add_to(&mut answer, "SubscriptionFilters", &mut unread);
+            let unmodeled = unmodeled_part(name, &answer, unread);
+            Observed::Present(LiveLogGroup { tags, unmodeled, ..group.clone() })
+        }
         Ok(None) => Observed::Absent,
         Err(error) => to_unreadable(&error),
     }
@@ -71,4 +90,18 @@ async fn observe_unlisted(aws: &SignedClient, name: &str) -> Observed<LiveLogGro
 pub(super) async fn read_log_group_tags(aws: &SignedClient, arn: &str) -> Result<StringMap, CallError> {
     let answer = aws.call("logs:ListTagsForResource", json!({ "resourceArn": arn })).await?;
     Ok(texts_of(&answer, "tags").map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+}
+
+/// The subscription filters of a group, by name. A group has at most two.
+async fn read_subscription_filters(aws: &SignedClient, name: &str) -> Result<Value, CallError> {
+    let answer = aws.call("logs:DescribeSubscriptionFilters", json!({ "logGroupName": name })).await?;
+    let mut filters = json!({});
+    for filter in list_of(&answer, "subscriptionFilters") {
+        filters[text_of(filter, "filterName").unwrap_or_default()] = filter.clone();
+    }
+    Ok(filters)
+}
+
+fn unmodeled_part(name: &str, answer: &Value, unread: Vec<String>) -> UnmodeledPart {
+    UnmodeledPart { members: AnswerKind::LogGroup.find_unmodeled(name, answer), unread }
 }

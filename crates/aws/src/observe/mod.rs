@@ -4,9 +4,12 @@
 //! that the lists don't contain are read. A declared resource that no list shows is read by name before it counts as
 //! absent. A failed read is [`Observed::Unreadable`], never absent.
 
+mod answer;
 mod function;
 mod listed;
 mod log_group;
+#[cfg(test)]
+mod model_tests;
 mod role;
 mod rule;
 mod secret;
@@ -16,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 
+pub use function::read_state;
 pub use role::parse_policy_document;
 use tags::KnownTags;
 
@@ -43,15 +47,19 @@ type ResourceList<T> = Result<BTreeMap<String, T>, CallError>;
 struct LiveInventory {
     roles: role::ListedRoles,
     secrets: ResourceList<secret::ListedSecret>,
-    log_groups: ResourceList<deployer_core::resource::LiveLogGroup>,
+    log_groups: ResourceList<log_group::ListedLogGroup>,
     functions: ResourceList<function::ListedFunction>,
     rules: ResourceList<deployer_core::resource::LiveRule>,
 }
 
 /// Reads what exists of the `declared` venues and of all other venues that `deployment` owns.
 pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[String]) -> Snapshot {
-    let (inventory, known) =
-        tokio::join!(LiveInventory::read_lists(aws, deployment), KnownTags::read_tags(&aws.signed, deployment));
+    let (mut inventory, known, settings) = tokio::join!(
+        LiveInventory::read_lists(aws, deployment),
+        KnownTags::read_tags(&aws.signed, deployment),
+        role::list_role_settings(&aws.iam, deployment),
+    );
+    inventory.roles.add_settings(settings, deployment);
     // Before something may be deleted, its own tags are read: the bulk list of tags may be stale.
     let nothing_known = KnownTags::default();
     let mut unreadable = inventory.read_errors();
@@ -117,13 +125,14 @@ async fn observe_venue(
     names: &VenueNames,
     confirm: bool,
 ) -> LiveStack {
-    let (role, secret, log_group, function, rule) = tokio::join!(
+    let (role, secret, log_group, mut function, rule) = tokio::join!(
         inventory.roles.observe_role(&aws.iam, &names.role, confirm),
         secret::observe_secret(&aws.secrets, &inventory.secrets, &names.secret, confirm),
         log_group::observe_log_group(&aws.signed, &inventory.log_groups, &names.log_group, known, confirm),
         function::observe_function(&aws.lambda, &inventory.functions, &names.function, confirm),
         rule::observe_rule(&aws.events, scope, &inventory.rules, &names.rule, known, confirm),
     );
+    function.compare_role(&role);
     LiveStack {
         role,
         secret,
@@ -210,7 +219,7 @@ async fn find_unmarked_venues(
         .iter()
         .flatten()
         .filter(|(name, _)| !known.iter().any(|names| names.log_group == **name))
-        .map(|(_, group)| TaggedResource::LogGroup(group.arn.clone()));
+        .map(|(_, group)| TaggedResource::LogGroup(group.live.arn.clone()));
     let functions = inventory
         .functions
         .iter()

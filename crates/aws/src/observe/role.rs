@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
+use aws_sdk_iam::types::{AttachedPermissionsBoundary, EntityType, InstanceProfile, Role, RoleDetail, Tag};
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{ResourceList, owned_venue, to_observed, to_unreadable};
 use crate::{Call, CallError, FailureKind, Found};
 use deployer_core::naming::{TAG_ADOPTED, role_path, venue_of_role};
+use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{LiveRole, Observed, StringMap};
 
 /// The account's roles.
@@ -32,6 +34,26 @@ pub(super) async fn list_roles(iam: &Client, deployment: &str) -> ListedRoles {
         }
         roles => ListedRoles::Whole(roles),
     }
+}
+
+/// Description and length of sessions of each role, by name.
+pub(super) type RoleSettings = Result<BTreeMap<String, (String, Option<u32>)>, CallError>;
+
+/// Reads `ListRoles` for the roles under the deployment's path: the bulk list with the policies lacks these settings.
+pub(super) async fn list_role_settings(iam: &Client, deployment: &str) -> RoleSettings {
+    let mut settings = BTreeMap::new();
+    let mut pages = iam.list_roles().path_prefix(role_path(deployment)).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for role in page.call("iam:ListRoles")?.roles() {
+            let description = role.description().unwrap_or_default().to_owned();
+            settings.insert(role.role_name().to_owned(), (description, session_of(role)));
+        }
+    }
+    Ok(settings)
+}
+
+fn session_of(role: &Role) -> Option<u32> {
+    role.max_session_duration().and_then(|seconds| u32::try_from(seconds).ok())
 }
 
 async fn list_role_details(iam: &Client) -> ResourceList<LiveRole> {
@@ -57,6 +79,24 @@ async fn list_role_names(iam: &Client, deployment: &str) -> Result<BTreeSet<Stri
 }
 
 impl ListedRoles {
+    /// Adds what only the list of names has.
+    pub(super) fn add_settings(&mut self, settings: RoleSettings, deployment: &str) {
+        let Self::Whole(Ok(roles)) = self else { return };
+        match settings {
+            Ok(settings) => {
+                for (name, (description, session)) in settings {
+                    if let Some(role) = roles.get_mut(&name) {
+                        (role.description, role.max_session_s) = (Some(description), session);
+                    }
+                }
+            }
+            Err(error) => {
+                let ours = roles.values_mut().filter(|role| role.path == role_path(deployment));
+                ours.for_each(|role| role.unmodeled.unread.push(error.to_string()));
+            }
+        }
+    }
+
     /// Whether a role with this name exists, or may exist.
     pub(super) fn may_contain(&self, name: &str) -> bool {
         match self {
@@ -135,6 +175,10 @@ async fn read_role(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallErr
         policies,
         attached,
         tags: convert_tags(role.tags()),
+        description: Some(role.description().unwrap_or_default().to_owned()),
+        max_session_s: session_of(role),
+        created: Timestamp::from_second(role.create_date().secs()).ok(),
+        unmodeled: unmodeled_part(role.role_name(), role.permissions_boundary(), &[]),
     }))
 }
 
@@ -150,7 +194,29 @@ fn convert_role(role: &RoleDetail) -> LiveRole {
         policies: policies.collect(),
         attached: role.attached_managed_policies().iter().filter_map(|policy| policy.policy_arn.clone()).collect(),
         tags: convert_tags(role.tags()),
+        description: None,
+        max_session_s: None,
+        created: role.create_date().and_then(|at| Timestamp::from_second(at.secs()).ok()),
+        unmodeled: unmodeled_part(
+            role.role_name().unwrap_or_default(),
+            role.permissions_boundary(),
+            role.instance_profile_list(),
+        ),
     }
+}
+
+/// IAM answers in XML, so the members are those that the SDK knows.
+fn unmodeled_part(
+    name: &str,
+    boundary: Option<&AttachedPermissionsBoundary>,
+    profiles: &[InstanceProfile],
+) -> UnmodeledPart {
+    let profiles: Vec<&str> = profiles.iter().map(InstanceProfile::instance_profile_name).collect();
+    let answer = json!({
+        "PermissionsBoundary": boundary.and_then(|boundary| boundary.permissions_boundary_arn()),
+        "InstanceProfileList": profiles,
+    });
+    UnmodeledPart { members: AnswerKind::Role.find_unmodeled(name, &answer), unread: Vec::new() }
 }
 
 fn convert_tags(tags: &[Tag]) -> StringMap {

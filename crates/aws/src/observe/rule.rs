@@ -3,31 +3,29 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eventbridge::Client;
-use aws_sdk_eventbridge::types::RuleState;
+use serde_json::Value;
 
+use super::answer::KeptAnswer;
 use super::tags::KnownTags;
 use super::{ResourceList, to_unreadable};
+use crate::signed::{list_of, text_of};
 use crate::{Call, CallError, FailureKind, Found};
+use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{LiveRule, Observed, RuleTarget, StringMap};
 use deployer_core::scope::Scope;
 
 /// Reads `ListRules` for the deployment's names.
 pub(super) async fn list_rules(events: &Client, deployment: &str) -> ResourceList<LiveRule> {
+    const CALL: &str = "events:ListRules";
     let mut found = BTreeMap::new();
     let mut token = None;
     loop {
-        let page = events
-            .list_rules()
-            .name_prefix(format!("{deployment}-"))
-            .limit(100)
-            .set_next_token(token)
-            .send()
-            .await
-            .call("events:ListRules")?;
-        for rule in page.rules() {
-            let name = rule.name().unwrap_or_default();
-            let live = build_live_rule(name, rule.description(), rule.schedule_expression(), rule.state());
-            found.insert(name.to_owned(), live);
+        let kept = KeptAnswer::default();
+        let request = events.list_rules().name_prefix(format!("{deployment}-")).limit(100).set_next_token(token);
+        let page = request.customize().interceptor(kept.clone()).send().await.call(CALL)?;
+        for rule in list_of(&kept.read_list(CALL)?, "Rules") {
+            let live = build_live_rule(rule);
+            found.insert(live.name.clone(), live);
         }
         token = page.next_token;
         if token.is_none() {
@@ -72,23 +70,26 @@ pub(super) async fn observe_rule(
 }
 
 async fn read_rule(events: &Client, name: &str) -> Result<Option<LiveRule>, CallError> {
-    let found = events.describe_rule().name(name).send().await.call("events:DescribeRule").found()?;
-    Ok(found.map(|rule| build_live_rule(name, rule.description(), rule.schedule_expression(), rule.state())))
+    const CALL: &str = "events:DescribeRule";
+    let kept = KeptAnswer::default();
+    let request = events.describe_rule().name(name).customize().interceptor(kept.clone());
+    if request.send().await.call(CALL).found()?.is_none() {
+        return Ok(None);
+    }
+    kept.read_json(CALL).map(|rule| Some(build_live_rule(&rule)))
 }
 
-fn build_live_rule(
-    name: &str,
-    description: Option<&str>,
-    schedule: Option<&str>,
-    state: Option<&RuleState>,
-) -> LiveRule {
+fn build_live_rule(rule: &Value) -> LiveRule {
+    let text = |member| text_of(rule, member).unwrap_or_default().to_owned();
+    let name = text("Name");
     LiveRule {
-        name: name.to_owned(),
-        description: description.unwrap_or_default().to_owned(),
-        schedule: schedule.unwrap_or_default().to_owned(),
-        enabled: state != Some(&RuleState::Disabled),
+        description: text("Description"),
+        schedule: text("ScheduleExpression"),
+        enabled: text("State") != "DISABLED",
         tags: StringMap::new(),
         targets: Vec::new(),
+        unmodeled: UnmodeledPart { members: AnswerKind::Rule.find_unmodeled(&name, rule), unread: Vec::new() },
+        name,
     }
 }
 
@@ -98,25 +99,29 @@ pub(super) async fn read_rule_tags(events: &Client, arn: &str) -> Result<StringM
 }
 
 async fn read_targets(events: &Client, rule: &str) -> Result<Vec<RuleTarget>, CallError> {
+    const CALL: &str = "events:ListTargetsByRule";
     let mut found = Vec::new();
     let mut token = None;
     loop {
-        let page = events
-            .list_targets_by_rule()
-            .rule(rule)
-            .set_next_token(token)
-            .send()
-            .await
-            .call("events:ListTargetsByRule")?;
-        found.extend(page.targets().iter().map(|target| RuleTarget {
-            id: target.id().to_owned(),
-            arn: target.arn().to_owned(),
-            maximum_retry_attempts: target.retry_policy().and_then(|policy| policy.maximum_retry_attempts()),
-            maximum_event_age_s: target.retry_policy().and_then(|policy| policy.maximum_event_age_in_seconds()),
-        }));
+        let kept = KeptAnswer::default();
+        let request = events.list_targets_by_rule().rule(rule).set_next_token(token);
+        let page = request.customize().interceptor(kept.clone()).send().await.call(CALL)?;
+        found.extend(list_of(&kept.read_list(CALL)?, "Targets").iter().map(|target| build_target(rule, target)));
         token = page.next_token;
         if token.is_none() {
             return Ok(found);
         }
+    }
+}
+
+fn build_target(rule: &str, target: &Value) -> RuleTarget {
+    let text = |member| text_of(target, member).unwrap_or_default().to_owned();
+    let number = |member: &str| target["RetryPolicy"][member].as_i64().and_then(|value| i32::try_from(value).ok());
+    RuleTarget {
+        id: text("Id"),
+        arn: text("Arn"),
+        maximum_retry_attempts: number("MaximumRetryAttempts"),
+        maximum_event_age_s: number("MaximumEventAgeInSeconds"),
+        unmodeled: AnswerKind::Target.find_unmodeled(rule, target),
     }
 }

@@ -9,7 +9,7 @@ mod targets;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::json::tag_list;
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, ListPage, dispatch};
@@ -41,6 +41,9 @@ pub struct StoredRule {
     pub tags: BTreeMap<String, String>,
     /// By id, as given to `PutTargets`.
     pub targets: BTreeMap<String, Value>,
+    /// Other members of the answer, which replace the defaults: `ManagedBy`, `State`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub others: Map<String, Value>,
 }
 
 /// One request to EventBridge.

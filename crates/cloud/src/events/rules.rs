@@ -40,8 +40,13 @@ pub(super) fn put_rule(call: &mut EventBridgeCall<'_, '_>) -> Result<Value, ApiE
     if pattern.is_some_and(|text| !serde_json::from_str::<Value>(text).is_ok_and(|pattern| pattern.is_object())) {
         return Err(ApiError::bad_request("InvalidEventPatternException", "Event pattern is not valid."));
     }
+    let mut others = Map::new();
     let enabled = match body.member_text("State") {
         None | Some("ENABLED") => true,
+        Some(state @ "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS") => {
+            others.insert("State".to_owned(), json!(state));
+            true
+        }
         Some("DISABLED") => false,
         Some(other) => {
             return Err(ApiError::validation_error(format!(
@@ -65,6 +70,7 @@ pub(super) fn put_rule(call: &mut EventBridgeCall<'_, '_>) -> Result<Value, ApiE
         // "If you are updating an existing rule, any tags you specify in the PutRule operation are ignored."
         tags: existing.map_or(tags, |rule| rule.tags.clone()),
         targets: existing.map(|rule| rule.targets.clone()).unwrap_or_default(),
+        others,
         name: name.clone(),
     };
     let answer = json!({ "RuleArn": rule.arn });
@@ -123,5 +129,6 @@ fn rule_members(rule: &StoredRule) -> Map<String, Value> {
             members.insert(name.to_owned(), json!(value));
         }
     }
+    members.extend(rule.others.clone());
     members
 }

@@ -59,6 +59,12 @@ pub struct StoredRole {
     /// When it was last assumed, and in which region.
     #[serde(default)]
     pub last_used: Option<(Timestamp, String)>,
+    /// The ARN of its permissions boundary.
+    #[serde(default)]
+    pub boundary: Option<String>,
+    /// The names of the instance profiles that it is in.
+    #[serde(default)]
+    pub instance_profiles: BTreeSet<String>,
 }
 
 impl IamState {
@@ -157,6 +163,8 @@ pub(super) fn handle_request(
         "ListRoles" => roles::list_roles(call),
         "DeleteRole" => roles::delete_role(call),
         "UpdateRole" => roles::update_role(call),
+        "PutRolePermissionsBoundary" => roles::put_permissions_boundary(call),
+        "DeleteRolePermissionsBoundary" => roles::delete_permissions_boundary(call),
         "UpdateAssumeRolePolicy" => roles::update_assume_role_policy(call),
         "GetAccountAuthorizationDetails" => roles::get_account_authorization_details(call),
         "GetAccountSummary" => roles::get_account_summary(call),

@@ -1,6 +1,6 @@
 //! Roles and their tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -63,6 +63,8 @@ pub(super) fn create_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, Api
         trust,
         tags,
         last_used: None,
+        boundary: form.member_text("PermissionsBoundary").map(ToOwned::to_owned),
+        instance_profiles: BTreeSet::new(),
     };
     let answer = call.xml_answer(|xml| xml.write_element("Role", |xml| write_whole_role(xml, &role)));
     call.cx.state.iam.roles.insert(name, role);
@@ -104,6 +106,9 @@ pub(super) fn delete_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, Api
     if !role.attached.is_empty() {
         return conflict("Cannot delete entity, must detach all policies first.");
     }
+    if !role.instance_profiles.is_empty() {
+        return conflict("Cannot delete entity, must remove roles from instance profile first.");
+    }
     let name = role.name.clone();
     call.cx.state.iam.roles.remove(&name);
     Ok(call.empty_answer())
@@ -118,6 +123,17 @@ pub(super) fn update_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, Api
         role.description = description;
     }
     role.max_session_s = session.unwrap_or(role.max_session_s);
+    Ok(call.empty_answer())
+}
+
+pub(super) fn put_permissions_boundary(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let boundary = call.form.required_text("PermissionsBoundary")?.to_owned();
+    call.find_role_mut()?.boundary = Some(boundary);
+    Ok(call.empty_answer())
+}
+
+pub(super) fn delete_permissions_boundary(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    call.find_role_mut()?.boundary = None;
     Ok(call.empty_answer())
 }
 
@@ -206,6 +222,7 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
 
 fn write_whole_role(xml: &mut XmlWriter, role: &StoredRole) {
     write_brief_role(xml, role);
+    write_boundary(xml, role);
     if !role.tags.is_empty() {
         xml.write_tags("Tags", &role.tags);
     }
@@ -221,13 +238,30 @@ fn write_brief_role(xml: &mut XmlWriter, role: &StoredRole) {
 
 fn write_role_detail(xml: &mut XmlWriter, role: &StoredRole) {
     write_role_identity(xml, role);
-    xml.write_element("InstanceProfileList", |_| ());
+    write_boundary(xml, role);
+    xml.write_members("InstanceProfileList", &role.instance_profiles, |xml, profile| {
+        xml.write_text("Path", "/");
+        xml.write_text("InstanceProfileName", profile);
+        xml.write_text("InstanceProfileId", "AIPAEXAMPLE");
+        xml.write_text("Arn", &role.arn.replace(":role/", ":instance-profile/"));
+        xml.write_text("CreateDate", &format_time(role.created));
+        xml.write_element("Roles", |_| ());
+    });
     xml.write_members("RolePolicyList", &role.inline, |xml, (name, policy)| {
         xml.write_text("PolicyName", name);
         xml.write_text("PolicyDocument", &encode_document(policy));
     });
     xml.write_members("AttachedManagedPolicies", &role.attached, |xml, arn| policies::write_attached_policy(xml, arn));
     xml.write_tags("Tags", &role.tags);
+}
+
+fn write_boundary(xml: &mut XmlWriter, role: &StoredRole) {
+    if let Some(boundary) = &role.boundary {
+        xml.write_element("PermissionsBoundary", |xml| {
+            xml.write_text("PermissionsBoundaryType", "Policy");
+            xml.write_text("PermissionsBoundaryArn", boundary);
+        });
+    }
 }
 
 fn write_role_identity(xml: &mut XmlWriter, role: &StoredRole) {

@@ -74,6 +74,7 @@ pub(super) fn create_alias(cx: &mut CloudContext<'_>, request: &CloudRequest) ->
         version,
         description: body.member_text("Description").unwrap_or_default().to_owned(),
         revision_id,
+        routing: given_routing(&body).flatten(),
     };
     let answer = CloudAnswer::from_rest_json(201, &alias_json(&arn, &name, &alias));
     function.aliases.insert(name, alias);
@@ -103,6 +104,9 @@ pub(super) fn update_alias(cx: &mut CloudContext<'_>, request: &CloudRequest) ->
     }
     if let Some(description) = body.member_text("Description") {
         description.clone_into(&mut alias.description);
+    }
+    if let Some(routing) = given_routing(&body) {
+        alias.routing = routing;
     }
     alias.revision_id = revision_id;
     Ok(CloudAnswer::from_rest_json(200, &alias_json(&arn, &name, alias)))
@@ -160,12 +164,23 @@ fn known_version(cx: &CloudContext<'_>, addressed: &AddressedFunction, version: 
     Err(ApiError::new(404, "ResourceNotFoundException", format!("Function not found: {arn}")))
 }
 
+/// The weights in a request, if it has any: `Some(None)` removes them.
+fn given_routing(body: &JsonBody) -> Option<Option<Value>> {
+    let routing = body.member_value("RoutingConfig")?;
+    let weights = routing["AdditionalVersionWeights"].as_object();
+    Some(weights.filter(|weights| !weights.is_empty()).map(|_| routing.clone()))
+}
+
 fn alias_json(arn: &str, name: &str, alias: &StoredAlias) -> Value {
-    json!({
+    let mut shown = json!({
         "AliasArn": arn,
         "Name": name,
         "FunctionVersion": alias.version,
         "Description": alias.description,
         "RevisionId": alias.revision_id,
-    })
+    });
+    if let Some(routing) = &alias.routing {
+        shown["RoutingConfig"] = routing.clone();
+    }
+    shown
 }

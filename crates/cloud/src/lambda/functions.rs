@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::model::{LATEST, environment_variables};
@@ -42,6 +42,7 @@ pub(super) fn create_function(cx: &mut CloudContext<'_>, request: &CloudRequest)
         code_size: 0,
         code: String::new(),
         dead_letters: None,
+        others: Map::new(),
     };
     set_settings(&mut configuration, &body)?;
     set_code(cx, &mut configuration, &body, &zip)?;
@@ -170,6 +171,8 @@ fn change_latest(
     let function = addressed.find_function(cx)?;
     refuse_in_progress(cx, function)?;
     let mut configuration = function.configuration.clone();
+    // A change that succeeds ends the failure of the one before.
+    configuration.others.retain(|member, _| !member.starts_with("LastUpdate") && !member.starts_with("State"));
     set(cx, &mut configuration)?;
     let (modified, revision, reads) = (last_modified(cx), cx.random_uuid(), cx.config.lambda_settles_after_reads);
     let function = addressed.find_function_mut(cx)?;
@@ -260,8 +263,51 @@ fn set_settings(configuration: &mut VersionConfiguration, body: &JsonBody) -> Re
             ));
         }
         configuration.environment = variables;
+        configuration.others.remove("Environment");
+    }
+    for member in OTHER_SETTINGS {
+        if let Some(value) = body.member_value(member) {
+            set_other(&mut configuration.others, member, value);
+        }
     }
     Ok(())
+}
+
+/// Settings that are stored and returned, and have no effect.
+const OTHER_SETTINGS: [&str; 8] = [
+    "VpcConfig",
+    "KMSKeyArn",
+    "TracingConfig",
+    "Layers",
+    "FileSystemConfigs",
+    "EphemeralStorage",
+    "SnapStart",
+    "LoggingConfig",
+];
+
+/// Stores a setting as Lambda returns it; an empty one is removed.
+fn set_other(others: &mut Map<String, Value>, member: &str, value: &Value) {
+    let empty = match value {
+        Value::String(text) => text.is_empty(),
+        Value::Array(values) => values.is_empty(),
+        Value::Object(members) => members.values().all(|value| value.as_array().is_some_and(Vec::is_empty)),
+        _ => false,
+    };
+    let stored = match (member, value) {
+        _ if empty => {
+            others.remove(member);
+            return;
+        }
+        ("Layers", Value::Array(arns)) => arns.iter().map(|arn| json!({ "Arn": arn, "CodeSize": 1 })).collect(),
+        ("SnapStart", _) => json!({ "ApplyOn": value["ApplyOn"], "OptimizationStatus": "Off" }),
+        ("VpcConfig", _) => {
+            let mut stored = value.clone();
+            stored["VpcId"] = json!("vpc-0123456789abcdef0");
+            stored
+        }
+        _ => value.clone(),
+    };
+    others.insert(member.to_owned(), stored);
 }
 
 fn set_code(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::FunctionUrl;
 use crate::{CloudContext, JsonBody};
@@ -30,6 +30,9 @@ pub struct VersionConfiguration {
     /// The destination of events that could not be handled: the ARN of a queue or topic.
     #[serde(default)]
     pub dead_letters: Option<String>,
+    /// Other members of the answer, which replace the defaults: `VpcConfig`, `Layers`, `LastUpdateStatus`, …
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub others: Map<String, Value>,
 }
 
 /// A published version.
@@ -45,6 +48,9 @@ pub struct StoredAlias {
     pub version: String,
     pub description: String,
     pub revision_id: String,
+    /// `{"AdditionalVersionWeights"}`, as given.
+    #[serde(default)]
+    pub routing: Option<Value>,
 }
 
 /// Settings for asynchronous invocations.
@@ -165,6 +171,9 @@ impl StoredFunction {
         }
         if let Some(target) = &configuration.dead_letters {
             shown["DeadLetterConfig"] = json!({ "TargetArn": target });
+        }
+        for (member, value) in &configuration.others {
+            shown[member] = value.clone();
         }
         shown
     }

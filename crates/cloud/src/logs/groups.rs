@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::ListPage;
 use super::{ApiError, LogsCall, StoredLogGroup, already_exists, invalid_parameter, invalid_token, list_answer};
@@ -37,6 +37,8 @@ pub(super) fn create_log_group(call: &mut LogsCall<'_, '_>) -> Result<Value, Api
         streams: BTreeMap::new(),
         events: VecDeque::new(),
         ingested: 0,
+        others: given_class(call.body.member_text("logGroupClass")),
+        filters: BTreeMap::new(),
         name: name.clone(),
         tags,
     };
@@ -86,7 +88,11 @@ pub(super) fn delete_retention_policy(call: &mut LogsCall<'_, '_>) -> Result<Val
 }
 
 pub(super) fn delete_log_group(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
-    let name = call.find_group()?.name.clone();
+    let group = call.find_group()?;
+    if group.others.get("deletionProtectionEnabled") == Some(&json!(true)) {
+        return Err(ApiError::bad_request("ValidationException", "Deletion protection is enabled for this log group."));
+    }
+    let name = group.name.clone();
     call.logs_state_mut().groups.remove(&name);
     Ok(json!({}))
 }
@@ -156,10 +162,72 @@ fn group_json(group: &StoredLogGroup) -> Value {
     if let Some(days) = group.retention_days {
         entry["retentionInDays"] = json!(days);
     }
+    for (member, value) in &group.others {
+        entry[member] = value.clone();
+    }
     entry
 }
 
-/// Always an empty list, since the embedded cloud doesn't support filters on groups.
+fn given_class(class: Option<&str>) -> Map<String, Value> {
+    class.map(|class| ("logGroupClass".to_owned(), json!(class))).into_iter().collect()
+}
+
+/// Sets or removes a member of the answer.
+pub(super) fn set_other(call: &mut LogsCall<'_, '_>, member: &str, value: Option<Value>) -> Result<Value, ApiError> {
+    let others = &mut call.find_group_mut()?.others;
+    match value {
+        Some(value) => drop(others.insert(member.to_owned(), value)),
+        None => drop(others.remove(member)),
+    }
+    Ok(json!({}))
+}
+
+pub(super) fn associate_kms_key(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let key = call.body.required_text("kmsKeyId")?.to_owned();
+    set_other(call, "kmsKeyId", Some(json!(key)))
+}
+
+pub(super) fn put_deletion_protection(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let enabled = call.body.member_flag("deletionProtectionEnabled");
+    set_other(call, "deletionProtectionEnabled", Some(json!(enabled)))
+}
+
+/// CloudWatch Logs' quota of subscription filters of a log group.
+const MAX_FILTERS: usize = 2;
+
+pub(super) fn put_subscription_filter(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.body.required_text("filterName")?.to_owned();
+    let group = call.body.required_text("logGroupName")?;
+    let filter = json!({
+        "filterName": name,
+        "logGroupName": group,
+        "filterPattern": call.body.member_text("filterPattern").unwrap_or_default(),
+        "destinationArn": call.body.required_text("destinationArn")?,
+        "distribution": "ByLogStream",
+    });
+    let filters = &mut call.find_group_mut()?.filters;
+    if filters.len() >= MAX_FILTERS && !filters.contains_key(&name) {
+        return Err(ApiError::bad_request("LimitExceededException", "Resource limit exceeded."));
+    }
+    filters.insert(name, filter);
+    Ok(json!({}))
+}
+
+pub(super) fn delete_subscription_filter(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.body.required_text("filterName")?.to_owned();
+    match call.find_group_mut()?.filters.remove(&name) {
+        Some(_) => Ok(json!({})),
+        None => {
+            Err(ApiError::bad_request("ResourceNotFoundException", "The specified subscription filter does not exist."))
+        }
+    }
+}
+
+pub(super) fn describe_subscription_filters(call: &LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    Ok(json!({ "subscriptionFilters": call.find_group()?.filters.values().collect::<Vec<_>>() }))
+}
+
+/// Always an empty list, since the embedded cloud doesn't support metric filters.
 pub(super) fn describe_no_filters(call: &LogsCall<'_, '_>, member: &str) -> Result<Value, ApiError> {
     if call.body.member_text("logGroupName").is_some() {
         call.find_group()?;

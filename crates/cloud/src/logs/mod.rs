@@ -10,7 +10,7 @@ mod streams;
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub use events::append_lines;
 
@@ -42,6 +42,12 @@ pub struct StoredLogGroup {
     pub events: VecDeque<StoredLogEvent>,
     /// The number of events so far, which is the next event's id.
     pub ingested: u64,
+    /// Other members of the answer, which replace the defaults: `kmsKeyId`, `logGroupClass`, …
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub others: Map<String, Value>,
+    /// Subscription filters by name, as given. Nothing is sent to them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub filters: BTreeMap<String, Value>,
 }
 
 /// A log stream.
@@ -144,7 +150,14 @@ pub(super) fn handle_request(
         "CreateLogStream" => streams::create_log_stream(call),
         "DescribeLogStreams" => streams::describe_log_streams(call),
         "DescribeMetricFilters" => groups::describe_no_filters(call, "metricFilters"),
-        "DescribeSubscriptionFilters" => groups::describe_no_filters(call, "subscriptionFilters"),
+        "PutSubscriptionFilter" => groups::put_subscription_filter(call),
+        "DeleteSubscriptionFilter" => groups::delete_subscription_filter(call),
+        "DescribeSubscriptionFilters" => groups::describe_subscription_filters(call),
+        "AssociateKmsKey" => groups::associate_kms_key(call),
+        "DisassociateKmsKey" => groups::set_other(call, "kmsKeyId", None),
+        "PutDataProtectionPolicy" => groups::set_other(call, "dataProtectionStatus", Some(json!("ACTIVATED"))),
+        "DeleteDataProtectionPolicy" => groups::set_other(call, "dataProtectionStatus", None),
+        "PutLogGroupDeletionProtection" => groups::put_deletion_protection(call),
         "PutLogEvents" => events::put_log_events(call),
         "GetLogEvents" => events::get_log_events(call),
         "FilterLogEvents" => events::filter_log_events(call),

@@ -36,6 +36,11 @@ pub(super) fn delete_secret(call: &mut SecretsManagerCall<'_, '_>) -> Result<Val
         return Err(invalid_parameter("The RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."));
     }
     let now = call.cx.now;
+    if call.secrets_state().find_secret(id).is_some_and(|secret| !secret.replicas.is_empty()) {
+        return Err(invalid_request(
+            "You can't delete secret that still has replica regions. Remove the replica regions first.",
+        ));
+    }
     if force {
         // Forced deletion of a missing secret is not an error.
         let Some(secret) = call.secrets_state().find_secret(id) else {

@@ -5,6 +5,7 @@
 mod deletion;
 mod list;
 mod secrets;
+mod settings;
 mod values;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,15 @@ pub struct StoredSecret {
     pub deletion: Option<SecretDeletion>,
     /// By version id.
     pub versions: BTreeMap<String, StoredSecretVersion>,
+    /// The resource policy's text.
+    #[serde(default)]
+    pub policy: Option<String>,
+    /// The ARN of the function that rotates it.
+    #[serde(default)]
+    pub rotation: Option<String>,
+    /// The regions that have replicas.
+    #[serde(default)]
+    pub replicas: Vec<String>,
 }
 
 /// A scheduled deletion.
@@ -136,6 +146,12 @@ pub(super) fn handle_request(
         "CreateSecret" => secrets::create_secret(call),
         "DescribeSecret" => secrets::describe_secret(call),
         "GetResourcePolicy" => secrets::get_resource_policy(call),
+        "PutResourcePolicy" => settings::put_resource_policy(call),
+        "DeleteResourcePolicy" => settings::delete_resource_policy(call),
+        "RotateSecret" => settings::rotate_secret(call),
+        "CancelRotateSecret" => settings::cancel_rotate_secret(call),
+        "ReplicateSecretToRegions" => settings::replicate_secret_to_regions(call),
+        "RemoveRegionsFromReplication" => settings::remove_regions_from_replication(call),
         "UpdateSecret" => secrets::update_secret(call),
         "TagResource" => secrets::tag_resource(call),
         "UntagResource" => secrets::untag_resource(call),

@@ -54,6 +54,9 @@ pub(super) fn create_secret(call: &mut SecretsManagerCall<'_, '_>) -> Result<Val
         accessed: None,
         deletion: None,
         versions: BTreeMap::new(),
+        policy: None,
+        rotation: None,
+        replicas: Vec::new(),
         name: name.clone(),
         tags,
     };
@@ -67,15 +70,23 @@ pub(super) fn describe_secret(call: &SecretsManagerCall<'_, '_>) -> Result<Value
     let secret = call.find_any_secret()?;
     let mut answer = summary_members(secret);
     answer.insert("VersionIdsToStages".to_owned(), version_stages(secret));
+    if !secret.replicas.is_empty() {
+        answer.insert("ReplicationStatus".to_owned(), super::settings::replication_status(secret));
+    }
     if let Some(deletion) = &secret.deletion {
         answer.insert("DeletedDate".to_owned(), json!(epoch_s(deletion.due)));
     }
     Ok(Value::Object(answer))
 }
 
-/// Secrets in the embedded cloud have no policy. Secrets Manager omits a missing policy from the response.
+/// Secrets Manager omits a missing policy from the response.
 pub(super) fn get_resource_policy(call: &SecretsManagerCall<'_, '_>) -> Result<Value, ApiError> {
-    Ok(identity_answer(call.find_usable_secret()?, None))
+    let secret = call.find_usable_secret()?;
+    let mut answer = identity_answer(secret, None);
+    if let Some(policy) = &secret.policy {
+        answer["ResourcePolicy"] = json!(policy);
+    }
+    Ok(answer)
 }
 
 pub(super) fn update_secret(call: &mut SecretsManagerCall<'_, '_>) -> Result<Value, ApiError> {
@@ -141,6 +152,15 @@ pub(super) fn summary_members(secret: &StoredSecret) -> Map<String, Value> {
     }
     if let Some(key) = &secret.kms_key_id {
         members.insert("KmsKeyId".to_owned(), json!(key));
+    }
+    if let Some(function) = &secret.rotation {
+        members.insert("RotationEnabled".to_owned(), json!(true));
+        members.insert("RotationLambdaARN".to_owned(), json!(function));
+    }
+    // Only a secret with replicas names its own region.
+    if !secret.replicas.is_empty() {
+        let region = secret.arn.split(':').nth(3).unwrap_or_default();
+        members.insert("PrimaryRegion".to_owned(), json!(region));
     }
     members.insert("LastChangedDate".to_owned(), json!(epoch_s(secret.changed)));
     if let Some(accessed) = secret.accessed {

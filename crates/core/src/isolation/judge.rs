@@ -80,6 +80,8 @@ pub fn judge_pairs(
         venues: subjects.iter().map(|subject| subject.venue.clone()).collect(),
         pairs,
         disagreements,
+        strangers: Vec::new(),
+        unread: Vec::new(),
         notes,
     }
 }

@@ -11,6 +11,7 @@ pub mod planned;
 pub mod policy;
 mod shared;
 mod simulated;
+pub mod strangers;
 
 pub use condition::RequestContext;
 pub use judge::{RoleRequest, judge_pairs, requests_to_check};

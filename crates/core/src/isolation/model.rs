@@ -150,6 +150,10 @@ pub struct IsolationReport {
     pub pairs: Vec<VenuePair>,
     /// Where IAM's simulation differs from the local evaluation.
     pub disagreements: Vec<String>,
+    /// Who outside of the account can use something of a venue, in words.
+    pub strangers: Vec<String>,
+    /// Why it is unknown whether strangers can use something.
+    pub unread: Vec<String>,
     /// Notes on what was left out and where the data was incomplete.
     pub notes: Vec<String>,
 }
@@ -160,15 +164,16 @@ impl IsolationReport {
         self.pairs.iter().filter(|pair| pair.from != pair.to)
     }
 
-    /// Whether any venue reaches another, shares something with it, can't do its own work, or IAM disagrees.
+    /// Whether any venue reaches another, shares something with it, can't do its own work, a stranger has access, or IAM
+    /// disagrees.
     pub fn is_open(&self) -> bool {
         let open = |pair: &VenuePair| matches!(pair.state, PairState::Open | PairState::OwnDenied);
-        self.pairs.iter().any(open) || !self.disagreements.is_empty()
+        self.pairs.iter().any(open) || !self.disagreements.is_empty() || !self.strangers.is_empty()
     }
 
     /// Whether something is unknown.
     pub fn has_unknowns(&self) -> bool {
-        self.pairs.iter().any(|pair| pair.state == PairState::Untold)
+        self.pairs.iter().any(|pair| pair.state == PairState::Untold) || !self.unread.is_empty()
     }
 }
 

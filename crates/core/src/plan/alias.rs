@@ -5,7 +5,10 @@ const VERSIONS_KEPT: u32 = 5;
 
 use super::{Action, Change, Differences, LambdaOperation, Operation, ResourceVerdict, VenueContext};
 use crate::naming::TAG_PINNED;
-use crate::resource::{AliasSpec, FunctionSpec, LiveAlias, LiveFunction, Observed, ResourceKind};
+use crate::resource::members::{AnswerKind, UnmodeledMember};
+use crate::resource::{
+    AliasSpec, FunctionConfiguration, FunctionSpec, LiveAlias, LiveFunction, Observed, ResourceKind,
+};
 
 pub(super) fn compare_alias(
     context: &VenueContext,
@@ -51,7 +54,7 @@ fn plan_alias_update(
     let changes = matches!(verdict, ResourceVerdict::Change(change) if change.operations.iter().any(changes_version));
     let elsewhere = match verdict {
         ResourceVerdict::Change(_) | ResourceVerdict::Unchanged => {
-            function.as_present().is_some_and(|function| function.configuration != live.configuration)
+            function.as_present().is_some_and(|function| runs_another(&function.configuration, &live.configuration))
                 && !is_pinned(function, live)
         }
         ResourceVerdict::Conflict(_) | ResourceVerdict::Unreadable(_) => false,
@@ -75,9 +78,37 @@ fn plan_alias_update(
         operations.push(LambdaOperation::DeleteOldVersions { function: alias.function.clone(), keep: VERSIONS_KEPT });
         differences.mark_fixed();
     }
+    let mut settings = live.maximum_retry_attempts != Some(alias.maximum_retry_attempts)
+        || live.maximum_event_age_s != Some(alias.maximum_event_age_s);
     differences.compare_optional("maximum_retry_attempts", live.maximum_retry_attempts, alias.maximum_retry_attempts);
     differences.compare_optional("maximum_event_age_s", live.maximum_event_age_s, alias.maximum_event_age_s);
-    differences.fix_with(|| LambdaOperation::PutFunctionEventInvokeConfig { alias: alias.clone() });
+    let unmodeled = differences.add_unmodeled(AnswerKind::Alias, &live.unmodeled.members);
+    let remove = |qualifier: &str, statement_id: &str| LambdaOperation::RemovePermission {
+        function: alias.function.clone(),
+        qualifier: Some(qualifier.to_owned()),
+        statement_id: statement_id.to_owned(),
+    };
+    let mut resets = false;
+    let mut others = Vec::new();
+    for member in unmodeled {
+        if let Some(statement_id) = member.entry_of("Policy") {
+            others.push(remove(&alias.name, statement_id));
+        } else if let Some(statement_id) = member.entry_of("VersionPolicy") {
+            others.push(remove(&live.version, statement_id));
+        } else if member.entry_of("EventInvokeConfig").is_none() {
+            resets = true;
+        } else {
+            settings = true;
+        }
+    }
+    if settings {
+        differences.add_fix(LambdaOperation::PutFunctionEventInvokeConfig { alias: alias.clone() });
+    }
+    if resets {
+        differences
+            .add_fix(LambdaOperation::ResetAlias { function: alias.function.clone(), alias: alias.name.clone() });
+    }
+    others.into_iter().for_each(|operation| differences.add_fix(operation));
     if differences.is_empty() {
         return ResourceVerdict::Unchanged;
     }
@@ -90,6 +121,17 @@ fn plan_alias_update(
     let change = context.new_change(ResourceKind::Alias, &alias_name(alias), Action::Update, reason);
     let operations = operations.into_iter().map(Operation::from).chain(settings).collect();
     ResourceVerdict::Change(Change { attributes, operations, ..change })
+}
+
+/// Whether a version runs something else than the function's configuration. What the function has and an apply leaves
+/// alone is no reason to publish it, and neither is a member that this version of deployer doesn't know.
+fn runs_another(latest: &FunctionConfiguration, version: &FunctionConfiguration) -> bool {
+    let is_put_back = |member: &UnmodeledMember| member.is_put_back(AnswerKind::Configuration);
+    let (mut latest, mut version) = (latest.clone(), version.clone());
+    let (put_back, left_alone) = latest.unmodeled.into_iter().partition::<Vec<_>, _>(is_put_back);
+    latest.unmodeled = put_back;
+    version.unmodeled.retain(|member| member.known && !left_alone.contains(member));
+    latest != version
 }
 
 /// Whether `deployer rollback` moved the alias to its current version. It stays there until the function changes.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Operation;
+use crate::resource::members::{AnswerKind, UnmodeledMember};
 use crate::resource::{SECRET_ARN_PLACEHOLDER, StringMap};
 
 /// One attribute that changes.
@@ -31,6 +32,8 @@ pub(super) struct Differences {
 
 /// Replaces a value that isn't ours and may be a secret.
 const NOT_SHOWN: &str = "(not shown)";
+/// Members whose values may contain secrets: headers and parameters of a request.
+const HIDDEN: [&str; 1] = ["HttpParameters"];
 
 impl Differences {
     pub(super) fn into_parts(self) -> (Vec<AttributeChange>, Vec<Operation>) {
@@ -73,9 +76,34 @@ impl Differences {
         }
     }
 
+    /// Adds an attribute that changes.
+    pub(super) fn add_change(&mut self, path: &str, before: impl Into<Value>, after: impl Into<Value>) {
+        self.push(path, Some(before.into()), Some(after.into()));
+    }
+
+    /// Adds an operation that fixes all differences so far.
+    pub(super) fn add_fix(&mut self, operation: impl Into<Operation>) {
+        self.operations.push(operation.into());
+        self.mark_fixed();
+    }
+
     /// Adds an attribute that is removed.
     pub(super) fn add_removed(&mut self, path: &str, before: impl Into<Value>) {
         self.push(path, Some(before.into()), None);
+    }
+
+    /// Adds the members that no attribute models and that an apply removes or resets, and returns them.
+    pub(super) fn add_unmodeled<'m>(
+        &mut self,
+        answer: AnswerKind,
+        members: &'m [UnmodeledMember],
+    ) -> Vec<&'m UnmodeledMember> {
+        let removed = members.iter().filter(|member| member.is_put_back(answer)).collect::<Vec<_>>();
+        for member in &removed {
+            let value = if HIDDEN.contains(&member.path.as_str()) { NOT_SHOWN.into() } else { member.value.clone() };
+            self.add_removed(&member.path, value);
+        }
+        removed
     }
 
     /// Adds an attribute whose new value is only known during the apply.

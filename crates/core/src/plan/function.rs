@@ -1,6 +1,7 @@
 //! Lambda function: its configuration, code, reserved concurrency and tags. [`super::alias`] publishes its versions.
 
-use super::{Differences, LambdaOperation, ResourceVerdict, VenueContext};
+use super::{Action, Differences, LambdaOperation, ResourceVerdict, VenueContext};
+use crate::resource::members::AnswerKind;
 use crate::resource::{
     FunctionConfiguration, FunctionSpec, LiveFunction, LiveSecret, Observed, ResourceKind, SECRET_ARN_PLACEHOLDER,
     StringMap,
@@ -11,7 +12,9 @@ pub(super) fn compare_function(
     function: &FunctionSpec,
     live: &Observed<LiveFunction>,
     secret: &Observed<LiveSecret>,
+    role: &ResourceVerdict,
 ) -> ResourceVerdict {
+    let new_role = matches!(role, ResourceVerdict::Change(change) if is_creation(change.action));
     match live {
         Observed::Unreadable(reason) => ResourceVerdict::Unreadable(reason.clone()),
         Observed::Absent | Observed::PendingDeletion(_) => {
@@ -20,9 +23,20 @@ pub(super) fn compare_function(
         Observed::Present(live) => {
             context.check_owner(ResourceKind::Function, &function.name, &live.tags).unwrap_or_else(|| {
                 let function = with_secret_arn(function, secret, Some(live));
-                context.plan_update(ResourceKind::Function, &function.name, function_differences(&function, live))
+                context.plan_update(
+                    ResourceKind::Function,
+                    &function.name,
+                    function_differences(&function, live, new_role),
+                )
             })
         }
+    }
+}
+
+fn is_creation(action: Action) -> bool {
+    match action {
+        Action::Create | Action::Restore | Action::Replace => true,
+        Action::Update | Action::Delete => false,
     }
 }
 
@@ -60,6 +74,7 @@ fn plan_function_creation(context: &VenueContext, function: &FunctionSpec) -> Re
         role_arn,
         environment,
         code_sha256,
+        unmodeled: _,
     } = &function.configuration;
     attributes.add_new("runtime", runtime.as_str());
     attributes.add_new("handler", handler.as_str());
@@ -76,13 +91,25 @@ fn plan_function_creation(context: &VenueContext, function: &FunctionSpec) -> Re
     context.plan_creation(ResourceKind::Function, &function.name, attributes, operations)
 }
 
-fn function_differences(function: &FunctionSpec, live: &LiveFunction) -> Differences {
+fn function_differences(function: &FunctionSpec, live: &LiveFunction, new_role: bool) -> Differences {
     let mut differences = Differences::default();
     let (before, after) = (&live.configuration, &function.configuration);
     compare_settings(&mut differences, before, after);
+    // Lambda knows a role by its unique id, so one that was created again has to be set again.
+    if (new_role || live.role_recreated) && before.role_arn == after.role_arn {
+        differences.add_change("role", "(deleted since)", after.role_arn.as_str());
+    }
+    if let Some(failure) = live.state.failure() {
+        differences.add_change("last_update", failure, "Successful");
+    }
     differences.fix_with(|| LambdaOperation::UpdateFunctionConfiguration {
         function: function.name.clone(),
         configuration: after.clone(),
+    });
+    let reset = differences.add_unmodeled(AnswerKind::Configuration, &before.unmodeled);
+    differences.fix_with(|| LambdaOperation::ResetFunctionSettings {
+        function: function.name.clone(),
+        settings: reset.iter().filter_map(|member| member.function_setting()).collect(),
     });
     differences.compare_value("architecture", before.architecture.as_str(), after.architecture.as_str());
     differences.compare_value("code_sha256", before.code_sha256.as_str(), after.code_sha256.as_str());
@@ -95,6 +122,16 @@ fn function_differences(function: &FunctionSpec, live: &LiveFunction) -> Differe
     differences.fix_with(|| put_concurrency(function));
     differences.compare_tags(&live.tags, &function.tags);
     differences.fix_with(|| LambdaOperation::TagFunction { arn: function.arn.clone(), tags: function.tags.clone() });
+    for member in differences.add_unmodeled(AnswerKind::Function, &live.unmodeled.members) {
+        let name = function.name.clone();
+        if let Some(statement_id) = member.entry_of("Policy") {
+            let statement_id = statement_id.to_owned();
+            differences.add_fix(LambdaOperation::RemovePermission { function: name, qualifier: None, statement_id });
+        } else if let Some(qualifier) = member.entry_of("FunctionUrls") {
+            let qualifier = (qualifier != "$LATEST").then(|| qualifier.to_owned());
+            differences.add_fix(LambdaOperation::DeleteFunctionUrl { function: name, qualifier });
+        }
+    }
     differences
 }
 
@@ -104,7 +141,7 @@ pub(super) fn compare_settings(
     before: &FunctionConfiguration,
     after: &FunctionConfiguration,
 ) {
-    // Another call sets the architecture and the code.
+    // Other calls set the architecture and the code, and reset what isn't modeled.
     let FunctionConfiguration {
         description,
         runtime,
@@ -115,6 +152,7 @@ pub(super) fn compare_settings(
         role_arn,
         environment,
         code_sha256: _,
+        unmodeled: _,
     } = after;
     differences.compare_value("description", before.description.as_str(), description.as_str());
     differences.compare_value("runtime", before.runtime.as_str(), runtime.as_str());

@@ -138,6 +138,7 @@ fn has_credential(operation: &Operation) -> bool {
             SecretsManagerOperation::RestoreSecret { .. }
             | SecretsManagerOperation::UpdateSecretDescription { .. }
             | SecretsManagerOperation::TagSecret { .. }
+            | SecretsManagerOperation::DeleteResourcePolicy { .. }
             | SecretsManagerOperation::DeleteSecret { .. } => false,
         },
         Operation::Lambda(operation) => {

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::resource::members::UnmodeledPart;
 use crate::resource::{DesiredStack, LiveAlias, LivePermission, LiveStack, Observed};
 use crate::snapshot::Snapshot;
 
@@ -42,6 +43,7 @@ fn assume_declared(mut live: LiveStack, stack: &DesiredStack) -> LiveStack {
         configuration: function.configuration.clone(),
         maximum_retry_attempts: Some(stack.alias.maximum_retry_attempts),
         maximum_event_age_s: Some(stack.alias.maximum_event_age_s),
+        unmodeled: UnmodeledPart::default(),
     });
     *permission = function.map(|_| LivePermission {
         action: stack.permission.action.clone(),

@@ -9,6 +9,7 @@
 mod adopt;
 mod alias;
 mod attributes;
+mod finding;
 mod function;
 pub mod invariants;
 mod listed;
@@ -32,6 +33,7 @@ use serde::{Deserialize, Serialize};
 pub use adopt::{Adoption, NotAdopted, plan_adoption};
 pub(crate) use alias::is_pinned;
 pub use attributes::AttributeChange;
+pub use finding::{FindingKind, PlanFinding};
 pub use operation::{
     EventBridgeOperation, HubSpotOperation, IamOperation, LambdaOperation, LogsOperation, Operation, Removal,
     SecretsManagerOperation, ServiceOperation,
@@ -40,6 +42,7 @@ pub use rollback::{plan_rollback, plan_unpin};
 pub use saved::{PlanOrigin, SavedPlan, UnusablePlan};
 
 use attributes::Differences;
+use finding::UnknownMembers;
 
 use crate::desired::{Desired, DesiredVenue};
 use crate::naming::{TAG_DEPLOYMENT, TAG_VENUE};
@@ -68,6 +71,9 @@ pub struct Plan {
     pub canary: Option<String>,
     /// What is unreadable, and therefore left alone.
     pub unreadable: Vec<UnreadableResource>,
+    /// Access for strangers, and what an apply doesn't change back. The most urgent comes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<PlanFinding>,
     /// Notes for the reader that don't change anything.
     pub notes: Vec<String>,
 }
@@ -155,6 +161,7 @@ impl Plan {
             protected: Vec::new(),
             canary: None,
             unreadable: Vec::new(),
+            findings: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -200,11 +207,13 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
         .extend(snapshot.unreadable.iter().map(|reason| UnreadableResource { address: None, reason: reason.clone() }));
     property::report_portal(&mut plan, desired, &snapshot.portal);
     let nothing = LiveStack::default();
+    let mut unknown = UnknownMembers::default();
     for venue in desired.venues.iter().filter(|venue| wanted(&venue.venue)) {
         if let Some(stack) = &venue.stack {
             let live = snapshot.venues.get(&venue.venue).unwrap_or(&nothing);
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
             plan_venue(&mut plan, venue, stack, &live, &snapshot.portal);
+            finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, &live);
         }
     }
     let declared: BTreeMap<&str, &DesiredVenue> =
@@ -227,6 +236,8 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     for (venue, properties) in properties {
         property::prune_properties(&mut plan, desired, venue, &properties);
     }
+    plan.notes.extend(unknown.into_notes());
+    plan.findings.sort_by_key(|finding| finding.kind);
     plan
 }
 
@@ -308,7 +319,7 @@ fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &DesiredStack, live:
     let secret = secret::compare_secret(&context, secret, &live.secret);
     let log_group = log_group::compare_log_group(&context, log_group, &live.log_group);
     let function = compare_after(&[&role, &secret], &live.function, || {
-        function::compare_function(&context, function, &live.function, &live.secret)
+        function::compare_function(&context, function, &live.function, &live.secret, &role)
     });
     let alias = compare_after(&[&function], &live.alias, || {
         alias::compare_alias(&context, alias, &live.alias, &stack.function, (&function, &live.function))

@@ -29,7 +29,7 @@ pub(super) fn compare_permission(
             // Lambda can't change a statement in place.
             let remove = LambdaOperation::RemovePermission {
                 function: wanted.function.clone(),
-                qualifier: wanted.qualifier.clone(),
+                qualifier: Some(wanted.qualifier.clone()),
                 statement_id: wanted.statement_id.clone(),
             };
             let (attributes, _) = differences.into_parts();

@@ -2,7 +2,7 @@
 
 use super::{
     Action, Change, EventBridgeOperation, LambdaOperation, LogsOperation, Operation, Plan, SecretsManagerOperation,
-    UnreadableResource, VenueContext, is_owner, role,
+    UnreadableResource, VenueContext, finding::find_deletion_refusal, is_owner, role,
 };
 use crate::naming::{TAG_PROTECT, role_path};
 use crate::resource::{LiveRole, LiveStack, Observed, ResourceKind};
@@ -24,7 +24,7 @@ pub(super) fn prune_venue(
     {
         plan.protected.push(venue.to_owned());
     }
-    let mut prune = VenuePruning { plan, context, reason };
+    let mut prune = VenuePruning { plan, context, reason, live };
 
     // Every field by name, so that no kind can be left behind by a removal.
     let LiveStack { role, secret: live_secret, log_group, function, alias, rule, permission } = live;
@@ -79,6 +79,7 @@ struct VenuePruning<'a> {
     plan: &'a mut Plan,
     context: VenueContext<'a>,
     reason: &'a str,
+    live: &'a LiveStack,
 }
 
 impl VenuePruning<'_> {
@@ -91,7 +92,12 @@ impl VenuePruning<'_> {
         live.as_present()
     }
 
+    /// Plans the deletion, unless AWS would refuse it: then the resource stays whole, and nothing else waits for it.
     fn plan_deletion(&mut self, kind: ResourceKind, name: &str, operations: impl IntoIterator<Item = Operation>) {
+        if let Some(refusal) = find_deletion_refusal(self.context.venue, self.live, kind) {
+            self.plan.findings.push(refusal);
+            return;
+        }
         let change = self.context.new_change(kind, name, Action::Delete, self.reason);
         self.plan.changes.push(Change { operations: operations.into_iter().collect(), ..change });
     }

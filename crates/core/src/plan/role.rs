@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Action, Change, Conflict, Differences, IamOperation, Operation, ResourceVerdict, VenueContext, is_owner};
+use crate::desired::MAX_SESSION_S;
 use crate::naming::{ROLE_POLICY, TAG_ADOPTED};
 use crate::resource::{LiveRole, Observed, ResourceKind, RoleSpec, StringMap};
 
@@ -39,6 +40,17 @@ fn plan_role_update(context: &VenueContext, role: &RoleSpec, live: &LiveRole) ->
         return conflict.unwrap_or_else(|| ResourceVerdict::Conflict(nobodys()));
     }
     let mut differences = Differences::default();
+    if let Some(description) = &live.description {
+        differences.compare_value("description", description.as_str(), role.description.as_str());
+    }
+    if let Some(session) = live.max_session_s {
+        differences.compare_value("max_session_s", session, MAX_SESSION_S);
+    }
+    differences.fix_with(|| IamOperation::UpdateRole {
+        role: role.name.clone(),
+        description: role.description.clone(),
+        max_session_s: MAX_SESSION_S,
+    });
     differences.compare_policy("trust", &live.trust, &role.trust);
     differences
         .fix_with(|| IamOperation::UpdateAssumeRolePolicy { role: role.name.clone(), document: role.trust.clone() });

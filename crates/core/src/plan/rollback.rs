@@ -52,7 +52,7 @@ pub fn plan_rollback(
     super::function::compare_settings(&mut differences, &alias.configuration, configuration);
     let (attributes, _) = differences.into_parts();
     // The tag comes first, because it pins nothing until the alias has moved.
-    let operations = vec![
+    let mut operations = vec![
         LambdaOperation::TagFunction {
             arn: function_arn(scope, function),
             tags: StringMap::from([(TAG_PINNED.to_owned(), to.to_string())]),
@@ -60,6 +60,11 @@ pub fn plan_rollback(
         .into(),
         LambdaOperation::MoveAlias { function: function.name.clone(), alias: ALIAS.to_owned(), version: to }.into(),
     ];
+    // Weights would send some of the runs to another version still.
+    if alias.unmodeled.find_member("RoutingConfig").is_some() {
+        let reset = LambdaOperation::ResetAlias { function: function.name.clone(), alias: ALIAS.to_owned() };
+        operations.push(reset.into());
+    }
     plan.changes.push(Change {
         address: ResourceAddress { venue: venue.to_owned(), kind: ResourceKind::Alias },
         name: format!("{}:{ALIAS}", function.name),

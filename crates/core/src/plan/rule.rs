@@ -1,6 +1,7 @@
 //! EventBridge rule, without its target.
 
 use super::{Differences, EventBridgeOperation, ResourceVerdict, VenueContext};
+use crate::resource::members::AnswerKind;
 use crate::resource::{LiveRule, Observed, ResourceKind, RuleSpec, StringMap};
 
 pub(super) fn compare_rule(context: &VenueContext, rule: &RuleSpec, live: &Observed<LiveRule>) -> ResourceVerdict {
@@ -31,6 +32,8 @@ fn rule_differences(rule: &RuleSpec, live: &LiveRule) -> Differences {
     differences.compare_value("description", live.description.as_str(), rule.description.as_str());
     differences.compare_value("schedule", live.schedule.as_str(), rule.schedule.as_str());
     differences.compare_value("state", rule_state(live.enabled), rule_state(rule.enabled));
+    differences.add_unmodeled(AnswerKind::Rule, &live.unmodeled.members);
+    // PutRule removes what it doesn't say.
     differences.fix_with(|| EventBridgeOperation::PutRule { rule: rule.clone() });
     // PutRule doesn't change an existing rule's tags.
     differences.compare_tags(&live.tags, &rule.tags);

@@ -1,6 +1,7 @@
 //! Secret. Its value is written only when it is created, so a value that was rotated elsewhere stays.
 
 use super::{Action, Change, Differences, ResourceVerdict, SecretsManagerOperation, VenueContext};
+use crate::resource::members::AnswerKind;
 use crate::resource::{LiveSecret, Observed, ResourceKind, SecretSpec, StringMap};
 
 pub(super) fn compare_secret(
@@ -53,5 +54,7 @@ fn secret_differences(secret: &SecretSpec, live: &LiveSecret) -> Differences {
     differences.compare_tags(&live.tags, &secret.tags);
     differences
         .fix_with(|| SecretsManagerOperation::TagSecret { secret: secret.name.clone(), tags: secret.tags.clone() });
+    differences.add_unmodeled(AnswerKind::Secret, &live.unmodeled.members);
+    differences.fix_with(|| SecretsManagerOperation::DeleteResourcePolicy { secret: secret.name.clone() });
     differences
 }

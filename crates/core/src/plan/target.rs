@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Differences, EventBridgeOperation, ResourceVerdict, VenueContext};
+use crate::resource::members::AnswerKind;
 use crate::resource::{LiveRule, Observed, ResourceKind, RuleTarget, TargetSpec};
 
 pub(super) fn compare_target(
@@ -31,8 +32,13 @@ fn plan_target_creation(context: &VenueContext, wanted: &TargetSpec) -> Resource
 fn target_differences(wanted: &TargetSpec, rule: &LiveRule) -> Differences {
     let mut differences = Differences::default();
     let ours = rule.targets.iter().find(|target| target.id == wanted.target.id);
-    let unset =
-        RuleTarget { id: String::new(), arn: String::new(), maximum_retry_attempts: None, maximum_event_age_s: None };
+    let unset = RuleTarget {
+        id: String::new(),
+        arn: String::new(),
+        maximum_retry_attempts: None,
+        maximum_event_age_s: None,
+        unmodeled: Vec::new(),
+    };
     let (before, after) = (ours.unwrap_or(&unset), &wanted.target);
     differences.compare_value("arn", before.arn.as_str(), after.arn.as_str());
     if let Some(attempts) = after.maximum_retry_attempts {
@@ -41,6 +47,8 @@ fn target_differences(wanted: &TargetSpec, rule: &LiveRule) -> Differences {
     if let Some(age) = after.maximum_event_age_s {
         differences.compare_optional("maximum_event_age_s", before.maximum_event_age_s, age);
     }
+    differences.add_unmodeled(AnswerKind::Target, &before.unmodeled);
+    // PutTargets replaces the whole target.
     differences.fix_with(|| put_target(wanted));
     let others: Vec<&RuleTarget> = rule.targets.iter().filter(|target| target.id != wanted.target.id).collect();
     for other in &others {

@@ -3,13 +3,16 @@
 //! Plain data, without a client or a clock. The planner compares the two sides, and the executor writes the first.
 
 mod kind;
+pub mod members;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use kind::{ResourceAddress, ResourceKind};
+use members::{AnswerKind, UnmodeledMember, UnmodeledPart};
 
 use crate::property::{ContactProperty, PropertyField};
 
@@ -93,6 +96,18 @@ pub struct LiveRole {
     pub attached: Vec<String>,
     /// Tags.
     pub tags: StringMap,
+    /// Description; `None` if it wasn't read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Longest session in seconds; `None` if it wasn't read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_session_s: Option<u32>,
+    /// When it was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// What else its answers contain that a resource of ours doesn't have.
+    #[serde(default, skip_serializing_if = "UnmodeledPart::is_empty")]
+    pub unmodeled: UnmodeledPart,
 }
 
 /// The desired secret, without its value: a value is only written when the secret is created.
@@ -119,6 +134,9 @@ pub struct LiveSecret {
     pub description: String,
     /// Tags.
     pub tags: StringMap,
+    /// What else its answers contain that a resource of ours doesn't have.
+    #[serde(default, skip_serializing_if = "UnmodeledPart::is_empty")]
+    pub unmodeled: UnmodeledPart,
 }
 
 /// The desired log group.
@@ -143,6 +161,9 @@ pub struct LiveLogGroup {
     pub retention_days: Option<u32>,
     /// Tags.
     pub tags: StringMap,
+    /// What else its answers contain that a resource of ours doesn't have.
+    #[serde(default, skip_serializing_if = "UnmodeledPart::is_empty")]
+    pub unmodeled: UnmodeledPart,
 }
 
 /// The part of a function's configuration that a published version freezes.
@@ -166,6 +187,9 @@ pub struct FunctionConfiguration {
     pub environment: StringMap,
     /// Base64 of the SHA-256 of the zip.
     pub code_sha256: String,
+    /// What else its answer contains that ours don't have. Empty in a specification.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmodeled: Vec<UnmodeledMember>,
 }
 
 /// The desired function.
@@ -183,6 +207,33 @@ pub struct FunctionSpec {
     pub tags: StringMap,
 }
 
+/// What Lambda says about a function's last change and about the function itself
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>). All are empty where Lambda says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionState {
+    /// `Pending`, `Active`, `Inactive` or `Failed`.
+    pub state: String,
+    /// Why it isn't active.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub state_reason: String,
+    /// `Successful`, `InProgress` or `Failed`.
+    pub last_update: String,
+    /// Why the last update failed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub last_update_reason: String,
+}
+
+impl FunctionState {
+    /// What failed, and why: the function itself or its last update.
+    pub fn failure(&self) -> Option<String> {
+        let why = |reason: &str| if reason.is_empty() { "no reason given".to_owned() } else { reason.to_owned() };
+        if self.state == "Failed" {
+            return Some(format!("the function failed: {}", why(&self.state_reason)));
+        }
+        (self.last_update == "Failed").then(|| format!("its last update failed: {}", why(&self.last_update_reason)))
+    }
+}
+
 /// An observed function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveFunction {
@@ -194,6 +245,15 @@ pub struct LiveFunction {
     pub reserved_concurrency: Option<u32>,
     /// Tags.
     pub tags: StringMap,
+    /// Whether it works, in Lambda's words.
+    #[serde(default)]
+    pub state: FunctionState,
+    /// Whether the role was created after the function was last changed: Lambda only knows the role before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub role_recreated: bool,
+    /// What else its answers contain that a resource of ours doesn't have.
+    #[serde(default, skip_serializing_if = "UnmodeledPart::is_empty")]
+    pub unmodeled: UnmodeledPart,
 }
 
 /// The desired alias. It points to the version that has the function's configuration.
@@ -220,6 +280,9 @@ pub struct LiveAlias {
     pub maximum_retry_attempts: Option<u32>,
     /// Age in seconds at which Lambda drops a waiting asynchronous invocation; Lambda's default (6 hours) when unset.
     pub maximum_event_age_s: Option<u32>,
+    /// What else its answers contain that a resource of ours doesn't have.
+    #[serde(default, skip_serializing_if = "UnmodeledPart::is_empty")]
+    pub unmodeled: UnmodeledPart,
 }
 
 /// The desired rule.
@@ -254,6 +317,9 @@ pub struct LiveRule {
     pub tags: StringMap,
     /// Its targets.
     pub targets: Vec<RuleTarget>,
+    /// What else its answers contain that a resource of ours doesn't have.
+    #[serde(default, skip_serializing_if = "UnmodeledPart::is_empty")]
+    pub unmodeled: UnmodeledPart,
 }
 
 /// What a rule invokes, and how often it retries.
@@ -267,6 +333,9 @@ pub struct RuleTarget {
     pub maximum_retry_attempts: Option<i32>,
     /// Age in seconds at which EventBridge drops an undelivered event; EventBridge's default (a day) when unset.
     pub maximum_event_age_s: Option<i32>,
+    /// What else its answer contains that ours don't have. Empty in a specification.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmodeled: Vec<UnmodeledMember>,
 }
 
 /// The desired target of the rule.
@@ -333,7 +402,52 @@ pub struct LiveStack {
     pub permission: Observed<LivePermission>,
 }
 
+/// A part of what was observed, with the kind of answer that it comes from.
+pub type UnmodeledAnswer<'l> = (AnswerKind, &'l [UnmodeledMember], &'l [String]);
+
 impl LiveStack {
+    /// What no attribute models, by answer. Every field by name, so that no kind can be forgotten.
+    pub fn unmodeled_answers(&self) -> Vec<UnmodeledAnswer<'_>> {
+        // A permission is a statement of the alias's policy, whose other statements are the alias's.
+        let Self { role, secret, log_group, function, alias, rule, permission: _ } = self;
+        let parts = [
+            (AnswerKind::Role, role.as_present().map(|live| &live.unmodeled)),
+            (AnswerKind::Secret, secret.as_present().map(|live| &live.unmodeled)),
+            (AnswerKind::LogGroup, log_group.as_present().map(|live| &live.unmodeled)),
+            (AnswerKind::Function, function.as_present().map(|live| &live.unmodeled)),
+            (AnswerKind::Alias, alias.as_present().map(|live| &live.unmodeled)),
+            (AnswerKind::Rule, rule.as_present().map(|live| &live.unmodeled)),
+        ];
+        let mut all: Vec<UnmodeledAnswer<'_>> = Vec::new();
+        for (answer, part) in parts {
+            all.extend(part.map(|part| (answer, part.members.as_slice(), part.unread.as_slice())));
+        }
+        if let Some(function) = function.as_present() {
+            all.push((AnswerKind::Configuration, &function.configuration.unmodeled, &[]));
+        }
+        for target in rule.as_present().map(|rule| &rule.targets).into_iter().flatten() {
+            all.push((AnswerKind::Target, &target.unmodeled, &[]));
+        }
+        all
+    }
+
+    /// Why resources are unreadable.
+    pub fn unreadable_reasons(&self) -> Vec<&str> {
+        let Self { role, secret, log_group, function, alias, rule, permission } = self;
+        [
+            role.unreadable_reason(),
+            secret.unreadable_reason(),
+            log_group.unreadable_reason(),
+            function.unreadable_reason(),
+            alias.unreadable_reason(),
+            rule.unreadable_reason(),
+            permission.unreadable_reason(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     /// The tags of each existing resource that has tags of its own.
     pub fn resource_tags(&self) -> impl Iterator<Item = &StringMap> {
         // An alias and a permission have no tags.

@@ -7,9 +7,10 @@ use deployer_core::isolation::planned::{CredentialsByVenue, planned_subjects};
 use deployer_core::isolation::{ComparedCredential, IsolationReport, SimulationResults, VenueSubject, judge_pairs};
 use deployer_core::manifest::{self, Manifest};
 use deployer_core::property::{ContactProperty, LivePortal, ObservedPortal};
+use deployer_core::resource::members::UnmodeledPart;
 use deployer_core::resource::{
-    DesiredStack, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret, LiveStack,
-    Observed, SECRET_ARN_PLACEHOLDER,
+    DesiredStack, FunctionState, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret,
+    LiveStack, Observed, SECRET_ARN_PLACEHOLDER,
 };
 use deployer_core::scope::Scope;
 use deployer_core::snapshot::Snapshot;
@@ -60,30 +61,40 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
             policies: [("sync".to_owned(), stack.role.policy.clone())].into(),
             attached: Vec::new(),
             tags: stack.role.tags.clone(),
+            description: Some(stack.role.description.clone()),
+            max_session_s: Some(3600),
+            created: None,
+            unmodeled: UnmodeledPart::default(),
         }),
         secret: Observed::Present(LiveSecret {
             name: stack.secret.name.clone(),
             arn,
             description: stack.secret.description.clone(),
             tags: stack.secret.tags.clone(),
+            unmodeled: UnmodeledPart::default(),
         }),
         log_group: Observed::Present(LiveLogGroup {
             name: stack.log_group.name.clone(),
             arn: format!("arn:aws:logs:eu-west-1:123456789012:log-group:{}", stack.log_group.name),
             retention_days: Some(stack.log_group.retention_days),
             tags: stack.log_group.tags.clone(),
+            unmodeled: UnmodeledPart::default(),
         }),
         function: Observed::Present(LiveFunction {
             name: stack.function.name.clone(),
             configuration: configuration.clone(),
             reserved_concurrency: Some(stack.function.reserved_concurrency),
             tags: stack.function.tags.clone(),
+            state: FunctionState::default(),
+            role_recreated: false,
+            unmodeled: UnmodeledPart::default(),
         }),
         alias: Observed::Present(LiveAlias {
             version: "3".to_owned(),
             configuration,
             maximum_retry_attempts: Some(stack.alias.maximum_retry_attempts),
             maximum_event_age_s: Some(stack.alias.maximum_event_age_s),
+            unmodeled: UnmodeledPart::default(),
         }),
         rule: Observed::Present(LiveRule {
             name: stack.rule.name.clone(),
@@ -92,6 +103,7 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
             enabled: stack.rule.enabled,
             tags: stack.rule.tags.clone(),
             targets: vec![stack.target.target.clone()],
+            unmodeled: UnmodeledPart::default(),
         }),
         permission: Observed::Present(LivePermission {
             action: stack.permission.action.clone(),

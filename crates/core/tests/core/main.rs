@@ -9,6 +9,7 @@ mod planner;
 mod properties;
 mod random_plans;
 mod test_files;
+mod unmodeled;
 
 use std::path::{Path, PathBuf};
 

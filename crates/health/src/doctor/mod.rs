@@ -15,6 +15,7 @@ mod permissions;
 mod properties;
 mod quotas;
 mod scopes;
+mod strangers;
 mod tripleseat;
 
 use std::collections::BTreeMap;
@@ -215,9 +216,14 @@ impl Examination<'_> {
             return Vec::new();
         }
         let mut checks = aws::check_identity(self).await;
-        let (permissions, quotas) = tokio::join!(permissions::check_permissions(self), quotas::check_quotas(self));
+        let (permissions, quotas, strangers) = tokio::join!(
+            permissions::check_permissions(self),
+            quotas::check_quotas(self),
+            strangers::check_strangers(self)
+        );
         checks.extend(permissions);
         checks.extend(quotas);
+        checks.extend(strangers);
         checks
     }
 

@@ -10,10 +10,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sync_config::config::{ENV_FLAG_PROPERTY, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI, SyncConfig};
 
-use deployer_aws::observe::observe;
+use deployer_aws::observe::{observe, read_versions};
 use deployer_aws::{Aws, Call, CallError, Found};
 use deployer_core::isolation::planned::{CredentialsByVenue, log_group_arn, manifest_holdings};
 use deployer_core::isolation::policy::Policy;
+use deployer_core::isolation::strangers::{find_strangers, statements_of, strangers_of_statement};
 use deployer_core::isolation::{ComparedCredential, ReadOutcome, VenueHoldings, VenueSubject, parse_policies};
 use deployer_core::manifest::{Manifest, Status, Venue};
 use deployer_core::naming::{ALIAS, VenueNames};
@@ -23,30 +24,61 @@ use deployer_core::scope::Scope;
 /// How many venues' policies are read concurrently.
 const VENUES_AT_ONCE: usize = 8;
 
-/// Reads the deployed venues. The notes say where the check is based on incomplete data.
+/// What was read of the deployed venues.
+#[derive(Debug, Default)]
+pub struct LiveReading {
+    /// The venues.
+    pub subjects: Vec<VenueSubject>,
+    /// Who outside of the account can use something of a venue, in words.
+    pub strangers: Vec<String>,
+    /// Why it is unknown whether strangers can use something.
+    pub unread: Vec<String>,
+    /// Where the check is based on incomplete data.
+    pub notes: Vec<String>,
+}
+
+/// Reads the deployed venues.
 pub async fn read_live_subjects(
     aws: &Aws,
     scope: &Scope,
     manifest: &Manifest,
     credentials: &CredentialsByVenue,
-) -> (Vec<VenueSubject>, Vec<String>) {
+) -> LiveReading {
     let deployed: Vec<&Venue> = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked).collect();
     let names: Vec<String> = deployed.iter().map(|venue| venue.name.clone()).collect();
     let snapshot = observe(aws, scope, &manifest.deployment.name, &names).await;
-    let read: Vec<(VenueSubject, Vec<String>)> = stream::iter(deployed)
+    let mut reading = LiveReading::default();
+    for (venue, live) in &snapshot.venues {
+        let found = find_strangers(live, &scope.account).into_iter();
+        reading.strangers.extend(found.map(|stranger| format!("{venue}: {}", stranger.text)));
+        let unread = live.unmodeled_answers().into_iter().flat_map(|(_, _, unread)| unread);
+        reading.unread.extend(unread.map(|reason| format!("{venue}: {reason}")));
+    }
+    let read: Vec<(VenueSubject, Vec<String>, VersionPolicies)> = stream::iter(deployed)
         .map(async |venue| {
             let live = snapshot.venues.get(&venue.name).cloned().unwrap_or_default();
             let known = credentials.get(&venue.name).cloned().unwrap_or_default();
             let reading =
                 LiveVenueReader { aws, scope, venue, names: VenueNames::new(&manifest.deployment.name, &venue.name) };
-            reading.read_subject(&live, known).await
+            let (subject, notes) = reading.read_subject(&live, known).await;
+            (subject, notes, reading.read_version_policies(&live).await)
         })
         .buffered(VENUES_AT_ONCE)
         .collect()
         .await;
-    let (subjects, notes): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-    (subjects, notes.concat())
+    for (subject, notes, versions) in read {
+        reading.subjects.push(subject);
+        reading.notes.extend(notes);
+        match versions {
+            Ok(strangers) => reading.strangers.extend(strangers),
+            Err(why) => reading.unread.push(why),
+        }
+    }
+    reading
 }
+
+/// What strangers can do to versions of a function that the alias doesn't point to.
+type VersionPolicies = ReadOutcome<Vec<String>>;
 
 struct LiveVenueReader<'a> {
     aws: &'a Aws,
@@ -141,6 +173,28 @@ impl LiveVenueReader<'_> {
         let answer = request.send().await.call("iam:GetPolicyVersion")?;
         let document = answer.policy_version.and_then(|version| version.document);
         document.ok_or_else(|| CallError::unexpected("iam:GetPolicyVersion", "the response has no document"))
+    }
+
+    /// The strangers in the policies of old versions. A plan reads the policy of the alias's version only.
+    async fn read_version_policies(&self, live: &LiveStack) -> VersionPolicies {
+        let (Some(alias), function) = (live.alias.as_present(), &self.names.function) else { return Ok(Vec::new()) };
+        let whose = &self.venue.name;
+        let versions = read_versions(self.aws, function).await;
+        let versions = versions.map_err(|error| format!("could not read the versions of {whose}: {error}"))?;
+        let mut strangers = Vec::new();
+        for version in versions.keys().map(u64::to_string).filter(|version| *version != alias.version) {
+            let what = format!("the policy of {function}:{version}");
+            let text = get_function_policy(&self.aws.lambda, function, Some(&version)).await;
+            let Some(text) = text.map_err(|error| format!("could not read {what}: {error}"))? else { continue };
+            let policy: Value =
+                serde_json::from_str(&text).map_err(|error| format!("could not read {what}: {error}"))?;
+            for statement in statements_of(&policy) {
+                let of = format!("{function}:{version}");
+                let found = strangers_of_statement(&of, statement, &self.scope.account);
+                strangers.extend(found.into_iter().map(|text| format!("{whose}: {text}")));
+            }
+        }
+        Ok(strangers)
     }
 
     /// The function's policies. Permissions are normally on the alias but could also be on the function itself.

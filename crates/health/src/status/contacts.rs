@@ -58,7 +58,7 @@ impl StatusPortal {
             Ok(token) => token,
             Err(error) => return Self::NotAsked(format!("`token` of [hubspot]: {error}")),
         };
-        let client = match sync_lambda::http::build_client() {
+        let client = match deployer_hubspot::build_vendor_client() {
             Ok(client) => client,
             Err(error) => return Self::Unreadable(error.to_string()),
         };

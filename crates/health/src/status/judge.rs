@@ -156,12 +156,23 @@ impl VenueJudge<'_> {
     /// reported together.
     fn judge_venue(&mut self, missing_is_told: bool) {
         self.judge_unreadable();
+        self.judge_failure();
         self.judge_changes(missing_is_told);
         self.judge_last_run();
         self.judge_problems();
         self.judge_overdue();
         self.judge_contacts();
         self.judge_blocker();
+    }
+
+    /// Adds what Lambda says about a function that doesn't work, or whose last update failed.
+    fn judge_failure(&mut self) {
+        let failure = self.status.function.as_present().and_then(|function| function.failure.clone());
+        if let Some(failure) = failure {
+            let name = &self.status.venue.name;
+            let next = format!("Resolve that, then run `deployer apply --target {name}`, which updates it again.");
+            self.add_attention(Urgency::Now, format!("Lambda says about its function: {failure}"), next);
+        }
     }
 
     fn judge_unreadable(&mut self) {

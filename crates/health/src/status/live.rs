@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use deployer_aws::observe::read_state;
 use deployer_aws::{Aws, Call, CallError, Found};
 use deployer_core::naming::{ALIAS, TAG_DEPLOYMENT, TAG_PINNED};
 use deployer_core::resource::Observed;
@@ -12,6 +13,9 @@ use deployer_core::resource::Observed;
 pub struct LiveCode {
     /// In Lambda's terms: `Active`, `Pending`, `Inactive` or `Failed`.
     pub state: String,
+    /// What failed, and why: the function itself or its last update.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// Whether this deployment owns it.
     pub owned: bool,
     /// The version that the rule invokes; `None` without the alias.
@@ -65,7 +69,9 @@ async fn read_function(aws: &Aws, deployment: &str, name: &str) -> Result<Option
     let configuration = latest.configuration();
     let state = configuration.and_then(|found| found.state()).map_or("Active", |state| state.as_str()).to_owned();
     let shown = live.as_ref().and_then(|live| live.configuration());
+    let failure = configuration.and_then(|found| read_state(found).failure());
     Ok(Some(LiveCode {
+        failure,
         state,
         // Lambda leaves out the tags if the credentials may not list them. Then the name has to be enough.
         owned: latest.tags_error().is_some() || tag(TAG_DEPLOYMENT).as_deref() == Some(deployment),

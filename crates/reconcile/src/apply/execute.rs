@@ -62,14 +62,22 @@ impl Executor<'_> {
         error: CallError,
     ) -> Result<(), CallError> {
         let ours = match operation {
-            Operation::Iam(operation) => self.takes_over_in_iam(operation).await?,
-            Operation::SecretsManager(operation) => self.takes_over_in_secrets_manager(operation, answers).await?,
-            Operation::Logs(operation) => self.takes_over_in_logs(operation).await?,
-            Operation::Lambda(operation) => self.takes_over_in_lambda(operation, answers).await?,
-            Operation::EventBridge(operation) => self.takes_over_in_event_bridge(operation),
-            Operation::HubSpot(operation) => self.takes_over_in_hubspot(operation).await?,
+            Operation::Iam(operation) => self.takes_over_in_iam(operation).await,
+            Operation::SecretsManager(operation) => self.takes_over_in_secrets_manager(operation, answers).await,
+            Operation::Logs(operation) => self.takes_over_in_logs(operation).await,
+            Operation::Lambda(operation) => self.takes_over_in_lambda(operation, answers).await,
+            Operation::EventBridge(operation) => Ok(self.takes_over_in_event_bridge(operation)),
+            Operation::HubSpot(operation) => self.takes_over_in_hubspot(operation).await,
         };
-        if ours { Ok(()) } else { Err(error) }
+        match ours {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(error),
+            // A denied read must not be taken for the reason: the name is taken, and whose it is isn't known.
+            Err(unknown) => Err(CallError {
+                message: format!("{}; whether it is ours is unknown: {unknown}", error.message),
+                ..error
+            }),
+        }
     }
 
     /// Whether tags name this deployment as the owner.

@@ -44,6 +44,11 @@ impl Executor<'_> {
                 .await
                 .call(call)
                 .map(drop),
+            IamOperation::UpdateRole { role, description, max_session_s } => {
+                let session = i32::try_from(*max_session_s).unwrap_or(i32::MAX);
+                let request = iam.update_role().role_name(role).description(description).max_session_duration(session);
+                request.send().await.call(call).map(drop)
+            }
             IamOperation::DeleteRole { role } => iam.delete_role().role_name(role).send().await.call(call).map(drop),
         }
     }
@@ -57,6 +62,7 @@ impl Executor<'_> {
             | IamOperation::DeleteRolePolicy { .. }
             | IamOperation::DetachRolePolicy { .. }
             | IamOperation::TagRole { .. }
+            | IamOperation::UpdateRole { .. }
             | IamOperation::DeleteRole { .. } => Ok(false),
         }
     }

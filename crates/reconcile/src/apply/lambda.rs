@@ -1,12 +1,19 @@
 //! Lambda calls. A function's calls are sequential: each waits until the previous one has taken effect.
 
+use std::collections::HashMap;
+
+use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, Runtime};
+use aws_sdk_lambda::types::{
+    AliasRoutingConfiguration, Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, LogFormat,
+    LoggingConfig, Runtime, SnapStart, SnapStartApplyOn, TracingConfig, TracingMode, VpcConfig,
+};
 use bytes::Bytes;
 
 use super::{Executor, OperationAnswers};
 use deployer_aws::{Call, CallError, wait_until_function_ready};
 use deployer_core::plan::{LambdaOperation, ServiceOperation};
+use deployer_core::resource::members::FunctionSetting;
 use deployer_core::resource::{FunctionConfiguration, FunctionSpec, ResourceAddress, SECRET_ARN_PLACEHOLDER};
 
 impl Executor<'_> {
@@ -29,6 +36,7 @@ impl Executor<'_> {
                     role_arn,
                     environment: _,
                     code_sha256,
+                    unmodeled: _,
                 } = &function.configuration;
                 let code = FunctionCode::builder().zip_file(self.artifact_zip(call, code_sha256)?).build();
                 let request = lambda
@@ -50,7 +58,7 @@ impl Executor<'_> {
                 Ok(())
             }
             LambdaOperation::UpdateFunctionConfiguration { function, configuration } => {
-                // Another call sets the architecture and the code.
+                // Other calls set the architecture and the code, and reset what isn't modeled.
                 let FunctionConfiguration {
                     description,
                     runtime,
@@ -61,6 +69,7 @@ impl Executor<'_> {
                     role_arn,
                     environment: _,
                     code_sha256: _,
+                    unmodeled: _,
                 } = configuration;
                 let request = lambda
                     .update_function_configuration()
@@ -72,6 +81,13 @@ impl Executor<'_> {
                     .timeout(to_signed(*timeout_s))
                     .role(role_arn)
                     .environment(resolve_environment(call, configuration, answers)?);
+                request.send().await.call(call)?;
+                self.wait_until_ready(function).await
+            }
+            LambdaOperation::ResetFunctionSettings { function, settings } => {
+                let request = lambda.update_function_configuration().function_name(function);
+                let request =
+                    settings.iter().fold(request, |request, setting| reset_setting(request, function, *setting));
                 request.send().await.call(call)?;
                 self.wait_until_ready(function).await
             }
@@ -133,6 +149,15 @@ impl Executor<'_> {
                     .maximum_event_age_in_seconds(to_signed(alias.maximum_event_age_s));
                 request.send().await.call(call).map(drop)
             }
+            LambdaOperation::ResetAlias { function, alias } => {
+                let weights = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new()));
+                let request = lambda.update_alias().function_name(function).name(alias).description("");
+                request.routing_config(weights.build()).send().await.call(call).map(drop)
+            }
+            LambdaOperation::DeleteFunctionUrl { function, qualifier } => {
+                let request = lambda.delete_function_url_config().function_name(function);
+                request.set_qualifier(qualifier.clone()).send().await.call(call).map(drop)
+            }
             LambdaOperation::AddPermission { permission } => {
                 let request = lambda
                     .add_permission()
@@ -145,9 +170,8 @@ impl Executor<'_> {
                 request.send().await.call(call).map(drop)
             }
             LambdaOperation::RemovePermission { function, qualifier, statement_id } => {
-                let request =
-                    lambda.remove_permission().function_name(function).qualifier(qualifier).statement_id(statement_id);
-                request.send().await.call(call).map(drop)
+                let request = lambda.remove_permission().function_name(function).statement_id(statement_id);
+                request.set_qualifier(qualifier.clone()).send().await.call(call).map(drop)
             }
         }
     }
@@ -168,6 +192,7 @@ impl Executor<'_> {
             LambdaOperation::AddPermission { .. } => Ok(true),
             LambdaOperation::PutFunctionConcurrency { .. }
             | LambdaOperation::UpdateFunctionConfiguration { .. }
+            | LambdaOperation::ResetFunctionSettings { .. }
             | LambdaOperation::UpdateFunctionCode { .. }
             | LambdaOperation::TagFunction { .. }
             | LambdaOperation::UntagFunction { .. }
@@ -177,7 +202,9 @@ impl Executor<'_> {
             | LambdaOperation::DeleteOldVersions { .. }
             | LambdaOperation::UpdateAlias { .. }
             | LambdaOperation::MoveAlias { .. }
+            | LambdaOperation::ResetAlias { .. }
             | LambdaOperation::PutFunctionEventInvokeConfig { .. }
+            | LambdaOperation::DeleteFunctionUrl { .. }
             | LambdaOperation::RemovePermission { .. } => Ok(false),
         }
     }
@@ -242,6 +269,34 @@ fn resolve_environment(
         environment = environment.variables(key, value);
     }
     Ok(environment.build())
+}
+
+/// Sets a setting to Lambda's default: <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html>.
+fn reset_setting(
+    request: UpdateFunctionConfigurationFluentBuilder,
+    function: &str,
+    setting: FunctionSetting,
+) -> UpdateFunctionConfigurationFluentBuilder {
+    match setting {
+        FunctionSetting::Vpc => {
+            let none = VpcConfig::builder().set_subnet_ids(Some(Vec::new())).set_security_group_ids(Some(Vec::new()));
+            request.vpc_config(none.build())
+        }
+        FunctionSetting::DeadLetters => request.dead_letter_config(DeadLetterConfig::builder().target_arn("").build()),
+        FunctionSetting::Tracing => {
+            request.tracing_config(TracingConfig::builder().mode(TracingMode::PassThrough).build())
+        }
+        FunctionSetting::Layers => request.set_layers(Some(Vec::new())),
+        FunctionSetting::FileSystems => request.set_file_system_configs(Some(Vec::new())),
+        FunctionSetting::EphemeralStorage => {
+            request.set_ephemeral_storage(EphemeralStorage::builder().size(512).build().ok())
+        }
+        FunctionSetting::SnapStart => request.snap_start(SnapStart::builder().apply_on(SnapStartApplyOn::None).build()),
+        FunctionSetting::Logging => {
+            let group = format!("/aws/lambda/{function}");
+            request.logging_config(LoggingConfig::builder().log_format(LogFormat::Text).log_group(group).build())
+        }
+    }
 }
 
 fn to_signed(value: u32) -> i32 {

@@ -48,6 +48,9 @@ impl Executor<'_> {
                 .await
                 .call(call)
                 .map(drop),
+            SecretsManagerOperation::DeleteResourcePolicy { secret } => {
+                secrets.delete_resource_policy().secret_id(secret).send().await.call(call).map(drop)
+            }
             SecretsManagerOperation::DeleteSecret { secret, recovery_window_days } => {
                 let request = secrets.delete_secret().secret_id(secret);
                 let request = match recovery_window_days {
@@ -74,6 +77,7 @@ impl Executor<'_> {
             SecretsManagerOperation::RestoreSecret { .. }
             | SecretsManagerOperation::UpdateSecretDescription { .. }
             | SecretsManagerOperation::TagSecret { .. }
+            | SecretsManagerOperation::DeleteResourcePolicy { .. }
             | SecretsManagerOperation::DeleteSecret { .. } => Ok(false),
         }
     }

@@ -16,6 +16,7 @@ pub enum IamOperation {
     DeleteRolePolicy { role: String, policy: String },
     DetachRolePolicy { role: String, policy_arn: String },
     TagRole { role: String, tags: StringMap },
+    UpdateRole { role: String, description: String, max_session_s: u32 },
     DeleteRole { role: String },
 }
 
@@ -28,6 +29,7 @@ impl ServiceOperation for IamOperation {
             Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
             Self::DetachRolePolicy { .. } => "iam:DetachRolePolicy",
             Self::TagRole { .. } => "iam:TagRole",
+            Self::UpdateRole { .. } => "iam:UpdateRole",
             Self::DeleteRole { .. } => "iam:DeleteRole",
         }
     }
@@ -40,6 +42,7 @@ impl ServiceOperation for IamOperation {
             | Self::DeleteRolePolicy { role, .. }
             | Self::DetachRolePolicy { role, .. }
             | Self::TagRole { role, .. }
+            | Self::UpdateRole { role, .. }
             | Self::DeleteRole { role } => role,
         }
     }
@@ -51,7 +54,8 @@ impl ServiceOperation for IamOperation {
             Self::CreateRole { .. }
             | Self::UpdateAssumeRolePolicy { .. }
             | Self::PutRolePolicy { .. }
-            | Self::TagRole { .. } => Removal::Nothing,
+            | Self::TagRole { .. }
+            | Self::UpdateRole { .. } => Removal::Nothing,
         }
     }
 }

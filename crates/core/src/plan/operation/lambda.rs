@@ -1,8 +1,11 @@
 //! Lambda calls.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Removal, ServiceOperation};
+use crate::resource::members::FunctionSetting;
 use crate::resource::{AliasSpec, FunctionConfiguration, FunctionSpec, PermissionSpec, StringMap};
 
 /// A call to Lambda.
@@ -19,6 +22,11 @@ pub enum LambdaOperation {
     UpdateFunctionConfiguration {
         function: String,
         configuration: FunctionConfiguration,
+    },
+    /// Resets settings that no manifest can set to Lambda's defaults.
+    ResetFunctionSettings {
+        function: String,
+        settings: BTreeSet<FunctionSetting>,
     },
     UpdateFunctionCode {
         function: String,
@@ -66,8 +74,19 @@ pub enum LambdaOperation {
         alias: String,
         version: u64,
     },
+    /// Removes the alias's description and its weights, so that all invocations go to its own version.
+    ResetAlias {
+        function: String,
+        alias: String,
+    },
     PutFunctionEventInvokeConfig {
         alias: AliasSpec,
+    },
+    /// Deletes the URL of the function, or of an alias.
+    DeleteFunctionUrl {
+        function: String,
+        /// Unset for the URL of the function itself.
+        qualifier: Option<String>,
     },
 
     AddPermission {
@@ -75,7 +94,8 @@ pub enum LambdaOperation {
     },
     RemovePermission {
         function: String,
-        qualifier: String,
+        /// The alias or the version; unset for the function itself.
+        qualifier: Option<String>,
         statement_id: String,
     },
 }
@@ -86,6 +106,7 @@ impl LambdaOperation {
         match self {
             Self::CreateFunction { .. }
             | Self::UpdateFunctionConfiguration { .. }
+            | Self::ResetFunctionSettings { .. }
             | Self::UpdateFunctionCode { .. } => true,
             Self::PutFunctionConcurrency { .. }
             | Self::TagFunction { .. }
@@ -97,7 +118,9 @@ impl LambdaOperation {
             | Self::CreateAlias { .. }
             | Self::UpdateAlias { .. }
             | Self::MoveAlias { .. }
+            | Self::ResetAlias { .. }
             | Self::PutFunctionEventInvokeConfig { .. }
+            | Self::DeleteFunctionUrl { .. }
             | Self::AddPermission { .. }
             | Self::RemovePermission { .. } => false,
         }
@@ -109,6 +132,7 @@ impl LambdaOperation {
             Self::CreateFunction { function } => Some(&function.configuration.environment),
             Self::UpdateFunctionConfiguration { configuration, .. } => Some(&configuration.environment),
             Self::UpdateFunctionCode { .. }
+            | Self::ResetFunctionSettings { .. }
             | Self::PutFunctionConcurrency { .. }
             | Self::TagFunction { .. }
             | Self::UntagFunction { .. }
@@ -119,7 +143,9 @@ impl LambdaOperation {
             | Self::CreateAlias { .. }
             | Self::UpdateAlias { .. }
             | Self::MoveAlias { .. }
+            | Self::ResetAlias { .. }
             | Self::PutFunctionEventInvokeConfig { .. }
+            | Self::DeleteFunctionUrl { .. }
             | Self::AddPermission { .. }
             | Self::RemovePermission { .. } => None,
         }
@@ -131,7 +157,9 @@ impl ServiceOperation for LambdaOperation {
         match self {
             Self::CreateFunction { .. } => "lambda:CreateFunction",
             Self::PutFunctionConcurrency { .. } => "lambda:PutFunctionConcurrency",
-            Self::UpdateFunctionConfiguration { .. } => "lambda:UpdateFunctionConfiguration",
+            Self::UpdateFunctionConfiguration { .. } | Self::ResetFunctionSettings { .. } => {
+                "lambda:UpdateFunctionConfiguration"
+            }
             Self::UpdateFunctionCode { .. } => "lambda:UpdateFunctionCode",
             Self::TagFunction { .. } => "lambda:TagResource",
             Self::UntagFunction { .. } => "lambda:UntagResource",
@@ -139,8 +167,9 @@ impl ServiceOperation for LambdaOperation {
             Self::InvokeDryRun { .. } => "lambda:InvokeFunction",
             Self::PublishVersion { .. } => "lambda:PublishVersion",
             Self::CreateAlias { .. } => "lambda:CreateAlias",
-            Self::UpdateAlias { .. } | Self::MoveAlias { .. } => "lambda:UpdateAlias",
+            Self::UpdateAlias { .. } | Self::MoveAlias { .. } | Self::ResetAlias { .. } => "lambda:UpdateAlias",
             Self::PutFunctionEventInvokeConfig { .. } => "lambda:PutFunctionEventInvokeConfig",
+            Self::DeleteFunctionUrl { .. } => "lambda:DeleteFunctionUrlConfig",
             Self::AddPermission { .. } => "lambda:AddPermission",
             Self::RemovePermission { .. } => "lambda:RemovePermission",
         }
@@ -153,6 +182,9 @@ impl ServiceOperation for LambdaOperation {
             Self::AddPermission { permission } => &permission.function,
             Self::PutFunctionConcurrency { function, .. }
             | Self::UpdateFunctionConfiguration { function, .. }
+            | Self::ResetFunctionSettings { function, .. }
+            | Self::ResetAlias { function, .. }
+            | Self::DeleteFunctionUrl { function, .. }
             | Self::UpdateFunctionCode { function, .. }
             | Self::DeleteFunction { function }
             | Self::PublishVersion { function, .. }
@@ -169,12 +201,13 @@ impl ServiceOperation for LambdaOperation {
     fn removal(&self) -> Removal {
         match self {
             Self::DeleteFunction { .. } => Removal::Resource,
-            Self::RemovePermission { .. } => Removal::Part,
+            Self::RemovePermission { .. } | Self::DeleteFunctionUrl { .. } => Removal::Part,
             // Old versions that are missing are told apart by the call itself, while a missing function is an error.
             Self::DeleteOldVersions { .. } => Removal::Nothing,
             Self::CreateFunction { .. }
             | Self::PutFunctionConcurrency { .. }
             | Self::UpdateFunctionConfiguration { .. }
+            | Self::ResetFunctionSettings { .. }
             | Self::UpdateFunctionCode { .. }
             | Self::TagFunction { .. }
             | Self::UntagFunction { .. }
@@ -183,6 +216,7 @@ impl ServiceOperation for LambdaOperation {
             | Self::CreateAlias { .. }
             | Self::UpdateAlias { .. }
             | Self::MoveAlias { .. }
+            | Self::ResetAlias { .. }
             | Self::PutFunctionEventInvokeConfig { .. }
             | Self::AddPermission { .. } => Removal::Nothing,
         }

@@ -24,6 +24,9 @@ pub enum SecretsManagerOperation {
         secret: String,
         tags: StringMap,
     },
+    DeleteResourcePolicy {
+        secret: String,
+    },
     DeleteSecret {
         secret: String,
         /// Deleted for good when unset.
@@ -38,6 +41,7 @@ impl ServiceOperation for SecretsManagerOperation {
             Self::RestoreSecret { .. } => "secretsmanager:RestoreSecret",
             Self::UpdateSecretDescription { .. } => "secretsmanager:UpdateSecret",
             Self::TagSecret { .. } => "secretsmanager:TagResource",
+            Self::DeleteResourcePolicy { .. } => "secretsmanager:DeleteResourcePolicy",
             Self::DeleteSecret { .. } => "secretsmanager:DeleteSecret",
         }
     }
@@ -48,6 +52,7 @@ impl ServiceOperation for SecretsManagerOperation {
             Self::RestoreSecret { secret }
             | Self::UpdateSecretDescription { secret, .. }
             | Self::TagSecret { secret, .. }
+            | Self::DeleteResourcePolicy { secret }
             | Self::DeleteSecret { secret, .. } => secret,
         }
     }
@@ -55,6 +60,7 @@ impl ServiceOperation for SecretsManagerOperation {
     fn removal(&self) -> Removal {
         match self {
             Self::DeleteSecret { .. } => Removal::Resource,
+            Self::DeleteResourcePolicy { .. } => Removal::Part,
             Self::CreateSecret { .. }
             | Self::RestoreSecret { .. }
             | Self::UpdateSecretDescription { .. }
