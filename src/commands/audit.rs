@@ -27,6 +27,15 @@ use deployer_reconcile::portal::check_portal;
 /// Without a terminal, progress is printed every so many calls.
 const TOLD_EVERY: u64 = 1000;
 
+/// Which regions' functions an audit lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum AuditRegions {
+    /// All regions that are enabled in the account
+    All,
+    /// Only the audited one; roles are then never concluded to be unused
+    One,
+}
+
 /// Find what nobody in the account needs anymore, and what points where it shouldn't
 #[derive(Debug, Args)]
 pub struct AuditArgs {
@@ -48,6 +57,9 @@ pub struct AuditArgs {
     /// The region (default: the manifest's, or AWS_REGION if there is no manifest)
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
+    /// Which regions' functions are listed, as roles belong to all regions; everything else is read in one region
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = AuditRegions::All)]
+    pub regions: AuditRegions,
     /// Also read the webhooks of this HubSpot app: its ID and a reference to its access token (12345=env:NAME,
     /// =file:PATH, =cmd:PROGRAM); can be given more than once
     #[arg(long, value_name = "ID=REFERENCE")]
@@ -77,6 +89,7 @@ pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<E
         days: args.days,
         venues: manifest.map(VenueMarks::from_manifest).unwrap_or_default(),
         rate_limited: !global.local,
+        all_regions: args.regions == AuditRegions::All,
     };
     let begun = Instant::now();
     let progress = start_spinner(!json);

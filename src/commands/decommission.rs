@@ -14,12 +14,13 @@ use deployer_aws::Aws;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::scope::Scope;
-use deployer_janitor::audit::{AUDIT_VERSION, Audit};
+use deployer_janitor::audit::{AUDIT_VERSION, Audit, Options, read};
 use deployer_janitor::decommission::DecommissionContext;
 use deployer_janitor::decommission::archive::{Archive, ArchiveManifest};
 use deployer_janitor::decommission::carry_out::{DecommissionEvent, DecommissionOutcome, carry_out};
 use deployer_janitor::decommission::check::{DecommissionTerms, check_candidates};
 use deployer_janitor::decommission::plan::{DecommissionItem, DecommissionPlan, PendingResources};
+use deployer_janitor::decommission::reread::find_new_needs;
 use deployer_janitor::decommission::select::DecommissionRequest;
 
 /// Archive and delete what an audit found unneeded
@@ -109,6 +110,10 @@ pub(super) async fn run_decommission(global: &GlobalArgs, args: &DecommissionArg
     }
     confirm_on_terminal(global.json, args.yes, &confirmation_question(&plan, &scope), &scope.account)?;
 
+    if !global.json {
+        anstream::eprintln!("Reading the account again, to see that nothing needs it by now.");
+    }
+    check_nothing_new(global, &aws, &scope, audit.as_ref(), &plan).await?;
     let taken_at = audit.as_ref().map_or(now, |audit| audit.inventory.taken_at);
     let mut archive = match opened {
         Some(archive) => archive,
@@ -226,6 +231,33 @@ fn read_audit(path: &Path, max_age: SignedDuration, now: Timestamp) -> Result<Au
     }
     Ok(audit)
 }
+
+/// Asks again for everything that the audit's verdicts stood on, over the same window.
+async fn check_nothing_new(
+    global: &GlobalArgs,
+    aws: &Aws,
+    scope: &Scope,
+    audit: Option<&Audit>,
+    plan: &DecommissionPlan,
+) -> Result<()> {
+    let options = Options {
+        days: audit.map_or(DAYS, |audit| audit.inventory.days),
+        venues: Vec::new(),
+        all_regions: true,
+        rate_limited: !global.local,
+    };
+    let inventory = read(aws, scope, None, &options, &|_, _| {}).await;
+    let needs = find_new_needs(plan, audit, &inventory);
+    if needs.is_empty() {
+        return Ok(());
+    }
+    let mut error = Error::refused("the account is not as it was audited; nothing was changed");
+    error.causes = needs;
+    Err(error.hint(MAKE_ONE))
+}
+
+/// The window without an audit, for what was in quarantine.
+const DAYS: u32 = 90;
 
 const MAKE_ONE: &str = "make a new audit with `deployer audit --out FILE`, and review it";
 

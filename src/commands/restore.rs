@@ -9,7 +9,7 @@ use super::decommission::{open_archive, report_outcome, report_step};
 use super::shared::reconcile::confirm_on_terminal;
 use crate::cli::GlobalArgs;
 use crate::render::{FORMAT_VERSION, JsonLines, comparison_text, restore_text};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_janitor::decommission::DecommissionContext;
 use deployer_janitor::decommission::carry_out::DecommissionEvent;
@@ -51,22 +51,21 @@ pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Resu
             for refusal in &plan.refusals {
                 lines.print_line("refused", refusal);
             }
+            for left in &plan.left {
+                lines.print_line("left", left);
+            }
         }
         None => {
             outln!("Account {}, region {}; archive {}\n", scope.account, scope.region, args.archive.display());
             out!("{}", restore_text(&plan));
         }
     }
-    if !plan.refusals.is_empty() {
-        let mut error = Error::refused("some resources can't be restored; nothing was changed");
-        error.causes = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.what, refusal.why)).collect();
-        return Err(error.hint("name the resources to restore, without the refused ones"));
-    }
+    let planned = if plan.is_partial() { ExitCode::Partial } else { ExitCode::Done };
     if args.dry_run || !plan.has_changes() {
         if let Some(lines) = &json {
-            lines.print_line("result", json!({ "exit_code": ExitCode::Done as u8 }));
+            lines.print_line("result", json!({ "exit_code": planned as u8 }));
         }
-        return Ok(ExitCode::Done);
+        return Ok(planned);
     }
     let question = format!(
         "Do you want to restore this in account {}? Whatever is enabled becomes active immediately: rules fire, \
@@ -92,5 +91,7 @@ pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Resu
         }
         None => out!("\n{}", comparison_text(&comparisons)),
     }
-    Ok(report_outcome(json.as_ref(), &outcome, "the same command"))
+    let differs = comparisons.iter().any(|comparison| !comparison.differences.is_empty());
+    let code = report_outcome(json.as_ref(), &outcome, "the same command");
+    Ok(if code == ExitCode::Done && (differs || plan.is_partial()) { ExitCode::Partial } else { code })
 }

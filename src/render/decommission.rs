@@ -104,11 +104,15 @@ pub fn restore_text(plan: &restore::RestorePlan) -> String {
         let _ = writeln!(out, "  {style}{sign}{style:#} {what}  {DIM}# {words}{needed}{DIM:#}");
     }
     write_refusals(&mut out, &plan.refusals);
+    for left in &plan.left {
+        let _ = writeln!(out, "  {YELLOW}={YELLOW:#} {}  {DIM}# {}{DIM:#}", left.what, left.why);
+    }
     let there = plan.items.iter().filter(|(_, action)| *action == restore::RestoreAction::Same).count();
     let _ = writeln!(
         out,
-        "\n{BOLD}Plan:{BOLD:#} {} to restore, {there} already exist, {} refused.",
+        "\n{BOLD}Plan:{BOLD:#} {} to restore, {there} already exist, {} differ and are left, {} refused.",
         plan.items.len() - there,
+        plan.left.len(),
         plan.refusals.len()
     );
     out

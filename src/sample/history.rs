@@ -5,27 +5,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::functions::ROLE;
-use super::{API, HANDLER, LIVE, LegacyAccount, OLD_PUSH, QUEUES, RULES, STALE, WORKER};
+use super::needed::{NEEDED_QUEUES, add_stack};
+use super::{LIVE, LegacyAccount, OLD_PUSH, ON_CALL, QUEUES, RULES, STALE, WORKER};
 use deployer_cloud::{CloudContext, EmbeddedCloud};
 use deployer_core::error::Result;
 
 /// How many days ago everything was created.
-const MADE: i64 = 420;
+const MADE: i64 = 900;
 /// A count that is the same every day: namespace, metric, dimension, the days (counted back from today), and the count.
 type DailyCount = (&'static str, &'static str, (&'static str, &'static str), std::ops::Range<i64>, f64);
 
-fn daily_counts() -> [DailyCount; 10] {
-    let [contacts, dead] = QUEUES;
+/// The integration of HubSpot ended longer ago than CloudWatch keeps its counts.
+fn daily_counts() -> [DailyCount; 3] {
     let function = |name| ("FunctionName", name);
-    let queue = |name| ("QueueName", name);
     [
-        ("AWS/Lambda", "Invocations", function(HANDLER), 211..410, 9.0),
-        ("AWS/ApiGateway", "Count", ("ApiName", API), 211..410, 9.0),
-        ("AWS/SQS", "NumberOfMessagesSent", queue(contacts), 211..410, 9.0),
-        ("AWS/SQS", "NumberOfMessagesReceived", queue(contacts), 211..410, 9.0),
-        ("AWS/SQS", "NumberOfMessagesSent", queue(dead), 211..213, 1.0),
-        ("AWS/Lambda", "Invocations", function(WORKER), 211..410, 4.0),
-        ("AWS/Lambda", "Errors", function(WORKER), 211..213, 4.0),
         ("AWS/Lambda", "Invocations", function(OLD_PUSH), 133..390, 288.0),
         ("AWS/Lambda", "Invocations", function(LIVE), 1..400, 1.0),
         ("AWS/Events", "Invocations", ("RuleName", RULES[1].0), 1..400, 1.0),
@@ -39,10 +32,16 @@ fn daily_counts() -> [DailyCount; 10] {
 pub fn age_account(cloud: &EmbeddedCloud, legacy: &LegacyAccount) -> Result<()> {
     cloud.with_context(|cx| {
         cx.switch_region(&legacy.region);
-        let aged = cx.region_state().cloudwatch.metrics.iter().any(|metric| metric.namespace == "AWS/ApiGateway");
+        let aged = cx.region_state().cloudwatch.metrics.iter().any(|metric| metric.namespace == "AWS/Events");
         if !aged {
             backdate_resources(cx, legacy);
             backdate_usage(cx);
+        }
+        // Rules and topics have no date of their own: what made them is in the event history, each time that the sample is
+        // put here.
+        let undated = |name: &str| name == ON_CALL || RULES.iter().any(|(rule, ..)| *rule == name);
+        if cx.region_state().elsewhere.trail.iter().any(|event| undated(&event.resource)) {
+            cx.region_state_mut().elsewhere.trail.retain(|event| !undated(&event.resource));
         }
     })
 }
@@ -65,7 +64,8 @@ fn backdate_resources(cx: &mut CloudContext<'_>, legacy: &LegacyAccount) {
             group.created_ms = made.as_millisecond();
         }
     }
-    for name in QUEUES {
+    add_stack(regional, legacy);
+    for name in QUEUES.iter().chain(&NEEDED_QUEUES).copied() {
         if let Some(queue) = regional.sqs.queues.get_mut(name) {
             (queue.created_s, queue.modified_s) = (made.as_second(), made.as_second());
         }
@@ -87,7 +87,7 @@ fn backdate_resources(cx: &mut CloudContext<'_>, legacy: &LegacyAccount) {
 
 fn backdate_usage(cx: &mut CloudContext<'_>) {
     // Metrics of the queues from today would make the sample look used.
-    let sent = |name: &str| QUEUES.contains(&name);
+    let sent = |name: &str| QUEUES.contains(&name) || NEEDED_QUEUES.contains(&name);
     cx.region_state_mut()
         .cloudwatch
         .metrics

@@ -1,7 +1,8 @@
 //! A sample account as it looks before `deployer` is used in it, to try an audit on.
 //!
 //! It has four functions that nothing has called for months, the two FIFO queues and the API Gateway between them, and
-//! a function that is in use. In HubSpot, a workflow calls an endpoint that no longer exists, through which one venue's
+//! a function that is in use, an alarm with its topic, a queue of a CloudFormation stack, and a queue of which it is unknown
+//! whether anybody needs it. In HubSpot, a workflow calls an endpoint that no longer exists, through which one venue's
 //! contacts ended up in another venue's Tripleseat account. All names are invented.
 //!
 //! [`legacy_account`] creates it with ordinary calls, on any server; [`age`] gives the embedded cloud the past that
@@ -10,6 +11,7 @@
 
 mod functions;
 mod history;
+mod needed;
 mod put;
 
 use http::Method;
@@ -20,6 +22,7 @@ use deployer_aws::{Aws, Call, CallError, FailureKind};
 use deployer_core::arn::Arn;
 
 pub use history::age_account;
+pub use needed::{ON_CALL, SHARED, STACKED};
 pub use put::InstalledSample;
 
 /// Puts what HubSpot sends into the queue.
@@ -92,6 +95,7 @@ pub async fn create_legacy_account(aws: &Aws) -> Result<LegacyAccount, CallError
     }
     legacy.rest_api_id = create_api(aws, &legacy).await?;
     functions::allow_invocation(aws, HANDLER, "apigateway.amazonaws.com", &api_arn(&legacy)).await?;
+    needed::create_needed(aws, &legacy).await?;
     Ok(legacy)
 }
 
@@ -119,6 +123,11 @@ async fn create_queues(aws: &Aws, legacy: &LegacyAccount) -> Result<[String; 2],
 
 async fn create_queue(aws: &Aws, name: &str, redrive: Option<String>) -> Result<String, CallError> {
     let attributes = json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true", "RedrivePolicy": redrive });
+    create_queue_with(aws, name, attributes).await
+}
+
+/// Creates a queue and returns its URL.
+async fn create_queue_with(aws: &Aws, name: &str, attributes: Value) -> Result<String, CallError> {
     let parameters = json!({ "QueueName": name, "Attributes": attributes });
     let answer = match accept_existing(aws.signed.call("sqs:CreateQueue", parameters).await)? {
         Some(answer) => answer,

@@ -118,6 +118,6 @@ impl fmt::Debug for CallLog {
 }
 
 fn call_kind(operation: &str) -> CallKind {
-    let reads = ["Get", "List", "Describe", "Filter", "Export", "Simulate"];
+    let reads = ["Get", "List", "Describe", "Filter", "Export", "Simulate", "Lookup", "GET "];
     if reads.iter().any(|read| operation.starts_with(read)) { CallKind::Read } else { CallKind::Write }
 }

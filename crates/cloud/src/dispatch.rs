@@ -10,7 +10,7 @@ use super::answer::{HandlerOutcome, RequestProtocol, build_response};
 use super::query::QueryForm;
 use super::{
     ApiError, CloudContext, CloudFault, CloudRequest, EmbeddedCloud, InjectedFault, JsonBody, apigateway, cloudwatch,
-    context, events, iam, lambda, logs, scheduler, secretsmanager, sns, sqs, state, states, sts, tagging,
+    context, elsewhere, events, iam, lambda, logs, scheduler, secretsmanager, sns, sqs, state, states, sts, tagging,
 };
 
 /// The connection broke, so there is no response.
@@ -33,6 +33,8 @@ enum CloudService {
     Scheduler,
     StepFunctions,
     Tagging,
+    /// Any of those that only answer that there is nothing.
+    Elsewhere(&'static str),
 }
 
 impl CloudService {
@@ -51,7 +53,7 @@ impl CloudService {
             "scheduler" => Some(Self::Scheduler),
             "states" => Some(Self::StepFunctions),
             "tagging" => Some(Self::Tagging),
-            _ => None,
+            name => elsewhere::find_service(name).map(Self::Elsewhere),
         }
     }
 
@@ -70,6 +72,7 @@ impl CloudService {
             Self::Scheduler => "scheduler",
             Self::StepFunctions => "states",
             Self::Tagging => "tagging",
+            Self::Elsewhere(name) => name,
         }
     }
 
@@ -79,7 +82,7 @@ impl CloudService {
             Self::Iam => RequestProtocol::Query(iam::NAMESPACE),
             Self::CloudWatch => RequestProtocol::Query(cloudwatch::NAMESPACE),
             Self::Sns => RequestProtocol::Query(sns::NAMESPACE),
-            Self::Lambda | Self::ApiGateway | Self::Scheduler => RequestProtocol::Rest,
+            Self::Lambda | Self::ApiGateway | Self::Scheduler | Self::Elsewhere(_) => RequestProtocol::Rest,
             Self::Sqs => RequestProtocol::JsonAfterQuery,
             Self::SecretsManager | Self::EventBridge | Self::Logs | Self::StepFunctions | Self::Tagging => {
                 RequestProtocol::Json
@@ -100,6 +103,7 @@ impl CloudService {
             RequestProtocol::Rest => match self {
                 Self::ApiGateway => apigateway::operation_name(request),
                 Self::Scheduler => scheduler::operation_name(request).map(ToOwned::to_owned),
+                Self::Elsewhere(_) => Some(elsewhere::operation_name(request)),
                 _ => lambda::operation_name(request).map(ToOwned::to_owned),
             },
         };
@@ -112,6 +116,7 @@ impl CloudService {
             RequestProtocol::Rest => match self {
                 Self::ApiGateway => apigateway::resource_name(request),
                 Self::Scheduler => scheduler::resource_name(request),
+                Self::Elsewhere(_) => request.service.clone(),
                 _ => lambda::resource_name(request),
             },
             RequestProtocol::Query(_) => {
@@ -143,6 +148,9 @@ impl CloudService {
         operation: &str,
         request: &CloudRequest,
     ) -> Result<HandlerOutcome, ApiError> {
+        if elsewhere::is_answered_here(self.signing_name(), operation) {
+            return elsewhere::handle_request(cx, operation, request);
+        }
         match self {
             Self::Sts => sts::handle_request(cx, operation, &QueryForm::parse_form(&request.body), request),
             Self::Iam => iam::handle_request(cx, operation, &QueryForm::parse_form(&request.body), request),
@@ -159,6 +167,7 @@ impl CloudService {
             Self::Scheduler => scheduler::handle_request(cx, operation, request),
             Self::StepFunctions => states::handle_request(cx, operation, request),
             Self::Tagging => tagging::handle_request(cx, operation, request),
+            Self::Elsewhere(_) => elsewhere::handle_request(cx, operation, request),
         }
     }
 }
@@ -194,7 +203,12 @@ impl EmbeddedCloud {
         if let Some(InjectedFault::Before(fault)) = injected {
             return respond_with_fault(fault, protocol, &request.id);
         }
-        let handle = |cx: &mut CloudContext<'_>| service.handle_operation(cx, &operation, &request);
+        // CloudTrail records after the call took effect.
+        let handle = |cx: &mut CloudContext<'_>| {
+            let handled = service.handle_operation(cx, &operation, &request)?;
+            elsewhere::record_event(cx, &operation, &service.resource_name(&request));
+            Ok(handled)
+        };
         let handled = match self.held_back(&operation) {
             Some(state) => self.with_state(&request.region, state, handle),
             None => self.with_region(&request.region, handle),

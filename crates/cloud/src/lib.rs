@@ -9,6 +9,7 @@
 //!   `query` are the protocols.
 //! - `store` keeps the [`CloudState`] in memory or in a file that several processes share.
 //! - Each service has a module, named by its signing name. `cloudwatch` also counts what the other services do.
+//!   `elsewhere` answers for services of which there is nothing here, and has CloudTrail's event history.
 
 mod answer;
 pub mod apigateway;
@@ -18,6 +19,7 @@ mod clock;
 pub mod cloudwatch;
 mod context;
 mod dispatch;
+pub mod elsewhere;
 pub mod events;
 pub mod iam;
 mod invoke;

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{apigateway, cloudwatch, events, iam, lambda, logs, scheduler, secretsmanager, sns, sqs, states};
+use super::{
+    apigateway, cloudwatch, elsewhere, events, iam, lambda, logs, scheduler, secretsmanager, sns, sqs, states,
+};
 
 /// The version of the stored format. It changes when older programs can no longer read the state.
 pub(super) const FORMAT: u32 = 1;
@@ -37,6 +39,8 @@ pub struct RegionState {
     pub sns: sns::SnsState,
     pub scheduler: scheduler::SchedulerState,
     pub states: states::StepFunctionsState,
+    #[serde(skip_serializing_if = "elsewhere::ElsewhereState::is_empty")]
+    pub elsewhere: elsewhere::ElsewhereState,
 }
 
 static EMPTY: LazyLock<RegionState> = LazyLock::new(RegionState::default);

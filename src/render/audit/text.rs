@@ -98,6 +98,7 @@ fn write_unread(out: &mut String, unread: &[UnreadCall]) {
 fn needed_permission(call: &str) -> String {
     match call.split_once(':') {
         Some(("apigateway", _)) => format!("apigateway:GET ({call})"),
+        Some(("lambda", what)) if what.contains(' ') => "lambda:ListFunctions there, or --regions one".to_owned(),
         Some(("hubspot", "webhooks")) => "an access token for the app".to_owned(),
         Some(("hubspot", _)) => "the scope `automation`".to_owned(),
         _ => call.to_owned(),

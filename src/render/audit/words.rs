@@ -100,7 +100,7 @@ pub(super) fn verdict_meaning(verdict: AuditVerdict) -> &'static str {
         }
         AuditVerdict::Orphaned => "nothing reaches it, and it wasn't used",
         AuditVerdict::Stale => "something reaches it, but neither was used",
-        AuditVerdict::Unknown => "the data that would decide it is unreadable",
+        AuditVerdict::Unknown => "nothing that was read needs it, but not everything that could was read",
         AuditVerdict::Active => "in use, or needed by something that is",
         AuditVerdict::Managed => "owned by a deployment of deployer",
     }
@@ -134,6 +134,7 @@ pub(super) fn edge_text(edge: &Edge) -> String {
         EdgeKind::Role => "runs as",
         EdgeKind::Log => "log",
         EdgeKind::Watch => "watches",
+        EdgeKind::Configuration => "configuration",
     };
     let off = if edge.enabled { "" } else { ", disabled or broken" };
     let note = edge.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
@@ -143,8 +144,10 @@ pub(super) fn edge_text(edge: &Edge) -> String {
 /// How much something was used, without the period.
 pub(super) fn usage_text(usage: &NodeUsage) -> String {
     match usage {
-        NodeUsage::Counted { what, count, last: Some(last) } => format!("{count} {what}, last on {last}"),
-        NodeUsage::Counted { what, count, last: None } => format!("{count} {what}"),
+        NodeUsage::Counted { what, count, last: Some(last), .. } => format!("{count} {what}, last on {last}"),
+        NodeUsage::Counted { what, count: 0, before: Some(day), .. } => format!("0 {what}, last on {day}"),
+        NodeUsage::Counted { what, count: 0, .. } => format!("no {what} recorded"),
+        NodeUsage::Counted { what, count, .. } => format!("{count} {what}"),
         NodeUsage::Unread => "unreadable".to_owned(),
         NodeUsage::NotCounted => "not counted".to_owned(),
     }

@@ -9,7 +9,7 @@ fn an_unreached_function_is_orphaned_with_complete_evidence() {
     let mut account = AuditedAccount::new();
     account.add_node(NodeKind::Function, "old-push", Some(0));
     let evidence = "no rule, schedule, mapping, subscription, URL, policy, API or state machine reaches it; \
-                    0 uses in 90 days; last changed 2024-03-02";
+                    CloudWatch has no uses of it in the 455 days that it keeps; last changed 2024-03-02";
     assert_eq!(account.verdict_of(NodeKind::Function, "old-push"), (AuditVerdict::Orphaned, evidence.to_owned()));
 }
 
@@ -20,7 +20,7 @@ fn a_policy_for_a_deleted_api_reaches_nothing_but_is_evidence() {
     account.add_edge("execute-api:abc123", EdgeKind::Permission, &node_id(NodeKind::Function, "old-push"));
     let (verdict, evidence) = account.verdict_of(NodeKind::Function, "old-push");
     assert_eq!(verdict, AuditVerdict::Orphaned);
-    assert!(evidence.contains("its policy lets API abc123 call it, which no longer exists"), "{evidence}");
+    assert!(evidence.contains("its policy lets API abc123 use it, which no longer exists"), "{evidence}");
     // If not all APIs were listed, it may be one that wasn't seen.
     account.add_unread("apigateway:GetApis", None);
     let (verdict, evidence) = account.verdict_of(NodeKind::Function, "old-push");
@@ -34,11 +34,15 @@ fn a_policy_alone_does_not_prove_a_call() {
     account.add_node(NodeKind::Function, "push", Some(0));
     account.add_node(NodeKind::RestApi, "abc123", Some(500));
     account.add_edge(&node_id(NodeKind::RestApi, "abc123"), EdgeKind::Permission, &node_id(NodeKind::Function, "push"));
-    account.add_edge("arn:aws:s3:::uploads", EdgeKind::Permission, &node_id(NodeKind::Function, "push"));
     let (verdict, evidence) = account.verdict_of(NodeKind::Function, "push");
     assert_eq!(verdict, AuditVerdict::Stale);
-    assert!(evidence.contains("its policy lets REST API abc123 call it, which it does not do"), "{evidence}");
-    assert!(evidence.contains("its policy lets s3 uploads call it"), "{evidence}");
+    let sentence = "its policy lets REST API abc123 use it, but nothing that was read of that does";
+    assert!(evidence.contains(sentence), "{evidence}");
+    // A bucket that isn't this account's may call it.
+    account.add_edge("arn:aws:s3:::uploads", EdgeKind::Permission, &node_id(NodeKind::Function, "push"));
+    let (verdict, evidence) = account.verdict_of(NodeKind::Function, "push");
+    assert_eq!(verdict, AuditVerdict::Unknown);
+    assert!(evidence.contains("its policy lets s3 uploads use it, which is not in this account"), "{evidence}");
 }
 
 #[test]
@@ -60,7 +64,7 @@ fn a_function_with_only_a_disabled_rule_is_stale_with_its_resources() {
     account.add_node(NodeKind::Alarm, "sync-errors", None);
     account.add_edge(&node_id(NodeKind::Alarm, "sync-errors"), EdgeKind::Watch, &function);
 
-    let evidence = "rule every-five calls it but is disabled; 0 uses in 90 days; last changed 2024-03-02";
+    let evidence = "rule every-five calls it but is disabled; CloudWatch has no uses of it in the 455 days that it keeps; last changed 2024-03-02";
     assert_eq!(account.verdict_of(NodeKind::Function, "sync"), (AuditVerdict::Stale, evidence.to_owned()));
     let (verdict, evidence) = account.verdict_of(NodeKind::Rule, "every-five");
     assert_eq!(
@@ -251,7 +255,10 @@ fn a_rule_with_a_schedule_is_active_unless_it_has_no_target() {
         .attributes
         .insert("schedule".to_owned(), "rate(365 days)".to_owned());
     let (verdict, evidence) = account.verdict_of(NodeKind::Rule, "yearly");
-    assert_eq!((verdict, evidence.as_str()), (AuditVerdict::Orphaned, "it has no target; 0 uses in 90 days"));
+    assert_eq!(
+        (verdict, evidence.as_str()),
+        (AuditVerdict::Orphaned, "it has no target; CloudWatch has no uses of it in the 455 days that it keeps")
+    );
     account.add_node(NodeKind::Function, "yearly", Some(0));
     account.add_edge(&node_id(NodeKind::Rule, "yearly"), EdgeKind::Target, &node_id(NodeKind::Function, "yearly"));
     assert_eq!(account.verdict_of(NodeKind::Rule, "yearly").0, AuditVerdict::Active);

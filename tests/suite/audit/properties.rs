@@ -8,7 +8,7 @@ use proptest::sample::{Index, select};
 
 use super::{AuditedAccount, midnight_of, node_id};
 
-const EDGES: [EdgeKind; 13] = [
+const EDGES: [EdgeKind; 14] = [
     EdgeKind::Target,
     EdgeKind::Mapping,
     EdgeKind::Subscription,
@@ -22,6 +22,7 @@ const EDGES: [EdgeKind; 13] = [
     EdgeKind::Role,
     EdgeKind::Log,
     EdgeKind::Watch,
+    EdgeKind::Configuration,
 ];
 
 /// The calls that may fail in the readers, and one that the judge doesn't know.
@@ -57,7 +58,7 @@ const CALLS: [&str; 29] = [
     "new:ListThings",
 ];
 
-fn any_account() -> impl Strategy<Value = AuditInventory> {
+pub(super) fn any_account() -> impl Strategy<Value = AuditInventory> {
     let node =
         (select(NodeKind::ALL.as_slice()), 0..3_u8, select(vec![None, Some(0), Some(0), Some(5)]), any::<[bool; 4]>());
     let end = prop_oneof![4 => any::<Index>().prop_map(Some), 1 => Just(None)];
@@ -102,7 +103,7 @@ fn any_unread() -> impl Strategy<Value = UnreadCall> {
     })
 }
 
-fn is_dead(verdict: AuditVerdict) -> bool {
+pub(super) fn is_dead(verdict: AuditVerdict) -> bool {
     matches!(verdict, AuditVerdict::Stale | AuditVerdict::Orphaned)
 }
 

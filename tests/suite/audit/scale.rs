@@ -47,7 +47,7 @@ async fn read_and_judge(functions: usize) {
     create_account(&aws, functions).await;
     cloud.forget_calls();
     let scope = Scope::new("123456789012", "us-east-1");
-    let options = Options { days: 90, venues: Vec::new(), rate_limited: false };
+    let options = Options { days: 90, venues: Vec::new(), rate_limited: false, all_regions: true };
     let told = AtomicU64::new(0);
     let begun = Instant::now();
     let on_progress = |calls: u64, _: usize| {

@@ -15,7 +15,12 @@ pub(super) fn sample_arn(service: &str, rest: &str) -> String {
 }
 
 fn counted_usage(what: &str, count: u64) -> NodeUsage {
-    NodeUsage::Counted { what: what.to_owned(), count, last: (count > 0).then(|| "2026-11-25".to_owned()) }
+    NodeUsage::Counted {
+        what: what.to_owned(),
+        count,
+        last: (count > 0).then(|| "2026-11-25".to_owned()),
+        before: None,
+    }
 }
 
 impl AuditBuilder {
@@ -29,6 +34,7 @@ impl AuditBuilder {
             days: 90,
             nodes: Vec::new(),
             edges: Vec::new(),
+            grants: Vec::new(),
             unread: Vec::new(),
             calls: calls.into_iter().map(|(call, times)| (call.to_owned(), times)).collect(),
         };

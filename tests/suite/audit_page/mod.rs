@@ -85,7 +85,7 @@ fn hostile_audit(text: &str) -> Audit {
         let text = text.to_owned();
         node.deployment = Some(text.clone());
         node.venue = Some(text.clone());
-        node.usage = NodeUsage::Counted { what: text.clone(), count: 1, last: Some(text.clone()) };
+        node.usage = NodeUsage::Counted { what: text.clone(), count: 1, last: Some(text.clone()), before: None };
         node.attributes.insert(text.clone(), text.clone());
         node.tags.insert(text.clone(), text);
     }

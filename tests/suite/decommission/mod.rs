@@ -322,6 +322,7 @@ pub fn audit_of(scope: &Scope, nodes: &[Node], edges: &[Edge]) -> Audit {
             days: 90,
             nodes: nodes.to_vec(),
             edges: edges.to_vec(),
+            grants: Vec::new(),
             unread: Vec::new(),
             calls: BTreeMap::new(),
         },

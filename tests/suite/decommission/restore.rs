@@ -115,7 +115,7 @@ async fn refuses_to_restore_over_a_different_resource() {
         .await
         .expect("a plan");
     assert_eq!(plan.items, []);
-    let why = &plan.refusals[0].why;
+    let why = &plan.left[0].why;
     assert!(why.contains("differs from what was archived") && why.contains("RedrivePolicy"), "{why}");
 }
 

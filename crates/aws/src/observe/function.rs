@@ -265,7 +265,10 @@ async fn read_policy(
 /// Whether a statement is about the function itself, the alias or the version that was asked for. Some AWS-compatible
 /// servers keep one policy for all of them.
 fn is_about(statement: &Value, qualifier: Option<&str>) -> bool {
-    statement["Resource"].as_str().is_none_or(|arn| arn.split(':').nth(7) == qualifier)
+    statement["Resource"].as_str().is_none_or(|arn| match qualifier {
+        Some(qualifier) => arn.rsplit(':').next() == Some(qualifier),
+        None => arn.split(':').nth(7).is_none(),
+    })
 }
 
 /// The statements of a policy document, by id. The error says what the document lacks.

@@ -1,5 +1,6 @@
 //! Answers and errors in each of the protocols, as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -35,6 +36,7 @@ impl ServiceFailure {
         let header = |name: &str| response.headers().get(name);
         let (code, message) = match protocol {
             WireProtocol::Query { .. } => query_error(body),
+            WireProtocol::RestXml => rest_xml_error(body),
             WireProtocol::Json { .. } | WireProtocol::Rest { .. } => {
                 let (code, message) = json_error(body);
                 // `QueueDoesNotExist` was `AWS.SimpleQueueService.NonExistentQueue;Sender`.
@@ -76,6 +78,13 @@ fn query_error(body: &[u8]) -> (Option<String>, Option<String>) {
     (text("Code"), text("Message"))
 }
 
+/// S3 writes `<Error>` alone.
+fn rest_xml_error(body: &[u8]) -> (Option<String>, Option<String>) {
+    let Ok(error) = read_xml(body) else { return (None, None) };
+    let text = |name: &str| error[name].as_str().map(ToOwned::to_owned);
+    (text("Code"), text("Message"))
+}
+
 /// Reads a successful answer's body. An empty one is an empty object.
 ///
 /// # Errors
@@ -88,9 +97,16 @@ pub(super) fn read_answer(protocol: WireProtocol, name: &str, body: &[u8]) -> Re
         WireProtocol::Query { .. } => {
             let mut answer = read_xml(body).map_err(|error| format!("the answer is not XML: {error}"))?;
             // An operation without an output has no result element.
-            let result = answer.get_mut(format!("{name}Result")).map(Value::take).filter(Value::is_object);
-            Ok(result.unwrap_or_else(|| Value::Object(Map::new())))
+            if let Some(result) = answer.get_mut(format!("{name}Result")).map(Value::take).filter(Value::is_object) {
+                return Ok(result);
+            }
+            // EC2 has no result element: the members are those of the root.
+            let mut members = answer.as_object().cloned().unwrap_or_default();
+            members
+                .retain(|name, value| name != "ResponseMetadata" && !(name.ends_with("Result") && !value.is_object()));
+            Ok(Value::Object(members))
         }
+        WireProtocol::RestXml => read_xml(body).map_err(|error| format!("the answer is not XML: {error}")),
         WireProtocol::Json { .. } | WireProtocol::Rest { .. } => {
             serde_json::from_slice(body).map_err(|error| format!("the answer is not JSON: {error}"))
         }
@@ -98,7 +114,7 @@ pub(super) fn read_answer(protocol: WireProtocol, name: &str, body: &[u8]) -> Re
 }
 
 /// The document's root element as JSON: a list of `<member>` becomes an array, `<entry>` with `<key>` and `<value>` an
-/// object, and everything without elements a text. An empty list or map can't be told from an empty text, and is one.
+/// object, elements that come several times an array, and everything without elements a text. An empty list or map can't be told from an empty text, and is one.
 fn read_xml(body: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
     let document = roxmltree::Document::parse(text).map_err(|error| error.to_string())?;
@@ -116,8 +132,15 @@ fn value_of(element: roxmltree::Node<'_, '_>) -> Value {
         members if all_are("member") => members.iter().map(|member| value_of(*member)).collect(),
         entries if all_are("entry") => Value::Object(entries.iter().filter_map(|entry| entry_of(*entry)).collect()),
         members => {
-            let members = members.iter().map(|member| (member.tag_name().name().to_owned(), value_of(*member)));
-            Value::Object(members.collect())
+            let mut by_name: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+            for member in members {
+                by_name.entry(member.tag_name().name()).or_default().push(value_of(*member));
+            }
+            let several = |mut values: Vec<Value>| match values.len() {
+                1 => values.remove(0),
+                _ => Value::Array(values),
+            };
+            Value::Object(by_name.into_iter().map(|(name, values)| (name.to_owned(), several(values))).collect())
         }
     }
 }

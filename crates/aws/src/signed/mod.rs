@@ -6,6 +6,7 @@
 //! theirs. [`service`] has a row for each service; a new one needs nothing else.
 
 mod answer;
+mod callers;
 mod pages;
 mod request;
 mod service;
@@ -49,7 +50,7 @@ use super::{Call, CallError};
 use answer::{ServiceFailure, read_answer};
 use pages::PageSource;
 use request::PreparedRequest;
-use service::ServiceEntry;
+use service::{ServiceEntry, WireProtocol};
 
 pub use pages::AnswerPages;
 pub use request::RestRequest;
@@ -69,6 +70,8 @@ struct Inner {
     region: String,
     /// What all calls have in common.
     shared: SharedRuntimePlugin,
+    /// The region that calls are signed for, if it isn't the configuration's.
+    regional: Option<SharedRuntimePlugin>,
 }
 
 impl SignedClient {
@@ -76,7 +79,19 @@ impl SignedClient {
     pub fn new(config: &SdkConfig, retries: &RetryPartition, timeouts: CallTimeouts) -> Self {
         let region = config.region().map(ToString::to_string).unwrap_or_default();
         let shared = SharedRuntimePlugin::new(shared_plugin(config, &region, retries, timeouts));
-        Self { inner: Arc::new(Inner { config: config.clone(), region, shared }) }
+        Self { inner: Arc::new(Inner { config: config.clone(), region, shared, regional: None }) }
+    }
+
+    /// The same client for another region.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        let region = aws_config::Region::new(region.to_owned());
+        let config = self.inner.config.clone().into_builder().region(region.clone()).build();
+        let shared = self.inner.shared.clone();
+        let mut layer = Layer::new("region");
+        layer.store_put(SigningRegion::from(region.clone()));
+        let regional = SharedRuntimePlugin::new(StaticRuntimePlugin::new().with_config(layer.freeze()));
+        Self { inner: Arc::new(Inner { config, region: region.to_string(), shared, regional: Some(regional) }) }
     }
 
     /// The configuration that the client was made with.
@@ -147,12 +162,28 @@ impl SignedClient {
     ) -> Result<Bytes, CallError> {
         let mut signing = Layer::new("signing name");
         signing.store_put(SigningName::from_static(service.signing_name));
+        if let Some((_, region)) = service.global {
+            signing.store_put(SigningRegion::from(aws_config::Region::new(region)));
+        }
+        if service.protocol == WireProtocol::RestXml {
+            // S3 requires the body's hash in a header, and encodes paths once
+            // (<https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>).
+            let mut options = SigV4OperationSigningConfig::default();
+            options.signing_options.double_uri_encode = false;
+            options.signing_options.content_sha256_header = true;
+            options.signing_options.normalize_uri_path = false;
+            signing.store_put(options);
+        }
         let operation_name = operation.split_once(':').map_or(operation, |(_, name)| name);
-        let sent = Operation::builder()
+        let mut operation_builder = Operation::builder()
             .service_name(service.id)
             .operation_name(operation_name)
             .endpoint_url(&service.endpoint_url(&self.inner.config, &self.inner.region))
-            .runtime_plugin(self.inner.shared.clone())
+            .runtime_plugin(self.inner.shared.clone());
+        if let Some(regional) = &self.inner.regional {
+            operation_builder = operation_builder.runtime_plugin(regional.clone());
+        }
+        let sent = operation_builder
             .runtime_plugin(StaticRuntimePlugin::new().with_config(signing.freeze()))
             .with_connection_poisoning()
             .serializer(PreparedRequest::into_http)

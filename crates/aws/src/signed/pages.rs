@@ -64,7 +64,9 @@ impl<'c> AnswerPages<'c> {
     }
 
     async fn ask_page(&mut self) -> Result<Value, CallError> {
-        let token_name = self.source.find_service().map_or("", |service| service.page_token);
+        let service = self.source.find_service();
+        let token_name = service.map_or("", |service| service.page_token);
+        let answered = service.map_or("", ServiceEntry::answered_token);
         let token = self.token.take();
         let page = match &self.source {
             PageSource::Parameters(operation, parameters) => {
@@ -82,7 +84,7 @@ impl<'c> AnswerPages<'c> {
                 self.client.send(request).await?
             }
         };
-        if let Some(token) = page[token_name].as_str().filter(|token| !token.is_empty()) {
+        if let Some(token) = page[answered].as_str().filter(|token| !token.is_empty()) {
             if !self.seen.insert(token.to_owned()) {
                 return Err(CallError::unexpected(
                     self.source.operation(),

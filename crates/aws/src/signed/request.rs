@@ -63,6 +63,9 @@ impl RestRequest {
             let separator = if at == 0 { '?' } else { '&' };
             uri.push_str(&format!("{separator}{}={}", percent_encode(name), percent_encode(value)));
         }
+        if !uri.starts_with('/') {
+            uri.insert(0, '/');
+        }
         // API Gateway answers in another format (HAL) unless it is asked for this one.
         let headers = vec![("accept", "application/json".to_owned()), ("content-type", "application/json".to_owned())];
         PreparedRequest { method: self.method.clone(), uri, headers, body: self.body.clone() }
@@ -103,7 +106,7 @@ impl PreparedRequest {
                 (headers, without_nulls(parameters).to_string())
             }
             // An operation with a path is a `RestRequest`, and never found by its parameters.
-            WireProtocol::Rest { .. } => (Vec::new(), String::new()),
+            WireProtocol::Rest { .. } | WireProtocol::RestXml => (Vec::new(), String::new()),
         };
         Self { method: Method::POST, uri: "/".to_owned(), headers, body: Bytes::from(body) }
     }

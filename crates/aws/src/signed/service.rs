@@ -5,6 +5,8 @@ use aws_sdk_lambda::config::endpoint::{DefaultResolver, Params, ResolveEndpoint}
 use aws_types::service_config::ServiceConfigKey;
 use futures_util::FutureExt;
 
+use super::callers::CALLERS;
+
 /// How a service writes requests and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WireProtocol {
@@ -29,6 +31,9 @@ pub(super) enum WireProtocol {
         /// The first segment of all paths; empty where paths have no common one.
         root: &'static str,
     },
+    /// [REST XML](https://smithy.io/2.0/aws/protocols/aws-restxml-protocol.html) of Amazon S3: method, path and query in,
+    /// XML out.
+    RestXml,
 }
 
 /// One service.
@@ -42,8 +47,12 @@ pub(super) struct ServiceEntry {
     pub(super) host: &'static str,
     /// Its id in the shared configuration, and upper case with `_` in the variable `AWS_ENDPOINT_URL_<ID>`.
     pub(super) id: &'static str,
-    /// What names the next page, both in a request and in an answer.
+    /// What names the next page in a request, and in an answer unless it is [`answer_token`](Self::answer_token).
     pub(super) page_token: &'static str,
+    /// What names the next page in an answer, where it isn't named as in a request; empty otherwise.
+    pub(super) answer_token: &'static str,
+    /// The host and the region of a service that has one endpoint for all regions.
+    pub(super) global: Option<(&'static str, &'static str)>,
     pub(super) protocol: WireProtocol,
 }
 
@@ -56,6 +65,8 @@ const SERVICES: &[ServiceEntry] = &[
         host: "logs",
         id: "CloudWatch Logs",
         page_token: "nextToken",
+        answer_token: "",
+        global: None,
         protocol: WireProtocol::Json { version: "1.1", target: "Logs_20140328", was_query: false },
     },
     ServiceEntry {
@@ -64,6 +75,8 @@ const SERVICES: &[ServiceEntry] = &[
         host: "sqs",
         id: "SQS",
         page_token: "NextToken",
+        answer_token: "",
+        global: None,
         protocol: WireProtocol::Json { version: "1.0", target: "AmazonSQS", was_query: true },
     },
     ServiceEntry {
@@ -72,6 +85,8 @@ const SERVICES: &[ServiceEntry] = &[
         host: "states",
         id: "SFN",
         page_token: "nextToken",
+        answer_token: "",
+        global: None,
         protocol: WireProtocol::Json { version: "1.0", target: "AWSStepFunctions", was_query: false },
     },
     ServiceEntry {
@@ -80,6 +95,8 @@ const SERVICES: &[ServiceEntry] = &[
         host: "tagging",
         id: "Resource Groups Tagging API",
         page_token: "PaginationToken",
+        answer_token: "",
+        global: None,
         protocol: WireProtocol::Json { version: "1.1", target: "ResourceGroupsTaggingAPI_20170126", was_query: false },
     },
     ServiceEntry {
@@ -96,6 +113,8 @@ const SERVICES: &[ServiceEntry] = &[
         host: "sns",
         id: "SNS",
         page_token: "NextToken",
+        answer_token: "",
+        global: None,
         protocol: WireProtocol::Query { api_version: "2010-03-31", maps: &["Attributes"] },
     },
     ServiceEntry {
@@ -104,6 +123,8 @@ const SERVICES: &[ServiceEntry] = &[
         host: "monitoring",
         id: "CloudWatch",
         page_token: "NextToken",
+        answer_token: "",
+        global: None,
         protocol: WireProtocol::Query { api_version: "2010-08-01", maps: &[] },
     },
     ServiceEntry {
@@ -112,6 +133,8 @@ const SERVICES: &[ServiceEntry] = &[
         host: "scheduler",
         id: "Scheduler",
         page_token: "NextToken",
+        answer_token: "",
+        global: None,
         protocol: WireProtocol::Rest { root: "" },
     },
     // Before the other one of this prefix: its paths have a root.
@@ -121,6 +144,8 @@ const SERVICES: &[ServiceEntry] = &[
         host: "apigateway",
         id: "ApiGatewayV2",
         page_token: "nextToken",
+        answer_token: "",
+        global: None,
         protocol: WireProtocol::Rest { root: "v2" },
     },
     ServiceEntry {
@@ -129,32 +154,44 @@ const SERVICES: &[ServiceEntry] = &[
         host: "apigateway",
         id: "API Gateway",
         page_token: "position",
+        answer_token: "",
+        global: None,
         protocol: WireProtocol::Rest { root: "" },
     },
 ];
+
+fn all_services() -> impl Iterator<Item = &'static ServiceEntry> {
+    SERVICES.iter().chain(CALLERS)
+}
 
 impl ServiceEntry {
     /// The service of an operation with parameters, and the operation's name.
     pub(super) fn of_operation(operation: &str) -> Option<(&'static Self, &str)> {
         let (prefix, name) = operation.split_once(':')?;
-        let mut entries = SERVICES.iter().filter(|entry| entry.prefix == prefix);
-        let entry = entries.find(|entry| !matches!(entry.protocol, WireProtocol::Rest { .. }))?;
-        Some((entry, name))
+        let mut entries = all_services().filter(|entry| entry.prefix == prefix);
+        let by_path = |entry: &Self| matches!(entry.protocol, WireProtocol::Rest { .. } | WireProtocol::RestXml);
+        Some((entries.find(|entry| !by_path(entry))?, name))
     }
 
     /// The service of an operation with a path.
     pub(super) fn of_path(operation: &str, first_segment: &str) -> Option<&'static Self> {
         let (prefix, _) = operation.split_once(':')?;
-        let mut entries = SERVICES.iter().filter(|entry| entry.prefix == prefix);
+        let mut entries = all_services().filter(|entry| entry.prefix == prefix);
         entries.find(|entry| match entry.protocol {
             WireProtocol::Rest { root } => root.is_empty() || root == first_segment,
-            _ => false,
+            WireProtocol::RestXml => true,
+            WireProtocol::Json { .. } | WireProtocol::Query { .. } => false,
         })
+    }
+
+    /// What names the next page in an answer.
+    pub(super) fn answered_token(&self) -> &'static str {
+        if self.answer_token.is_empty() { self.page_token } else { self.answer_token }
     }
 
     /// The service with this id.
     pub(super) fn of_id(id: &str) -> Option<&'static Self> {
-        SERVICES.iter().find(|entry| entry.id == id)
+        all_services().find(|entry| entry.id == id)
     }
 
     /// Where the service is reached: the configured address, or AWS's own in the region. The order is the SDK's: an
@@ -167,7 +204,10 @@ impl ServiceEntry {
         } else {
             self.own_endpoint(config).or(for_all)
         };
-        configured.unwrap_or_else(|| format!("https://{}{}", self.host, host_suffix(config, region)))
+        configured.unwrap_or_else(|| match self.global {
+            Some((host, _)) => format!("https://{host}"),
+            None => format!("https://{}{}", self.host, host_suffix(config, region)),
+        })
     }
 
     fn own_endpoint(&self, config: &SdkConfig) -> Option<String> {
@@ -206,7 +246,7 @@ mod tests {
         let (states, name) = ServiceEntry::of_operation("states:ListStateMachines").expect("a service");
         assert_eq!((states.id, name), ("SFN", "ListStateMachines"));
         assert_eq!(ServiceEntry::of_operation("apigateway:GetApis"), None);
-        assert_eq!(ServiceEntry::of_operation("s3:ListBuckets"), None);
+        assert_eq!(ServiceEntry::of_operation("s3:ListBuckets"), None, "S3 has paths");
         let id = |operation, segment| ServiceEntry::of_path(operation, segment).map(|entry| entry.id);
         assert_eq!(id("apigateway:GetApis", "v2"), Some("ApiGatewayV2"));
         assert_eq!(id("apigateway:GetRestApis", "restapis"), Some("API Gateway"));

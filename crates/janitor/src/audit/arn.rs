@@ -34,6 +34,12 @@ pub(crate) fn node_id(arn: &str) -> (String, Option<String>) {
             (format!("{head}{what}:{name}"), parts.next().map(ToOwned::to_owned))
         }
         Some(NodeKind::LogGroup) => (arn.trim_end_matches(":*").to_owned(), None),
+        // A stream of a table, a consumer of a stream.
+        None if matches!(parsed.service, "dynamodb" | "kinesis") => {
+            let mut parts = parsed.resource.splitn(3, '/');
+            let (what, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            (format!("{head}{what}/{name}"), None)
+        }
         _ => (arn.to_owned(), None),
     }
 }

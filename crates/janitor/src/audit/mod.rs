@@ -5,6 +5,8 @@
 //! 2. [`judge`]: pure; derives a [`Verdict`] for each node from the inventory, with evidence in words.
 //! 3. [`deployer::render`] shows an [`Audit`]. As JSON, it is the file that `deployer decommission` takes.
 //!
+//! [`sources`] lists everything that can reach what is judged, and with which calls that is read.
+//!
 //! What couldn't be read is [`Unread`], and everything that could depend on it is [`Verdict::Unknown`]. An inventory
 //! never contains the value of an environment variable, a message or a contact.
 
@@ -13,6 +15,7 @@ pub(crate) mod arn;
 mod judge;
 mod model;
 mod read;
+pub mod sources;
 mod venues;
 
 pub use judge::judge_inventory;

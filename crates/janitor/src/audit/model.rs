@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The version of the audit file's format.
-pub const AUDIT_VERSION: u32 = 1;
+/// The version of the audit file's format. Verdicts of version 1 called things stale without having read everything that
+/// can reach them.
+pub const AUDIT_VERSION: u32 = 2;
+
+/// For how many days CloudWatch keeps daily counts, and so the longest time in which a use can be seen.
+pub const HISTORY_DAYS: u32 = 455;
 
 /// An account's inventory and the findings about it: the audit file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +38,9 @@ pub struct AuditInventory {
     pub nodes: Vec<Node>,
     /// Who calls or needs whom, sorted by `from` and `to`.
     pub edges: Vec<Edge>,
+    /// What IAM lets roles and users call, send to, start or read.
+    #[serde(default)]
+    pub grants: Vec<IdentityGrant>,
     /// What couldn't be read.
     pub unread: Vec<UnreadCall>,
     /// The number of calls made, by `service:Operation`.
@@ -55,7 +62,8 @@ pub struct Node {
     pub venue: Option<String>,
     /// Whether it can act. A disabled rule or a function with reserved concurrency 0 can't.
     pub enabled: bool,
-    /// When it was last changed, or created if AWS returns only that.
+    /// When it was last changed, or created if AWS returns only that. Rules and topics have no such time; CloudTrail may
+    /// show that they are at least so old.
     pub changed_at: Option<Timestamp>,
     /// How much it was used in the window of the audit.
     pub usage: NodeUsage,
@@ -126,11 +134,13 @@ pub enum NodeKind {
     HubspotWebhook,
     /// A URL that isn't this account's, or that leads nowhere.
     Endpoint,
+    /// Anything else that calls or names something of this account: a bucket, a user pool, a pipe, a stack. It isn't judged.
+    Caller,
 }
 
 impl NodeKind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Function,
         Self::Rule,
         Self::Schedule,
@@ -146,6 +156,7 @@ impl NodeKind {
         Self::HubspotWorkflow,
         Self::HubspotWebhook,
         Self::Endpoint,
+        Self::Caller,
     ];
 
     /// Its name for people: `function`, `REST API`, `HubSpot workflow`.
@@ -166,6 +177,7 @@ impl NodeKind {
             Self::HubspotWorkflow => "HubSpot workflow",
             Self::HubspotWebhook => "HubSpot webhook",
             Self::Endpoint => "endpoint",
+            Self::Caller => "caller",
         }
     }
 }
@@ -182,6 +194,9 @@ pub enum NodeUsage {
         count: u64,
         /// The last day of use in the window, as `2026-11-26`.
         last: Option<String>,
+        /// The last day of use before the window, in the [`HISTORY_DAYS`] that CloudWatch keeps.
+        #[serde(default)]
+        before: Option<String>,
     },
     /// AWS counts its use, but the count couldn't be read.
     Unread,
@@ -222,7 +237,8 @@ pub enum EdgeKind {
     FunctionUrl,
     /// Calls: a webhook, to the URL or to the API that serves it.
     Webhook,
-    /// May call: the function's policy allows it. Whether the source does call is unknown.
+    /// May call: its policy allows it. Whether the source does call is unknown. `from` is the ARN of the source, or
+    /// `principal:` and who may; the note is the service that the statement names.
     Permission,
     /// Sends failed messages there: a redrive policy, a dead letter configuration, an on-failure destination.
     DeadLetter,
@@ -234,6 +250,8 @@ pub enum EdgeKind {
     Log,
     /// Watches it: an alarm.
     Watch,
+    /// Names it in its configuration: a bucket's notification, a stack's resource, an alarm's action.
+    Configuration,
 }
 
 impl EdgeKind {
@@ -248,8 +266,35 @@ impl EdgeKind {
                 | Self::Task
                 | Self::FunctionUrl
                 | Self::Webhook
+                | Self::Configuration
         )
     }
+}
+
+/// What one role or user may do with the kinds that an audit judges, according to its policies.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct IdentityGrant {
+    /// Its ARN.
+    pub holder: String,
+    /// Who can act as it: service principals, `arn:aws:iam::…:root`, an identity provider; for a user, `user`.
+    pub trusted: Vec<String>,
+    /// When it was created.
+    pub created_at: Option<Timestamp>,
+    /// When it was last used in any region, in the 400 days that IAM keeps.
+    pub last_used: Option<Timestamp>,
+    /// What it may use, and as which pattern of ARNs its policies name that.
+    pub permits: Vec<GrantedUse>,
+}
+
+/// A pattern of ARNs that an identity may use.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GrantedUse {
+    /// What kind of thing the allowed actions use.
+    pub kind: NodeKind,
+    /// The pattern.
+    pub pattern: String,
+    /// Whether the statement allows all actions of all services, as people's and pipelines' do.
+    pub everything: bool,
 }
 
 /// Something that couldn't be read.

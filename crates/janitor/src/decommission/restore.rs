@@ -34,8 +34,10 @@ pub enum RestoreAction {
 pub struct RestorePlan {
     /// One item for each resource.
     pub items: Vec<(DecommissionTarget, RestoreAction)>,
-    /// What won't be restored.
+    /// What can't be restored, because whether it exists is unreadable.
     pub refusals: Vec<DecommissionRefusal>,
+    /// What exists, differs from the archive, and is left as it is.
+    pub left: Vec<DecommissionRefusal>,
     /// The ids of resources that weren't requested, with the name of the resource that needs each.
     pub needed_by: BTreeMap<String, String>,
     parts: BTreeMap<String, ResourceParts>,
@@ -106,7 +108,7 @@ impl RestorePlan {
                     if differing.is_empty() {
                         RestoreAction::Same
                     } else {
-                        self.refusals.push(refuse_target(target, describe_conflict(&differing)));
+                        self.left.push(refuse_target(target, describe_conflict(&differing)));
                         continue;
                     }
                 }
@@ -129,7 +131,7 @@ impl RestorePlan {
                 let gone =
                     matches!(archive.journal.last_step(&entry.id), Some(JournalStep::Deleted | JournalStep::Deleting));
                 let planned = self.items.iter().any(|(item, _)| item.id == entry.id)
-                    || self.refusals.iter().any(|refusal| refusal.id == entry.id);
+                    || self.refusals.iter().chain(&self.left).any(|refusal| refusal.id == entry.id);
                 if kind && gone && !planned && parts.mentions_arn(&entry.id) {
                     needed.insert(entry.id.clone(), (entry.archived_target(), target.name.clone()));
                 }
@@ -139,6 +141,20 @@ impl RestorePlan {
             self.needed_by.insert(id.clone(), by.clone());
         }
         needed.into_values().map(|(target, _)| target).collect()
+    }
+
+    /// Whether something of the archive is not in the account as it was archived, and stays so.
+    pub fn is_partial(&self) -> bool {
+        !(self.left.is_empty() && self.refusals.is_empty())
+    }
+
+    /// What AWS requires to create `target`, and couldn't be restored.
+    fn find_failed_need<'f>(&self, target: &DecommissionTarget, failed: &'f [DecommissionTarget]) -> Option<&'f str> {
+        let parts = self.parts.get(&target.id)?;
+        let mut needed = failed.iter();
+        let found =
+            needed.find(|other| target.kind.requires_kind(other.kind.node_kind()) && parts.mentions_arn(&other.id));
+        found.map(|other| other.name.as_str())
     }
 
     /// Whether anything changes.
@@ -154,7 +170,8 @@ impl RestorePlan {
     }
 }
 
-/// Restores in order, and compares. It stops at the first failure, because what comes later may need what failed.
+/// Restores in order, and compares. A failure stops only what needs what failed. The outcome names the first failure, and
+/// has everything else that wasn't restored as not started.
 pub async fn carry_out_restore(
     cx: &DecommissionContext<'_>,
     plan: &RestorePlan,
@@ -163,8 +180,15 @@ pub async fn carry_out_restore(
 ) -> (DecommissionOutcome, Vec<RestoreComparison>) {
     let mut outcome = DecommissionOutcome::default();
     let mut comparisons = Vec::new();
-    let mut items = plan.items.iter();
-    for (target, action) in items.by_ref() {
+    let mut failed: Vec<DecommissionTarget> = Vec::new();
+    for (target, action) in &plan.items {
+        if let Some(need) = plan.find_failed_need(target, &failed) {
+            let why = format!("{need}, which it needs, could not be restored");
+            on_event(&DecommissionEvent::new(target, "skipped").with_notes(vec![why]));
+            outcome.not_started.push(target.id.clone());
+            failed.push(target.clone());
+            continue;
+        }
         let result = match action {
             RestoreAction::Same => Ok(("there", Vec::new())),
             RestoreAction::Release => release_target(cx, target, archive).await.map(|word| (word, Vec::new())),
@@ -184,13 +208,16 @@ pub async fn carry_out_restore(
             Ok(comparison) => comparisons.push(comparison),
             Err(why) => {
                 on_event(&DecommissionEvent::new(target, "failed").with_notes(vec![why.clone()]));
-                let _ = archive.journal.write_step(&target.id, JournalStep::Failed { why: why.clone() });
-                outcome.failed = Some((target.id.clone(), why));
-                break;
+                // The journal keeps the step that was begun, so that the next restore resumes it.
+                if outcome.failed.is_none() {
+                    outcome.failed = Some((target.id.clone(), why));
+                } else {
+                    outcome.not_started.push(target.id.clone());
+                }
+                failed.push(target.clone());
             }
         }
     }
-    outcome.not_started = items.map(|(target, _)| target.id.clone()).collect();
     (outcome, comparisons)
 }
 
@@ -293,7 +320,8 @@ fn describe_conflict(differing: &[AttributeDifference]) -> String {
     let paths: Vec<&str> = differing.iter().take(NAMED).map(|difference| difference.path.as_str()).collect();
     let more = if differing.len() > NAMED { format!(" and {} more", differing.len() - NAMED) } else { String::new() };
     format!(
-        "a resource with this name exists and differs from what was archived (in {}{more}): rename or delete it first",
+        "a resource with this name exists and differs from what was archived (in {}{more}): it is left as it is; rename or \
+         delete it to restore the archived one",
         paths.join(", ")
     )
 }

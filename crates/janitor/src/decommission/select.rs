@@ -265,6 +265,7 @@ fn edge_verb(kind: EdgeKind) -> &'static str {
         EdgeKind::Environment => "names",
         EdgeKind::Role => "runs as",
         EdgeKind::Log => "logs to",
+        EdgeKind::Configuration => "has in its configuration",
         _ => "calls",
     }
 }

@@ -2,15 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{AuditInventory, EdgeKind, Node, NodeKind, UnreadCall};
+use super::super::{AuditInventory, EdgeKind, Node, NodeKind, UnreadCall, sources};
 use super::graph::InventoryGraph;
 
 /// The kinds that another resource may call or feed.
 const CALLED: [NodeKind; 4] = [NodeKind::Function, NodeKind::Queue, NodeKind::Topic, NodeKind::StateMachine];
-
-/// The region of functions that run at CloudFront's edge locations
-/// (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/edge-functions-restrictions.html>).
-const EDGE_REGION: &str = "us-east-1";
 
 /// What couldn't be read. Thousands of reads that failed alike are represented by one of them.
 pub(super) struct BlindSpots<'a> {
@@ -60,6 +56,21 @@ impl<'a> BlindSpots<'a> {
     }
 }
 
+impl BlindSpots<'_> {
+    /// Whether a failed call is a reason for doubt about `node`.
+    pub(super) fn hides(&self, graph: &InventoryGraph<'_>, call: &str, node: &Node) -> bool {
+        let of_one = self.has_failed_for(&node.id, call);
+        of_one
+            || [true, false].into_iter().any(|about_one| {
+                self.of_call.contains_key(&(call, about_one)) && call_hides(graph, call, about_one, node)
+            })
+    }
+}
+
+fn is_of_source(call: &str) -> bool {
+    sources::SOURCES.iter().any(|source| source.lists.contains(&call) || source.details.contains(&call))
+}
+
 /// Whether a failed call, made for something else, could have returned something about `node`. A call that isn't listed
 /// here hides everything: a new reader that is forgotten here costs conclusions, but never makes a wrong one.
 fn call_hides(graph: &InventoryGraph<'_>, call: &str, about_one: bool, node: &Node) -> bool {
@@ -97,22 +108,26 @@ fn call_hides(graph: &InventoryGraph<'_>, call: &str, about_one: bool, node: &No
         | "apigateway:GetRoutes"
         | "apigateway:GetIntegrations"
         | "apigateway:GetHttpStages" => called || kind == NodeKind::Role,
-        // These only show where a webhook leads.
+        // These show where a webhook leads, and which APIs have an address of their own.
         "apigateway:GetDomainNames"
         | "apigateway:GetBasePathMappings"
         | "apigateway:GetHttpDomainNames"
-        | "apigateway:GetApiMappings" => matches!(kind, NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook),
+        | "apigateway:GetApiMappings" => {
+            matches!(kind, NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook | NodeKind::RestApi | NodeKind::HttpApi)
+        }
         "states:ListStateMachines" | "states:DescribeStateMachine" => {
             called || trigger || matches!(kind, NodeKind::Secret | NodeKind::Role | NodeKind::Alarm)
         }
         "secretsmanager:ListSecrets" => matches!(kind, NodeKind::Secret | NodeKind::Function),
-        // Roles show which functions run at CloudFront's edge locations. All of those are in this region.
-        "iam:GetAccountAuthorizationDetails" => {
-            matches!(kind, NodeKind::Role | NodeKind::Secret)
-                || kind == NodeKind::Function && graph.inventory.region == EDGE_REGION
-        }
+        // Who may use something, and which functions run at CloudFront's edge locations.
+        sources::IAM_CALL => kind == NodeKind::Role || super::reach::is_called(kind),
         "logs:DescribeLogGroups" => kind == NodeKind::LogGroup,
-        "cloudwatch:DescribeAlarms" => kind == NodeKind::Alarm,
+        "cloudwatch:DescribeAlarms" => matches!(kind, NodeKind::Alarm | NodeKind::Topic | NodeKind::Function),
+        "iam:GetRole" | "sns:GetTopicAttributes" | "secretsmanager:GetResourcePolicy" => false,
+        "iam:GetPolicy" | "iam:GetPolicyVersion" => super::reach::is_called(kind),
+        "cloudtrail:LookupEvents" => matches!(kind, NodeKind::Rule | NodeKind::Topic),
+        sources::ELSEWHERE_CALL | "ec2:DescribeRegions" => kind == NodeKind::Role,
+        "kinesis:ListStreams" | "dynamodb:ListTables" | "kafka:ListClustersV2" | "mq:ListBrokers" => false,
         // Nodes whose count couldn't be read are marked themselves. The use of these kinds doesn't come from
         // CloudWatch.
         "cloudwatch:GetMetricData" => {
@@ -135,6 +150,8 @@ fn call_hides(graph: &InventoryGraph<'_>, call: &str, about_one: bool, node: &No
             matches!(kind, NodeKind::RestApi | NodeKind::HttpApi | NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook)
                 || kind == NodeKind::Function && has_url()
         }
+        // What these show is reached with a policy's or a role's help: `Reach` knows.
+        call if is_of_source(call) => false,
         _ => true,
     }
 }

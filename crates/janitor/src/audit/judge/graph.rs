@@ -52,8 +52,8 @@ impl<'a> InventoryGraph<'a> {
         self.outgoing.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Everything that can be reached from `starts` over enabled edges that `follow` accepts, each with the last edge
-    /// of a shortest path to it. The starts themselves aren't included.
+    /// Everything that can be reached from `starts` over enabled edges that `follow` accepts, and the alarms that watch
+    /// any of it, each with the last edge of a shortest path to it. The starts themselves aren't included.
     pub(super) fn reachable_from(
         &self,
         starts: impl IntoIterator<Item = &'a str>,
@@ -69,13 +69,35 @@ impl<'a> InventoryGraph<'a> {
                     queue.push_back(&edge.to);
                 }
             }
+            // What is in use is watched for a reason: the alarm is needed, and what it notifies.
+            for edge in self.edges_to(id).iter().filter(|edge| edge.kind == EdgeKind::Watch) {
+                if seen.insert(&edge.from) {
+                    reached.insert(edge.from.as_str(), *edge);
+                    queue.push_back(&edge.from);
+                }
+            }
         }
         reached
     }
 
     /// Whether nothing with this id exists for certain: its kind was listed completely, in this account and region.
     pub(super) fn is_missing(&self, id: &str) -> bool {
-        self.kinds_of_absent(id).is_some_and(|kinds| kinds.iter().all(|kind| self.is_listed(*kind)))
+        self.is_missing_stream(id)
+            || self.kinds_of_absent(id).is_some_and(|kinds| kinds.iter().all(|kind| self.is_listed(*kind)))
+    }
+
+    /// Whether the other end of an event source mapping was deleted.
+    fn is_missing_stream(&self, id: &str) -> bool {
+        let Ok(arn) = Arn::parse_arn(id) else { return false };
+        let call = match arn.service {
+            "kinesis" => "kinesis:ListStreams",
+            "dynamodb" => "dynamodb:ListTables",
+            "kafka" => "kafka:ListClustersV2",
+            "mq" => "mq:ListBrokers",
+            _ => return false,
+        };
+        let here = arn.region == self.inventory.region && arn.account == self.inventory.account;
+        here && !self.nodes.contains_key(id) && self.inventory.calls.contains_key(call) && !self.blind.has_failed(call)
     }
 
     /// Whether something with this id may exist, because its kind couldn't be listed.
@@ -118,7 +140,9 @@ impl<'a> InventoryGraph<'a> {
             NodeKind::Role => &["iam:GetAccountAuthorizationDetails"],
             NodeKind::LogGroup => &["logs:DescribeLogGroups"],
             NodeKind::Alarm => &["cloudwatch:DescribeAlarms"],
-            NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook | NodeKind::Endpoint => return false,
+            NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook | NodeKind::Endpoint | NodeKind::Caller => {
+                return false;
+            }
         };
         !calls.iter().any(|call| self.blind.has_failed(call))
     }

@@ -4,76 +4,95 @@
 //!
 //! 1. **Managed**: a deployment of `deployer` owns it, according to its tags or its mark. No other rule applies to it.
 //! 2. HubSpot's workflows and webhooks: see [`suspect`]. An external endpoint is **unknown**.
-//! 3. **Active** is what shows activity of its own:
-//!    - it was used in the window;
-//!    - it is a queue with waiting messages;
-//!    - it is an enabled schedule, rule with a schedule, workflow or webhook: it acts on its own;
-//!    - an AWS service created it for its own use (`managed_by`, `owned_by`);
+//! 3. **Active** is what shows activity of its own ([`signs`]):
+//!    - it was used in the window, or something polls it;
+//!    - it is a queue with waiting messages, a secret that rotates or is a replica;
+//!    - it is an enabled rule, schedule, workflow or webhook: it acts on its own, or when something happens;
+//!    - an AWS service or another tool manages it (`managed_by`, `owned_by`, tags of CloudFormation, Terraform, …);
+//!    - something that isn't judged feeds or names it: a stream, a bucket's notification, a stack;
 //!    - it was changed within the window: a function that was deployed three days ago has had no time to be used, so a
 //!      count of 0 means nothing. `--days 7` shortens the window.
 //!
-//!    Active, too, is everything that enabled edges reach from what is managed or has such activity. A permission is no
-//!    such edge (it only allows a call, and may be left over), nor is an alarm's watch.
+//!    Active, too, is everything that enabled edges reach from what is managed or has such activity, with the alarms that
+//!    watch any of it, and what those notify. A permission is no such edge: it only allows a call.
 //! 4. Apparently nobody needs the rest. It is
 //!    - **orphaned** if nothing reaches it (no trigger, URL, policy or environment), or if a rule, a schedule or an API
 //!      leads nowhere. A source that certainly no longer exists doesn't count;
 //!    - **stale** otherwise: a function whose only rule is disabled, a role of a stale function.
-//! 5. But it is **unknown** if something unreadable could change the verdict ([`blind`]), or if something unknown needs
-//!    it.
+//! 5. But it is **unknown** if anything that could reach it wasn't read: a failed read could have shown it ([`blind`]);
+//!    a source of the table wasn't read, and AWS requires nothing that is missing here; its policy or an identity's policy
+//!    lets something use it whose use no reading shows; anybody may call its address, and the whole history of counts
+//!    isn't without a use; its age is unknown ([`reach`]). It is unknown, too, if something unknown needs it, or if the
+//!    role of a function that isn't dead may use it.
 //! 6. A rule or schedule whose targets are all gone does nothing: it is **stale** however often it fires, and
 //!    **orphaned** if it has no targets.
 //!
 //!    A function that CloudFront may run at its edge locations is at best **unknown**: those runs are counted in other
 //!    regions.
-//! 7. An alarm has the verdict of what it watches, and is **orphaned** if that is gone.
+//! 7. An alarm that nothing in use needs has the verdict of what it watches, and is **orphaned** if that is gone.
 //!
-//! So an additional [`super::Unread`] never makes anything stale or orphaned, and nothing is stale or orphaned that
-//! something used points at.
+//! So an additional [`super::UnreadCall`] never makes anything stale or orphaned, nor does a reading that was never made,
+//! and nothing is stale or orphaned that something used points at.
 
 mod blind;
+mod grants;
 mod graph;
+mod reach;
+mod signs;
 mod suspect;
 mod words;
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
-
 use super::{AuditFinding, AuditInventory, AuditVerdict, Edge, EdgeKind, Node, NodeKind, NodeUsage};
 use graph::InventoryGraph;
+use reach::Reach;
+use signs::own_activity;
 
 /// Returns a verdict for each node, in the order of the nodes. The module's documentation has the rules.
 pub fn judge_inventory(inventory: &AuditInventory) -> Vec<AuditFinding> {
     let graph = InventoryGraph::new(inventory);
+    let reach = Reach::new(&graph);
     let mut verdicts = own_verdicts(&graph);
     let stirring: Vec<&str> =
-        graph.all_nodes().filter(|node| own_activity(inventory, node).is_some()).map(|node| node.id.as_str()).collect();
+        graph.all_nodes().filter(|node| own_activity(&graph, node).is_some()).map(|node| node.id.as_str()).collect();
     for (id, edge) in graph.reachable_from(stirring, |edge| edge.kind.is_need()) {
         let Some(node) = graph.find_node(id) else { continue };
         verdicts.entry(&node.id).or_insert_with(|| {
-            let mut evidence = vec![describe_need(&graph, edge)];
+            let mut evidence = vec![describe_need(&graph, edge, id)];
             evidence.extend(words::describe_usage(inventory, node));
             (AuditVerdict::Active, evidence)
         });
     }
-    for node in graph.all_nodes().filter(|node| node.kind != NodeKind::Alarm) {
-        if !verdicts.contains_key(node.id.as_str()) {
-            let verdict = judge_unneeded(&graph, node);
+    for node in graph.all_nodes() {
+        if !verdicts.contains_key(node.id.as_str()) && node.kind != NodeKind::Alarm {
+            let verdict = judge_unneeded(&graph, &reach, node);
             verdicts.insert(&node.id, verdict);
         }
     }
-    spread_unknown(&graph, &mut verdicts);
-    let alarms: Vec<_> = graph
+    let alarms: Vec<&Node> = graph
         .all_nodes()
         .filter(|node| node.kind == NodeKind::Alarm && !verdicts.contains_key(node.id.as_str()))
-        .map(|node| (node.id.as_str(), judge_alarm(&graph, node, &verdicts)))
         .collect();
-    verdicts.extend(alarms);
+    let judged: Vec<_> = alarms.iter().map(|node| (node.id.as_str(), judge_alarm(&graph, node, &verdicts))).collect();
+    verdicts.extend(judged);
+    spread_unknown(&graph, &reach, &mut verdicts);
+    // What they watch may have become unknown.
+    for node in alarms {
+        let verdict = judge_alarm(&graph, node, &verdicts);
+        if is_dead(verdicts[node.id.as_str()].0) {
+            verdicts.insert(&node.id, verdict);
+        }
+    }
     let found = inventory.nodes.iter().filter_map(|node| {
         let (verdict, evidence) = verdicts.get(node.id.as_str())?.clone();
         Some(AuditFinding { id: node.id.clone(), verdict, evidence })
     });
     found.collect()
+}
+
+fn is_dead(verdict: AuditVerdict) -> bool {
+    matches!(verdict, AuditVerdict::Stale | AuditVerdict::Orphaned)
 }
 
 type VerdictsById<'a> = BTreeMap<&'a str, (AuditVerdict, Vec<String>)>;
@@ -83,7 +102,7 @@ fn own_verdicts<'a>(graph: &InventoryGraph<'a>) -> VerdictsById<'a> {
     let mut verdicts = VerdictsById::new();
     for node in graph.all_nodes() {
         let verdict = if node.deployment.is_some() {
-            let evidence = own_activity(graph.inventory, node).into_iter().collect();
+            let evidence = own_activity(graph, node).into_iter().collect();
             (AuditVerdict::Managed, evidence)
         } else if matches!(node.kind, NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook) {
             suspect::judge_webhook(graph, node)
@@ -91,7 +110,7 @@ fn own_verdicts<'a>(graph: &InventoryGraph<'a>) -> VerdictsById<'a> {
             (AuditVerdict::Unknown, vec!["it is outside of what is read here: what it does is unknown".to_owned()])
         } else if let Some(verdict) = fires_at_nothing(graph, node) {
             verdict
-        } else if let Some(evidence) = own_activity(graph.inventory, node).filter(|_| node.kind != NodeKind::Alarm) {
+        } else if let Some(evidence) = own_activity(graph, node) {
             (AuditVerdict::Active, vec![evidence])
         } else {
             continue;
@@ -101,33 +120,6 @@ fn own_verdicts<'a>(graph: &InventoryGraph<'a>) -> VerdictsById<'a> {
     verdicts
 }
 
-/// The activity of its own that makes a node active, in words.
-fn own_activity(inventory: &AuditInventory, node: &Node) -> Option<String> {
-    if let Some(deployment) = &node.deployment {
-        let venue = node.venue.as_ref().map(|venue| format!(", venue {venue}")).unwrap_or_default();
-        return Some(format!("deployment {deployment} owns it{venue}"));
-    }
-    if let NodeUsage::Counted { count: 1.., .. } = node.usage {
-        return words::describe_usage(inventory, node);
-    }
-    let messages = node.attributes.get("messages").filter(|messages| *messages != "0");
-    if let (NodeKind::Queue, Some(messages)) = (node.kind, messages) {
-        return Some(format!("{messages} messages are waiting in it"));
-    }
-    if let Some(service) = node.attributes.get("managed_by").or_else(|| node.attributes.get("owned_by")) {
-        return Some(format!("{service} created it for its own use"));
-    }
-    let by_itself = matches!(node.kind, NodeKind::Schedule | NodeKind::HubspotWorkflow | NodeKind::HubspotWebhook)
-        || node.kind == NodeKind::Rule && node.attributes.contains_key("schedule");
-    if by_itself && node.enabled {
-        return Some("it is enabled and acts on its own".to_owned());
-    }
-    let window = SignedDuration::from_hours(24 * i64::from(inventory.days));
-    let recent = node.kind != NodeKind::Alarm && node.changed_at.is_some_and(|at| at > inventory.taken_at - window);
-    let days = inventory.days;
-    recent.then(|| format!("{}, less than {days} days ago: too new to judge", words::describe_change(node)))
-}
-
 /// Rule 6, for rules and schedules.
 fn fires_at_nothing(graph: &InventoryGraph<'_>, node: &Node) -> Option<(AuditVerdict, Vec<String>)> {
     if !matches!(node.kind, NodeKind::Rule | NodeKind::Schedule) || node.attributes.contains_key("managed_by") {
@@ -135,8 +127,12 @@ fn fires_at_nothing(graph: &InventoryGraph<'_>, node: &Node) -> Option<(AuditVer
     }
     let targets: Vec<&&Edge> = graph.edges_from(&node.id).iter().filter(|edge| edge.kind.is_call()).collect();
     let nothing = targets.iter().all(|edge| graph.is_missing(&edge.to));
-    // A target may be among what couldn't be read: then there is no conclusion.
-    if !nothing || !graph.blind.reasons_for_doubt(graph, node).is_empty() {
+    // A target may be among what couldn't be read, or still to come: then there is no conclusion.
+    if !nothing
+        || !graph.blind.reasons_for_doubt(graph, node).is_empty()
+        || node.changed_at.is_none()
+        || signs::is_new(graph.inventory, node)
+    {
         return None;
     }
     let (verdict, mut evidence) = match targets.is_empty() {
@@ -151,14 +147,17 @@ fn gone_target(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
     format!("its target {} doesn't exist", words::describe_node(graph, &edge.to))
 }
 
-fn describe_need(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
-    let from = graph.find_node(&edge.from).and_then(|node| own_activity(graph.inventory, node));
+fn describe_need(graph: &InventoryGraph<'_>, edge: &Edge, id: &str) -> String {
+    if edge.kind == EdgeKind::Watch && edge.from == id {
+        return format!("it watches {}, which is in use or needed", words::describe_node(graph, &edge.to));
+    }
+    let from = graph.find_node(&edge.from).and_then(|node| own_activity(graph, node));
     let why = if from.is_some() { "is in use" } else { "is needed by something in use" };
     format!("{} and {why}", words::describe_edge(graph, edge))
 }
 
 /// Rules 4 and 5, for what nothing in use needs.
-fn judge_unneeded(graph: &InventoryGraph<'_>, node: &Node) -> (AuditVerdict, Vec<String>) {
+fn judge_unneeded<'a>(graph: &InventoryGraph<'a>, reach: &Reach<'a>, node: &Node) -> (AuditVerdict, Vec<String>) {
     let (reached, mut evidence) = match node.kind {
         NodeKind::Rule | NodeKind::Schedule | NodeKind::RestApi | NodeKind::HttpApi => describe_targets(graph, node),
         _ => describe_callers(graph, node),
@@ -183,6 +182,7 @@ fn judge_unneeded(graph: &InventoryGraph<'_>, node: &Node) -> (AuditVerdict, Vec
     if roles.filter_map(|edge| graph.find_node(&edge.to)).any(|role| role.attributes.contains_key("edge")) {
         unread.push("CloudFront may run it at its edge locations, and counts those runs in other regions".to_owned());
     }
+    unread.extend(reach.reasons_for_doubt(graph, node));
     if unread.is_empty() && node.usage != NodeUsage::Unread {
         return (if reached { AuditVerdict::Stale } else { AuditVerdict::Orphaned }, evidence);
     }
@@ -213,7 +213,7 @@ fn describe_idle_edge(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
     let from = graph.find_node(&edge.from);
     let calls = || graph.edges_from(&edge.from).iter().any(|other| other.to == edge.to && other.kind.is_call());
     match (edge.kind, from) {
-        (EdgeKind::Permission, Some(_)) if !calls() => format!("{reaches}, which it does not do"),
+        (EdgeKind::Permission, Some(_)) if !calls() => format!("{reaches}, but nothing that was read of that does"),
         (EdgeKind::Permission, _) => reaches,
         (_, Some(from)) if !from.enabled => format!("{reaches} but is disabled"),
         (_, Some(_)) if edge.enabled => format!("{reaches} but is not used itself"),
@@ -252,17 +252,48 @@ fn describe_targets(graph: &InventoryGraph<'_>, node: &Node) -> (bool, Vec<Strin
     (!there.is_empty(), evidence)
 }
 
-/// Rule 5: what something unknown needs is unknown too.
-fn spread_unknown<'a>(graph: &InventoryGraph<'a>, verdicts: &mut VerdictsById<'a>) {
-    let unknown: Vec<&str> =
-        verdicts.iter().filter(|(_, (verdict, _))| *verdict == AuditVerdict::Unknown).map(|(id, _)| *id).collect();
-    for (id, edge) in graph.reachable_from(unknown, |edge| edge.kind.is_need()) {
-        if let Some((verdict, evidence)) = verdicts.get_mut(id)
-            && matches!(verdict, AuditVerdict::Stale | AuditVerdict::Orphaned)
-        {
-            *verdict = AuditVerdict::Unknown;
-            evidence.insert(0, format!("{}, and whether that is in use is unknown", words::describe_edge(graph, edge)));
+/// Rule 5: what something unknown needs is unknown too, and so is what the role of a function that isn't dead may use.
+fn spread_unknown<'a>(graph: &InventoryGraph<'a>, reach: &Reach<'a>, verdicts: &mut VerdictsById<'a>) {
+    let granted: Vec<(&str, Vec<&str>)> = graph
+        .all_nodes()
+        .filter(|node| {
+            reach::is_called(node.kind) && verdicts.get(node.id.as_str()).is_some_and(|(now, _)| is_dead(*now))
+        })
+        .map(|node| (node.id.as_str(), reach.roles_that_may_use(graph, node)))
+        .collect();
+    loop {
+        let unknown: Vec<&str> =
+            verdicts.iter().filter(|(_, (verdict, _))| *verdict == AuditVerdict::Unknown).map(|(id, _)| *id).collect();
+        for (id, edge) in graph.reachable_from(unknown, |edge| edge.kind.is_need()) {
+            let what = match edge.kind == EdgeKind::Watch && edge.from == id {
+                true => format!("it watches {}", words::describe_node(graph, &edge.to)),
+                false => words::describe_edge(graph, edge),
+            };
+            doubt(verdicts, id, format!("{what}, and whether that is in use is unknown"));
         }
+        let mut changed = false;
+        for (id, roles) in &granted {
+            let alive = roles.iter().find(|role| verdicts.get(**role).is_some_and(|(verdict, _)| !is_dead(*verdict)));
+            if let Some(role) = alive {
+                let role = words::describe_node(graph, role);
+                changed |= doubt(verdicts, id, format!("{role}, which isn't unused, may use it"));
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+}
+
+/// Makes a dead node unknown. Returns whether it was dead.
+fn doubt(verdicts: &mut VerdictsById<'_>, id: &str, why: String) -> bool {
+    match verdicts.get_mut(id) {
+        Some((verdict, evidence)) if is_dead(*verdict) => {
+            *verdict = AuditVerdict::Unknown;
+            evidence.insert(0, why);
+            true
+        }
+        _ => false,
     }
 }
 

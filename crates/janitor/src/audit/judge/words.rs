@@ -1,6 +1,6 @@
 //! Evidence, in words.
 
-use super::super::{AuditInventory, Edge, EdgeKind, Node, NodeKind, NodeUsage, arn};
+use super::super::{AuditInventory, Edge, EdgeKind, HISTORY_DAYS, Node, NodeKind, NodeUsage, arn};
 use super::graph::InventoryGraph;
 use deployer_core::arn::Arn;
 
@@ -10,7 +10,10 @@ const NAMED: usize = 4;
 /// `rule sync-a`; if it isn't a node, whatever its id shows.
 pub(super) fn describe_node(graph: &InventoryGraph<'_>, id: &str) -> String {
     if let Some(node) = graph.find_node(id) {
-        return format!("{} {}", node.kind.display_name(), node.name);
+        return match node.kind {
+            NodeKind::Caller => node.name.clone(),
+            kind => format!("{} {}", kind.display_name(), node.name),
+        };
     }
     if let Some(api) = id.strip_prefix("execute-api:") {
         return format!("API {api}");
@@ -43,7 +46,13 @@ pub(super) fn describe_usage(inventory: &AuditInventory, node: &Node) -> Option<
         }),
         (NodeUsage::Counted { last: Some(day), .. }, NodeKind::Secret) => Some(format!("read on {day}")),
         (NodeUsage::Counted { last: Some(day), .. }, NodeKind::Role) => Some(format!("used on {day}")),
-        (NodeUsage::Counted { what, count, last }, _) => {
+        (NodeUsage::Counted { what, count: 0, before: None, .. }, _) => {
+            Some(format!("CloudWatch has no {what} of it in the {HISTORY_DAYS} days that it keeps"))
+        }
+        (NodeUsage::Counted { what, count: 0, before: Some(day), .. }, _) => {
+            Some(format!("0 {what} in {} days, the last on {day}", inventory.days))
+        }
+        (NodeUsage::Counted { what, count, last, .. }, _) => {
             let last = last.as_ref().map(|day| format!(", the last on {day}")).unwrap_or_default();
             Some(format!("{count} {what} in {} days{last}", inventory.days))
         }
@@ -52,13 +61,17 @@ pub(super) fn describe_usage(inventory: &AuditInventory, node: &Node) -> Option<
     }
 }
 
-/// `last changed 2024-03-02`. AWS doesn't return a time for rules and topics.
+/// `last changed 2024-03-02`.
 pub(super) fn describe_change(node: &Node) -> String {
     let word = match node.kind {
         NodeKind::Role | NodeKind::LogGroup | NodeKind::StateMachine => "created",
         _ => "last changed",
     };
     match node.changed_at {
+        // CloudTrail's history goes no further back.
+        Some(at) if node.attributes.contains_key("age") => {
+            format!("not changed since {}, as far as CloudTrail's history goes back", at.strftime("%Y-%m-%d"))
+        }
         Some(at) => format!("{word} {}", at.strftime("%Y-%m-%d")),
         None => "its age is unknown".to_owned(),
     }
@@ -79,7 +92,8 @@ pub(super) fn describe_edge(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
         EdgeKind::Role => return format!("{from} runs as it"),
         EdgeKind::Log => return format!("{from} writes to it"),
         EdgeKind::Watch => "watches it",
-        EdgeKind::Permission => return format!("its policy lets {from} call it"),
+        EdgeKind::Permission => return format!("its policy lets {from} use it"),
+        EdgeKind::Configuration => return format!("{from} names it in its configuration{note}"),
         EdgeKind::Subscription => "publishes to it",
         EdgeKind::Target | EdgeKind::Integration | EdgeKind::Task | EdgeKind::Webhook => "calls it",
     };

@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 
 use super::super::arn::node_id;
-use super::super::{Edge, EdgeKind, Node, NodeUsage, UnreadCall};
+use super::super::{Edge, EdgeKind, IdentityGrant, Node, NodeKind, NodeUsage, UnreadCall};
 use deployer_aws::limiter::AwsLimiter;
 use deployer_aws::signed::{AnswerPages, list_of};
 use deployer_aws::{Call, CallError, FailureKind};
@@ -30,8 +30,21 @@ use deployer_hubspot::VendorError;
 ///   (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>);
 /// - SNS: lists 30 (<https://docs.aws.amazon.com/general/latest/gr/sns.html>); tags: `GetResources` 15; Logs:
 ///   `DescribeLogGroups` 10; EventBridge, Scheduler and Secrets Manager: 50 and more;
-/// - SQS and IAM: undocumented; a throttled call is retried.
-const CALLS_PER_SECOND: [(&str, u32); 15] = [
+/// - CloudTrail: `LookupEvents` 2
+///   (<https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html>); Logs:
+///   `DescribeSubscriptionFilters` 5;
+/// - SQS, IAM and the services of callers: undocumented or higher; a throttled call is retried.
+const CALLS_PER_SECOND: [(&str, u32); 25] = [
+    ("cloudtrail:LookupEvents", 2),
+    ("logs:DescribeSubscriptionFilters", 4),
+    ("cloudformation", 6),
+    ("cognito-idp", 10),
+    ("budgets", 5),
+    ("elasticloadbalancing", 8),
+    ("codepipeline", 8),
+    ("appsync", 8),
+    ("iot", 8),
+    ("ses", 1),
     ("lambda:GetFunction", 90),
     ("lambda:GetPolicy", 14),
     ("lambda", 14),
@@ -63,6 +76,13 @@ pub(super) struct Mention {
     pub(super) names: bool,
 }
 
+/// A resource that something owns, by the name that its service gives it.
+pub(super) struct OwnedName {
+    pub(super) owner: String,
+    pub(super) kind: NodeKind,
+    pub(super) physical: String,
+}
+
 /// A URL that HubSpot calls.
 pub(super) struct Webhook {
     pub(super) from: String,
@@ -80,8 +100,21 @@ pub(super) struct Gathered {
     pub(super) calls: BTreeMap<String, u64>,
     pub(super) mentions: Vec<Mention>,
     pub(super) webhooks: Vec<Webhook>,
+    /// What may become a node, if it names something of this account.
+    pub(super) callers: BTreeMap<String, Node>,
+    pub(super) owned: Vec<OwnedName>,
+    pub(super) log_groups: Vec<String>,
+    pub(super) grants: BTreeSet<IdentityGrant>,
     /// Custom domains: host, base path, API.
     pub(super) domains: Vec<(String, String, String)>,
+}
+
+/// How often something was used in the window, the last day of that, and the last day of use before the window.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct CountedUses {
+    pub(super) count: u64,
+    pub(super) last: Option<String>,
+    pub(super) before: Option<String>,
 }
 
 /// See the module.
@@ -217,6 +250,11 @@ impl<'a> Collector<'a> {
         self.count_call(call);
     }
 
+    /// Counts a call whose name isn't that of one request.
+    pub(super) fn count_made(&self, call: &str) {
+        self.count_call(call);
+    }
+
     fn count_call(&self, call: &str) {
         let (calls, found) = {
             let mut gathered = self.gathered();
@@ -288,14 +326,22 @@ impl<'a> Collector<'a> {
     }
 
     /// Adds to the count of a node's uses; the counts of several metrics add up.
-    pub(super) fn add_uses(&self, id: &str, what: &str, count: u64, last: Option<String>) {
+    pub(super) fn add_uses(&self, id: &str, what: &str, uses: CountedUses) {
         self.update_node(id, |node| {
             node.usage = match std::mem::replace(&mut node.usage, NodeUsage::NotCounted) {
-                NodeUsage::Counted { what, count: before, last: last_before } => {
-                    NodeUsage::Counted { what, count: before.saturating_add(count), last: last.max(last_before) }
-                }
+                NodeUsage::Counted { what, count, last, before } => NodeUsage::Counted {
+                    what,
+                    count: count.saturating_add(uses.count),
+                    last: last.max(uses.last),
+                    before: before.max(uses.before),
+                },
                 NodeUsage::Unread => NodeUsage::Unread,
-                NodeUsage::NotCounted => NodeUsage::Counted { what: what.to_owned(), count, last },
+                NodeUsage::NotCounted => NodeUsage::Counted {
+                    what: what.to_owned(),
+                    count: uses.count,
+                    last: uses.last,
+                    before: uses.before,
+                },
             };
         });
     }

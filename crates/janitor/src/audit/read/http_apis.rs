@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::super::arn::{api_id, integration_target_arn};
 use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
-use super::rest_apis::{StageVariables, note_stages, variables_of, with_variables};
+use super::rest_apis::{StageVariables, add_authorizer, note_stages, variables_of, with_variables};
 use deployer_aws::SignedClient;
-use deployer_aws::signed::{AnswerPages, RestRequest, text_of, texts_of, time_of};
+use deployer_aws::signed::{AnswerPages, RestRequest, flag_of, text_of, texts_of, time_of};
 
 pub(super) async fn read_http_apis(aws: &SignedClient, collector: &Collector<'_>) {
     let mut found = Vec::new();
@@ -39,6 +39,9 @@ fn add_http_api(collector: &Collector<'_>, api: &Value) -> Result<Option<(String
         .with_attribute("api_id", Some(id))
         .with_attribute("protocol", text_of(api, "protocolType"));
     node.changed_at = time_of(api, "createdDate")?;
+    if flag_of(api, "disableExecuteApiEndpoint")?.unwrap_or_default() {
+        node.attributes.insert("default_endpoint".to_owned(), "disabled".to_owned());
+    }
     node.tags = texts_of(api, "tags").map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     collector.add_node(node);
     Ok(Some((arn, id.to_owned())))
@@ -67,6 +70,13 @@ async fn read_routes(aws: &SignedClient, collector: &Collector<'_>, node: String
     let pages = list_pages(aws, "apigateway:GetIntegrations", &path("integrations"));
     let keep = |integration: &Value| keep_item(&mut integrations, integration);
     let integrations_read = collector.list_items_of(Some(&node), pages, "items", &what, keep).await;
+    let what = format!("the authorizers of HTTP API {id}");
+    let pages = list_pages(aws, "apigateway:GetHttpAuthorizers", &path("authorizers"));
+    let add = |authorizer: &Value| {
+        add_authorizer(collector, &node, authorizer, &variables, &["authorizerUri", "authorizerCredentialsArn"]);
+        Ok(())
+    };
+    collector.list_items_of(Some(&node), pages, "items", &what, add).await;
     if !routes_read || !integrations_read {
         return;
     }

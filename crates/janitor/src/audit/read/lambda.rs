@@ -3,14 +3,13 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{DestinationConfig, FunctionConfiguration};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::super::arn::{self, node_id};
 use super::super::{EdgeKind, Node, NodeKind, VenueMarks};
 use super::collector::Collector;
+use super::policy::add_permissions;
 use super::sdk_time;
 use deployer_aws::Found;
-use deployer_core::arn::Arn;
 use deployer_core::naming;
 
 pub(super) async fn read_functions(lambda: &Client, collector: &Collector<'_>, venues: &[VenueMarks]) {
@@ -127,22 +126,44 @@ async fn read_urls(lambda: &Client, collector: &Collector<'_>, arn: &str) {
         match page.found() {
             Ok(page) => {
                 for url in page.iter().flat_map(|page| page.function_url_configs()) {
-                    let open = url.auth_type().as_str() == "NONE";
-                    let note = if open { "open to everyone" } else { "signed requests only" };
-                    let from = url.function_url().trim_end_matches('/');
-                    collector.add_edge(from, url.function_arn(), EdgeKind::FunctionUrl, true, Some(note.to_owned()));
-                    collector.update_node(arn, |node| drop(node.attributes.insert("url".to_owned(), from.to_owned())));
+                    add_url(collector, arn, url.function_url(), url.function_arn(), url.auth_type().as_str());
                 }
             }
             Err(error) => {
-                return collector.note_failure(
-                    &error,
-                    Some(arn),
-                    format!("the URLs of function {}", arn::short_name(arn)),
-                );
+                // Servers that have no list may have the URLs.
+                if !read_single_urls(lambda, collector, arn).await {
+                    collector.note_failure(&error, Some(arn), format!("the URLs of function {}", arn::short_name(arn)));
+                }
+                return;
             }
         }
     }
+}
+
+fn add_url(collector: &Collector<'_>, arn: &str, url: &str, target: &str, auth_type: &str) {
+    let note = if auth_type == "NONE" { "open to everyone" } else { "signed requests only" };
+    let from = url.trim_end_matches('/');
+    collector.add_edge(from, target, EdgeKind::FunctionUrl, true, Some(note.to_owned()));
+    collector.update_node(arn, |node| drop(node.attributes.insert("url".to_owned(), from.to_owned())));
+}
+
+/// Reads the URL of the function and of each alias, one call each. Returns whether all could be read.
+async fn read_single_urls(lambda: &Client, collector: &Collector<'_>, arn: &str) -> bool {
+    let request = lambda.list_aliases().function_name(arn).send();
+    let Ok(aliases) = collector.make_sdk_call("lambda:ListAliases", request).await else { return false };
+    if aliases.next_marker().is_some() {
+        return false;
+    }
+    let aliases = aliases.aliases().iter().filter_map(|alias| alias.name()).map(|name| Some(name.to_owned()));
+    for qualifier in std::iter::once(None).chain(aliases) {
+        let request = lambda.get_function_url_config().function_name(arn).set_qualifier(qualifier).send();
+        match collector.make_sdk_call("lambda:GetFunctionUrlConfig", request).await.found() {
+            Ok(Some(url)) => add_url(collector, arn, url.function_url(), url.function_arn(), url.auth_type().as_str()),
+            Ok(None) => {}
+            Err(_) => return false,
+        }
+    }
+    true
 }
 
 /// Reads where the results of asynchronous invocations go.
@@ -211,56 +232,6 @@ async fn read_policies(lambda: &Client, collector: &Collector<'_>, arn: &str) {
     }
 }
 
-/// Adds an edge for each caller that a policy allows.
-///
-/// # Errors
-/// The policy is not JSON, so who may call the function is unknown.
-fn add_permissions(collector: &Collector<'_>, arn: &str, policy: &str) -> Result<(), String> {
-    let policy: Value = serde_json::from_str(policy).map_err(|error| format!("the policy is not JSON: {error}"))?;
-    for statement in policy["Statement"].as_array().into_iter().flatten() {
-        if statement["Effect"] == "Deny" {
-            continue;
-        }
-        let sources = source_arns(&statement["Condition"]);
-        for source in &sources {
-            collector.add_edge(&caller_node(source), arn, EdgeKind::Permission, true, None);
-        }
-        if sources.is_empty() {
-            let principal = match &statement["Principal"] {
-                Value::Object(principal) => principal.values().next().unwrap_or(&Value::Null),
-                principal => principal,
-            };
-            let principal = principal.as_str().map_or_else(|| principal.to_string(), ToOwned::to_owned);
-            collector.add_edge(&format!("principal:{principal}"), arn, EdgeKind::Permission, true, None);
-        }
-    }
-    Ok(())
-}
-
-/// The ARNs in conditions such as `{"ArnLike": {"AWS:SourceArn": "…"}}`. The key's case differs between services.
-fn source_arns(condition: &Value) -> Vec<String> {
-    let operators = condition.as_object().into_iter().flat_map(|operators| operators.values());
-    let members = operators.filter_map(Value::as_object).flatten();
-    let found =
-        members.filter(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn")).flat_map(|(_, value)| match value {
-            Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
-            one => Vec::from_iter(one.as_str()),
-        });
-    found.map(ToOwned::to_owned).collect()
-}
-
-/// The node of a `SourceArn`. An `execute-api` ARN has an API's id but not its kind; the node is found after all APIs are
-/// read.
-fn caller_node(source: &str) -> String {
-    match Arn::parse_arn(source) {
-        Ok(arn) if arn.service == "execute-api" => {
-            let id = arn.resource.split('/').next().unwrap_or_default();
-            format!("execute-api:{id}")
-        }
-        _ => node_id(source).0,
-    }
-}
-
 async fn read_mappings(lambda: &Client, collector: &Collector<'_>) {
     let mut pages = lambda.list_event_source_mappings().into_paginator().send();
     while let Some(page) = collector.next_sdk_page("lambda:ListEventSourceMappings", pages.next()).await {
@@ -296,29 +267,5 @@ mod tests {
         assert_eq!(super::super::format_day(time), "2024-03-02");
         assert!(parse_modified("2024-03-02T10:00:00Z").is_ok());
         assert!(parse_modified("yesterday").is_err_and(|why| why.contains("yesterday")));
-    }
-
-    #[test]
-    fn finds_all_sources_of_a_condition() {
-        let one = serde_json::json!({ "ArnLike": { "AWS:SourceArn": "arn:aws:s3:::a" } });
-        let two = serde_json::json!({ "ArnLike": { "aws:sourcearn": ["arn:aws:s3:::a", "arn:aws:s3:::b"] } });
-        let none = serde_json::json!({ "StringEquals": { "AWS:SourceAccount": "1" } });
-        assert_eq!([source_arns(&one).len(), source_arns(&two).len(), source_arns(&none).len()], [1, 2, 0]);
-    }
-
-    #[test]
-    fn rejects_a_policy_that_is_not_json() {
-        let scope = deployer_core::scope::Scope::new("1", "us-east-1");
-        let collector = Collector::new(&scope, false, &|_, _| {});
-        let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*"}]}"#;
-        assert_eq!(add_permissions(&collector, "arn", policy), Ok(()));
-        assert_eq!(collector.gathered().edges.len(), 1);
-        assert!(add_permissions(&collector, "arn", "{").is_err_and(|why| why.contains("not JSON")));
-    }
-
-    #[test]
-    fn maps_source_arns_to_nodes() {
-        assert_eq!(caller_node("arn:aws:execute-api:us-east-1:123456789012:abc123/*/POST/x"), "execute-api:abc123");
-        assert_eq!(caller_node("arn:aws:s3:::bucket"), "arn:aws:s3:::bucket");
     }
 }

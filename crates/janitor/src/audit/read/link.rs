@@ -7,7 +7,7 @@ use super::super::address::{AddressOwner, WebAddress};
 use super::super::arn::{self, arn_node_kind, node_id};
 use super::super::venues::{VenueMarks, venue_of};
 use super::super::{Edge, EdgeKind, Node, NodeKind};
-use super::collector::{Collector, Gathered, Mention, Webhook};
+use super::collector::{Collector, Gathered, Mention, OwnedName, Webhook};
 use deployer_core::arn::Arn;
 use deployer_core::scope::Scope;
 
@@ -27,6 +27,13 @@ pub(super) fn link_all(collector: &Collector<'_>, venues: &[VenueMarks]) {
     let mut gathered = collector.gathered();
     let mentions = std::mem::take(&mut gathered.mentions);
     let webhooks = std::mem::take(&mut gathered.webhooks);
+    let (mut callers, owned) = (std::mem::take(&mut gathered.callers), std::mem::take(&mut gathered.owned));
+    let domains: BTreeSet<String> = gathered.domains.iter().map(|(_, _, api)| api.clone()).collect();
+    for api in &domains {
+        if let Some(node) = gathered.nodes.get_mut(api) {
+            node.attributes.insert("domain".to_owned(), "a custom domain leads to it".to_owned());
+        }
+    }
     let index = NameIndex::new(&gathered, collector.scope);
     let mut edges: BTreeSet<Edge> = gathered.edges.iter().flat_map(|edge| index.resolve_edge(edge)).collect();
     edges.extend(mentions.iter().flat_map(|mention| index.resolve_mention(mention)));
@@ -35,6 +42,14 @@ pub(super) fn link_all(collector: &Collector<'_>, venues: &[VenueMarks]) {
         let (edge, endpoint) = index.resolve_webhook(webhook);
         edges.insert(edge);
         endpoints.extend(endpoint);
+    }
+    edges.extend(owned.iter().filter_map(|owned| index.resolve_owned(owned)));
+    for id in edges.iter().flat_map(|edge| [&edge.from, &edge.to]) {
+        if let Some(caller) = callers.remove(id)
+            && !gathered.nodes.contains_key(id)
+        {
+            gathered.nodes.insert(id.clone(), caller);
+        }
     }
     gathered.edges = edges;
     for endpoint in endpoints {
@@ -52,6 +67,7 @@ struct NameIndex<'a> {
     scope: &'a Scope,
     nodes: BTreeMap<String, NodeKind>,
     names: HashMap<String, Vec<String>>,
+    by_kind: HashMap<(NodeKind, String), String>,
     api_ids: HashMap<String, String>,
     api_names: HashMap<String, Vec<String>>,
     stages: HashMap<String, Vec<String>>,
@@ -95,6 +111,7 @@ impl<'a> NameIndex<'a> {
             scope,
             nodes: gathered.nodes.values().map(|node| (node.id.clone(), node.kind)).collect(),
             names,
+            by_kind: gathered.nodes.values().map(|node| ((node.kind, node.name.clone()), node.id.clone())).collect(),
             api_ids,
             api_names,
             stages,
@@ -136,6 +153,22 @@ impl<'a> NameIndex<'a> {
         let edge =
             |to| Edge { from: mention.from.clone(), to, kind: mention.kind, enabled: true, note: mention.note.clone() };
         found.into_iter().map(edge).collect()
+    }
+
+    /// The edge to what a stack owns.
+    fn resolve_owned(&self, owned: &OwnedName) -> Option<Edge> {
+        let physical = owned.physical.as_str();
+        let name = physical.rsplit(['|', '/']).next().unwrap_or(physical);
+        let candidates = [
+            node_id(physical).0,
+            self.queues.get(physical).cloned().unwrap_or_default(),
+            self.api_ids.get(physical).cloned().unwrap_or_default(),
+        ];
+        let by_id = candidates.into_iter().find(|id| self.nodes.contains_key(id));
+        let found = by_id.or_else(|| self.by_kind.get(&(owned.kind, name.to_owned())).cloned());
+        let found = found.or_else(|| self.by_kind.get(&(owned.kind, physical.to_owned())).cloned())?;
+        let note = Some("part of the stack".to_owned());
+        Some(Edge { from: owned.owner.clone(), to: found, kind: EdgeKind::Configuration, enabled: true, note })
     }
 
     fn resolve_token(&self, token: &str, mention: &Mention) -> Vec<String> {
@@ -182,6 +215,10 @@ impl<'a> NameIndex<'a> {
             Some(NodeKind::Function | NodeKind::Queue | NodeKind::Topic | NodeKind::StateMachine)
         );
         let known = self.nodes.contains_key(&id);
+        // What configures something may name anything that is a node.
+        if mention.kind == EdgeKind::Configuration && known {
+            return vec![id];
+        }
         if wanted && (known || here && !id.contains(['*', '?', '$'])) { vec![id] } else { Vec::new() }
     }
 

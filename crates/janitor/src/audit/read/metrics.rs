@@ -1,4 +1,5 @@
-//! Use, as CloudWatch counts it. CloudWatch has no data where there was no use, so no data means 0.
+//! Use, as CloudWatch counts it, over all the days that it keeps: a use before the window shows that something is used now
+//! and then. CloudWatch has no data where there was no use, and none where nothing was ever counted.
 //!
 //! AWS charges $0.01 per 1,000 metrics that are read this way.
 
@@ -7,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::{EdgeKind, Node, NodeKind, NodeUsage};
-use super::collector::{Collector, Gathered};
+use super::super::{EdgeKind, HISTORY_DAYS, Node, NodeKind, NodeUsage};
+use super::collector::{Collector, CountedUses, Gathered};
 use super::{Window, format_day};
 use deployer_aws::signed::{list_of, parse_time, text_of};
 use deployer_aws::{CallError, SignedClient};
@@ -19,6 +20,9 @@ const METRICS_PER_CALL: usize = 500;
 const DATA_POINTS: usize = 100_800;
 /// Daily values are kept for 455 days, values of shorter periods for less.
 const PERIOD_S: i64 = 86_400;
+
+/// Receives that found no message: somebody polls.
+const POLLS: &str = "empty receives";
 
 /// One metric of one node.
 #[derive(Clone)]
@@ -32,8 +36,7 @@ struct UseQuery {
 
 pub(super) async fn read_uses(aws: &SignedClient, collector: &Collector<'_>, window: &Window) {
     let queries = build_queries(&collector.gathered());
-    let days = usize::try_from((window.to.as_second() - window.from.as_second()) / 86_400).unwrap_or_default();
-    let size = METRICS_PER_CALL.min(DATA_POINTS / (days + 2)).max(1);
+    let size = METRICS_PER_CALL.min(DATA_POINTS / (HISTORY_DAYS as usize + 2)).max(1);
     let batches = queries.chunks(size).map(<[UseQuery]>::to_vec).collect();
     collector.for_each(batches, |batch| count_batch(aws, collector, window, batch)).await;
 }
@@ -44,10 +47,8 @@ async fn count_batch(aws: &SignedClient, collector: &Collector<'_>, window: &Win
             for (index, query) in batch.iter().enumerate() {
                 match found.get(&index) {
                     Some(UseCount::Unread) => mark_unread(collector, query),
-                    Some(UseCount::Of(count, last)) => {
-                        collector.add_uses(&query.node, query.what, *count, last.clone());
-                    }
-                    None => collector.add_uses(&query.node, query.what, 0, None),
+                    Some(UseCount::Of(uses)) => note_uses(collector, query, uses.clone()),
+                    None => note_uses(collector, query, CountedUses::default()),
                 }
             }
         }
@@ -58,13 +59,23 @@ async fn count_batch(aws: &SignedClient, collector: &Collector<'_>, window: &Win
     }
 }
 
+fn note_uses(collector: &Collector<'_>, query: &UseQuery, uses: CountedUses) {
+    if query.what == POLLS {
+        if uses.count > 0 {
+            let day = uses.last.unwrap_or_default();
+            collector.update_node(&query.node, |node| drop(node.attributes.insert("polled".to_owned(), day)));
+        }
+        return;
+    }
+    collector.add_uses(&query.node, query.what, uses);
+}
+
 fn mark_unread(collector: &Collector<'_>, query: &UseQuery) {
     collector.update_node(&query.node, |node| node.usage = NodeUsage::Unread);
 }
 
-/// How often something was used, and the last day.
 enum UseCount {
-    Of(u64, Option<String>),
+    Of(CountedUses),
     Unread,
 }
 
@@ -78,7 +89,9 @@ async fn read_counts(
     let asked: Vec<Value> = batch.iter().enumerate().map(|(index, query)| query.build(index)).collect();
     // Whole days: a period that began before the window counts in full.
     let from = window.from.as_second() - window.from.as_second() % PERIOD_S;
-    let parameters = json!({ "MetricDataQueries": asked, "StartTime": format_second(from), "EndTime": format_second(window.to.as_second()) });
+    let history = window.to.as_second() - i64::from(HISTORY_DAYS) * PERIOD_S;
+    let begin = from.min(history - history % PERIOD_S);
+    let parameters = json!({ "MetricDataQueries": asked, "StartTime": format_second(begin), "EndTime": format_second(window.to.as_second()) });
     let mut pages = aws.list_pages(CALL, parameters);
     let mut found: BTreeMap<usize, UseCount> = BTreeMap::new();
     while let Some(page) = collector.next_page(&mut pages).await {
@@ -89,11 +102,12 @@ async fn read_counts(
                 found.insert(index, UseCount::Unread);
                 continue;
             }
-            let (sum, last) = sum_points(result).map_err(|why| CallError::unexpected(CALL, why))?;
-            match found.entry(index).or_insert(UseCount::Of(0, None)) {
-                UseCount::Of(count, before) => {
-                    *count = count.saturating_add(sum);
-                    *before = before.take().max(last);
+            let uses = sum_points(result, from).map_err(|why| CallError::unexpected(CALL, why))?;
+            match found.entry(index).or_insert(UseCount::Of(CountedUses::default())) {
+                UseCount::Of(all) => {
+                    all.count = all.count.saturating_add(uses.count);
+                    all.last = all.last.take().max(uses.last);
+                    all.before = all.before.take().max(uses.before);
                 }
                 UseCount::Unread => {}
             }
@@ -102,19 +116,27 @@ async fn read_counts(
     Ok(found)
 }
 
-/// Returns the sum of a result's values, and the last day with any.
-fn sum_points(result: &Value) -> Result<(u64, Option<String>), String> {
-    let (mut sum, mut last) = (0.0, None);
+/// Returns the sum of a result's values since the second `from`, the last day of those, and the last day before them.
+fn sum_points(result: &Value, from: i64) -> Result<CountedUses, String> {
+    let mut sum = 0.0;
+    let mut uses = CountedUses::default();
     for (at, value) in list_of(result, "Timestamps").iter().zip(list_of(result, "Values")) {
         let number: Option<f64> = value.as_f64().or_else(|| value.as_str()?.parse().ok());
         let number = number.ok_or_else(|| format!("a data point is not a number: {value}"))?;
         if number > 0.0 {
-            sum += number;
             let at = parse_time(at).map_err(|why| format!("the time of a data point {why}"))?;
-            last = last.max(at.map(format_day));
+            let day = at.map(format_day);
+            // A point without a time may be in the window.
+            if at.is_none_or(|at| at.as_second() >= from) {
+                sum += number;
+                uses.last = uses.last.max(day);
+            } else {
+                uses.before = uses.before.max(day);
+            }
         }
     }
-    Ok((round_count(sum), last))
+    uses.count = round_count(sum);
+    Ok(uses)
 }
 
 /// Counts are whole numbers that CloudWatch writes as floats.
@@ -168,9 +190,13 @@ fn queries_of(node: &Node) -> Vec<UseQuery> {
     match node.kind {
         NodeKind::Function => vec![query("invocations", "AWS/Lambda", "Invocations", &[("FunctionName", name)])],
         // Empty receives have their own metric. Messages that a redrive policy moves aren't counted as sent.
-        NodeKind::Queue => ["NumberOfMessagesSent", "NumberOfMessagesReceived"]
-            .map(|metric| query("messages sent or received", "AWS/SQS", metric, &[("QueueName", name)]))
-            .into(),
+        NodeKind::Queue => [
+            ("messages sent or received", "NumberOfMessagesSent"),
+            ("messages sent or received", "NumberOfMessagesReceived"),
+            (POLLS, "NumberOfEmptyReceives"),
+        ]
+        .map(|(what, metric)| query(what, "AWS/SQS", metric, &[("QueueName", name)]))
+        .into(),
         NodeKind::Topic => {
             vec![query("messages published", "AWS/SNS", "NumberOfMessagesPublished", &[("TopicName", name)])]
         }

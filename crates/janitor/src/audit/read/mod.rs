@@ -1,9 +1,10 @@
 //! Reads an account: one file per service, all services at the same time, with bulk calls where a service has them.
 //!
-//! Callers outside of these services are not read (S3 notifications, Cognito, IoT, load balancers, CloudFront, other
-//! accounts, programs). Their calls still count as invocations of the function.
+//! [`super::sources`] has the table of everything that can reach something, and of the calls that show it. What isn't read
+//! (another account, a program with a role) is told by policies and by IAM.
 
 mod alarms;
+mod callers;
 mod collector;
 mod events;
 mod http_apis;
@@ -13,6 +14,8 @@ mod lambda;
 mod link;
 mod logs;
 mod metrics;
+pub(super) mod policy;
+mod regions;
 mod rest_apis;
 mod scheduler;
 mod secrets;
@@ -20,11 +23,13 @@ mod sfn;
 mod sns;
 mod sqs;
 mod tags;
+mod trail;
 
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use callers::items_at as callers_items;
 pub use hubspot::HubSpotSource;
 
 use super::{AuditInventory, VenueMarks};
@@ -39,6 +44,8 @@ pub struct Options {
     pub days: u32,
     /// How to recognize the manifest's venues.
     pub venues: Vec<VenueMarks>,
+    /// Whether functions of the account's other regions are listed: roles belong to all regions.
+    pub all_regions: bool,
     /// Whether calls stay below AWS's quotas. A server on this machine has none.
     pub rate_limited: bool,
 }
@@ -69,13 +76,24 @@ pub async fn read(
         apis,
         sfn::read_state_machines(&aws.signed, &collector),
         secrets::read_secrets(&aws.secrets, &collector, &window),
-        iam::read_roles(&aws.iam, &collector, &window),
+        iam::read_identities(&aws.iam, &collector, &window),
         logs::read_log_groups(&aws.signed, &collector),
         alarms::read_alarms(&aws.signed, &collector),
         hubspot::read_hubspot(hubspot, &collector),
+        callers::read_callers(&aws.signed, &collector),
+        async {
+            if options.all_regions {
+                regions::read_other_regions(&aws.signed, &collector).await;
+            }
+        },
     );
     link::drop_log_groups(&collector);
-    tokio::join!(tags::read_tags(&aws.signed, &collector), metrics::read_uses(&aws.signed, &collector, &window));
+    tokio::join!(
+        tags::read_tags(&aws.signed, &collector),
+        metrics::read_uses(&aws.signed, &collector, &window),
+        trail::read_ages(&aws.signed, &collector, &window),
+        logs::read_subscriptions(&aws.signed, &collector),
+    );
     link::link_all(&collector, &options.venues);
     let gathered = collector.into_gathered();
     AuditInventory {
@@ -85,8 +103,16 @@ pub async fn read(
         days: options.days,
         nodes: gathered.nodes.into_values().collect(),
         edges: gathered.edges.into_iter().collect(),
+        grants: gathered.grants.into_iter().collect(),
         unread: gathered.unread.into_iter().collect(),
         calls: gathered.calls,
+    }
+}
+
+impl Window {
+    /// Whether a time is in it.
+    fn contains(&self, at: Timestamp) -> bool {
+        at >= self.from
     }
 }
 

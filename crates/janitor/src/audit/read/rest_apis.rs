@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::arn::{api_id, integration_target_arn};
 use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
-use deployer_aws::signed::{RestRequest, list_of, text_of, texts_of, time_of};
+use deployer_aws::signed::{RestRequest, flag_of, list_of, text_of, texts_of, time_of};
 use deployer_aws::{FailureKind, Found, SignedClient};
 
 /// The variables of one stage.
@@ -37,6 +37,9 @@ fn add_rest_api(collector: &Collector<'_>, api: &Value) -> Result<Option<(String
     let mut node =
         Node::new(NodeKind::RestApi, &arn, text_of(api, "name").unwrap_or(id)).with_attribute("api_id", Some(id));
     node.changed_at = time_of(api, "createdDate")?;
+    if flag_of(api, "disableExecuteApiEndpoint")?.unwrap_or_default() {
+        node.attributes.insert("default_endpoint".to_owned(), "disabled".to_owned());
+    }
     node.tags = texts_of(api, "tags").map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     collector.add_node(node);
     Ok(Some((arn, id.to_owned())))
@@ -51,6 +54,32 @@ async fn read_routes(aws: &SignedClient, collector: &Collector<'_>, node: String
         Ok(())
     };
     collector.list_items_of(Some(&node), pages, "item", &format!("the routes of REST API {id}"), add).await;
+    let request = RestRequest::new("apigateway:GetAuthorizers", Method::GET, &["restapis", &id, "authorizers"]);
+    let what = format!("the authorizers of REST API {id}");
+    let pages = aws.send_pages(request.with_query("limit", 500));
+    let add = |authorizer: &Value| {
+        add_authorizer(collector, &node, authorizer, &stages, &["authorizerUri", "authorizerCredentials"]);
+        Ok(())
+    };
+    collector.list_items_of(Some(&node), pages, "item", &what, add).await;
+}
+
+/// Adds the function that decides who may call an API, and the role with which it is called.
+pub(super) fn add_authorizer(
+    collector: &Collector<'_>,
+    node: &str,
+    authorizer: &Value,
+    stages: &[StageVariables],
+    [uri, credentials]: &[&str; 2],
+) {
+    for uri in text_of(authorizer, uri).into_iter().flat_map(|uri| with_variables(uri, stages)) {
+        if let Some(target) = integration_target_arn(&uri) {
+            collector.add_edge(node, &target, EdgeKind::Integration, true, Some("authorizer".to_owned()));
+        }
+    }
+    if let Some(role) = text_of(authorizer, credentials).filter(|role| role.starts_with("arn:")) {
+        collector.add_edge(node, role, EdgeKind::Role, true, None);
+    }
 }
 
 /// Returns the variables of each stage.

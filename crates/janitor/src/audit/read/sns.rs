@@ -6,6 +6,7 @@ use super::super::address::WebAddress;
 use super::super::{EdgeKind, Node, NodeKind, arn};
 use super::collector::Collector;
 use super::dead_letter_queue;
+use super::policy::{THIS_ACCOUNT, add_permissions};
 use deployer_aws::signed::text_of;
 use deployer_aws::{Found, SignedClient};
 use deployer_core::arn::Arn;
@@ -16,13 +17,40 @@ pub(super) async fn read_topics(aws: &SignedClient, collector: &Collector<'_>) {
 
 async fn list_topics(aws: &SignedClient, collector: &Collector<'_>) {
     let pages = aws.list_pages("sns:ListTopics", json!({}));
+    let mut topics = Vec::new();
     let add = |topic: &Value| {
         if let Some(topic) = text_of(topic, "TopicArn") {
             collector.add_node(Node::new(NodeKind::Topic, topic, arn::short_name(topic)));
+            topics.push(topic.to_owned());
         }
         Ok(())
     };
     collector.list_items(pages, "Topics", "topics", add).await;
+    collector.for_each(topics, |topic| read_policy(aws, collector, topic)).await;
+}
+
+/// Reads who may publish to a topic.
+async fn read_policy(aws: &SignedClient, collector: &Collector<'_>, topic: String) {
+    const CALL: &str = "sns:GetTopicAttributes";
+    let what = format!("the policy of topic {}", arn::short_name(&topic));
+    let request = aws.call(CALL, json!({ "TopicArn": topic }));
+    let answer = match collector.make_call(CALL, request).await.found() {
+        Ok(Some(answer)) => answer,
+        // It was deleted since it was listed.
+        Ok(None) => return,
+        Err(error) => return collector.note_failure(&error, Some(&topic), what),
+    };
+    let read = match text_of(&answer["Attributes"], "Policy").filter(|policy| !policy.is_empty()) {
+        Some(policy) => add_permissions(collector, &topic, policy),
+        // Every topic has a policy from the start. A server that doesn't show it allows what that would.
+        None => {
+            collector.add_edge("principal:*", &topic, EdgeKind::Permission, true, Some(THIS_ACCOUNT.to_owned()));
+            Ok(())
+        }
+    };
+    if let Err(why) = read {
+        collector.note_unread(CALL, Some(&topic), what, why);
+    }
 }
 
 async fn list_subscriptions(aws: &SignedClient, collector: &Collector<'_>) {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
 use super::dead_letter_queue;
+use super::policy::add_permissions;
 use deployer_aws::signed::{integer_of, text_of};
 use deployer_aws::{CallError, FailureKind, SignedClient};
 
@@ -38,7 +39,9 @@ async fn read_queue(aws: &SignedClient, collector: &Collector<'_>, url: String) 
     match collector.make_call(CALL, request).await {
         Ok(answer) => {
             if let Err(why) = add_queue(collector, node.with_attribute("url", Some(&url)), &answer["Attributes"]) {
-                collector.add_node(Node::new(NodeKind::Queue, &arn, &name).with_attribute("url", Some(&url)));
+                if !collector.gathered().nodes.contains_key(&arn) {
+                    collector.add_node(Node::new(NodeKind::Queue, &arn, &name).with_attribute("url", Some(&url)));
+                }
                 collector.note_unread(CALL, Some(&arn), what, why);
             }
         }
@@ -68,7 +71,10 @@ fn add_queue(collector: &Collector<'_>, node: Node, attributes: &Value) -> Resul
     if let Some(target) = dead_letters {
         collector.add_edge(&arn, &target, EdgeKind::DeadLetter, true, None);
     }
-    Ok(())
+    match text_of(attributes, "Policy").filter(|policy| !policy.is_empty()) {
+        Some(policy) => add_permissions(collector, &arn, policy),
+        None => Ok(()),
+    }
 }
 
 /// Seconds since 1970; some servers write a fraction.

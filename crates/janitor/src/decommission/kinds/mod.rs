@@ -44,6 +44,7 @@ pub fn find_archivable(kind: NodeKind) -> Result<&'static dyn ArchivableKind, &'
             Err("it is in HubSpot: turn it off there, then audit again")
         }
         NodeKind::Endpoint => Err("it isn't a resource in this account"),
+        NodeKind::Caller => Err("an audit doesn't judge it"),
     }
 }
 
