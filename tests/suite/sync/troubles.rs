@@ -230,7 +230,7 @@ async fn one_contact_that_hubspot_rejects_holds_up_no_other() {
     let poison = ids[30];
     portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
         let inputs = request.body["inputs"].as_array().into_iter().flatten();
-        let marks_it = |input: &Value| input["id"] == poison.to_string() && input["properties"][STATUS] == "sending";
+        let marks_it = |input: &Value| input["id"].as_str() == Some(poison) && input["properties"][STATUS] == "sending";
         let body =
             json!({ "status": "error", "category": "VALIDATION_ERROR", "message": "The contact is locked by a rule" });
         let rejects = request.path.contains(UPDATE) && inputs.into_iter().any(marks_it);
