@@ -105,6 +105,8 @@ const SERVICES: &[ServiceEntry] = &[
         host: "servicequotas",
         id: "Service Quotas",
         page_token: "NextToken",
+        answer_token: "",
+        global: None,
         protocol: WireProtocol::Json { version: "1.1", target: "ServiceQuotasV20190624", was_query: false },
     },
     ServiceEntry {
