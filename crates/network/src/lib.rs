@@ -53,7 +53,7 @@ impl NetworkSettings {
     /// # Errors
     /// A file that is named can't be read, or has no certificates.
     pub fn from_environment() -> Result<Self, NetworkError> {
-        let variable = |names: [&str; 2]| names.iter().find_map(|name| std::env::var(name).ok()).filter(is_given);
+        let variable = |names: [&str; 2]| names.into_iter().find_map(given_variable);
         let direct = variable(["NO_PROXY", "no_proxy"]).map_or_else(String::new, |hosts| format!("{hosts},"));
         let proxies = ProxySettings {
             https: variable(["HTTPS_PROXY", "https_proxy"]),
@@ -62,12 +62,12 @@ impl NetworkSettings {
             direct: format!("{direct}{ALWAYS_DIRECT}"),
         };
         let (mut bundle_pem, mut bundle) = (None, Vec::new());
-        if let Some(path) = std::env::var("AWS_CA_BUNDLE").ok().filter(is_given) {
+        if let Some(path) = given_variable("AWS_CA_BUNDLE") {
             let (pem, certificates) = read_certificates("AWS_CA_BUNDLE", Path::new(&path))?;
             (bundle_pem, bundle) = (Some(pem), certificates);
         }
         // The system's store would be used in its place without a word.
-        if let Some(path) = std::env::var("SSL_CERT_FILE").ok().filter(is_given) {
+        if let Some(path) = given_variable("SSL_CERT_FILE") {
             read_certificates("SSL_CERT_FILE", Path::new(&path))?;
         }
         Ok(Self { proxies, bundle_pem, bundle, system: rustls_native_certs::load_native_certs().certs })
@@ -107,8 +107,9 @@ pub fn is_always_direct(host: &str) -> bool {
     }
 }
 
-fn is_given(value: &String) -> bool {
-    !value.trim().is_empty()
+/// A variable's value, unless it is empty.
+fn given_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 fn read_certificates(

@@ -103,7 +103,7 @@ pub(super) fn read_answer(protocol: WireProtocol, name: &str, body: &[u8]) -> Re
             // EC2 has no result element: the members are those of the root.
             let mut members = answer.as_object().cloned().unwrap_or_default();
             members
-                .retain(|name, value| name != "ResponseMetadata" && !(name.ends_with("Result") && !value.is_object()));
+                .retain(|name, value| name != "ResponseMetadata" && (value.is_object() || !name.ends_with("Result")));
             Ok(Value::Object(members))
         }
         WireProtocol::RestXml => read_xml(body).map_err(|error| format!("the answer is not XML: {error}")),
