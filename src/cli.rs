@@ -89,6 +89,17 @@ pub struct PlanInputs {
     pub archive_properties: bool,
 }
 
+/// What a plan without a terminal may do. The pipeline says so, and not the manifest.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct TrustArgs {
+    /// Without a terminal: run the programs of `cmd:` references
+    #[arg(long, env = "DEPLOYER_ALLOW_CMD")]
+    pub allow_cmd: bool,
+    /// Without a terminal: send credentials to a `base_uri` that is neither the vendor's nor this machine
+    #[arg(long, env = "DEPLOYER_ALLOW_BASE_URI")]
+    pub allow_base_uri: bool,
+}
+
 /// The output format of a plan or an audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PlanFormat {

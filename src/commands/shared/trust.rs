@@ -4,25 +4,12 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
-use clap::Args;
-
 use super::session::state_directory;
-use crate::cli::GlobalArgs;
+use crate::cli::{GlobalArgs, TrustArgs};
 use deployer_core::manifest::{LoadedManifest, UnwatchedTrust, restrict_manifest, trusted_things};
 
 /// The file with what was shown already.
 const FILE: &str = "shown.json";
-
-/// What a plan without a terminal may do. The pipeline says so, and not the manifest.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct TrustArgs {
-    /// Without a terminal: run the programs of `cmd:` references
-    #[arg(long, env = "DEPLOYER_ALLOW_CMD")]
-    pub allow_cmd: bool,
-    /// Without a terminal: send credentials to a `base_uri` that is neither the vendor's nor this machine
-    #[arg(long, env = "DEPLOYER_ALLOW_BASE_URI")]
-    pub allow_base_uri: bool,
-}
 
 /// Restricts the manifest of a plan that nobody watches.
 pub(in crate::commands) fn restrict_unwatched_plan(args: TrustArgs) {
