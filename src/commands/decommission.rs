@@ -111,7 +111,7 @@ pub(super) async fn run_decommission(global: &GlobalArgs, args: &DecommissionArg
     confirm_on_terminal(global.json, args.yes, &confirmation_question(&plan, &scope), &scope.account)?;
 
     if !global.json {
-        anstream::eprintln!("Reading the account again, to see that nothing needs it by now.");
+        errln!("Reading the account again, to see that nothing needs it by now.");
     }
     check_nothing_new(global, &aws, &scope, audit.as_ref(), &plan).await?;
     let taken_at = audit.as_ref().map_or(now, |audit| audit.inventory.taken_at);

@@ -101,24 +101,32 @@ fn contact_line(candidate: &RetryCandidate, action: &RetryAction) -> Value {
     if let Some(name) = &candidate.name {
         line["name"] = json!(name);
     }
-    if let (Some(line), Ok(Value::Object(action))) = (line.as_object_mut(), serde_json::to_value(action)) {
-        line.extend(action);
+    let action = serde_json::to_value(action).expect("an action has nothing but texts");
+    for (key, value) in action.as_object().into_iter().flatten() {
+        line[key] = value.clone();
     }
     line
+}
+
+const TO_TICK: &str = "To be ticked again";
+const TO_SETTLE: &str = "Leads already, to be marked as synced";
+const LEFT_ALONE: &str = "Left alone";
+
+fn section_title(action: &RetryAction) -> &'static str {
+    match action {
+        RetryAction::Tick => TO_TICK,
+        RetryAction::Settle { .. } => TO_SETTLE,
+        RetryAction::Leave { .. } => LEFT_ALONE,
+    }
 }
 
 /// The contacts by what happens to them and why they wait, the largest groups first.
 fn decisions_text(decided: &[(RetryCandidate, RetryAction)]) -> String {
     let mut text = String::new();
-    let sections: [(&str, fn(&RetryAction) -> bool); 3] = [
-        ("To be ticked again", |action| matches!(action, RetryAction::Tick)),
-        ("Leads already, to be marked as synced", |action| matches!(action, RetryAction::Settle { .. })),
-        ("Left alone", |action| matches!(action, RetryAction::Leave { .. })),
-    ];
-    for (title, belongs) in sections {
+    for title in [TO_TICK, TO_SETTLE, LEFT_ALONE] {
         let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut total = 0;
-        for (candidate, action) in decided.iter().filter(|(_, action)| belongs(action)) {
+        for (candidate, action) in decided.iter().filter(|(_, action)| section_title(action) == title) {
             total += 1;
             let mut head = format!("{}: {}", candidate.task.status_name(), candidate.shareable_reason());
             if let RetryAction::Leave { why } = action {

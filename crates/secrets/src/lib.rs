@@ -24,10 +24,13 @@ const SHORTEST_ENCODED: usize = 8;
 const UNRESERVED_KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The secrets in every form in which they may appear, the longest first.
-static KNOWN: RwLock<KnownSecrets> = RwLock::new(KnownSecrets { values: BTreeSet::new(), forms: Vec::new() });
+static KNOWN: RwLock<KnownSecrets> =
+    RwLock::new(KnownSecrets { values: BTreeSet::new(), shown: BTreeSet::new(), forms: Vec::new() });
 
 struct KnownSecrets {
     values: BTreeSet<String>,
+    /// Kept with secrets, but none.
+    shown: BTreeSet<String>,
     forms: Vec<String>,
 }
 
@@ -37,10 +40,21 @@ pub fn remember_secret(value: &str) {
         return;
     }
     let mut known = KNOWN.write();
-    if known.values.insert(value.to_owned()) {
+    if !known.shown.contains(value) && known.values.insert(value.to_owned()) {
         let new = encoded_forms(value).into_iter().filter(|form| !known.forms.contains(form)).collect::<Vec<_>>();
         known.forms.extend(new);
         known.forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    }
+}
+
+/// Lets a value be shown that is kept with secrets but is none, such as an OAuth client's id, which is in the address that
+/// a person opens.
+pub fn allow_showing(value: &str) {
+    let mut known = KNOWN.write();
+    known.shown.insert(value.to_owned());
+    if known.values.remove(value) {
+        let own = encoded_forms(value);
+        known.forms.retain(|form| !own.contains(form));
     }
 }
 
@@ -145,6 +159,14 @@ mod tests {
         let short = shorten_text(&text, 300);
         assert_eq!(short.chars().count(), 300);
         assert!(!short.contains("key-that"), "{short}");
+    }
+
+    #[test]
+    fn shows_what_is_no_secret() {
+        remember_secret("client-id-0004");
+        allow_showing("client-id-0004");
+        remember_secret("client-id-0004");
+        assert_eq!(redact_secrets("client_id=client-id-0004"), "client_id=client-id-0004");
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(super) async fn run_connect(global: &GlobalArgs, args: &ConnectArgs) -> Resu
     let stored = read_secret(&session, &secret).await?;
     let identity = stored_application(venue, &stored)?;
     let before = stored.get(KEY_TRIPLESEAT_CONNECTED_AT).cloned();
+    // It is in the address that the person opens.
+    secrets::allow_showing(identity.id.expose());
     let request = ConsentRequest::new(base_uri, identity.id.expose(), &consent).map_err(Error::usage)?;
 
     let code = ask_for_consent(&session, venue, args, &request).await?;

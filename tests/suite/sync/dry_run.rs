@@ -75,7 +75,7 @@ async fn shows_what_would_be_sent_only_if_asked() {
         (&lead["first_name"], &lead["event_description"], &lead["phone_number"], &lead["email_opt_in"]),
         (&json!("Firstname1"), &json!("Corporate event"), &json!("+1 555 0100"), &json!(false))
     );
-    assert_contains(lead["additional_information"].to_string(), &format!("[HubSpot contact {id}, "));
+    assert_contains(lead["additional_information"].to_string(), format!("[HubSpot contact {id}, "));
     assert_eq!(portal.venue_leads(), []);
     let logged: String = portal.logged.lock().expect("no panic").iter().map(Value::to_string).collect();
     for personal in ["Firstname1", "guest1", "555", "Corporate"] {

@@ -228,9 +228,12 @@ async fn one_contact_that_hubspot_rejects_holds_up_no_other() {
     let portal = SyncTestPortal::with_fast_clock(false).await;
     let ids = portal.add_contacts(1..46);
     let poison = ids[30];
+    let poison_id = poison.to_string();
     portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
         let inputs = request.body["inputs"].as_array().into_iter().flatten();
-        let marks_it = |input: &Value| input["id"] == poison.to_string() && input["properties"][STATUS] == "sending";
+        let marks_it = |input: &Value| {
+            input["id"].as_str() == Some(poison_id.as_str()) && input["properties"][STATUS] == "sending"
+        };
         let body =
             json!({ "status": "error", "category": "VALIDATION_ERROR", "message": "The contact is locked by a rule" });
         let rejects = request.path.contains(UPDATE) && inputs.into_iter().any(marks_it);

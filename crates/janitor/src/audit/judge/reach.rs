@@ -268,7 +268,7 @@ fn has_counts(node: &Node) -> bool {
 fn public_address(graph: &InventoryGraph<'_>, node: &Node) -> Option<String> {
     match node.kind {
         NodeKind::RestApi | NodeKind::HttpApi => {
-            let closed = node.attributes.get("default_endpoint").is_some();
+            let closed = node.attributes.contains_key("default_endpoint");
             let stages = node.attributes.get("stages").map(String::as_str).unwrap_or("?");
             (!stages.is_empty() && !closed)
                 .then(|| format!("anybody may call it (stages: {stages}), and not only what was read"))
