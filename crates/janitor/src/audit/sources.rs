@@ -184,7 +184,7 @@ pub const SOURCES: &[CallerSource] = &[
         ALL,
         Gate::Open,
         &["apigateway:GetRestApis"],
-        &["apigateway:GetResources", "apigateway:GetStages", "apigateway:GetAuthorizers"],
+        &["apigateway:GetResources", "apigateway:GetStages"],
     ),
     read(
         "HTTP and WebSocket APIs",
@@ -192,12 +192,24 @@ pub const SOURCES: &[CallerSource] = &[
         ALL,
         Gate::Open,
         &["apigateway:GetApis"],
-        &[
-            "apigateway:GetRoutes",
-            "apigateway:GetIntegrations",
-            "apigateway:GetHttpStages",
-            "apigateway:GetHttpAuthorizers",
-        ],
+        &["apigateway:GetRoutes", "apigateway:GetIntegrations", "apigateway:GetHttpStages"],
+    ),
+    // They only call functions.
+    read(
+        "authorizers of REST APIs",
+        &["apigateway.amazonaws.com"],
+        FUNCTION,
+        Gate::Open,
+        &["apigateway:GetRestApis"],
+        &["apigateway:GetAuthorizers"],
+    ),
+    read(
+        "authorizers of HTTP and WebSocket APIs",
+        &["apigateway.amazonaws.com"],
+        FUNCTION,
+        Gate::Open,
+        &["apigateway:GetApis"],
+        &["apigateway:GetHttpAuthorizers"],
     ),
     read(
         "state machines",
