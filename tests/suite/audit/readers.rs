@@ -438,7 +438,10 @@ async fn names_each_denied_call_and_draws_no_conclusion_from_it() {
             let denied = ApiError::new(403, "AccessDeniedException", "not allowed");
             // Services with paths that have nothing here have no names for their operations.
             let by_path = made.operation.starts_with("GET ") && made.service == service;
-            (by_path || made.operation == operation).then_some(InjectedFault::Before(CloudFault::Error(denied)))
+            // URLs are asked for one by one where there is no list.
+            let single = operation == "ListFunctionUrlConfigs" && made.operation == "GetFunctionUrlConfig";
+            (by_path || single || made.operation == operation)
+                .then_some(InjectedFault::Before(CloudFault::Error(denied)))
         })));
         let found = made.read_account(None, Vec::new()).await;
         cloud.set_faults(None);

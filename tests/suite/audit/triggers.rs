@@ -116,8 +116,7 @@ proptest! {
             (Gate::Policy, false) => Some(Allowed::Statement),
             (Gate::Policy, true) => Some(Allowed::StatementForSource),
             (Gate::Role, false) => Some(Allowed::WideRole),
-            (Gate::Role | Gate::PolicyOrRole, true) => Some(Allowed::Role),
-            (Gate::PolicyOrRole, false) => Some(Allowed::Statement),
+            (Gate::Role, true) => Some(Allowed::Role),
             (Gate::AccountPolicy, _) => {
                 let mut made = AuditedAccount::new();
                 made.add_edge("principal:*", EdgeKind::Permission, &id).note = Some("this account".to_owned());

@@ -23,8 +23,6 @@ pub enum Gate {
     AccountPolicy,
     /// A role must trust the service, and its policies must allow the call.
     Role,
-    /// Either of [`Gate::Policy`] and [`Gate::Role`], depending on what is reached and how it is configured.
-    PolicyOrRole,
     /// Nothing that can be read: it acts with the rights of whoever configured it.
     Open,
 }
@@ -70,7 +68,7 @@ impl CallerSource {
     pub fn standing(&self) -> Standing {
         match (self.lists, self.tags, self.gate) {
             ([_, ..], _, _) => Standing::Read,
-            (_, _, Gate::Policy | Gate::AccountPolicy | Gate::PolicyOrRole) => Standing::Policy,
+            (_, _, Gate::Policy | Gate::AccountPolicy) => Standing::Policy,
             (_, _, Gate::Role) => Standing::Role,
             (_, [_, ..], Gate::Open) => Standing::Tags,
             (_, [], Gate::Open) => Standing::Blind,
@@ -133,7 +131,7 @@ pub const SOURCES: &[CallerSource] = &[
         "EventBridge rules",
         &["events.amazonaws.com"],
         ALL,
-        Gate::PolicyOrRole,
+        Gate::Open,
         &["events:ListEventBuses", "events:ListRules"],
         &["events:ListTargetsByRule"],
     ),
@@ -184,22 +182,34 @@ pub const SOURCES: &[CallerSource] = &[
         "REST APIs",
         &["apigateway.amazonaws.com", "ops.apigateway.amazonaws.com"],
         ALL,
-        Gate::PolicyOrRole,
+        Gate::Open,
         &["apigateway:GetRestApis"],
-        &["apigateway:GetResources", "apigateway:GetStages", "apigateway:GetAuthorizers"],
+        &["apigateway:GetResources", "apigateway:GetStages"],
     ),
     read(
         "HTTP and WebSocket APIs",
         &["apigateway.amazonaws.com"],
         ALL,
-        Gate::PolicyOrRole,
+        Gate::Open,
         &["apigateway:GetApis"],
-        &[
-            "apigateway:GetRoutes",
-            "apigateway:GetIntegrations",
-            "apigateway:GetHttpStages",
-            "apigateway:GetHttpAuthorizers",
-        ],
+        &["apigateway:GetRoutes", "apigateway:GetIntegrations", "apigateway:GetHttpStages"],
+    ),
+    // They only call functions.
+    read(
+        "authorizers of REST APIs",
+        &["apigateway.amazonaws.com"],
+        FUNCTION,
+        Gate::Open,
+        &["apigateway:GetRestApis"],
+        &["apigateway:GetAuthorizers"],
+    ),
+    read(
+        "authorizers of HTTP and WebSocket APIs",
+        &["apigateway.amazonaws.com"],
+        FUNCTION,
+        Gate::Open,
+        &["apigateway:GetApis"],
+        &["apigateway:GetHttpAuthorizers"],
     ),
     read(
         "state machines",
@@ -289,12 +299,20 @@ pub const SOURCES: &[CallerSource] = &[
         )
     },
     read(
-        "Auto Scaling groups",
+        "lifecycle hooks of Auto Scaling groups",
         &["autoscaling.amazonaws.com"],
         NOTIFIED,
-        Gate::AccountPolicy,
-        &["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeNotificationConfigurations"],
+        Gate::Open,
+        &["autoscaling:DescribeAutoScalingGroups"],
         &["autoscaling:DescribeLifecycleHooks"],
+    ),
+    read(
+        "notifications of Auto Scaling groups",
+        &["autoscaling.amazonaws.com"],
+        TOPIC,
+        Gate::AccountPolicy,
+        &["autoscaling:DescribeNotificationConfigurations"],
+        &[],
     ),
     read(
         "event subscriptions of RDS",

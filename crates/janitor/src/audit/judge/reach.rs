@@ -23,6 +23,7 @@ pub(super) struct Reach<'a> {
     iam_read: bool,
     elsewhere_read: bool,
     counted: bool,
+    uses_tracked: bool,
     pub(super) grants: GrantIndex<'a>,
 }
 
@@ -37,6 +38,10 @@ impl<'a> Reach<'a> {
             iam_read: made(IAM_CALL) && !policies.iter().any(|call| failed(call)),
             elsewhere_read: made(ELSEWHERE_CALL),
             counted: graph.all_nodes().any(has_counts),
+            uses_tracked: graph.inventory.grants.iter().any(|grant| grant.last_used.is_some())
+                || graph
+                    .all_nodes()
+                    .any(|node| node.kind == NodeKind::Role && node.attributes.contains_key("last_used")),
             grants: GrantIndex::new(graph.inventory),
         }
     }
@@ -83,7 +88,7 @@ impl<'a> Reach<'a> {
             let told = !failed.is_empty() && failed.iter().all(|call| graph.blind.hides(graph, call, node));
             let possible = match source.gate {
                 Gate::Open => true,
-                Gate::Role | Gate::PolicyOrRole => !self.iam_read,
+                Gate::Role => !self.iam_read,
                 Gate::AccountPolicy => of_account(),
                 Gate::Policy => false,
             };
@@ -174,11 +179,11 @@ impl<'a> Reach<'a> {
                     }
                 } else if wide {
                     // People and pipelines may do everything; that makes nothing needed.
-                    if (program || !everything && trusted == "user") && may_act(graph, grant) && !quiet {
+                    if (program || !everything && trusted == "user") && self.may_act(graph, grant) && !quiet {
                         wide_programs.push(&grant.holder);
                     }
                 // A function's role is judged with the function: see `spread_unknown`.
-                } else if may_act(graph, grant)
+                } else if self.may_act(graph, grant)
                     && !(trusted == "lambda.amazonaws.com" && graph.find_node(&grant.holder).is_some())
                 {
                     found.push(format!(
@@ -211,6 +216,14 @@ impl<'a> Reach<'a> {
         holders.filter(|holder| graph.find_node(holder).is_some()).collect()
     }
 
+    /// Whether an identity may act: it was used in the days that IAM keeps, or it is younger than those. Where no use of
+    /// any role is known, that nothing is known of this one shows nothing.
+    fn may_act(&self, graph: &InventoryGraph<'_>, grant: &IdentityGrant) -> bool {
+        let known = graph.inventory.taken_at - SignedDuration::from_hours(24 * ROLE_USE_DAYS);
+        let old = grant.created_at.is_some_and(|at| at <= known);
+        !self.uses_tracked || grant.last_used.is_some() || !old || grant.trusted == ["user"]
+    }
+
     /// Whether the whole history of counts has no use, and the node is as old. Where nothing was ever counted, silence
     /// shows nothing.
     fn was_always_quiet(&self, graph: &InventoryGraph<'_>, node: &Node) -> bool {
@@ -239,12 +252,6 @@ impl<'a> Reach<'a> {
 /// Kinds that something may call, read or start.
 pub(super) fn is_called(kind: NodeKind) -> bool {
     matches!(kind, NodeKind::Function | NodeKind::Queue | NodeKind::Topic | NodeKind::StateMachine | NodeKind::Secret)
-}
-
-/// Whether an identity may act: it was used in the days that IAM keeps, or it is younger than those.
-fn may_act(graph: &InventoryGraph<'_>, grant: &IdentityGrant) -> bool {
-    let known = graph.inventory.taken_at - SignedDuration::from_hours(24 * ROLE_USE_DAYS);
-    grant.last_used.is_some() || grant.created_at.is_none_or(|at| at > known) || grant.trusted == ["user"]
 }
 
 /// Whether CloudWatch has counted any use of a node.
