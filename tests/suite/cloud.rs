@@ -170,8 +170,8 @@ async fn names_unsupported_operations() {
     let answer = aws.lambda.list_layers().send().await.call("lambda:ListLayers");
     let message = answer.expect_err("the operation is not supported").to_string();
     assert!(message.contains("the local cloud does not support lambda:"), "{message}");
-    let answer = aws.events.list_archives().send().await.call("events:ListArchives");
-    assert_contains(answer.expect_err("the operation is not supported").to_string(), "ListArchives");
+    let answer = aws.events.list_connections().send().await.call("events:ListConnections");
+    assert_contains(answer.expect_err("the operation is not supported").to_string(), "ListConnections");
 }
 
 #[tokio::test]

@@ -297,7 +297,7 @@ async fn says_until_when_a_consent_holds_and_when_to_connect_again() {
     let checks = examine_tripleseat(&ward).await;
     let evidence = "connected 2026-02-01 08:30 UTC, for site 1; its access token is valid until 2099-01-01 09:00 UTC";
     expect_check(&checks, "a", CONSENT, DoctorVerdict::Ok, evidence, "");
-    expect_check(&checks, "a", SITE, DoctorVerdict::Ok, "1, matches the manifest", "");
+    expect_check(&checks, "a", SITE, DoctorVerdict::Ok, "1 (Site 1)", "");
     assert!(!serde_json::to_string(&checks).expect("JSON").contains(&pair.access));
 
     ward.tripleseat.change_oauth(1, |oauth| oauth.admin = false);

@@ -116,15 +116,10 @@ async fn renews_the_tokens_of_a_consent_on_the_embedded_cloud() {
     assert_ne!(token.expose(), first.access);
     assert_eq!(consent().await.tokens.pair().expect("a pair").access, token, "it is in the secret");
     assert_eq!(ask(None).await.expect("a consent").expect("a token"), token, "it holds");
-    let next = ask(Some(&token)).await.expect("a consent").expect("a token");
-    assert_ne!(next, token, "a refused one is renewed");
+    let again = ask(Some(&token)).await.expect("a consent").expect("a token");
+    assert_eq!(again, token, "one that was issued a moment ago isn't renewed: its age can't be why it is refused");
     let puts = cloud.recorded_calls().iter().filter(|call| call.operation == "PutSecretValue").count();
-    assert_eq!(puts, 2, "by the function alone");
-
-    portal.tripleseat.revoke_consent(SITE_ID);
-    let error = ask(Some(&next)).await.expect_err("it was revoked").to_string();
-    assert!(error.contains("invalid_grant") && error.contains("deployer connect VENUE"), "{error}");
-    assert_eq!(consent().await.tokens.pair().expect("a pair").access, next, "the old pair stays");
+    assert_eq!(puts, 1, "by the function alone");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use super::super::{EdgeKind, Node, NodeKind, VenueMarks};
 use super::collector::Collector;
 use super::policy::add_permissions;
 use super::sdk_time;
-use deployer_aws::Found;
+use deployer_aws::{FailureKind, Found};
 use deployer_core::naming;
 
 pub(super) async fn read_functions(lambda: &Client, collector: &Collector<'_>, venues: &[VenueMarks]) {
@@ -130,8 +130,8 @@ async fn read_urls(lambda: &Client, collector: &Collector<'_>, arn: &str) {
                 }
             }
             Err(error) => {
-                // Servers that have no list may have the URLs.
-                if !read_single_urls(lambda, collector, arn).await {
+                // Servers that have no list may have the URLs. Where the list is denied, an alias's could be missed.
+                if error.kind == FailureKind::Denied || !read_single_urls(lambda, collector, arn).await {
                     collector.note_failure(&error, Some(arn), format!("the URLs of function {}", arn::short_name(arn)));
                 }
                 return;
