@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, ValueEnum};
 use jiff::SignedDuration;
 
@@ -93,10 +94,10 @@ pub struct PlanInputs {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct TrustArgs {
     /// Without a terminal: run the programs of `cmd:` references
-    #[arg(long, env = "DEPLOYER_ALLOW_CMD")]
+    #[arg(long, env = "DEPLOYER_ALLOW_CMD", value_parser = FalseyValueParser::new())]
     pub allow_cmd: bool,
     /// Without a terminal: send credentials to a `base_uri` that is neither the vendor's nor this machine
-    #[arg(long, env = "DEPLOYER_ALLOW_BASE_URI")]
+    #[arg(long, env = "DEPLOYER_ALLOW_BASE_URI", value_parser = FalseyValueParser::new())]
     pub allow_base_uri: bool,
 }
 
