@@ -79,7 +79,7 @@ fn call_hides(graph: &InventoryGraph<'_>, call: &str, about_one: bool, node: &No
     // Triggers may lead to what could not be listed.
     let trigger = matches!(kind, NodeKind::Rule | NodeKind::Schedule | NodeKind::RestApi | NodeKind::HttpApi);
     match call {
-        // A function that wasn't seen may run as any role, log to any group, and be needed by anything.
+        // A function that wasn't seen may run as a role, write to a log group, name anything in its environment.
         "lambda:ListFunctions" => true,
         // A call about one function only concerns that function.
         "lambda:GetFunction"
