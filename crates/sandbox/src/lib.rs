@@ -24,6 +24,6 @@ pub use front::RecordedRequest;
 pub use hubspot::{SandboxHubSpot, SandboxHubSpotConfig};
 pub use server::SandboxServer;
 pub use tripleseat::{
-    LeadFormRules, SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLead, TripleseatLocation,
-    TripleseatSwitches,
+    LeadEvent, LeadFormRules, SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLead,
+    TripleseatLocation, TripleseatSwitches, TripleseatWebhook, WEBHOOK_TRIES,
 };

@@ -29,6 +29,8 @@
 //! - Documented: the history of a property is newest first; a batch read that asks for it accepts 50 inputs. Seen: it
 //!   has 45 values. Assumed: writing an unchanged value adds another entry.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide>
+//! - Documented: Tripleseat's webhooks about leads, their events, HMAC-SHA256 in `X-Signature`, up to five tries until a
+//!   200. Assumed: the signature is in hexadecimal, and the body has the lead and the event's name.
 //! - Documented: a workflow with its actions, and the settings and subscriptions of an app's webhooks. Seen: an action
 //!   of type `WEBHOOK` has `webhookUrl` and `method`. Assumed: the list of workflows omits the actions and is paged by
 //!   `limit`; webhooks can be read with any token of the portal, where HubSpot requires the developer's.

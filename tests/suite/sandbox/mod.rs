@@ -10,6 +10,7 @@ mod schemas;
 mod searches;
 mod tripleseat;
 mod tripleseat_switches;
+mod tripleseat_webhooks;
 mod workflows;
 
 use deployer_sandbox::hubspot::PropertyValues;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::grants::{SandboxOAuth, TripleseatGrants};
 use super::lead::{AcceptedLead, TripleseatLead};
+use super::webhooks::TripleseatWebhook;
 use crate::front::ReceivedRequest;
 use crate::limits::RequestWindow;
 
@@ -78,6 +79,7 @@ pub(super) struct TripleseatSite {
     pub(super) leads: Vec<TripleseatLead>,
     pub(super) requests: RequestWindow,
     pub(super) oauth: SandboxOAuth,
+    pub(super) webhook: Option<TripleseatWebhook>,
 }
 
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ mod grants;
 mod lead;
 mod oauth;
 mod read;
+mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 pub use accounts::{LeadFormRules, TripleseatAccount, TripleseatLocation, TripleseatSwitches};
 pub use grants::{ClientCredentialsAnswer, ConsentAnswer, RefreshRotation, SandboxOAuth, SandboxTokenPair};
 pub use lead::TripleseatLead;
+pub use webhooks::{LeadEvent, TripleseatWebhook, WEBHOOK_TRIES};
 
 use super::answer::SandboxResponse;
 use super::clock::SandboxClock;
@@ -64,9 +66,10 @@ impl SandboxTripleseat {
     pub fn add_account(&self, account: TripleseatAccount) {
         let mut state = self.lock_state();
         let former = state.sites.remove(&account.site_id);
-        let (leads, switches, oauth) = former.map(|site| (site.leads, site.switches, site.oauth)).unwrap_or_default();
+        let former = former.map(|site| (site.leads, site.switches, site.oauth, site.webhook));
+        let (leads, switches, oauth, webhook) = former.unwrap_or_default();
         let requests = Default::default();
-        state.sites.insert(account.site_id, TripleseatSite { account, switches, leads, requests, oauth });
+        state.sites.insert(account.site_id, TripleseatSite { account, switches, leads, requests, oauth, webhook });
         drop(state);
         self.notify_change();
     }
@@ -161,6 +164,7 @@ impl SandboxVendor for SandboxTripleseat {
                 let (answer, made) = create::create_lead(&mut state, limits, request, format);
                 drop(state);
                 if made {
+                    self.report_created_lead();
                     self.notify_change();
                 }
                 return answer;
