@@ -9,6 +9,7 @@ use deployer_sandbox::{RecordedRequest, SandboxClock};
 use reqwest::Client;
 use serde_json::{Value, json};
 use sync_config::config::{DestinationConfig, HttpDestination};
+use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 
 use super::platform_destination;
 use super::portal::{KEY, SyncTestPortal, TOKEN};
@@ -48,9 +49,10 @@ async fn run_naive_loop(portal: &SyncTestPortal) -> f64 {
     let begun = Instant::now();
     let search = json!({
         "filterGroups": [{ "filters": [{ "propertyName": FLAG, "operator": "EQ", "value": "true" }] }],
-        "sorts": [], "limit": 100, "properties": ["firstname", "lastname", "email", "phone"],
+        "sorts": [], "limit": 100, "after": "", "properties": ["firstname", "lastname", "email", "phone"],
     });
-    let found = post_json(&client, &format!("{hubspot}/crm/v3/objects/contacts/search"), &search).await;
+    let found =
+        post_json(&client, &format!("{hubspot}/crm/objects/{HUBSPOT_API_VERSION}/contacts/search"), &search).await;
     let contacts = found["results"].as_array().expect("contacts");
     for contact in contacts {
         let of = |name: &str| contact["properties"][name].clone();
@@ -60,7 +62,8 @@ async fn run_naive_loop(portal: &SyncTestPortal) -> f64 {
         } });
         post_json(&client, &format!("{tripleseat}/v1/leads/create.js?public_key={KEY}"), &lead).await;
         let id = contact["id"].as_str().expect("an id");
-        let update = client.patch(format!("{hubspot}/crm/v3/objects/contacts/{id}")).bearer_auth(TOKEN);
+        let update =
+            client.patch(format!("{hubspot}/crm/objects/{HUBSPOT_API_VERSION}/contacts/{id}")).bearer_auth(TOKEN);
         let reset = update.json(&json!({ "properties": { FLAG: "false" } })).send().await;
         assert_eq!(reset.expect("a response").status(), 200);
     }
