@@ -406,7 +406,7 @@ fn parse_recorded_time(text: &str) -> Option<Timestamp> {
 }
 
 fn limit_length(text: &str) -> String {
-    text.chars().take(MAX_ERROR).collect()
+    secrets::shorten_text(text, MAX_ERROR)
 }
 
 #[cfg(test)]

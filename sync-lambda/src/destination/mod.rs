@@ -317,7 +317,7 @@ fn response_excerpt(body: &str) -> String {
     if body.starts_with('<') {
         return "an HTML page".to_owned();
     }
-    body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_EXCERPT).collect()
+    secrets::shorten_text(&body.split_whitespace().collect::<Vec<_>>().join(" "), MAX_EXCERPT)
 }
 
 /// An id as text, whether the JSON has a string or a number.
@@ -332,6 +332,16 @@ fn id_text(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::CredentialValue;
+
+    /// Removed after the cut, only a whole key would be recognized.
+    #[test]
+    fn a_key_at_the_end_of_an_excerpt_is_removed_before_the_cut() {
+        let key = CredentialValue::new("key-of-the-excerpt-0005");
+        let body = format!("{} {} is unknown", "x".repeat(MAX_EXCERPT - 16), key.expose());
+        let excerpt = response_excerpt(&body);
+        assert!(!excerpt.contains("key-of") && excerpt.contains(secrets::SHOWN_INSTEAD), "{excerpt}");
+    }
 
     #[test]
     fn only_what_certainly_was_not_received_may_be_sent_again() {
