@@ -5,7 +5,7 @@
 //! what it was sent doesn't make us repeat it: not in an error, a log line, a report, or a contact's property.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -23,15 +23,31 @@ const SHORTEST_ENCODED: usize = 8;
 /// The characters that `encodeURIComponent` and most clients leave as they are.
 const UNRESERVED_KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The secrets in every form in which they may appear, the longest first.
+/// The secrets of this process.
 static KNOWN: RwLock<KnownSecrets> =
-    RwLock::new(KnownSecrets { values: BTreeSet::new(), shown: BTreeSet::new(), forms: Vec::new() });
+    RwLock::new(KnownSecrets { values: BTreeSet::new(), shown: BTreeSet::new(), forms: BTreeMap::new() });
+
+/// The start of a form, as long as the shortest one.
+type FormStart = [u8; SHORTEST];
 
 struct KnownSecrets {
     values: BTreeSet<String>,
     /// Kept with secrets, but none.
     shown: BTreeSet<String>,
-    forms: Vec<String>,
+    /// Every form in which a secret may appear, by its start: a text is looked at once, however many secrets there are.
+    forms: BTreeMap<FormStart, BTreeSet<String>>,
+}
+
+impl KnownSecrets {
+    /// The length of the longest form that `text` begins with.
+    fn match_form(&self, text: &str) -> Option<usize> {
+        let forms = self.forms.get(form_start(text)?)?;
+        forms.iter().filter(|form| text.starts_with(form.as_str())).map(String::len).max()
+    }
+}
+
+fn form_start(text: &str) -> Option<&FormStart> {
+    text.as_bytes().first_chunk()
 }
 
 /// Remembers a secret for as long as the process runs.
@@ -41,9 +57,11 @@ pub fn remember_secret(value: &str) {
     }
     let mut known = KNOWN.write();
     if !known.shown.contains(value) && known.values.insert(value.to_owned()) {
-        let new = encoded_forms(value).into_iter().filter(|form| !known.forms.contains(form)).collect::<Vec<_>>();
-        known.forms.extend(new);
-        known.forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        for form in encoded_forms(value) {
+            if let Some(start) = form_start(&form).copied() {
+                known.forms.entry(start).or_default().insert(form);
+            }
+        }
     }
 }
 
@@ -53,8 +71,11 @@ pub fn allow_showing(value: &str) {
     let mut known = KNOWN.write();
     known.shown.insert(value.to_owned());
     if known.values.remove(value) {
-        let own = encoded_forms(value);
-        known.forms.retain(|form| !own.contains(form));
+        for form in encoded_forms(value) {
+            if let Some(forms) = form_start(&form).and_then(|start| known.forms.get_mut(start)) {
+                forms.remove(&form);
+            }
+        }
     }
 }
 
@@ -62,13 +83,25 @@ pub fn allow_showing(value: &str) {
 /// authentication) or escaped as in JSON.
 pub fn redact_secrets(text: &str) -> Cow<'_, str> {
     let known = KNOWN.read();
-    let mut redacted = Cow::Borrowed(text);
-    for form in &known.forms {
-        if redacted.contains(form.as_str()) {
-            redacted = Cow::Owned(redacted.replace(form.as_str(), SHOWN_INSTEAD));
+    let mut redacted = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(character) = text[at..].chars().next() {
+        match known.match_form(&text[at..]) {
+            Some(length) => {
+                redacted.push_str(&text[copied..at]);
+                redacted.push_str(SHOWN_INSTEAD);
+                at += length;
+                copied = at;
+            }
+            None => at += character.len_utf8(),
         }
     }
-    redacted
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    redacted.push_str(&text[copied..]);
+    Cow::Owned(redacted)
 }
 
 /// The first characters of a text. Secrets are removed first: of one that straddles the end, nobody would recognize the
@@ -167,6 +200,13 @@ mod tests {
         allow_showing("client-id-0004");
         remember_secret("client-id-0004");
         assert_eq!(redact_secrets("client_id=client-id-0004"), "client_id=client-id-0004");
+    }
+
+    #[test]
+    fn removes_the_longest_form_and_every_occurrence() {
+        remember_secret("prefix-0006");
+        remember_secret("prefix-0006-and-more");
+        assert_eq!(redact_secrets("é prefix-0006-and-more, prefix-0006 é"), "é (secret), (secret) é");
     }
 
     #[test]
