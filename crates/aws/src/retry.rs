@@ -64,19 +64,12 @@ impl Default for CallRetry {
 impl CallRetry {
     /// How long to wait before the next attempt, or `None` if `error` is final.
     pub fn next_delay(&mut self, error: &CallError) -> Option<Duration> {
-        let again = match error.kind {
-            FailureKind::RoleNotReady | FailureKind::InProgress | FailureKind::Throttled => self.waited < BUDGET,
-            // A call without an answer has taken its time already.
-            FailureKind::Server | FailureKind::NoAnswer => self.tries < MORE_TRIES && self.since.elapsed() < BUDGET,
-            FailureKind::NotFound
-            | FailureKind::AlreadyExists
-            | FailureKind::Denied
-            | FailureKind::Unauthenticated
-            | FailureKind::PendingDeletion
-            | FailureKind::LimitExceeded
-            | FailureKind::NotImplemented
-            | FailureKind::Invalid => false,
-        };
+        let again = error.may_pass()
+            && match error.kind {
+                // A call without an answer has taken its time already.
+                FailureKind::Server | FailureKind::NoAnswer => self.tries < MORE_TRIES && self.since.elapsed() < BUDGET,
+                _ => self.waited < BUDGET,
+            };
         if !again {
             return None;
         }
