@@ -3,8 +3,8 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::shared::stdout::write_to_stdout;
 use crate::cli::Cli;
+use crate::terminal::print_document;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 
@@ -18,5 +18,5 @@ pub struct CompletionsArgs {
 pub(super) fn run_completions(args: &CompletionsArgs) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "deployer", &mut script);
-    write_to_stdout(&script)
+    print_document(&String::from_utf8_lossy(&script)).map(|()| ExitCode::Done)
 }

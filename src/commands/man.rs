@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
 
-use super::shared::stdout::write_to_stdout;
 use crate::cli::Cli;
+use crate::terminal::print_document;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
@@ -27,7 +27,7 @@ pub(super) fn run_man(args: &ManArgs) -> Result<ExitCode> {
         None => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(|error| failed(&error))?;
-            write_to_stdout(&page)
+            print_document(&String::from_utf8_lossy(&page)).map(|()| ExitCode::Done)
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! The macros `outln!`, `out!`, `errln!` and `err!` take the place of those of std and anstream, which the lints forbid in this
 //! crate. They never panic: what couldn't be written is remembered, and ends the program with [`ExitCode::Failed`]. Nobody
-//! is told that a reader closed its pipe (`deployer plan | head`).
+//! is bothered when a reader closes its pipe (`deployer plan | head`).
 //!
 //! [`ExitCode::Failed`]: deployer_core::exit_code::ExitCode::Failed
 

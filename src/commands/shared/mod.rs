@@ -3,7 +3,7 @@
 //! - [`session`]: the manifest, the clients and the account that a command starts with.
 //! - [`reconcile`]: how the terminal takes part in a reconciliation; [`saved`]: saved plans as files.
 //! - [`artifacts`]: the function's zips; [`secret_values`]: the values of the secrets that an apply creates.
-//! - [`ask`]: questions; [`stdout`]: documents on standard output; [`blockers`]: what a blocked venue waits for;
+//! - [`ask`]: questions; [`blockers`]: what a blocked venue waits for;
 //! - [`vendors`]: a venue's vendors, or the sandboxes of a running `dev`.
 //! - [`trust`]: what a manifest may make this machine do; [`suggest`]: mappings that a portal's properties suggest.
 
@@ -14,7 +14,6 @@ pub(super) mod reconcile;
 pub(super) mod saved;
 pub(super) mod secret_values;
 pub(super) mod session;
-pub(super) mod stdout;
 pub(super) mod suggest;
 pub(super) mod trust;
 pub(super) mod vendors;
