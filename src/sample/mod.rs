@@ -1,7 +1,7 @@
 //! A sample account as it looks before `deployer` is used in it, to try an audit on.
 //!
 //! It has four functions that nothing has called for months, the two FIFO queues and the API Gateway between them, and
-//! a function that is in use, an alarm with its topic, a queue of a CloudFormation stack, and a queue of which it is unknown
+//! a function that is in use, an alarm with its topic, a queue of a CloudFormation stack, and a queue for which it is unknown
 //! whether anybody needs it. In HubSpot, a workflow calls an endpoint that no longer exists, through which one venue's
 //! contacts ended up in another venue's Tripleseat account. All names are invented.
 //!

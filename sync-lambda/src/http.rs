@@ -18,7 +18,7 @@ pub fn build_client() -> Result<reqwest::Client, RunError> {
     build_client_with(rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, None)
 }
 
-/// The same client with other root certificates, and with these proxies in place of those that the environment names.
+/// The same client with other root certificates, and with these proxies instead of those that the environment names.
 ///
 /// # Errors
 /// TLS could not be set up.

@@ -64,7 +64,7 @@ pub enum SendResult {
 }
 
 impl SendResult {
-    /// A lead of which nothing but `why` is known.
+    /// A lead about which only `why` is known.
     fn unclear(why: String) -> Self {
         Self::Unclear { why, retry_after: None, elsewhere: None }
     }

@@ -16,7 +16,7 @@ struct GateState {
     is_open: bool,
     /// A lead may or may not have been taken since the destination was last known to be up.
     in_doubt: bool,
-    /// Consecutive leads of which nobody knows whether they were taken.
+    /// Consecutive leads that may or may not have been taken.
     unclear_in_a_row: u32,
 }
 

@@ -3,7 +3,7 @@
 //! The SDK finds credentials as every AWS tool does. What it says when it finds none speaks of its own layers, and a
 //! profile that doesn't exist lets it go on to the keys of the instance. So the choice of the profile is made here, the
 //! credentials are loaded once before the first call, and each failure becomes an [`IdentityError`] with the command that
-//! mends it. What a failure is, is told by the SDK's error types and by the kind of the profile, never by words in a
+//! mends it. What a failure is, is decided by the SDK's error types and by the kind of the profile, never by words in a
 //! message.
 //!
 //! - [`profile`] is what a profile is: where its credentials come from;

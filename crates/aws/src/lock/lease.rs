@@ -68,7 +68,7 @@ impl fmt::Display for LockLease {
 }
 
 impl LockLease {
-    /// Whether it expired so long ago that no difference of clocks explains it.
+    /// Whether it expired so long ago that clock skew can't explain it.
     pub(super) fn expired_long_ago(&self) -> bool {
         Timestamp::now().duration_since(self.expires) > CLOCKS_DIFFER
     }

@@ -1,7 +1,7 @@
 //! Reads an account: one file per service, all services at the same time, with bulk calls where a service has them.
 //!
 //! [`super::sources`] has the table of everything that can reach something, and of the calls that show it. What isn't read
-//! (another account, a program with a role) is told by policies and by IAM.
+//! (another account, a program with a role) is known from policies and from IAM.
 
 mod alarms;
 mod callers;
