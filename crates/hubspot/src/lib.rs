@@ -2,6 +2,7 @@
 //! in `sync_lambda`. Every response is judged here, once, so nothing else looks at an HTTP status.
 
 mod contacts;
+mod destination;
 mod error;
 mod flagged;
 pub mod hubspot;
@@ -14,6 +15,7 @@ mod retry;
 mod workflows;
 
 pub use contacts::CrmContact;
+pub use destination::destination_settings;
 pub use error::{VendorError, VendorFailure};
 pub use flagged::ContactWrite;
 pub use hubspot::HubSpotClient;

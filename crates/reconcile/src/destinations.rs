@@ -7,15 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use deployer_core::manifest::{LoadedManifest, SecretRef, Status, Venue, check_credential_host};
-use deployer_hubspot::resolve_secret;
+use deployer_hubspot::{destination_settings, resolve_secret};
 use futures_util::StreamExt;
 use futures_util::stream;
-use sync_config::config::{
-    DestinationConfig, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties, SyncConfig, TRIPLESEAT_BASE_URI,
-};
+use sync_config::config::{DestinationConfig, KEY_TRIPLESEAT_PUBLIC_KEY, TRIPLESEAT_BASE_URI};
 use sync_lambda::credentials::{CredentialValue, SyncCredentials};
 use sync_lambda::destination::{LeadDestination, SettingVerdict};
-use sync_lambda::settings::SyncSettings;
 use tokio::time::Instant;
 
 /// Venues that are asked about at the same time.
@@ -56,20 +53,7 @@ async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Pat
         return vec![format!("its ids weren't checked: {why}")];
     }
     let Ok(public_key) = resolve_secret(reference, directory).await else { return Vec::new() };
-    let settings = SyncSettings {
-        venue: venue.name.clone(),
-        ledger: LedgerProperties::new(&venue.name, &venue.flag_property),
-        hubspot_base_uri: String::new(),
-        tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_default(),
-        secret_arn: None,
-        answer_timeout: None,
-        function: sync_lambda::settings::FunctionIdentity::default(),
-        config: SyncConfig {
-            destination: venue.destination.clone(),
-            fields: venue.fields.iter().cloned().collect(),
-            ..SyncConfig::default()
-        },
-    };
+    let settings = destination_settings(venue);
     let credentials = SyncCredentials {
         hubspot_token: CredentialValue::new(""),
         tripleseat_public_key: Some(public_key),

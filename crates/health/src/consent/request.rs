@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Url;
-use sync_config::config::{DestinationConfig, LedgerProperties, SyncConfig};
+use sync_config::config::DestinationConfig;
 use sync_lambda::credentials::{CredentialValue, OAuthClient, SyncCredentials};
 use sync_lambda::destination::unauthorized::PresentedCredential;
 use sync_lambda::destination::{LeadDestination, LookupResult, TokenAnswer, oauth_rejection, request_token};
@@ -18,6 +18,7 @@ use sync_lambda::tokens::{ConsentTokens, TokenPair};
 use tokio::time::Instant;
 
 use deployer_core::manifest::{OAuthConsent, Venue};
+use deployer_hubspot::destination_settings;
 
 /// Timeout of one request to Tripleseat.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -174,16 +175,7 @@ pub async fn check_tokens(
         tripleseat_tokens: Some(ConsentTokens::new(identity.clone(), pair.clone())),
         destination_credential: None,
     };
-    let settings = SyncSettings {
-        venue: venue.name.clone(),
-        ledger: LedgerProperties::new(&venue.name, &venue.flag_property),
-        hubspot_base_uri: String::new(),
-        tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_default(),
-        secret_arn: None,
-        answer_timeout: Some(TIMEOUT),
-        function: sync_lambda::settings::FunctionIdentity::default(),
-        config: SyncConfig { destination: venue.destination.clone(), ..SyncConfig::default() },
-    };
+    let settings = SyncSettings { answer_timeout: Some(TIMEOUT), ..destination_settings(venue) };
     let destination = LeadDestination::new(client.clone(), &settings, &credentials, Instant::now() + 4 * TIMEOUT)?;
     // What every look-up asks, about an attempt that nobody made.
     let attempt = Attempt::new("0", Timestamp::now());

@@ -5,9 +5,7 @@
 //! asked to validate an artificial lead without saving it. [`sync_lambda::destination::unauthorized`] explains what a 401
 //! means.
 
-use sync_config::config::{
-    KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, LedgerProperties, SyncConfig,
-};
+use sync_config::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY};
 use sync_lambda::credentials::{CredentialValue, OAuthClient, SyncCredentials};
 use sync_lambda::destination::{
     AccountLists, CheckedSetting, DestinationIds, DestinationSetting, LeadDestination as Client, LeadRefusal,
@@ -21,6 +19,7 @@ use super::consent::{check_consent, read_venue_consent};
 use super::credentials::{GivenCredential, VenueCredentials};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination, TIMEOUT};
 use deployer_core::manifest::Venue;
+use deployer_hubspot::destination_settings;
 
 const KEY: &str = "Tripleseat public key";
 const OAUTH: &str = "Tripleseat OAuth client";
@@ -33,20 +32,7 @@ pub(super) fn destination_client(
     credentials: &SyncCredentials,
 ) -> Result<Client, RunError> {
     let patient = examination.patient;
-    let settings = SyncSettings {
-        venue: venue.name.clone(),
-        ledger: LedgerProperties::new(&venue.name, &venue.flag_property),
-        hubspot_base_uri: patient.manifest.hubspot.base_uri.clone(),
-        tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_default(),
-        secret_arn: None,
-        answer_timeout: Some(TIMEOUT),
-        function: sync_lambda::settings::FunctionIdentity::default(),
-        config: SyncConfig {
-            destination: venue.destination.clone(),
-            fields: venue.fields.iter().cloned().collect(),
-            ..SyncConfig::default()
-        },
-    };
+    let settings = SyncSettings { answer_timeout: Some(TIMEOUT), ..destination_settings(venue) };
     // Enough for three requests in sequence.
     Client::new(patient.client.clone(), &settings, credentials, Instant::now() + 3 * TIMEOUT)
 }

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use sync_config::config::{
     DestinationConfig as Kind, KEY_DESTINATION_CREDENTIAL, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET,
-    LedgerProperties, SyncConfig, TRIPLESEAT_BASE_URI,
 };
 use sync_lambda::credentials::{CredentialValue, OAuthClient, SyncCredentials};
 use sync_lambda::destination::{LeadDestination, LookupResult};
 use sync_lambda::ledger::Attempt;
-use sync_lambda::settings::SyncSettings;
 use tokio::time::Instant;
 
 use super::wait::Waiter;
@@ -18,6 +16,7 @@ use crate::consent::read_consent;
 use deployer_aws::Aws;
 use deployer_core::manifest::{Manifest, Venue};
 use deployer_core::naming::VenueNames;
+use deployer_hubspot::destination_settings;
 
 /// How often a lead is looked up, since a destination may show it with a delay.
 const TRIES: u32 = 5;
@@ -57,16 +56,7 @@ pub async fn lookup_destination(
         tripleseat_tokens: tokens,
         destination_credential: credential(KEY_DESTINATION_CREDENTIAL),
     };
-    let settings = SyncSettings {
-        venue: venue.name.clone(),
-        ledger: LedgerProperties::new(&venue.name, &venue.flag_property),
-        hubspot_base_uri: manifest.hubspot.base_uri.clone(),
-        tripleseat_base_uri: venue.tripleseat_base_uri.clone().unwrap_or_else(|| TRIPLESEAT_BASE_URI.to_owned()),
-        secret_arn: None,
-        answer_timeout: None,
-        function: sync_lambda::settings::FunctionIdentity::default(),
-        config: SyncConfig { destination: venue.destination.clone(), ..SyncConfig::default() },
-    };
+    let settings = destination_settings(venue);
     let destination = LeadDestination::new(client.clone(), &settings, &credentials, Instant::now() + LONGEST).ok()?;
     destination.can_look_up().then_some(destination)
 }
