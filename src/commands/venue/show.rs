@@ -28,7 +28,7 @@ pub(super) fn run_venue_show(global: &GlobalArgs, args: &VenueShowArgs) -> Resul
     let venue = find_declared_venue(&loaded.manifest, &args.venue)?;
     let names = VenueNames::new(&loaded.manifest.deployment.name, &venue.name);
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
-    let secrets: Vec<_> = venue.secrets.iter().map(|(key, from)| (key.clone(), from.to_string())).collect();
+    let secrets: Vec<_> = venue.secrets.iter().map(|(key, from)| (key.to_lowercase(), from.to_string())).collect();
     let settings = [
         ("display_name", venue.display_name.clone()),
         ("status", status_word(venue.status).to_owned()),
@@ -51,7 +51,7 @@ pub(super) fn run_venue_show(global: &GlobalArgs, args: &VenueShowArgs) -> Resul
         ("log group", names.log_group.clone()),
     ];
     let properties: Vec<_> = PropertyField::all_fields()
-        .map(|field| (ResourceKind::Property(field).to_string(), field.ledger_name(&ledger).to_owned()))
+        .map(|field| (property_word(field), field.ledger_name(&ledger).to_owned()))
         .collect();
     if global.json {
         let object = |pairs: &[(&str, String)]| {
@@ -87,4 +87,9 @@ fn print_pairs<'p>(title: &str, pairs: impl Iterator<Item = (&'p str, &'p str)>)
     for (key, value) in pairs {
         outln!("    {key:width$}  {value}");
     }
+}
+
+/// `flag`, `lead-id`
+fn property_word(field: PropertyField) -> String {
+    ResourceKind::Property(field).to_string().trim_end_matches("-property").to_owned()
 }
