@@ -17,6 +17,7 @@ mod invoke;
 mod logs;
 mod man;
 mod migrate_flag;
+mod r#move;
 mod plan;
 mod report;
 mod restore;
@@ -53,6 +54,7 @@ pub enum Command {
     #[command(aliases = ["deploy", "up"])]
     Apply(apply::ApplyArgs),
     Destroy(destroy::DestroyArgs),
+    Move(r#move::MoveArgs),
     #[command(aliases = ["import"])]
     Adopt(adopt::AdoptArgs),
     Rollback(rollback::RollbackArgs),
@@ -85,6 +87,7 @@ impl Command {
         match self {
             Self::Plan(args) => args.inputs.artifact.as_deref(),
             Self::Apply(args) => args.inputs.artifact.as_deref(),
+            Self::Move(args) => args.artifact.as_deref(),
             Self::Dev(args) => args.artifact.as_deref(),
             _ => None,
         }
@@ -105,6 +108,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Plan(args) => plan::run_plan(global, args).await,
         Command::Apply(args) => apply::run_apply(global, args).await,
         Command::Destroy(args) => destroy::run_destroy(global, args).await,
+        Command::Move(args) => r#move::run_move(global, args).await,
         Command::Adopt(args) => adopt::run_adopt(global, args).await,
         Command::Rollback(args) => rollback::run_rollback(global, args).await,
         Command::Secret(command) => secret::run_secret(global, command).await,

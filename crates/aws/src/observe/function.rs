@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::Region;
 use aws_sdk_lambda::types::FunctionConfiguration as SdkConfiguration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -39,12 +40,21 @@ pub(super) struct FunctionDetails {
 
 /// Reads `ListFunctions`, which can't be filtered by name.
 pub(super) async fn list_functions(lambda: &Client) -> ResourceList<ListedFunction> {
+    list_functions_in(lambda, None).await
+}
+
+/// Reads `ListFunctions` in another region than the client's.
+pub(super) async fn list_functions_in(lambda: &Client, region: Option<&str>) -> ResourceList<ListedFunction> {
+    let elsewhere = || region.map(|region| aws_sdk_lambda::Config::builder().region(Region::new(region.to_owned())));
     const CALL: &str = "lambda:ListFunctions";
     let mut found = BTreeMap::new();
     let mut marker = None;
     loop {
         let kept = KeptAnswer::default();
-        let request = lambda.list_functions().set_marker(marker).customize().interceptor(kept.clone());
+        let mut request = lambda.list_functions().set_marker(marker).customize().interceptor(kept.clone());
+        if let Some(elsewhere) = elsewhere() {
+            request = request.config_override(elsewhere);
+        }
         let page = request.send().await.call(CALL)?;
         let answer = kept.read_list(CALL)?;
         for (index, function) in page.functions().iter().enumerate() {
