@@ -17,6 +17,7 @@ use super::shared::artifacts::Artifacts;
 use super::shared::reconcile::{TerminalFrontend, apply_options, confirm_changes, reconciler, show_plan};
 use super::shared::secret_values::resolve_new_secrets;
 use super::shared::session::{Session, load_manifest, state_directory};
+use super::shared::trust::show_new_trust;
 use super::venue::write::EditableManifest;
 use crate::cli::{ConfirmArgs, ExecutionArgs, GlobalArgs};
 use deployer_aws::Call;
@@ -54,6 +55,7 @@ pub struct MoveArgs {
 
 pub(super) async fn run_move(global: &GlobalArgs, args: &MoveArgs) -> Result<ExitCode> {
     let loaded = load_manifest(global)?;
+    show_new_trust(global, &loaded);
     let journal = MoveJournal::of_manifest(&loaded);
     let Some(from) = find_origin(global, args, &loaded, &journal).await? else {
         journal.remove()?;
@@ -238,8 +240,7 @@ impl MoveTask<'_> {
     ) -> Result<ExitCode> {
         let asking = ConfirmArgs { yes: true, ..self.args.execution.asking.clone() };
         let frontend = TerminalFrontend::new(session, &asking, &self.command, ("", ""), inputs);
-        // New code isn't tried in a dry run: it is the code that ran there.
-        let options = ApplyOptions { canary: false, ..apply_options(&self.args.execution) };
+        let options = apply_options(&self.args.execution);
         Ok(reconciler(session, portal, options).reconcile(goal, &frontend.lock_options(), &frontend).await?.code)
     }
 

@@ -8,6 +8,7 @@ mod manifest;
 mod planner;
 mod properties;
 mod random_plans;
+mod rivals;
 mod test_files;
 mod unmodeled;
 
