@@ -44,13 +44,19 @@ use deployer_core::exit_code::ExitCode;
 /// The runtime is here and not in the binary, because an async function is compiled in the crate that first polls it:
 /// the binary is then only linked.
 pub fn run_program() -> std::process::ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(stopped) => return print_usage(&stopped),
+    };
     match cli.global.color {
         ColorMode::Auto => {}
         ColorMode::Always => anstream::ColorChoice::Always.write_global(),
         ColorMode::Never => anstream::ColorChoice::Never.write_global(),
     }
     terminal::set_run_flags(cli.run_flags());
+    if let Some(profile) = &cli.global.profile {
+        deployer_network::choose_profile(profile);
+    }
     // What was printed is the result, so a run whose output is incomplete has failed.
     match run_to_completion(&cli).and_then(|code| terminal::check_output().map(|()| code)) {
         Ok(code) => code.into(),
@@ -58,6 +64,18 @@ pub fn run_program() -> std::process::ExitCode {
             errln!("error: {error}");
             error.code.into()
         }
+    }
+}
+
+/// Prints what clap has to say in place of a run: help, the version, or a mistake in the command line.
+fn print_usage(stopped: &clap::Error) -> std::process::ExitCode {
+    match stopped.print() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            errln!("error: {}", Error::failed("could not write the output").caused_by(&error));
+            ExitCode::Failed.into()
+        }
+        _ if stopped.use_stderr() => ExitCode::Usage.into(),
+        _ => ExitCode::Done.into(),
     }
 }
 

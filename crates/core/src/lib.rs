@@ -16,3 +16,4 @@ pub mod resource;
 pub mod scheduled_event;
 pub mod scope;
 pub mod snapshot;
+pub mod tools;

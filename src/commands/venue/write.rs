@@ -1,10 +1,10 @@
 //! Edits the manifest's file: checks the result as a whole, and writes all of it or nothing.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cli::GlobalArgs;
 use crate::commands::shared::session::{find_declared_venue, load_manifest, manifest_error};
+use crate::terminal::write_output_file;
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{self, LoadedManifest, Manifest, Uneditable, Venue};
 
@@ -54,10 +54,12 @@ impl<'g> EditableManifest<'g> {
         if text == self.text {
             return Ok(false);
         }
-        let after = manifest::check_manifest(&text, &self.global.manifest).map_err(|errors| {
+        let refused = |errors| {
             manifest_error(self.global, errors)
                 .hint(format!("the mistakes are in the edited text; {shown} was not changed"))
-        })?;
+        };
+        let after = manifest::check_manifest(&text, &self.global.manifest).map_err(refused)?;
+        after.check_schedules(jiff::Timestamp::now()).map_err(refused)?;
         let is = after.manifest.venues.iter().find(|found| found.name == venue);
         if !is.is_some_and(means) || !differs_only_in(venue, &self.loaded.manifest, &after.manifest) {
             return Err(by_hand("the edit would change more than requested"));
@@ -71,20 +73,12 @@ impl<'g> EditableManifest<'g> {
             Error::failed(format!("could not write {}; it was not changed", self.global.manifest.display()))
                 .caused_by(error)
         };
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        let mut next = tempfile::NamedTempFile::new_in(directory).map_err(|error| failed(&error))?;
-        let written = next.write_all(text.as_bytes()).and_then(|()| {
-            // A temporary file is readable only by its owner; the manifest may be shared with a group.
-            next.as_file().set_permissions(std::fs::metadata(&self.path)?.permissions())?;
-            next.as_file().sync_all()
-        });
-        written.map_err(|error| failed(&error))?;
         let now = std::fs::read_to_string(&self.path).map_err(|error| failed(&error))?;
         if now != self.text {
             let what = format!("somebody changed {} in the meantime; their version was kept", self.path.display());
             return Err(Error::failed(what).hint("run the same command again"));
         }
-        next.persist(&self.path).map(drop).map_err(|error| failed(&error.error))
+        write_output_file(&self.path, text.as_bytes()).map_err(|error| failed(&error))
     }
 }
 

@@ -27,6 +27,7 @@ mod syntax;
 mod table;
 mod template;
 mod trust;
+mod unusable;
 mod value;
 mod venue;
 
