@@ -20,7 +20,7 @@
 //! [`commands`] has one file per command, [`cli`] the flags that several share. [`dev`] runs the whole system on this
 //! machine; [`local`] is the cloud of `--local`.
 
-#![warn(clippy::disallowed_macros)]
+#![warn(clippy::disallowed_macros, clippy::disallowed_methods)]
 
 // First, so that its macros are known in all others.
 #[macro_use]
@@ -28,12 +28,15 @@ pub mod terminal;
 
 pub mod cli;
 pub mod commands;
+mod completion;
 pub mod dev;
+mod examples;
+mod habits;
 pub mod local;
 pub mod render;
 pub mod sample;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use cli::{Cli, ColorMode};
 use deployer_core::error::{Error, Result};
@@ -44,11 +47,13 @@ use deployer_core::exit_code::ExitCode;
 /// The runtime is here and not in the binary, because an async function is compiled in the crate that first polls it:
 /// the binary is then only linked.
 pub fn run_program() -> std::process::ExitCode {
-    let cli = match Cli::try_parse() {
+    completion::answer_shell();
+    let cli = match parse_command_line() {
         Ok(cli) => cli,
         Err(stopped) => return print_usage(&stopped),
     };
     match cli.global.color {
+        _ if cli.global.no_color => anstream::ColorChoice::Never.write_global(),
         ColorMode::Auto => {}
         ColorMode::Always => anstream::ColorChoice::Always.write_global(),
         ColorMode::Never => anstream::ColorChoice::Never.write_global(),
@@ -77,6 +82,12 @@ fn print_usage(stopped: &clap::Error) -> std::process::ExitCode {
         _ if stopped.use_stderr() => ExitCode::Usage.into(),
         _ => ExitCode::Done.into(),
     }
+}
+
+fn parse_command_line() -> std::result::Result<Cli, clap::Error> {
+    let arguments = habits::translate_arguments(std::env::args_os());
+    let matches = examples::add_examples(Cli::command()).try_get_matches_from(arguments);
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(habits::improve_error)
 }
 
 fn run_to_completion(cli: &Cli) -> Result<ExitCode> {

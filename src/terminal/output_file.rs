@@ -75,6 +75,7 @@ fn new_file_in(directory: &Path) -> io::Result<tempfile::NamedTempFile> {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 

@@ -16,7 +16,7 @@ fn printed_text(output: &Output) -> String {
 }
 
 /// Commands that print something on an applied site, in every format that they have.
-const PRINTING: [&str; 36] = [
+const PRINTING: [&str; 41] = [
     "--help",
     "--version",
     "plan --help",
@@ -30,6 +30,9 @@ const PRINTING: [&str; 36] = [
     "completions bash",
     "doctor",
     "doctor --json",
+    "fmt",
+    "package --artifact bootstrap --out written.zip",
+    "package --artifact bootstrap --out written.zip --json",
     "man",
     "plan --artifact bootstrap",
     "plan --artifact bootstrap --json",
@@ -51,14 +54,17 @@ const PRINTING: [&str; 36] = [
     "validate --json",
     "venue list",
     "venue list --json",
+    "venue show a",
+    "venue show a --json",
     "verify --isolation --offline",
     "verify --isolation --offline --json",
 ];
 /// Commands that have a file to write, which is full.
-const WRITING: [&str; 8] = [
+const WRITING: [&str; 9] = [
     "audit --out /dev/full",
     "audit --out /dev/full --json",
     "init --force --manifest /dev/full",
+    "package --artifact bootstrap --out /dev/full",
     "plan --artifact bootstrap --out /dev/full",
     "plan --artifact bootstrap --out /dev/full --json",
     "report --out /dev/full",

@@ -1,6 +1,6 @@
 //! Edits the manifest's file: checks the result as a whole, and writes all of it or nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::GlobalArgs;
 use crate::commands::shared::session::{find_declared_venue, load_manifest, manifest_error};
@@ -45,6 +45,22 @@ impl<'g> EditableManifest<'g> {
         edit: impl FnOnce(&str) -> std::result::Result<String, Uneditable>,
         means: impl FnOnce(&Venue) -> bool,
     ) -> Result<bool> {
+        self.edit_manifest(edit, |before, after| {
+            let is = after.venues.iter().find(|found| found.name == venue);
+            is.is_some_and(means) && differs_only_in(&[venue], before, after)
+        })
+    }
+
+    /// Applies an edit, runs all checks of the manifest on the result, and writes it. `means` says whether the second
+    /// manifest is the first one, changed as requested. Returns false if nothing changes.
+    ///
+    /// # Errors
+    /// The result has mistakes or can't be written; the file is then unchanged.
+    pub(super) fn edit_manifest(
+        self,
+        edit: impl FnOnce(&str) -> std::result::Result<String, Uneditable>,
+        means: impl FnOnce(&Manifest, &Manifest) -> bool,
+    ) -> Result<bool> {
         let shown = self.global.manifest.display();
         let by_hand = |why: &str| {
             Error::failed(format!("{shown} is written in a way that this command can't edit: {why}"))
@@ -60,32 +76,34 @@ impl<'g> EditableManifest<'g> {
         };
         let after = manifest::check_manifest(&text, &self.global.manifest).map_err(refused)?;
         after.check_schedules(jiff::Timestamp::now()).map_err(refused)?;
-        let is = after.manifest.venues.iter().find(|found| found.name == venue);
-        if !is.is_some_and(means) || !differs_only_in(venue, &self.loaded.manifest, &after.manifest) {
+        if !means(&self.loaded.manifest, &after.manifest) {
             return Err(by_hand("the edit would change more than requested"));
         }
-        self.write_file(&text)?;
+        replace_manifest(&self.path, &self.global.manifest, &self.text, &text)?;
         Ok(true)
-    }
-
-    fn write_file(&self, text: &str) -> Result<()> {
-        let failed = |error: &dyn std::error::Error| {
-            Error::failed(format!("could not write {}; it was not changed", self.global.manifest.display()))
-                .caused_by(error)
-        };
-        let now = std::fs::read_to_string(&self.path).map_err(|error| failed(&error))?;
-        if now != self.text {
-            let what = format!("somebody changed {} in the meantime; their version was kept", self.path.display());
-            return Err(Error::failed(what).hint("run the same command again"));
-        }
-        write_output_file(&self.path, text.as_bytes()).map_err(|error| failed(&error))
     }
 }
 
-/// Whether two manifests differ only in this venue.
-fn differs_only_in(venue: &str, before: &Manifest, after: &Manifest) -> bool {
+/// Replaces the text of a manifest at its real path. `shown` is the path as it was given.
+///
+/// # Errors
+/// It can't be written, or somebody else changed it since `before` was read; it is unchanged then.
+pub(in crate::commands) fn replace_manifest(path: &Path, shown: &Path, before: &str, after: &str) -> Result<()> {
+    let failed = |error: &dyn std::error::Error| {
+        Error::failed(format!("could not write {}; it was not changed", shown.display())).caused_by(error)
+    };
+    let now = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    if now != before {
+        let what = format!("somebody changed {} in the meantime; their version was kept", path.display());
+        return Err(Error::failed(what).hint("run the same command again"));
+    }
+    write_output_file(path, after.as_bytes()).map_err(|error| failed(&error))
+}
+
+/// Whether two manifests differ only in these venues.
+pub(super) fn differs_only_in(venues: &[&str], before: &Manifest, after: &Manifest) -> bool {
     let others = |manifest: &Manifest| -> Vec<Venue> {
-        manifest.venues.iter().filter(|other| other.name != venue).cloned().collect()
+        manifest.venues.iter().filter(|other| !venues.contains(&other.name.as_str())).cloned().collect()
     };
     before.deployment == after.deployment && before.hubspot == after.hubspot && others(before) == others(after)
 }
