@@ -94,7 +94,13 @@ async fn a_full_plan_makes_eleven_calls_per_venue_and_a_fast_one_only_lists() {
         assert_eq!(count_calls(), expected, "{venues} venues");
 
         cloud.forget_calls();
-        deployer_aws::observe::observe_lists(&world.aws, &world.scope, "sync", &desired.deployed_venues()).await;
+        deployer_aws::observe::observe_lists(
+            &world.aws,
+            &world.scope,
+            &desired.role_place(),
+            &desired.deployed_venues(),
+        )
+        .await;
         let few = count_calls();
         assert!(few.values().sum::<usize>() <= 5 + venues / 50, "{few:?}");
     }
