@@ -12,6 +12,7 @@ use self::pipeline::PipelineHost;
 use crate::cli::GlobalArgs;
 use crate::commands::shared::session::{load_manifest, manifest_directory};
 use crate::commands::shared::suggest::{print_suggestions, suggest_from_portal};
+use crate::terminal::write_output_file;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{SecretRef, init_template, manifest_schema};
@@ -91,7 +92,7 @@ const SCHEMA_FILE: &str = "venues.schema.json";
 
 fn write_schema(path: &Path) -> Result<()> {
     let schema = format!("{:#}\n", manifest_schema());
-    std::fs::write(path, schema)
+    write_output_file(path, schema.as_bytes())
         .map_err(|error| Error::failed(format!("could not write {}", path.display())).caused_by(&error))?;
     errln!("Wrote {}, with which editors complete and check it.", path.display());
     Ok(())
