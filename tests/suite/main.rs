@@ -32,6 +32,7 @@ mod isolation;
 mod lock;
 mod moved;
 mod network;
+mod pipelines;
 mod plan_notes;
 mod processes;
 mod properties;
