@@ -130,6 +130,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 mod tests {
     use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! All integration tests, in one binary because every binary links the AWS clients again.
 
+#![allow(clippy::disallowed_methods, reason = "tests read what they wrote, and ask servers of their own")]
+
 mod adopt;
 mod artifact;
 #[path = "../../crates/core/tests/core/assertions.rs"]
@@ -7,6 +9,7 @@ mod assertions;
 mod audit;
 mod audit_page;
 mod bench;
+mod bounded;
 mod cloud;
 mod cloud_code;
 mod cloud_services;
@@ -24,6 +27,7 @@ mod duplicates;
 #[path = "../../crates/core/tests/core/fixtures.rs"]
 mod fixtures;
 mod formats;
+mod fuzzing;
 mod guards;
 mod hanging;
 mod identity;

@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bounds::PageTokens;
 use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
@@ -37,8 +38,8 @@ use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
 use crate::destination::{AccountCheck, LeadDestination, LeadRefusal, RefusalFault, judge_refusal};
-use crate::error::RunError;
-use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient};
+use crate::error::{RunError, Side};
+use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient, wire};
 use crate::ledger::{Attempt, ContactOutcome, Ledger};
 use crate::report::{LogSink, ProblemKind, RunReport};
 use crate::settings::SyncSettings;
@@ -341,16 +342,19 @@ impl SyncRun<'_> {
         let enough = ((time * self.destination.leads_per_second()) as usize).clamp(1, MAX_RESULTS);
         let mut ids = Vec::new();
         let mut known = HashSet::new();
-        let mut after = None;
+        let mut pages = PageTokens::default();
         let mut total;
         loop {
-            let page = self.hubspot.search_page(&wanted, after.as_deref()).await?;
+            let page = self.hubspot.search_page(&wanted, pages.token().as_deref()).await?;
             total = page.total;
-            after = page.next_page();
+            let more = pages.advance_to(page.next_page()).map_err(|repeated| RunError::Unavailable {
+                side: Side::HubSpot,
+                message: format!("POST {}: {repeated}", wire::search_path()),
+            })?;
             // Contacts that change while pages are read move between pages: some appear twice, and some are missed
             // until the next run.
             ids.extend(page.results.into_iter().map(|found| found.id).filter(|id| known.insert(id.clone())));
-            if after.is_none() || ids.len() >= enough {
+            if !more || ids.len() >= enough {
                 break;
             }
         }

@@ -7,6 +7,7 @@ mod deployed;
 mod dry_run;
 mod faults;
 mod hubspot;
+mod large_answers;
 mod mapped;
 mod platforms;
 pub mod portal;

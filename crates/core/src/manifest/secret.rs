@@ -4,7 +4,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use bounds::read_regular_file;
+
 use super::{Flaw, SecretRef};
+
+/// The longest file with a secret, in bytes: the most that Secrets Manager stores
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>).
+const MAX_SECRET_FILE: u64 = 65_536;
 
 const HELP: &str =
     "write a reference, never the value itself: \"env:NAME\", \"file:PATH\", \"cmd:PROGRAM ARGS\" or \"managed\"";
@@ -140,7 +146,7 @@ impl SecretRef {
             }
             Self::File(path) => {
                 let path = manifest_dir.join(path);
-                std::fs::read(&path).map_err(|source| ResolveError::File { path, source })?
+                read_regular_file(&path, MAX_SECRET_FILE).map_err(|source| ResolveError::File { path, source })?
             }
             Self::Cmd(words) if !super::trust::may_run_commands() => {
                 return Err(ResolveError::NotAllowed(words.first().cloned().unwrap_or_default()));
