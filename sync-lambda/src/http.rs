@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const MAX_RESPONSE: usize = 8 * 1024 * 1024;
 /// The most values of JSON in a response. Each takes up to a hundred times its text when it is read, and a function has
 /// 128 MB.
-pub const MAX_VALUES: usize = 200_000;
+pub const MAX_VALUES: usize = 250_000;
 /// From this many bytes on, a response is large.
 const LARGE: usize = 256 * 1024;
 /// How many large responses are read at the same time.

@@ -9,13 +9,16 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
     http_client_fn,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
 use deployer_aws::Aws;
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_janitor::audit::{self, Options};
+use http_body_util::Full;
 
 use crate::processes::Site;
 use crate::world::{World, two_venue_manifest};
@@ -206,5 +209,35 @@ fn collect_sources(directory: &Path, found: &mut Vec<PathBuf>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path);
         }
+    }
+}
+
+/// A server whose every answer is as long as this, in bytes, and comes in parts.
+#[derive(Debug)]
+struct LongAnswers(usize);
+
+impl HttpConnector for LongAnswers {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let (start, end) = (b"{\"Functions\":[],\"logGroups\":[],\"x\":\"".as_slice(), b"\"}".as_slice());
+        let filler = vec![b'x'; self.0 - start.len() - end.len()];
+        let body = Full::new(Bytes::from([start, &filler, end].concat()));
+        let status = StatusCode::try_from(200).expect("a status");
+        let response = HttpResponse::new(status, SdkBody::from_body_1_x(body));
+        HttpConnectorFuture::new(std::future::ready(Ok(response)))
+    }
+}
+
+#[tokio::test]
+async fn answers_of_aws_are_read_up_to_a_limit() {
+    const LIMIT: usize = 16 * 1024 * 1024;
+    for (length, fits) in [(LIMIT, true), (LIMIT + 1, false)] {
+        let http = http_client_fn(move |_: &HttpConnectorSettings, _: &RuntimeComponents| {
+            SharedHttpConnector::new(LongAnswers(length))
+        });
+        let aws = Aws::for_local("us-east-1", http, None);
+        let generated = aws.lambda.list_functions().send().await;
+        assert_eq!(generated.is_ok(), fits, "{length}: a generated client");
+        let signed = aws.signed.call("logs:DescribeLogGroups", serde_json::json!({})).await;
+        assert_eq!(signed.is_ok(), fits, "{length}: {:?}", signed.map(|_| ()));
     }
 }

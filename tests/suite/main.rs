@@ -10,6 +10,7 @@ mod audit;
 mod audit_page;
 mod bench;
 mod bounded;
+mod canaries;
 mod cloud;
 mod cloud_code;
 mod cloud_services;

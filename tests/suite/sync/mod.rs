@@ -5,6 +5,7 @@ mod changes;
 mod consent;
 mod deployed;
 mod dry_run;
+mod echoes;
 mod faults;
 mod hubspot;
 mod large_answers;

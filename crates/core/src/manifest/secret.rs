@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use bounds::read_regular_file;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Flaw, SecretRef};
 
@@ -15,9 +16,9 @@ const MAX_SECRET_FILE: u64 = 65_536;
 const HELP: &str =
     "write a reference, never the value itself: \"env:NAME\", \"file:PATH\", \"cmd:PROGRAM ARGS\" or \"managed\"";
 
-/// A secret value. It can be written to a secret or a header but is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretValue(String);
+/// A secret value. It can be written to a secret or a header but is never shown, and it is wiped when it is dropped.
+#[derive(Clone)]
+pub struct SecretValue(SecretString);
 
 impl SecretValue {
     /// A value from another source, such as a prompt. It is checked like one from a reference.
@@ -36,14 +37,22 @@ impl SecretValue {
             return Err("the value contains a line break or another control character, which no credential does");
         }
         secrets::remember_secret(&value);
-        Ok(Self(value))
+        Ok(Self(SecretString::from(value)))
     }
 
     /// The value itself. Call this only where it is sent.
     pub fn expose_value(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 }
+
+impl PartialEq for SecretValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose_value() == other.expose_value()
+    }
+}
+
+impl Eq for SecretValue {}
 
 impl fmt::Debug for SecretValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,12 +73,12 @@ pub enum ResolveError {
     #[error("the environment variable {0} isn't set")]
     NotSet(String),
     /// The file couldn't be read.
-    #[error("could not read {path}", path = path.display())]
+    #[error("could not read {path}: {why}", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// The program couldn't be started.
     #[error("could not start `{program}`")]
@@ -146,7 +155,7 @@ impl SecretRef {
             }
             Self::File(path) => {
                 let path = manifest_dir.join(path);
-                read_regular_file(&path, MAX_SECRET_FILE).map_err(|source| ResolveError::File { path, source })?
+                read_regular_file(&path, MAX_SECRET_FILE).map_err(|why| ResolveError::File { path, why })?
             }
             Self::Cmd(words) if !super::trust::may_run_commands() => {
                 return Err(ResolveError::NotAllowed(words.first().cloned().unwrap_or_default()));
