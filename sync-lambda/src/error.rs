@@ -99,8 +99,8 @@ impl RunError {
     #[must_use]
     pub fn redact_words(mut self, redact: impl Fn(&str) -> String) -> Self {
         match &mut self {
-            // Ours: no vendor's words are in them but HubSpot's about its data center, and those name no contact.
-            Self::Settings(text) | Self::WrongAccount(text) => *text = secrets::redact_secrets(text).into_owned(),
+            // Ours, with a vendor's words in some: HubSpot's about its data center, Tripleseat's ids.
+            Self::Settings(text) | Self::WrongAccount(text) => *text = redact(text),
             Self::Credential { message, .. }
             | Self::Limit { message, .. }
             | Self::Unavailable { message, .. }

@@ -98,6 +98,12 @@ impl ContactWords {
         if let Some(Value::String(text)) = line.get_mut(VENDOR_MEMBER) {
             *text = self.redact_text(text);
         }
+        // An `http` destination's id is whatever the manifest points to. A number is one.
+        if let Some(Value::String(text)) = line.get_mut("lead_id")
+            && !text.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            *text = self.redact_text(text);
+        }
         line
     }
 }

@@ -60,7 +60,7 @@ impl<O, E: ProvideErrorMetadata + std::error::Error + 'static> SdkPages<O, E> {
 
     /// Asks for the next page. Returns `None` after the last one.
     pub async fn next_page(&mut self) -> Option<Result<O, CallError>> {
-        #[expect(clippy::disallowed_methods, reason = "the one place where tokens are compared")]
+        #[allow(clippy::disallowed_methods, reason = "the one place where tokens are compared")]
         let page = self.stream.next().await?.call(self.pages.operation);
         Some(page.and_then(|page| {
             self.pages.advance_to((self.token_of)(&page).map(ToOwned::to_owned))?;

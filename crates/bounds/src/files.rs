@@ -80,6 +80,7 @@ fn too_long(limit: u64) -> io::Error {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 mod tests {
     use super::*;
 

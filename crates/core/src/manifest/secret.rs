@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use bounds::read_regular_file;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Flaw, SecretRef};
+use super::{Flaw, SecretRef, unusable};
 
 /// The longest file with a secret, in bytes: the most that Secrets Manager stores
 /// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>).
@@ -21,8 +21,13 @@ const HELP: &str =
 pub struct SecretValue(SecretString);
 
 impl SecretValue {
-    /// A value from another source, such as a prompt. It is checked like one from a reference.
-    pub fn new(value: impl Into<String>) -> Result<Self, &'static str> {
+    /// A value from any source: a file, a variable, a program, a prompt or stdin. The line break at its end, which
+    /// editors and programs add, isn't part of it.
+    ///
+    /// # Errors
+    /// It is empty, or has a character that came with copying or saving it. The error says which and where, and nothing
+    /// else of the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, String> {
         let mut value = value.into();
         if value.ends_with('\n') {
             value.pop();
@@ -30,14 +35,13 @@ impl SecretValue {
                 value.pop();
             }
         }
-        if value.is_empty() {
-            return Err("the value is empty");
+        match unusable::explain_unusable_value(&value) {
+            Some(why) => Err(why),
+            None => {
+                secrets::remember_secret(&value);
+                Ok(Self(SecretString::from(value)))
+            }
         }
-        if value.chars().any(char::is_control) {
-            return Err("the value contains a line break or another control character, which no credential does");
-        }
-        secrets::remember_secret(&value);
-        Ok(Self(SecretString::from(value)))
     }
 
     /// The value itself. Call this only where it is sent.
@@ -105,7 +109,7 @@ pub enum ResolveError {
         /// The reference.
         reference: String,
         /// What is wrong with the value.
-        reason: &'static str,
+        reason: String,
     },
 }
 
@@ -146,7 +150,7 @@ impl SecretRef {
     /// Resolves the reference to its value; `None` for [`SecretRef::Managed`]. Paths are relative to `manifest_dir`,
     /// which is also the working directory of programs. A program runs without a shell and inherits stderr.
     pub fn resolve_value(&self, manifest_dir: &Path) -> Result<Option<SecretValue>, ResolveError> {
-        let unusable = |reason| ResolveError::Unusable { reference: self.to_string(), reason };
+        let unusable = |reason: String| ResolveError::Unusable { reference: self.to_string(), reason };
         let bytes = match self {
             Self::Managed => return Ok(None),
             Self::Env(name) => {
@@ -162,7 +166,8 @@ impl SecretRef {
             }
             Self::Cmd(words) => run_program(words, manifest_dir)?,
         };
-        let text = String::from_utf8(bytes).map_err(|_| unusable("the value is not UTF-8"))?;
+        let text =
+            String::from_utf8(bytes).map_err(|error| unusable(unusable::explain_wrong_encoding(error.as_bytes())))?;
         SecretValue::new(text).map(Some).map_err(unusable)
     }
 }

@@ -50,6 +50,7 @@ pub(super) struct ParsedVenue {
 #[derive(Debug, Clone)]
 pub(super) struct VenuePlaces {
     pub(super) name: Span,
+    pub(super) display_name: Span,
     /// The `flag_property` value, or else the venue's name, which the default is derived from.
     pub(super) flag: Span,
     pub(super) destination: Span,
@@ -57,6 +58,7 @@ pub(super) struct VenuePlaces {
     /// By key in the secret, like [`Venue::secrets`].
     pub(super) secrets: Vec<(&'static str, Span)>,
     pub(super) canary: Option<Span>,
+    pub(super) schedule: Option<Span>,
 }
 
 impl VenuePlaces {
@@ -112,11 +114,13 @@ pub(super) fn read_venue(
     };
     let name_span = name.span();
     let places = VenuePlaces {
+        display_name: own.value_span(&VENUE.display_name).unwrap_or_else(|| name_span.clone()),
         flag: own.value_span(&VENUE.flag_property).unwrap_or_else(|| name_span.clone()),
         destination: own.key_span(&VENUE.destination).unwrap_or_else(|| name_span.clone()),
         location: destination.with_keys::<TripleseatKeys>().value_span(&TRIPLESEAT.location_id),
         secrets: secret_places,
         canary: own.value_span(&VENUE.canary),
+        schedule: table.inherited_span(&INHERITED.schedule),
         name: name_span,
     };
     let read = ParsedVenue { venue, places };
