@@ -30,6 +30,7 @@ mod identity;
 mod isolation;
 mod lock;
 mod network;
+mod permissions;
 mod plan_notes;
 mod processes;
 mod properties;
