@@ -70,9 +70,9 @@ pub(super) fn run_iam_policy(global: &GlobalArgs, args: &IamPolicyArgs) -> Resul
         }
         return Ok(ExitCode::Done);
     }
+    let named = if words.contains(&ALL) { "all commands".to_owned() } else { words.join(", ") };
     errln!(
-        "The least policy for `deployer {}` on deployment {} in {}: {} ({MAX_POLICY_CHARACTERS} are allowed).",
-        words.join("`, `deployer "),
+        "The least policy for {named} of deployment {} in {}: {} ({MAX_POLICY_CHARACTERS} are allowed).",
         deployment.name,
         deployment.region,
         describe_sizes(&documents)
