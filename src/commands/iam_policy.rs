@@ -43,7 +43,7 @@ pub(super) fn run_iam_policy(global: &GlobalArgs, args: &IamPolicyArgs) -> Resul
     let account = deployment.account.as_deref();
     let place = PolicyPlace {
         scope: Scope::of_region(account.unwrap_or("*"), &deployment.region),
-        deployment: deployment.name.clone(),
+        roles: deployment.role_place(),
     };
     let commands: Vec<PolicyCommand> = args.commands.iter().flat_map(|given| given.commands.clone()).collect();
     let documents = build_policies(&place, &commands);

@@ -24,7 +24,7 @@ pub struct Site {
 impl Drop for Site {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.take_permissions();
+            self.permissions.check_calls(self.cloud.take_authorizations());
         }
     }
 }
@@ -86,9 +86,9 @@ impl Site {
         command
     }
 
-    /// What the commands that ran needed to be allowed, which their policies must allow.
+    /// What the commands that ran needed to be allowed. Whoever takes it checks it.
     pub fn take_permissions(&self) -> Vec<NeededPermission> {
-        self.permissions.check_calls(self.cloud.take_authorizations())
+        self.permissions.take_needs(self.cloud.take_authorizations())
     }
 
     /// Adds what commands of another site needed.

@@ -47,7 +47,7 @@ pub(super) fn run_venue_show(global: &GlobalArgs, args: &VenueShowArgs) -> Resul
         ("function", names.function.clone()),
         ("rule", names.rule.clone()),
         ("secret", names.secret.clone()),
-        ("role", format!("{}{}", names.role_path, names.role)),
+        ("role", format!("{}{}", loaded.manifest.deployment.role_place().role_path(), names.role)),
         ("log group", names.log_group.clone()),
     ];
     let properties: Vec<_> = PropertyField::all_fields()

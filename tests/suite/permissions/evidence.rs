@@ -81,12 +81,22 @@ fn live_and_die() -> Site {
     }
     site.write_file("bootstrap", "#!/bin/sh\nexit 2\n");
     site.run_apply();
-    change_cloud(&site, async |aws| {
-        let attach = aws.iam.attach_role_policy().role_name("sync-a-role");
-        attach.policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess").send().await.expect("attached");
-    });
+    // A role is ours by its path, even without its tags.
+    change_cloud(&site, untag_roles);
+    site.write_file("venues.toml", without_b);
+    run_all(&site, &[APPLY]);
+    change_cloud(&site, untag_roles);
     run_all(&site, &[PLAN, &["destroy", "--yes"]]);
     site
+}
+
+async fn untag_roles(aws: Aws) {
+    for role in ["sync-a-role", "sync-b-role"] {
+        let attach = aws.iam.attach_role_policy().role_name(role);
+        // One of them may be gone.
+        let _ = attach.policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess").send().await;
+        let _ = aws.iam.untag_role().role_name(role).tag_keys("deployer:deployment").send().await;
+    }
 }
 
 /// A venue that was made by hand is adopted, applied and destroyed.
@@ -208,7 +218,7 @@ async fn delete_and_restore() -> Vec<AuthorizedCall> {
     legacy.cloud.take_authorizations()
 }
 
-/// What the other tests' account lacks: a schedule, a topic, filters, tags, and an attached policy.
+/// What the other tests' account lacks: a schedule, a topic, and an attached policy.
 async fn add_more(legacy: &mut LegacyCloud) {
     use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target};
     let sdk = legacy.aws.sdk();
@@ -222,11 +232,6 @@ async fn add_more(legacy: &mut LegacyCloud) {
     let topic = topic.topic_arn().expect("an ARN").to_owned();
     let queue = "arn:aws:sqs:us-east-1:123456789012:contacts.fifo";
     sdk.sns.subscribe().topic_arn(&topic).protocol("sqs").endpoint(queue).send().await.expect("a subscription");
-    let group = "/aws/lambda/legacy-push";
-    let metric = aws_sdk_cloudwatchlogs::types::MetricTransformation::builder();
-    let metric = metric.metric_name("m").metric_namespace("n").metric_value("1").build().expect("a metric");
-    let filter = sdk.logs.put_metric_filter().log_group_name(group).filter_name("f").filter_pattern("ERROR");
-    filter.metric_transformations(metric).send().await.expect("a filter");
     let attach = legacy.aws.iam.attach_role_policy().role_name("legacy-push");
     attach.policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess").send().await.expect("attached");
     let arn = |rest: &str| format!("arn:aws:scheduler:us-east-1:123456789012:{rest}");

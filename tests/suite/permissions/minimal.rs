@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use deployer_cloud::RequestedAction;
 use deployer_core::isolation::policy::Policy;
 use deployer_core::permissions::{PolicyCommand, PolicyPlace, build_policies};
-use deployer_core::scope::Scope;
 use serde_json::{Value, json};
 
 use super::evidence;
-use super::record::{command_policies, is_allowed};
+use super::record::{command_policies, is_allowed, usual_place};
 
 /// Actions of which no call can be provoked here: commands, action, why.
 const NOT_PROVOKED: &[(&[PolicyCommand], &str, &str)] = &[];
@@ -34,13 +33,16 @@ fn single_statements(place: &PolicyPlace, commands: &[PolicyCommand]) -> Vec<(St
     .collect()
 }
 
-/// The grants that no recorded call needs.
-fn unneeded_grants(commands: &[PolicyCommand], needs: &BTreeSet<RequestedAction>) -> Vec<Grant> {
-    let place = PolicyPlace { scope: Scope::of_region("*", "us-east-1"), deployment: "sync".to_owned() };
-    let statements = single_statements(&place, commands);
+/// The grants that no recorded call needs, and the calls that aren't allowed.
+fn unneeded_grants(commands: &[PolicyCommand], needs: &BTreeSet<RequestedAction>) -> (Vec<Grant>, Vec<String>) {
+    let place = usual_place();
+    let (statements, whole) = (single_statements(&place, commands), command_policies(&place, commands));
+    let mut denied = Vec::new();
     let mut essential: BTreeSet<Grant> = BTreeSet::new();
     for need in needs {
-        assert!(is_allowed(&command_policies(&place, commands), need), "{commands:?}: {need:?}");
+        if !is_allowed(&whole, need) {
+            denied.push(format!("{commands:?}: {need:?} isn't allowed"));
+        }
         let mut allowing = statements.iter().filter(|(.., policy)| is_allowed(std::slice::from_ref(policy), need));
         if let (Some((sid, ..)), None) = (allowing.next(), allowing.next()) {
             essential.insert((sid.clone(), need.action.clone()));
@@ -48,7 +50,7 @@ fn unneeded_grants(commands: &[PolicyCommand], needs: &BTreeSet<RequestedAction>
     }
     let grants =
         statements.iter().flat_map(|(sid, actions, _)| actions.iter().map(|action| (sid.clone(), action.clone())));
-    grants.filter(|grant| !essential.contains(grant)).collect()
+    (grants.filter(|grant| !essential.contains(grant)).collect(), denied)
 }
 
 #[test]
@@ -63,9 +65,10 @@ fn nothing_can_be_left_out_of_a_policy() {
     }
     let mut grants = 0;
     for (commands, needs) in &by_command {
-        let unneeded = unneeded_grants(commands, needs);
-        let place = PolicyPlace { scope: Scope::of_region("*", "us-east-1"), deployment: "sync".to_owned() };
-        grants += single_statements(&place, commands).iter().map(|(_, actions, _)| actions.len()).sum::<usize>();
+        let (unneeded, denied) = unneeded_grants(commands, needs);
+        wrong.extend(denied);
+        grants +=
+            single_statements(&usual_place(), commands).iter().map(|(_, actions, _)| actions.len()).sum::<usize>();
         let known = |action: &str| NOT_PROVOKED.iter().any(|(of, name, _)| *of == commands && *name == action);
         wrong.extend(
             unneeded

@@ -1,12 +1,13 @@
 //! What commands need to be allowed, held against the policies that `deployer iam-policy` prints for them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
 
 use deployer_cloud::{AuthorizedCall, RequestedAction};
 use deployer_core::isolation::policy::{Policy, PolicyRequest, RequestPrincipal, surely_allows};
 use deployer_core::manifest;
+use deployer_core::naming::{DEFAULT_ROLE_PATH, RolePlace};
 use deployer_core::permissions::{PolicyCommand, PolicyPlace, build_policies};
 use deployer_core::scope::Scope;
 
@@ -34,10 +35,10 @@ impl PermissionRecord {
         let place = match manifest::parse_manifest(&text, &path) {
             Ok(loaded) => {
                 let deployment = loaded.manifest.deployment;
-                PolicyPlace { scope: Scope::of_region("*", &deployment.region), deployment: deployment.name }
+                PolicyPlace { scope: Scope::of_region("*", &deployment.region), roles: deployment.role_place() }
             }
             // An audit needs no manifest.
-            Err(_) => PolicyPlace { scope: Scope::of_region("*", "us-east-1"), deployment: "sync".to_owned() },
+            Err(_) => usual_place(),
         };
         let mut places = self.places.lock().expect("no panic");
         places.push(place);
@@ -49,33 +50,50 @@ impl PermissionRecord {
         self.kept.lock().expect("no panic").extend(needs);
     }
 
-    /// Asserts that each call is allowed by the policy of the command that made it, and returns what it needed.
-    pub fn check_calls(&self, calls: Vec<AuthorizedCall>) -> Vec<NeededPermission> {
+    /// What each call needed, by the command that made it and its deployment.
+    fn sort_calls(&self, calls: Vec<AuthorizedCall>) -> Vec<(PolicyPlace, NeededPermission)> {
         let places = self.places.lock().expect("no panic");
-        let mut policies: BTreeMap<String, Vec<Policy>> = BTreeMap::new();
-        let mut needed = std::mem::take(&mut *self.kept.lock().expect("no panic"));
-        for call in calls {
-            let Some((name, place)) = call.access_key.strip_prefix(KEY_START).and_then(|key| key.split_once('.'))
-            else {
-                continue;
-            };
-            let command = PolicyCommand::ALL.into_iter().find(|command| command.name() == name).expect("a command");
-            let place = &places[place.parse::<usize>().expect("a number")];
-            let policies =
-                policies.entry(call.access_key.clone()).or_insert_with(|| command_policies(place, &[command]));
-            for need in call.needs {
-                assert!(
-                    is_allowed(policies, &need),
-                    "`deployer iam-policy --for {command}` doesn't allow {} on {} ({:?})",
-                    need.action,
-                    need.resource,
-                    need.context
-                );
-                needed.push((command, need));
+        let of_key = |key: &str| {
+            let (name, place) = key.strip_prefix(KEY_START)?.split_once('.')?;
+            let command = PolicyCommand::ALL.into_iter().find(|command| command.name() == name)?;
+            Some((places[place.parse::<usize>().ok()?].clone(), command))
+        };
+        let sorted = calls.into_iter().filter_map(|call| Some((of_key(&call.access_key)?, call.needs)));
+        sorted
+            .flat_map(|((place, command), needs)| needs.into_iter().map(move |need| (place.clone(), (command, need))))
+            .collect()
+    }
+
+    /// What these calls needed, and what was kept.
+    pub fn take_needs(&self, calls: Vec<AuthorizedCall>) -> Vec<NeededPermission> {
+        let mut needs = std::mem::take(&mut *self.kept.lock().expect("no panic"));
+        needs.extend(self.sort_calls(calls).into_iter().map(|(_, need)| need));
+        needs
+    }
+
+    /// Asserts that each call is allowed by the policy of the command that made it.
+    pub fn check_calls(&self, calls: Vec<AuthorizedCall>) {
+        let mut policies: Vec<(PolicyPlace, PolicyCommand, Vec<Policy>)> = Vec::new();
+        let mut denied = BTreeSet::new();
+        for (place, (command, need)) in self.sort_calls(calls) {
+            let known = policies.iter().position(|(of, name, _)| (of, *name) == (&place, command));
+            let at = known.unwrap_or_else(|| {
+                let all = command_policies(&place, &[command]);
+                policies.push((place, command, all));
+                policies.len() - 1
+            });
+            if !is_allowed(&policies[at].2, &need) {
+                denied.insert((command, need));
             }
         }
-        needed
+        assert!(denied.is_empty(), "their `deployer iam-policy --for COMMAND` doesn't allow: {denied:#?}");
     }
+}
+
+/// The deployment of most tests.
+pub fn usual_place() -> PolicyPlace {
+    let roles = RolePlace::new("sync", "us-east-1", DEFAULT_ROLE_PATH);
+    PolicyPlace { scope: Scope::of_region("*", "us-east-1"), roles }
 }
 
 /// The policy of commands, as IAM reads it.

@@ -8,11 +8,11 @@ use super::PolicyCommand::{
 use super::{ActionCondition, ActionRow, action};
 
 /// They read everything that exists of the deployment.
-const READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Verify];
+const READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify];
 /// They hold the lock.
 const LOCKERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback];
 /// They read, or hold the lock.
-const LOCK_READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Unlock, Verify];
+const LOCK_READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Unlock, Doctor, Verify];
 const LOCK_REMOVERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback, Unlock];
 /// They make what the manifest declares.
 const MAKERS: &[PolicyCommand] = &[Apply];
@@ -27,7 +27,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iam:GetAccountAuthorizationDetails", On::Any, READERS).optional("roles are read one by one"),
     action("iam:GetAccountSummary", On::Any, &[Apply, Doctor])
         .optional("an apply doesn't check the quota of roles first"),
-    action("iam:ListRoles", On::Roles, &[Plan, Apply, Destroy, Adopt, Rollback, Verify, Doctor]),
+    action("iam:ListRoles", On::Roles, READERS),
     action("iam:GetRole", On::RoleOfAnyPath, READERS),
     action("iam:ListRolePolicies", On::RoleOfAnyPath, READERS),
     action("iam:GetRolePolicy", On::RoleOfAnyPath, READERS),
@@ -41,9 +41,9 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iam:DeleteRolePolicy", On::Role, DELETERS),
     action("iam:DetachRolePolicy", On::Role, DELETERS),
     action("iam:DeleteRole", On::Role, DELETERS),
-    action("iam:DeleteRolePolicy", On::RoleOfAnyPath, DELETERS).on_condition(ActionCondition::OwnedAdopted),
-    action("iam:DetachRolePolicy", On::RoleOfAnyPath, DELETERS).on_condition(ActionCondition::OwnedAdopted),
-    action("iam:DeleteRole", On::RoleOfAnyPath, DELETERS).on_condition(ActionCondition::OwnedAdopted),
+    action("iam:DeleteRolePolicy", On::RoleOfAnyPath, DELETERS).on_condition(OWNED),
+    action("iam:DetachRolePolicy", On::RoleOfAnyPath, DELETERS).on_condition(OWNED),
+    action("iam:DeleteRole", On::RoleOfAnyPath, DELETERS).on_condition(OWNED),
     action("iam:PassRole", On::Role, MAKERS).on_condition(ActionCondition::PassedToLambda),
     action("iam:GetPolicy", On::ManagedPolicy, &[Verify]),
     action("iam:GetPolicyVersion", On::ManagedPolicy, &[Verify]),
@@ -51,7 +51,11 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iam:GetRole", On::Caller, &[Doctor]),
     action("iam:SimulatePrincipalPolicy", On::Caller, &[Doctor]),
     action("secretsmanager:ListSecrets", On::Any, READERS),
-    action("secretsmanager:DescribeSecret", On::Secret, &[Plan, Apply, Destroy, Adopt, Rollback, Verify, Secret]),
+    action(
+        "secretsmanager:DescribeSecret",
+        On::Secret,
+        &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Secret],
+    ),
     action("secretsmanager:GetResourcePolicy", On::Secret, READERS),
     action("secretsmanager:DeleteResourcePolicy", On::Secret, MAKERS).on_condition(OWNED),
     action("secretsmanager:CreateSecret", On::Secret, MAKERS).on_condition(TAGGING),
@@ -80,15 +84,19 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("logs:TagResource", On::LockTags, LOCKERS).on_condition(TAGGING),
     action("lambda:GetAccountSettings", On::Any, &[Apply, Doctor])
         .optional("an apply doesn't check the quota of executions first"),
-    action("lambda:ListFunctions", On::Any, &[Plan, Apply, Destroy, Adopt, Rollback, Verify, Doctor]),
-    action("lambda:GetFunction", On::Function, &[Plan, Apply, Destroy, Adopt, Rollback, Verify, Status, Report]),
+    action("lambda:ListFunctions", On::Any, READERS),
+    action(
+        "lambda:GetFunction",
+        On::Function,
+        &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report],
+    ),
     action("lambda:GetFunctionConfiguration", On::Function, MAKERS),
     action("lambda:GetFunctionEventInvokeConfig", On::Function, READERS),
     action("lambda:GetAlias", On::Function, READERS),
     action("lambda:GetPolicy", On::Function, READERS),
     action("lambda:ListFunctionUrlConfigs", On::Function, READERS),
     action("lambda:DeleteFunctionUrlConfig", On::Function, MAKERS).on_condition(OWNED),
-    action("lambda:ListTags", On::Function, &[Plan, Apply, Destroy, Adopt, Rollback, Verify, Status, Report]),
+    action("lambda:ListTags", On::Function, &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report]),
     action("lambda:ListVersionsByFunction", On::Function, READERS),
     action("lambda:CreateFunction", On::Function, MAKERS).on_condition(TAGGING),
     action("lambda:UpdateFunctionConfiguration", On::Function, MAKERS).on_condition(OWNED),
@@ -106,8 +114,8 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("lambda:DeleteFunction", On::Function, DELETERS).on_condition(OWNED),
     action("lambda:InvokeFunction", On::Version, &[Apply, Invoke, Verify, Connect, Duplicates, Retry])
         .optional("new code can't be tried first: use `apply --no-canary`"),
-    action("events:ListRules", On::Rules, &[Plan, Apply, Destroy, Adopt, Rollback, Verify, Doctor]),
-    action("events:DescribeRule", On::Rule, &[Plan, Apply, Destroy, Adopt, Rollback, Verify, Status, Report]),
+    action("events:ListRules", On::Rules, READERS),
+    action("events:DescribeRule", On::Rule, &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report]),
     action("events:ListTargetsByRule", On::Rule, READERS),
     action("events:ListTagsForResource", On::Rule, READERS),
     action("events:PutRule", On::Rule, MAKERS).on_condition(TAGGING),

@@ -114,7 +114,6 @@ fn sid_verb(row: &ActionRow) -> &'static str {
         ActionCondition::None => "Change",
         ActionCondition::Owned => "ChangeOwned",
         ActionCondition::Tagging => "CreateAndTag",
-        ActionCondition::OwnedAdopted => "ReplaceAdopted",
         ActionCondition::TaggingAdopted => "Adopt",
         ActionCondition::PassedToLambda => "PassToLambda",
         ActionCondition::PassedToTriggers => "PassToTriggers",

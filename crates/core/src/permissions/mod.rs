@@ -48,8 +48,6 @@ pub enum ActionCondition {
     Owned,
     /// The request sets the deployment's tag.
     Tagging,
-    /// The role has the deployment's tag, and the one of an adopted role.
-    OwnedAdopted,
     /// The request sets the deployment's tag, and the one of an adopted role.
     TaggingAdopted,
     /// The role is passed to Lambda, and to no other service.
@@ -63,7 +61,7 @@ pub enum ActionCondition {
 impl ActionCondition {
     /// The `Condition` of a statement.
     fn to_json(self, place: &PolicyPlace) -> Option<Value> {
-        let deployment = place.deployment.as_str();
+        let deployment = place.roles.deployment.as_str();
         let tags = |kind: &str, adopted: bool| {
             let mut keys = json!({ format!("aws:{kind}/{TAG_DEPLOYMENT}"): deployment });
             if adopted {
@@ -75,7 +73,6 @@ impl ActionCondition {
             Self::None => None,
             Self::Owned => Some(tags("ResourceTag", false)),
             Self::Tagging => Some(tags("RequestTag", false)),
-            Self::OwnedAdopted => Some(tags("ResourceTag", true)),
             Self::TaggingAdopted => Some(tags("RequestTag", true)),
             Self::PassedToLambda => Some(json!({ "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } })),
             Self::PassedToTriggers => Some(json!({ "StringEquals": { "iam:PassedToService": TRIGGERS } })),

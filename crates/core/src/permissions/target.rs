@@ -1,6 +1,6 @@
 //! What actions apply to: patterns for a policy, and ARNs for IAM's simulator. Both follow from [`crate::naming`].
 
-use crate::naming::{VenueNames, lock_prefix, role_path};
+use crate::naming::{RolePlace, VenueNames, lock_prefix};
 use crate::scope::Scope;
 
 /// What an action applies to.
@@ -16,7 +16,7 @@ pub enum ActionTarget {
     Rules,
     /// Event source mappings that don't exist yet, without resource-level permissions.
     NewMappings,
-    /// A venue's role, under the deployment's path.
+    /// A venue's role, under a path of the deployment.
     Role,
     /// A role with a venue's name, under any path: names are unique in an account regardless of the path.
     RoleOfAnyPath,
@@ -52,8 +52,8 @@ pub enum ActionTarget {
 pub struct PolicyPlace {
     /// The account may be `*`: a policy never reaches further than the account that it is in.
     pub scope: Scope,
-    /// The deployment's name.
-    pub deployment: String,
+    /// The deployment, and where its roles are.
+    pub roles: RolePlace,
 }
 
 /// Any characters, in a pattern.
@@ -62,13 +62,15 @@ const ANY: &str = "*";
 impl ActionTarget {
     /// The `Resource` of a statement: it matches every venue's, so that a new venue needs no new policy.
     pub(super) fn resource_patterns(self, place: &PolicyPlace) -> Vec<String> {
-        let PolicyPlace { scope, deployment } = place;
+        let PolicyPlace { scope, roles } = place;
+        let deployment = roles.deployment.as_str();
         let names = VenueNames::new(deployment, ANY);
         let iam = |account: &str, resource: &str| format!("arn:{}:iam::{account}:{resource}", scope.aws_partition());
         match self {
             Self::Any | Self::Roles | Self::LogGroups | Self::Rules | Self::NewMappings => vec![ANY.to_owned()],
-            Self::Role => vec![scope.role_arn(&names.role_path, &names.role)],
-            Self::RoleOfAnyPath => vec![scope.role_arn("/*", &names.role)],
+            Self::Role => roles.path_patterns().iter().map(|path| scope.role_arn(path, "")).collect(),
+            // A role's second name starts as a function's name.
+            Self::RoleOfAnyPath => vec![scope.role_arn("/*", &names.function)],
             Self::Secret => vec![scope.regional_arn("secretsmanager", &format!("secret:{}", names.secret))],
             Self::LogGroup | Self::LogGroupTags => vec![log_group_arn(scope, &names.log_group)],
             Self::Lock | Self::LockTags => vec![log_group_arn(scope, &format!("{}{ANY}", lock_prefix(deployment)))],
@@ -94,19 +96,20 @@ impl ActionTarget {
     pub fn simulated_arns(self, place: &PolicyPlace, venues: &[String]) -> Vec<String> {
         // The simulator compares ARNs as text, so any suffix of the right form will do for the one that AWS chooses.
         const SECRET_SUFFIX: &str = "-aB3dE5";
-        let PolicyPlace { scope, deployment } = place;
+        let PolicyPlace { scope, roles } = place;
+        let deployment = roles.deployment.as_str();
         let lock = log_group_arn(scope, &format!("{}1", lock_prefix(deployment)));
         let each = |arn: &dyn Fn(&VenueNames) -> String| -> Vec<String> {
             venues.iter().map(|venue| arn(&VenueNames::new(deployment, venue))).collect()
         };
         match self {
             Self::Any => vec![ANY.to_owned()],
-            Self::Roles => vec![scope.role_arn(&role_path(deployment), "")],
+            Self::Roles => vec![scope.role_arn(&roles.deployment_path(), "")],
             Self::LogGroups => vec![scope.regional_arn("logs", "log-group::log-stream:")],
             Self::Rules => vec![scope.regional_arn("events", "rule/*")],
             Self::Lock => vec![format!("{lock}:log-stream:")],
             Self::LockTags => vec![lock],
-            Self::Role | Self::RoleOfAnyPath => each(&|names| scope.role_arn(&names.role_path, &names.role)),
+            Self::Role | Self::RoleOfAnyPath => each(&|names| scope.role_arn(&roles.role_path(), &names.role)),
             Self::Secret => {
                 each(&|names| scope.regional_arn("secretsmanager", &format!("secret:{}{SECRET_SUFFIX}", names.secret)))
             }

@@ -1,10 +1,12 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::naming::{DEFAULT_ROLE_PATH, RolePlace};
 use crate::scope::Scope;
 
 fn place() -> PolicyPlace {
-    PolicyPlace { scope: Scope::new("123456789012", "eu-west-1"), deployment: "sync".to_owned() }
+    let roles = RolePlace::new("sync", "eu-west-1", DEFAULT_ROLE_PATH);
+    PolicyPlace { scope: Scope::new("123456789012", "eu-west-1"), roles }
 }
 
 fn statements(commands: &[PolicyCommand]) -> Vec<Value> {
@@ -57,7 +59,7 @@ fn resources_and_conditions_are_those_of_the_deployment() {
             "Sid": "PassToLambdaRoles",
             "Effect": "Allow",
             "Action": "iam:PassRole",
-            "Resource": "arn:aws:iam::123456789012:role/deployer/sync/sync-*-role",
+            "Resource": "arn:aws:iam::123456789012:role/deployer/sync/*",
             "Condition": { "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } },
         })
     );

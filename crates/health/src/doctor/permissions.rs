@@ -16,7 +16,7 @@ use deployer_aws::{Aws, Call, CallError, FailureKind};
 use deployer_core::arn::Arn;
 use deployer_core::manifest::Status;
 use deployer_core::naming::TAG_DEPLOYMENT;
-use deployer_core::permissions::{ActionCondition, ActionRow, ActionTarget, PolicyCommand, PolicyPlace, all_actions};
+use deployer_core::permissions::{ActionRow, ActionTarget, PolicyCommand, PolicyPlace, all_actions};
 
 /// The principal whose policies are simulated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,13 +105,13 @@ async fn simulate_actions(
     principal: &str,
     venues: &[String],
 ) -> Result<Vec<DeniedAction>, CallError> {
-    let deployment = examination.patient.manifest.deployment.name.clone();
+    let roles = examination.patient.manifest.deployment.role_place();
     let mut groups: BTreeMap<ActionTarget, Vec<&'static ActionRow>> = BTreeMap::new();
     for action in examined_actions() {
         groups.entry(action.target).or_default().push(action);
     }
-    let context = context_entries(&deployment, &identity.scope.region);
-    let (context, place) = (&context, &PolicyPlace { scope: identity.scope.clone(), deployment });
+    let context = context_entries(&roles.deployment, &identity.scope.region);
+    let (context, place) = (&context, &PolicyPlace { scope: identity.scope.clone(), roles });
     let groups = groups.into_iter().map(|(on, actions)| async move {
         let resources = on.simulated_arns(place, venues);
         if resources.is_empty() {
@@ -195,9 +195,7 @@ fn denials_in_result(action: &'static ActionRow, result: &EvaluationResult) -> V
 fn examined_actions() -> impl Iterator<Item = &'static ActionRow> {
     const EXAMINED: [PolicyCommand; 4] =
         [PolicyCommand::Plan, PolicyCommand::Apply, PolicyCommand::Destroy, PolicyCommand::Secret];
-    // An adopted role is an exception, whose path isn't known before.
-    let usual = all_actions().filter(|row| row.condition != ActionCondition::OwnedAdopted);
-    usual.filter(|row| EXAMINED.iter().any(|command| row.is_taken_by(*command)))
+    all_actions().filter(|row| EXAMINED.iter().any(|command| row.is_taken_by(*command)))
 }
 
 /// The services, in the order of the table.
