@@ -1,5 +1,4 @@
-//! The table of permissions against what the deployer really does: the policy of each command allows each of its calls, and
-//! nothing in it can be left out.
+//! The table of permissions against what the deployer really does: the policy of each command allows each of its calls.
 
 mod command;
 mod evidence;

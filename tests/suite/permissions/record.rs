@@ -79,7 +79,7 @@ impl PermissionRecord {
             let known = policies.iter().position(|(of, name, _)| (of, *name) == (&place, command));
             let at = known.unwrap_or_else(|| {
                 let all = command_policies(&place, &[command]);
-                policies.push((place, command, all));
+                policies.push((place.clone(), command, all));
                 policies.len() - 1
             });
             if !is_allowed(&policies[at].2, &need) {

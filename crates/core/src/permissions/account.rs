@@ -5,14 +5,13 @@ use super::ActionTarget::{Any, Everything, LogGroups, NewMappings, Roles, Rules}
 use super::PolicyCommand::{self, Audit, Decommission, Restore};
 use super::{ActionCondition, ActionRow, action};
 
-const AUDIT: &[PolicyCommand] = &[Audit];
+/// A decommissioning reads the account again, as an audit does, to see what changed since.
+const AUDIT: &[PolicyCommand] = &[Audit, Decommission];
 const DELETE: &[PolicyCommand] = &[Decommission];
 const RESTORE: &[PolicyCommand] = &[Restore];
 /// They read the resources that an archive is about.
 const ARCHIVERS: &[PolicyCommand] = &[Decommission, Restore];
 const ALL: &[PolicyCommand] = &[Audit, Decommission, Restore];
-/// They look for callers.
-const SEEKERS: &[PolicyCommand] = &[Audit, Decommission];
 
 const UNOWNED: ActionCondition = ActionCondition::Unowned;
 
@@ -26,7 +25,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("backup:ListBackupVaults", Any, AUDIT),
     action("cloudtrail:DescribeTrails", Any, AUDIT),
     action("cloudtrail:LookupEvents", Any, AUDIT),
-    action("cloudwatch:GetMetricData", Any, SEEKERS),
+    action("cloudwatch:GetMetricData", Any, AUDIT),
     action("codecommit:ListRepositories", Any, AUDIT),
     action("codepipeline:ListPipelines", Any, AUDIT),
     action("cognito-idp:ListUserPools", Any, AUDIT),
@@ -38,7 +37,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("elasticloadbalancing:DescribeTargetGroups", Any, AUDIT),
     action("elasticloadbalancing:DescribeTargetHealth", Any, AUDIT),
     action("events:ListArchives", Any, AUDIT),
-    action("events:ListEventBuses", Any, SEEKERS),
+    action("events:ListEventBuses", Any, AUDIT),
     action("events:ListRuleNamesByTarget", Any, DELETE),
     action("events:ListRules", Rules, AUDIT),
     action("firehose:ListDeliveryStreams", Any, AUDIT),
@@ -49,18 +48,18 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("kafka:ListClustersV2", Any, AUDIT),
     action("kinesis:ListStreams", Any, AUDIT),
     action("lambda:ListEventSourceMappings", Any, ALL),
-    action("lambda:ListFunctions", Any, SEEKERS),
+    action("lambda:ListFunctions", Any, AUDIT),
     action("logs:DescribeAccountPolicies", Any, AUDIT),
     action("logs:DescribeLogGroups", LogGroups, ALL),
     action("mq:ListBrokers", Any, AUDIT),
     action("pipes:ListPipes", Any, AUDIT),
     action("redshift:DescribeEventSubscriptions", Any, AUDIT),
     action("s3:ListAllMyBuckets", Any, AUDIT),
-    action("scheduler:ListSchedules", Any, SEEKERS),
+    action("scheduler:ListSchedules", Any, AUDIT),
     action("secretsmanager:ListSecrets", Any, AUDIT),
     action("ses:DescribeReceiptRuleSet", Any, AUDIT),
     action("ses:ListReceiptRuleSets", Any, AUDIT),
-    action("sns:ListSubscriptions", Any, SEEKERS),
+    action("sns:ListSubscriptions", Any, AUDIT),
     action("sns:ListTopics", Any, AUDIT),
     action("sqs:ListQueues", Any, AUDIT),
     action("states:ListStateMachines", Any, AUDIT),

@@ -54,7 +54,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action(
         "secretsmanager:DescribeSecret",
         On::Secret,
-        &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Secret],
+        &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Secret, Connect],
     ),
     action("secretsmanager:GetResourcePolicy", On::Secret, READERS),
     action("secretsmanager:DeleteResourcePolicy", On::Secret, MAKERS).on_condition(OWNED),
