@@ -103,6 +103,8 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("lambda:UpdateFunctionCode", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:PutFunctionConcurrency", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:PublishVersion", On::Function, MAKERS).on_condition(OWNED),
+    // Of a function that isn't tagged yet, so that its code is kept.
+    action("lambda:PublishVersion", On::Function, &[Adopt]),
     action("lambda:CreateAlias", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:UpdateAlias", On::Function, &[Apply, Rollback]).on_condition(OWNED),
     action("lambda:PutFunctionEventInvokeConfig", On::Function, MAKERS).on_condition(OWNED),
