@@ -103,7 +103,8 @@ impl Command {
     pub fn policy_command(&self) -> Option<PolicyCommand> {
         match self {
             Self::Plan(_) => Some(PolicyCommand::Plan),
-            Self::Apply(_) => Some(PolicyCommand::Apply),
+            // A move applies in two regions.
+            Self::Apply(_) | Self::Move(_) => Some(PolicyCommand::Apply),
             Self::Destroy(_) => Some(PolicyCommand::Destroy),
             Self::Adopt(_) => Some(PolicyCommand::Adopt),
             Self::Rollback(_) => Some(PolicyCommand::Rollback),
