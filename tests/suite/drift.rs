@@ -139,7 +139,7 @@ async fn remove_permission(aws: &Aws) {
 async fn add_permission(aws: &Aws, principal: &str, source: &str) {
     let request = aws.lambda.add_permission().function_name(FUNCTION).qualifier(ALIAS);
     let request = request.statement_id("deployer-schedule").action("lambda:InvokeFunction").principal(principal);
-    request.source_arn(source).send().await.expect("added");
+    request.source_arn(source).source_account("123456789012").send().await.expect("added");
 }
 
 async fn put_policy(aws: &Aws, name: &str, document: &str) {
@@ -319,6 +319,21 @@ drifts! {
         remove_permission(aws).await;
         add_permission(aws, "events.amazonaws.com", &local_arn("events", "rule/sync-b-schedule")).await;
     } => ["a/permission Replace source_arn"]
+
+    permission_for_a_rule_of_any_account |aws| {
+        remove_permission(aws).await;
+        let request = aws.lambda.add_permission().function_name(FUNCTION).qualifier(ALIAS);
+        let request = request.statement_id("deployer-schedule").action("lambda:InvokeFunction");
+        let request = request.principal("events.amazonaws.com").source_arn(local_arn("events", "rule/sync-a-schedule"));
+        request.send().await.expect("added");
+    } => ["a/permission Replace source_account"]
+
+    trust_in_lambda_for_any_account |aws| {
+        let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
+            "Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
+        let request = aws.iam.update_assume_role_policy().role_name(ROLE).policy_document(document);
+        request.send().await.expect("changed");
+    } => ["a/role Update trust.Statement[0].Condition"]
 
     permission_changed_to_another_service |aws| {
         remove_permission(aws).await;

@@ -88,11 +88,7 @@ impl Artifact {
     ///
     /// Fails if the file can't be read or wouldn't run on `platform`.
     pub fn from_path(path: &Path, platform: ArtifactPlatform) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|error| {
-            Error::failed(format!("could not read the artifact {}", path.display()))
-                .caused_by(&error)
-                .hint("--artifact takes a zip that contains `bootstrap`, or an unzipped bootstrap")
-        })?;
+        let bytes = check::read_file(path)?;
         let zipped = if zip::is_zip(&bytes) { bytes } else { zip::build_deterministic_zip(&[(BOOTSTRAP, &bytes)])? };
         Self::from_checked_zip(zipped.into(), platform, ArtifactOrigin::Given { path: path.to_owned() })
     }
