@@ -11,6 +11,7 @@ mod destroy;
 mod dev;
 mod doctor;
 mod duplicates;
+mod fmt;
 mod init;
 mod invoke;
 mod logs;
@@ -39,15 +40,20 @@ use crate::cli::Cli;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 
-/// The commands, in the order of the help. The help of each is on its arguments.
+/// The commands, in the order of the help. The help of each is on its arguments. Aliases are what other tools call it.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Init(init::InitArgs),
+    #[command(aliases = ["lint", "check"])]
     Validate(validate::ValidateArgs),
+    Fmt(fmt::FmtArgs),
     Schema(schema::SchemaArgs),
+    #[command(aliases = ["preview", "diff"])]
     Plan(plan::PlanArgs),
+    #[command(aliases = ["deploy", "up"])]
     Apply(apply::ApplyArgs),
     Destroy(destroy::DestroyArgs),
+    #[command(aliases = ["import"])]
     Adopt(adopt::AdoptArgs),
     Rollback(rollback::RollbackArgs),
     #[command(subcommand)]
@@ -94,6 +100,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
     match command {
         Command::Init(args) => init::run_init(global, args).await,
         Command::Validate(args) => validate::run_validate(global, args),
+        Command::Fmt(args) => fmt::run_fmt(global, args),
         Command::Schema(args) => schema::run_schema(args),
         Command::Plan(args) => plan::run_plan(global, args).await,
         Command::Apply(args) => apply::run_apply(global, args).await,

@@ -37,6 +37,7 @@ mod real_cloud;
 mod refresh;
 mod rendered;
 mod retry;
+mod roles;
 mod runtime;
 mod sample;
 mod sandbox;
