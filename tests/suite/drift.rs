@@ -86,7 +86,8 @@ fn changed_attributes(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// Removes what differs each time it is created: a version's number, and the end of a secret's ARN.
+/// Removes what differs each time it is created: a version's number, the end of a secret's ARN, and which of its two ids a
+/// permission has.
 fn comparable_json(mut snapshot: Snapshot) -> Value {
     let mut arns = Vec::new();
     for live in snapshot.venues.values_mut() {
@@ -95,6 +96,9 @@ fn comparable_json(mut snapshot: Snapshot) -> Value {
         }
         if let Observed::Present(role) = &mut live.role {
             role.created = None;
+        }
+        if let Observed::Present(permission) = &mut live.permission {
+            permission.statements.iter_mut().for_each(|statement| statement.statement_id.clear());
         }
         arns.extend(live.secret.as_present().map(|secret| secret.arn.clone()));
     }
@@ -363,11 +367,11 @@ drifts! {
 
     trust_policy_widened |aws| {
         set_trust(aws, r#"{"Service":"lambda.amazonaws.com","AWS":"arn:aws:iam::999999999999:root"}"#).await;
-    } => ["a/role Update trust.Statement[0].Principal.AWS"]
+    } => ["a/role Update trust.Statement[0].Principal.AWS", "a/role Update trust.Statement[0].Condition"]
 
     trust_policy_changed |aws| {
         set_trust(aws, r#"{"Service":"ec2.amazonaws.com"}"#).await;
-    } => ["a/role Update trust.Statement[0].Principal.Service"]
+    } => ["a/role Update trust.Statement[0].Principal.Service", "a/role Update trust.Statement[0].Condition"]
 
     log_retention_removed |aws| {
         aws.sdk().logs.delete_retention_policy().log_group_name(GROUP).send().await.expect("it is removed");

@@ -304,7 +304,7 @@ fn finds_what_leads_around_the_policies() {
     }
 }
 
-const ROLE_A: &str = "arn:aws:iam::123456789012:role/deployer/sync/sync-a-role";
+const ROLE_A: &str = "arn:aws:iam::123456789012:role/deployer/sync/us-east-1/sync-a-role";
 
 /// The secret of `b` has a key of the customer's, and KMS answers with these grants.
 fn give_key(site: &Site, grants: &'static str) {
@@ -325,7 +325,7 @@ fn finds_a_grant_on_the_key_of_another_secret() {
     let (code, text) = site.run_deployer(&ISOLATION);
     assert_eq!(code, 0, "{text}");
     const GRANT: &str = r#"{"Grants":[{"GrantId":"g-7","Operations":["Decrypt"],
-        "GranteePrincipal":"arn:aws:iam::123456789012:role/deployer/sync/sync-a-role"}],"Truncated":false}"#;
+        "GranteePrincipal":"arn:aws:iam::123456789012:role/deployer/sync/us-east-1/sync-a-role"}],"Truncated":false}"#;
     give_key(&site, GRANT);
     let (code, text) = site.run_deployer(&ISOLATION);
     assert_eq!(code, 1, "{text}");
@@ -356,6 +356,10 @@ fn boundaries_are_read_and_count() {
     let (code, text) = site.run_deployer(&ISOLATION);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("the permissions boundary of a's role doesn't allow what"), "{text}");
+    change_outside_deployer(&site, async |aws| {
+        let all = "arn:aws:iam::aws:policy/AdministratorAccess";
+        aws.iam.detach_role_policy().role_name("sync-a-role").policy_arn(all).send().await.expect("detached");
+    });
     deny_operation(&site, "GetPolicyVersion");
     let (code, text) = site.run_deployer(&ISOLATION);
     assert_eq!(code, 3, "{text}");

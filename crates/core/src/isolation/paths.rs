@@ -55,6 +55,8 @@ pub(super) fn check_by_key(from: &VenueSubject, to: &VenueSubject, own: bool) ->
     };
     let secret = to.secret_arn.as_ref().ok();
     let mut context = context_of(&from.role_arn);
+    // The context of a function's environment, which a key may be for as well. A secret's context doesn't have it.
+    context.insert("kms:encryptioncontext:aws:lambda:functionarn", None);
     if let Some(secret) = secret {
         context.insert("kms:encryptioncontext:secretarn", Some(secret.clone()));
     }

@@ -233,12 +233,18 @@ fn give_key(subject: &mut VenueSubject, statements: Vec<serde_json::Value>, gran
     let policy = parse_policies("the policy of the key", &json!({ "Statement": statements })).expect("a policy");
     subject.secret_key = Ok(Some(SecretKey { arn: KEY.to_owned(), policy, grants }));
     // The venue's own role may decrypt its own secret, and nothing else.
-    let own = json!({ "Statement": {
-        "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY, "Condition": {
-            "StringEquals": { "kms:ViaService": "secretsmanager.us-east-1.amazonaws.com" },
-            "StringLike": { "kms:EncryptionContext:SecretARN": subject.secret_arn.clone().expect("planned") },
+    let own = json!({ "Statement": [
+        {
+            "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY, "Condition": {
+                "StringEquals": { "kms:ViaService": "secretsmanager.us-east-1.amazonaws.com" },
+                "StringLike": { "kms:EncryptionContext:SecretARN": subject.secret_arn.clone().expect("planned") },
+            },
         },
-    } });
+        {
+            "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY,
+            "Condition": { "StringEquals": { "kms:EncryptionContext:aws:lambda:FunctionArn": subject.function_arn } },
+        },
+    ] });
     subject.role.as_mut().expect("read").extend(parse_policies("keys", &own).expect("a policy"));
 }
 
