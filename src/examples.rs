@@ -56,6 +56,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "package",
+        &[
+            ("deployer package", "the function that an apply would upload"),
+            ("deployer package --architecture arm64 --out function.zip", "for Graviton"),
+        ],
+    ),
+    (
         "secret",
         &[
             ("deployer secret set venue-a hubspot_token", "type a new value"),

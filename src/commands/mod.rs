@@ -17,6 +17,7 @@ mod invoke;
 mod logs;
 mod man;
 mod migrate_flag;
+mod package;
 mod plan;
 mod report;
 mod restore;
@@ -56,6 +57,7 @@ pub enum Command {
     #[command(aliases = ["import"])]
     Adopt(adopt::AdoptArgs),
     Rollback(rollback::RollbackArgs),
+    Package(package::PackageArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
     Connect(connect::ConnectArgs),
@@ -86,6 +88,7 @@ impl Command {
             Self::Plan(args) => args.inputs.artifact.as_deref(),
             Self::Apply(args) => args.inputs.artifact.as_deref(),
             Self::Dev(args) => args.artifact.as_deref(),
+            Self::Package(args) => args.artifact.as_deref(),
             _ => None,
         }
     }
@@ -107,6 +110,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Destroy(args) => destroy::run_destroy(global, args).await,
         Command::Adopt(args) => adopt::run_adopt(global, args).await,
         Command::Rollback(args) => rollback::run_rollback(global, args).await,
+        Command::Package(args) => package::run_package(global, args).await,
         Command::Secret(command) => secret::run_secret(global, command).await,
         Command::Connect(args) => connect::run_connect(global, args).await,
         Command::Status(args) => status::run_status(global, args).await,

@@ -27,6 +27,7 @@ mod formats;
 mod guards;
 mod hanging;
 mod identity;
+mod installed;
 mod isolation;
 mod lock;
 mod network;
