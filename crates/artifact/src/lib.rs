@@ -11,7 +11,7 @@ use base64::Engine;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::Result;
 use deployer_core::manifest::Architecture;
 
 mod build;
