@@ -116,7 +116,7 @@ fn write_reached(out: &mut String, report: &IsolationReport) {
     let mut lines: Vec<(&str, &IsolationCheck, Vec<&str>, Vec<&str>)> = Vec::new();
     for (from, check, to) in open {
         let same = |(other_from, other, other_to, _): &&mut (&str, &IsolationCheck, Vec<&str>, Vec<&str>)| {
-            (*other_from, other.reach, &other.reason, &*other_to) == (from, check.reach, &check.reason, &to)
+            (*other_from, other.reach, &other.reason, other_to) == (from, check.reach, &check.reason, &to)
         };
         match lines.iter_mut().find(same) {
             Some((.., actions)) => actions.push(&check.action),
