@@ -1,9 +1,6 @@
 //! Checks that Lambda would accept an artifact and could start it.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 
 use super::elf::{self, GlibcVersion};
 use super::zip::ZipEntry;
@@ -20,24 +17,6 @@ pub const MAX_UNZIPPED_BYTES: u64 = 250 * 1024 * 1024;
 pub const PROVIDED_AL2023_GLIBC: GlibcVersion = GlibcVersion { major: 2, minor: 34 };
 
 const EXECUTABLE_BITS: u32 = 0o111;
-
-/// Reads the file of an artifact, which must be a file (not a pipe or a device) that could be one.
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let hint = "--artifact takes a zip that contains `bootstrap`, or an unzipped bootstrap";
-    let failed = || Error::failed(format!("could not read the artifact {}", path.display()));
-    let about = std::fs::metadata(path).map_err(|error| failed().caused_by(&error).hint(hint))?;
-    if !about.is_file() {
-        return Err(Error::failed(format!("the artifact {} is not a file", path.display())).hint(hint));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| failed().caused_by(&error).hint(hint))?;
-    file.take(MAX_UNZIPPED_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed().caused_by(&error).hint(hint))?;
-    if bytes.len() as u64 > MAX_UNZIPPED_BYTES {
-        let text = format!("the artifact {} is more than 250 MB, Lambda's limit for unzipped code", path.display());
-        return Err(Error::failed(text).hint(hint));
-    }
-    Ok(bytes)
-}
 
 /// Returns the architecture that the bootstrap was built for; `None` for a script.
 pub(super) fn check_zip(bytes: &[u8], platform: ArtifactPlatform) -> Result<Option<Architecture>> {

@@ -105,7 +105,7 @@ const PRIVATE_FILES: [&str; 2] = [".deployer/", ".env"];
 /// Adds the lines that are missing.
 fn ignore_private_files(path: &Path) -> Result<()> {
     let failed = |error: &std::io::Error| Error::failed(format!("could not write {}", path.display())).caused_by(error);
-    let before = match std::fs::read_to_string(path) {
+    let before = match bounds::read_regular_text(path, bounds::MAX_TEXT_FILE) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(failed(&error)),

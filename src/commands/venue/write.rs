@@ -25,7 +25,7 @@ impl<'g> EditableManifest<'g> {
             Error::failed(format!("could not read {}", global.manifest.display())).caused_by(&error)
         };
         let path = std::fs::canonicalize(&global.manifest).map_err(unreadable)?;
-        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        let text = bounds::read_regular_text(&path, bounds::MAX_TEXT_FILE).map_err(unreadable)?;
         Ok(Self { global, loaded, path, text })
     }
 
@@ -92,7 +92,7 @@ pub(in crate::commands) fn replace_manifest(path: &Path, shown: &Path, before: &
     let failed = |error: &dyn std::error::Error| {
         Error::failed(format!("could not write {}; it was not changed", shown.display())).caused_by(error)
     };
-    let now = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    let now = bounds::read_regular_text(path, bounds::MAX_TEXT_FILE).map_err(|error| failed(&error))?;
     if now != before {
         let what = format!("somebody changed {} in the meantime; their version was kept", path.display());
         return Err(Error::failed(what).hint("run the same command again"));

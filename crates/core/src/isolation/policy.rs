@@ -270,6 +270,13 @@ pub fn decide_request(identity: &[Policy], resource: &[Policy], request: &Policy
     decide_role_request(RolePolicies::without_boundary(identity), resource, request)
 }
 
+/// Whether these policies allow a request whatever is unknown about it.
+pub fn surely_allows(identity: &[Policy], request: &PolicyRequest<'_>) -> bool {
+    let best =
+        |allows| identity.iter().filter_map(|policy| policy.best_match(allows, request, false)).map(|fit| fit.0).max();
+    best(false).is_none() && best(true) == Some(Certainty::Yes)
+}
+
 /// Decides a request of a role that may have a boundary. The boundary doesn't limit what a resource's policy allows: IAM
 /// limits only some of that (<https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html>), so it
 /// counts as allowed.

@@ -8,6 +8,7 @@ mod cron;
 mod duration;
 mod edit;
 mod edit_venues;
+mod excerpt;
 mod format;
 mod isolation;
 mod key;
