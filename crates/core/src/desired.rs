@@ -131,7 +131,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
             None => Vec::new(),
         },
         role: RoleSpec {
-            trust: trust_policy(),
+            trust: trust_policy(scope),
             policy: role_policy(scope, &names, venue.destination.rotates_tokens()),
             name: names.role,
             path: place.role_path(),
@@ -184,6 +184,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
             action: "lambda:InvokeFunction".to_owned(),
             principal: "events.amazonaws.com".to_owned(),
             source_arn: rule_arn,
+            source_account: scope.account.clone(),
         },
         target: TargetSpec {
             rule: names.rule,
@@ -198,13 +199,17 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
     }
 }
 
-fn trust_policy() -> serde_json::Value {
+/// Only Lambda, and only on behalf of this account. Lambda sends the account of the function whenever it takes on a role:
+/// AWS's own templates of execution roles have the same condition. That it sends the function's ARN too is documented
+/// nowhere, so there is no condition on it.
+fn trust_policy(scope: &Scope) -> serde_json::Value {
     json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
             "Principal": { "Service": "lambda.amazonaws.com" },
             "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "aws:SourceAccount": scope.account } },
         }],
     })
 }

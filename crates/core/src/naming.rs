@@ -35,6 +35,9 @@ pub const ROLE_POLICY: &str = "sync";
 pub const TARGET_ID: &str = "sync";
 /// The id of the statement that lets the rule invoke the function.
 pub const PERMISSION_SID: &str = "deployer-schedule";
+/// The ids of that statement. Lambda can't change a statement in place, so it is replaced by one with the other id: the
+/// rule may invoke the alias all the time.
+pub const PERMISSION_SIDS: [&str; 2] = [PERMISSION_SID, "deployer-schedule-2"];
 
 /// Maximum length of a Lambda function's name (Lambda's `FunctionName`).
 pub const MAX_FUNCTION_NAME: usize = 64;
