@@ -12,6 +12,7 @@ use crate::naming::{
     ALIAS, PERMISSION_SID, TAG_DEPLOYMENT, TAG_PROTECT, TAG_VENUE, TARGET_ID, VenueNames, mark_description,
 };
 use crate::property;
+use crate::resource::declared::{DeclaredItem, record_declared};
 use crate::resource::{
     AliasSpec, DesiredStack, FunctionConfiguration, FunctionSpec, LogGroupSpec, PermissionSpec, RoleSpec, RuleSpec,
     RuleTarget, SECRET_ARN_PLACEHOLDER, SecretSpec, StringMap, TargetSpec,
@@ -92,13 +93,16 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
     }
 }
 
-/// The tags on each of a venue's resources.
+/// The tags on each of a venue's resources: what makes them ours, and what the manifest declares, with its record.
 fn venue_tags(deployment: &str, venue: &Venue) -> StringMap {
-    StringMap::from([
+    let mut tags = venue.tags.clone();
+    record_declared(&mut tags, venue.tags.keys().map(|key| DeclaredItem::Tag(key)));
+    tags.extend([
         (TAG_DEPLOYMENT.to_owned(), deployment.to_owned()),
         (TAG_VENUE.to_owned(), venue.name.clone()),
         (TAG_PROTECT.to_owned(), venue.protect.to_string()),
-    ])
+    ]);
+    tags
 }
 
 fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String) -> DesiredStack {

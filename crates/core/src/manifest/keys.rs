@@ -7,7 +7,7 @@ use sync_config::config::{HUBSPOT_BASE_URI, OAuthGrant, OnAmbiguous, OnExisting,
 use super::format::TextFormat;
 use super::key::{
     Defaulted, FieldMapping, KIND, Key, KeysOfKind, KindTable, NamedTables, Optional, Required, SubTable, TableKeys,
-    TableKinds, TableSpec, declare_kinds, declare_table, inherited_from, kind_of,
+    TableKinds, TableSpec, TagTable, declare_kinds, declare_table, inherited_from, kind_of,
 };
 use super::value::ScalarValue::{Bool as B, Integer as I, Text as T};
 use super::value::{BaseUri, DateText, Seconds, declare_words};
@@ -55,6 +55,10 @@ declare_table! {
     recovery_window_days: Defaulted<u32> =
         Key::integer(7..=30, "How many days the secret of a removed venue can still be restored.")
             .with_default(I(30)),
+    tags: Optional<TagTable> = Key::tags(
+        "Tags of every resource, such as { CostCenter = \"4711\" }. A tag that is removed here is removed there too; tags \
+         of others stay.",
+    ),
 }
 
 declare_table! {
@@ -147,6 +151,8 @@ declare_table! {
     secrets: Optional<SubTable<SecretsKeys>> =
         Key::table("References to the venue's credentials. A blocked venue needs none."),
     destination: Required<KindTable<DestinationTable>> = Key::kinds("Where the leads go."),
+    tags: Optional<TagTable> =
+        Key::tags("Tags of the venue's resources, besides those of [deployment], which these replace."),
     fields: Optional<FieldMapping> =
         Key::mapping(
             "Destination field = HubSpot property, \"{template}\" or \"=constant\", in addition to the destination's defaults. \

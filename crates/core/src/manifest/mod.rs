@@ -25,6 +25,7 @@ mod shape;
 mod suggest;
 mod syntax;
 mod table;
+mod tags;
 mod template;
 mod trust;
 mod value;

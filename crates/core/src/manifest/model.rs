@@ -12,6 +12,7 @@ use sync_config::mapping::LeadMapping;
 
 use super::schedule::SchedulePattern;
 use super::value::WordValue;
+use crate::resource::StringMap;
 
 /// A valid manifest.
 #[derive(Debug, Clone)]
@@ -99,6 +100,8 @@ pub struct Venue {
     pub protect: bool,
     /// Whether a new artifact goes here first.
     pub canary: bool,
+    /// Tags of its resources, including those of the deployment.
+    pub tags: StringMap,
 }
 
 impl Venue {

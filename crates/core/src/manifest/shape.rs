@@ -10,7 +10,7 @@ use super::format::TextFormat;
 use super::key::{KIND, KeySpec, TableKeys, TableSpec, ValueSpec};
 use super::keys::RootKeys;
 use super::report::{Flaw, ManifestProblem, Span};
-use super::{format, mapping};
+use super::{format, mapping, tags};
 
 /// The text being read, and the problems found in it so far.
 pub(super) struct ManifestReading<'s> {
@@ -107,6 +107,26 @@ impl ManifestReading<'_> {
                             "a string",
                             &at.child_place(name),
                             Some("to set a fixed value, write \"=value\""),
+                        ),
+                    }
+                }
+            }
+            (ValueSpec::Tags, DeValue::Table(inner)) => {
+                for (key, value) in in_file_order(inner) {
+                    if let Err(flaw) = tags::check_tag_key(key.get_ref()) {
+                        self.push_flaw(&flaw, "tag", key.span(), key.get_ref());
+                    }
+                    match value.get_ref() {
+                        DeValue::String(text) => {
+                            if let Err(flaw) = tags::check_tag_value(text) {
+                                self.push_flaw(&flaw, "tag", value.span(), text);
+                            }
+                        }
+                        _ => self.report_wrong_type(
+                            value,
+                            "a string",
+                            &at.child_place(key),
+                            Some("write it in quotes: a tag's value is a text"),
                         ),
                     }
                 }
@@ -307,7 +327,9 @@ fn describe_expected_type(expected: &ValueSpec) -> &'static str {
         ValueSpec::Integer { .. } | ValueSpec::IntegerOneOf(_) => "an integer",
         ValueSpec::Bool => "true or false",
         ValueSpec::Date => "a date",
-        ValueSpec::Table(_) | ValueSpec::Named(_) | ValueSpec::Kinds(_) | ValueSpec::Mapping => "a table",
+        ValueSpec::Table(_) | ValueSpec::Named(_) | ValueSpec::Kinds(_) | ValueSpec::Mapping | ValueSpec::Tags => {
+            "a table"
+        }
     }
 }
 

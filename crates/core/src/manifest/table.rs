@@ -10,8 +10,9 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::key::{
     Defaulted, FieldMapping, KIND, Key, KeyPresence, KeysOfKind, KindTable, NamedTables, Optional, Required, SubTable,
+    TagTable,
 };
-use super::keys::{InheritedKeys, RootKeys, VenueKeys};
+use super::keys::{DeploymentKeys, InheritedKeys, RootKeys, VenueKeys};
 use super::report::Span;
 use super::shape::in_file_order;
 use super::value::{ManifestValue, ScalarValue, WordValue};
@@ -112,6 +113,14 @@ impl<'t, 's, K> ManifestTable<'t, 's, K> {
     {
         self.find_table(key).into_iter().flat_map(in_file_order).collect()
     }
+
+    /// The tags, in the order of the file.
+    pub(super) fn list_tags<P>(self, key: &Key<K, P>) -> Vec<(&'t Spanned<DeString<'s>>, &'t Spanned<DeValue<'s>>)>
+    where
+        P: KeyPresence<Value = TagTable>,
+    {
+        self.find_table(key).into_iter().flat_map(in_file_order).collect()
+    }
 }
 
 /// A table whose keys depend on its kind.
@@ -144,12 +153,13 @@ impl<'t, 's, D: WordValue> OpenedKind<'t, 's, D> {
     }
 }
 
-/// A venue's table, together with `[defaults]`.
+/// A venue's table, together with `[defaults]` and `[deployment]`.
 #[derive(Clone, Copy)]
 pub(super) struct VenueTable<'t, 's> {
     /// The venue's own keys, which it doesn't inherit.
     pub(super) own: ManifestTable<'t, 's, VenueKeys>,
     pub(super) defaults: ManifestTable<'t, 's, InheritedKeys>,
+    pub(super) deployment: ManifestTable<'t, 's, DeploymentKeys>,
 }
 
 impl<'t, 's> VenueTable<'t, 's> {

@@ -12,13 +12,14 @@ use toml::de::DeString;
 
 use super::key::{Key, Optional};
 use super::keys::{
-    AUTH_HEADER, AUTH_QUERY, AuthTable, BLOCKER, BlockerKeys, DestinationTable, HTTP, HttpKeys, INHERITED, SECRETS,
-    SecretsKeys, TRIPLESEAT, TripleseatKeys, VENUE, VenueKeys,
+    AUTH_HEADER, AUTH_QUERY, AuthTable, BLOCKER, BlockerKeys, DEPLOYMENT, DestinationTable, HTTP, HttpKeys, INHERITED,
+    SECRETS, SecretsKeys, TRIPLESEAT, TripleseatKeys, VENUE, VenueKeys,
 };
 use super::mapping::{FieldStanding, judge_field};
 use super::report::{ManifestProblem, Span};
 use super::shape::ManifestReading;
 use super::table::{ManifestTable, OpenedKind, VenueTable};
+use super::tags::merge_tags;
 use super::{
     Blocker, HubSpotSettings, OAuthConsent, ScheduleExpression, SecretRef, Status, Venue, format, format_duration,
 };
@@ -109,6 +110,7 @@ pub(super) fn read_venue(
         timezone: table.read_inherited(&INHERITED.timezone),
         protect: table.read_inherited(&INHERITED.protect),
         canary: own.read(&VENUE.canary),
+        tags: merge_tags(reading, &table.deployment.list_tags(&DEPLOYMENT.tags), &own.list_tags(&VENUE.tags)),
     };
     let name_span = name.span();
     let places = VenuePlaces {

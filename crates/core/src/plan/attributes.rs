@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Operation;
+use crate::resource::declared::find_undeclared_tags;
 use crate::resource::members::{AnswerKind, UnmodeledMember};
 use crate::resource::{SECRET_ARN_PLACEHOLDER, StringMap};
 
@@ -109,6 +110,16 @@ impl Differences {
     /// Adds an attribute whose new value is only known during the apply.
     pub(super) fn add_known_after_apply(&mut self, path: &str, before: Option<Value>) {
         self.attributes.push(AttributeChange { path: path.to_owned(), before, after: None, known_after_apply: true });
+    }
+
+    /// Adds the tags that a manifest declared and no longer does, and returns their keys. They are removed before the
+    /// record of what is declared is written.
+    pub(super) fn remove_tags(&mut self, before: &StringMap, after: &StringMap) -> Vec<String> {
+        let keys = find_undeclared_tags(before, after);
+        for key in &keys {
+            self.add_removed(&format!("tags.{key}"), before[key].as_str());
+        }
+        keys
     }
 
     /// Compares our tags. Other people's tags are left alone.

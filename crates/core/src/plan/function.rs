@@ -120,6 +120,8 @@ fn function_differences(function: &FunctionSpec, live: &LiveFunction, new_role: 
     });
     differences.compare_optional("reserved_concurrency", live.reserved_concurrency, function.reserved_concurrency);
     differences.fix_with(|| put_concurrency(function));
+    let undeclared = differences.remove_tags(&live.tags, &function.tags);
+    differences.fix_with(|| LambdaOperation::UntagFunction { arn: function.arn.clone(), keys: undeclared });
     differences.compare_tags(&live.tags, &function.tags);
     differences.fix_with(|| LambdaOperation::TagFunction { arn: function.arn.clone(), tags: function.tags.clone() });
     for member in differences.add_unmodeled(AnswerKind::Function, &live.unmodeled.members) {

@@ -32,6 +32,8 @@ fn log_group_differences(group: &LogGroupSpec, live: &LiveLogGroup) -> Differenc
     let mut differences = Differences::default();
     differences.compare_optional("retention_days", live.retention_days, group.retention_days);
     differences.fix_with(|| put_retention(group));
+    let undeclared = differences.remove_tags(&live.tags, &group.tags);
+    differences.fix_with(|| LogsOperation::UntagLogGroup { arn: live.arn.clone(), keys: undeclared });
     differences.compare_tags(&live.tags, &group.tags);
     differences.fix_with(|| LogsOperation::TagLogGroup { arn: live.arn.clone(), tags: group.tags.clone() });
     differences

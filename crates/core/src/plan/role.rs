@@ -67,6 +67,8 @@ fn plan_role_update(context: &VenueContext, role: &RoleSpec, live: &LiveRole) ->
         differences.add_removed("attached_policies", Value::from(arn.as_str()));
         differences.fix_with(|| IamOperation::DetachRolePolicy { role: role.name.clone(), policy_arn: arn.clone() });
     }
+    let undeclared = differences.remove_tags(&live.tags, &role.tags);
+    differences.fix_with(|| IamOperation::UntagRole { role: role.name.clone(), keys: undeclared });
     differences.compare_tags(&live.tags, &role.tags);
     differences.fix_with(|| IamOperation::TagRole { role: role.name.clone(), tags: role.tags.clone() });
     context.plan_update(ResourceKind::Role, &role.name, differences)

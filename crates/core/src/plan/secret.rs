@@ -51,6 +51,8 @@ fn secret_differences(secret: &SecretSpec, live: &LiveSecret) -> Differences {
         secret: secret.name.clone(),
         description: secret.description.clone(),
     });
+    let undeclared = differences.remove_tags(&live.tags, &secret.tags);
+    differences.fix_with(|| SecretsManagerOperation::UntagSecret { secret: secret.name.clone(), keys: undeclared });
     differences.compare_tags(&live.tags, &secret.tags);
     differences
         .fix_with(|| SecretsManagerOperation::TagSecret { secret: secret.name.clone(), tags: secret.tags.clone() });

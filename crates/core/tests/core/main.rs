@@ -2,6 +2,7 @@
 
 mod assertions;
 mod cost;
+mod declared;
 mod fixtures;
 mod isolation;
 mod manifest;

@@ -44,6 +44,9 @@ impl Executor<'_> {
                 .await
                 .call(call)
                 .map(drop),
+            IamOperation::UntagRole { role, keys } => {
+                iam.untag_role().role_name(role).set_tag_keys(Some(keys.clone())).send().await.call(call).map(drop)
+            }
             IamOperation::UpdateRole { role, description, max_session_s } => {
                 let session = i32::try_from(*max_session_s).unwrap_or(i32::MAX);
                 let request = iam.update_role().role_name(role).description(description).max_session_duration(session);
@@ -62,6 +65,7 @@ impl Executor<'_> {
             | IamOperation::DeleteRolePolicy { .. }
             | IamOperation::DetachRolePolicy { .. }
             | IamOperation::TagRole { .. }
+            | IamOperation::UntagRole { .. }
             | IamOperation::UpdateRole { .. }
             | IamOperation::DeleteRole { .. } => Ok(false),
         }

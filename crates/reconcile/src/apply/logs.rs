@@ -22,6 +22,9 @@ impl Executor<'_> {
             LogsOperation::TagLogGroup { arn, tags } => {
                 aws.call(call, json!({ "resourceArn": arn, "tags": tags })).await.map(drop)
             }
+            LogsOperation::UntagLogGroup { arn, keys } => {
+                aws.call(call, json!({ "resourceArn": arn, "tagKeys": keys })).await.map(drop)
+            }
             LogsOperation::DeleteLogGroup { log_group } => {
                 aws.call(call, json!({ "logGroupName": log_group })).await.map(drop)
             }
@@ -34,6 +37,7 @@ impl Executor<'_> {
             LogsOperation::CreateLogGroup { log_group } => self.owns_log_group(log_group).await,
             LogsOperation::PutRetentionPolicy { .. }
             | LogsOperation::TagLogGroup { .. }
+            | LogsOperation::UntagLogGroup { .. }
             | LogsOperation::DeleteLogGroup { .. } => Ok(false),
         }
     }

@@ -48,6 +48,10 @@ impl Executor<'_> {
                 .await
                 .call(call)
                 .map(drop),
+            SecretsManagerOperation::UntagSecret { secret, keys } => {
+                let request = secrets.untag_resource().secret_id(secret).set_tag_keys(Some(keys.clone()));
+                request.send().await.call(call).map(drop)
+            }
             SecretsManagerOperation::DeleteResourcePolicy { secret } => {
                 secrets.delete_resource_policy().secret_id(secret).send().await.call(call).map(drop)
             }
@@ -77,6 +81,7 @@ impl Executor<'_> {
             SecretsManagerOperation::RestoreSecret { .. }
             | SecretsManagerOperation::UpdateSecretDescription { .. }
             | SecretsManagerOperation::TagSecret { .. }
+            | SecretsManagerOperation::UntagSecret { .. }
             | SecretsManagerOperation::DeleteResourcePolicy { .. }
             | SecretsManagerOperation::DeleteSecret { .. } => Ok(false),
         }

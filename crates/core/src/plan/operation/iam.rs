@@ -16,6 +16,7 @@ pub enum IamOperation {
     DeleteRolePolicy { role: String, policy: String },
     DetachRolePolicy { role: String, policy_arn: String },
     TagRole { role: String, tags: StringMap },
+    UntagRole { role: String, keys: Vec<String> },
     UpdateRole { role: String, description: String, max_session_s: u32 },
     DeleteRole { role: String },
 }
@@ -29,6 +30,7 @@ impl ServiceOperation for IamOperation {
             Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
             Self::DetachRolePolicy { .. } => "iam:DetachRolePolicy",
             Self::TagRole { .. } => "iam:TagRole",
+            Self::UntagRole { .. } => "iam:UntagRole",
             Self::UpdateRole { .. } => "iam:UpdateRole",
             Self::DeleteRole { .. } => "iam:DeleteRole",
         }
@@ -42,6 +44,7 @@ impl ServiceOperation for IamOperation {
             | Self::DeleteRolePolicy { role, .. }
             | Self::DetachRolePolicy { role, .. }
             | Self::TagRole { role, .. }
+            | Self::UntagRole { role, .. }
             | Self::UpdateRole { role, .. }
             | Self::DeleteRole { role } => role,
         }
@@ -55,6 +58,7 @@ impl ServiceOperation for IamOperation {
             | Self::UpdateAssumeRolePolicy { .. }
             | Self::PutRolePolicy { .. }
             | Self::TagRole { .. }
+            | Self::UntagRole { .. }
             | Self::UpdateRole { .. } => Removal::Nothing,
         }
     }

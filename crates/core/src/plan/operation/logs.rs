@@ -12,6 +12,7 @@ pub enum LogsOperation {
     CreateLogGroup { log_group: LogGroupSpec },
     PutRetentionPolicy { log_group: String, days: u32 },
     TagLogGroup { arn: String, tags: StringMap },
+    UntagLogGroup { arn: String, keys: Vec<String> },
     DeleteLogGroup { log_group: String },
 }
 
@@ -21,6 +22,7 @@ impl ServiceOperation for LogsOperation {
             Self::CreateLogGroup { .. } => "logs:CreateLogGroup",
             Self::PutRetentionPolicy { .. } => "logs:PutRetentionPolicy",
             Self::TagLogGroup { .. } => "logs:TagResource",
+            Self::UntagLogGroup { .. } => "logs:UntagResource",
             Self::DeleteLogGroup { .. } => "logs:DeleteLogGroup",
         }
     }
@@ -29,16 +31,17 @@ impl ServiceOperation for LogsOperation {
         match self {
             Self::CreateLogGroup { log_group } => &log_group.name,
             Self::PutRetentionPolicy { log_group, .. } | Self::DeleteLogGroup { log_group } => log_group,
-            Self::TagLogGroup { arn, .. } => arn,
+            Self::TagLogGroup { arn, .. } | Self::UntagLogGroup { arn, .. } => arn,
         }
     }
 
     fn removal(&self) -> Removal {
         match self {
             Self::DeleteLogGroup { .. } => Removal::Resource,
-            Self::CreateLogGroup { .. } | Self::PutRetentionPolicy { .. } | Self::TagLogGroup { .. } => {
-                Removal::Nothing
-            }
+            Self::CreateLogGroup { .. }
+            | Self::PutRetentionPolicy { .. }
+            | Self::TagLogGroup { .. }
+            | Self::UntagLogGroup { .. } => Removal::Nothing,
         }
     }
 }

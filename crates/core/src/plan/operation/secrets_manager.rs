@@ -24,6 +24,10 @@ pub enum SecretsManagerOperation {
         secret: String,
         tags: StringMap,
     },
+    UntagSecret {
+        secret: String,
+        keys: Vec<String>,
+    },
     DeleteResourcePolicy {
         secret: String,
     },
@@ -41,6 +45,7 @@ impl ServiceOperation for SecretsManagerOperation {
             Self::RestoreSecret { .. } => "secretsmanager:RestoreSecret",
             Self::UpdateSecretDescription { .. } => "secretsmanager:UpdateSecret",
             Self::TagSecret { .. } => "secretsmanager:TagResource",
+            Self::UntagSecret { .. } => "secretsmanager:UntagResource",
             Self::DeleteResourcePolicy { .. } => "secretsmanager:DeleteResourcePolicy",
             Self::DeleteSecret { .. } => "secretsmanager:DeleteSecret",
         }
@@ -52,6 +57,7 @@ impl ServiceOperation for SecretsManagerOperation {
             Self::RestoreSecret { secret }
             | Self::UpdateSecretDescription { secret, .. }
             | Self::TagSecret { secret, .. }
+            | Self::UntagSecret { secret, .. }
             | Self::DeleteResourcePolicy { secret }
             | Self::DeleteSecret { secret, .. } => secret,
         }
@@ -64,7 +70,8 @@ impl ServiceOperation for SecretsManagerOperation {
             Self::CreateSecret { .. }
             | Self::RestoreSecret { .. }
             | Self::UpdateSecretDescription { .. }
-            | Self::TagSecret { .. } => Removal::Nothing,
+            | Self::TagSecret { .. }
+            | Self::UntagSecret { .. } => Removal::Nothing,
         }
     }
 }

@@ -55,6 +55,12 @@ golden! {
     missing_destination: format!("{HEAD}[venues.a]\ndisplay_name = \"A\"\nstatus = \"paused\"");
     missing_required_tables: "[venues.a]\n";
     region_and_account: manifest_with("", "").replace("\"us-east-1\"", "\"us-east-1a\"\naccount = 123456789012");
+    tags_that_aws_refuses: manifest_with(
+        "tags = { \"deployer:venue\" = \"x\", \"AWS:x\" = \"x\", Cost = 4711, Team = \"ops & dev\", \" x\" = \"\" }",
+        "",
+    );
+    tags_that_iam_takes_for_one: manifest_with("tags = { costcenter = \"1\" }", "")
+        .replacen("[deployment]", "[deployment]\ntags = { CostCenter = \"4711\" }", 1);
     url_without_https: manifest_with("", "base_uri = \"http://api.tripleseat.com\"");
     unmappable_lead_field: manifest_with("", "[venues.venue-a.fields]\nfirst_nam = \"firstname\"\nlocation_id = \"=5\"");
     invalid_filters: manifest_with(
@@ -171,6 +177,22 @@ fn settings_of_reticks_and_times_reach_the_function() {
 fn rejects_a_mapping_too_long_for_lambda() {
     let text = manifest_with("", &format!("[venues.venue-a.fields]\ncompany = \"={}\"", "x".repeat(4000)));
     assert_eq!(error_codes(&text), ["environment_too_long"]);
+}
+
+#[test]
+fn limits_the_number_and_the_length_of_tags() {
+    let tags = |count: usize| {
+        let tags: Vec<String> = (0..count).map(|number| format!("key{number} = \"\"")).collect();
+        manifest_with(&format!("tags = {{ {} }}", tags.join(", ")), "")
+    };
+    super::parse_accepted(&tags(40));
+    assert_eq!(error_codes(&tags(41)), ["tag"]);
+    let long = |key: usize, value: usize| {
+        manifest_with(&format!("tags = {{ {} = \"{}\" }}", "k".repeat(key), "v".repeat(value)), "")
+    };
+    super::parse_accepted(&long(128, 256));
+    assert_eq!(error_codes(&long(129, 256)), ["tag"]);
+    assert_eq!(error_codes(&long(128, 257)), ["tag"]);
 }
 
 #[test]

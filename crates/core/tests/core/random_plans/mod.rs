@@ -37,9 +37,15 @@ email = "email"
 /// Every venue of [`manifests`].
 const VENUES: [&str; 3] = ["harbour", "mill", "quay"];
 
-/// Manifests of one deployment, which together have every status, both kinds of destination, protection, a canary, and
-/// are with and without a HubSpot token.
-fn manifests() -> [String; 5] {
+/// A manifest with everything that companies demand.
+fn declaring(manifest: &str) -> String {
+    let region = "region = \"eu-west-1\"";
+    manifest.replace(region, &format!("{region}\ntags = {{ CostCenter = \"4711\", Team = \"ops\" }}"))
+}
+
+/// Manifests of one deployment, which together have every status, both kinds of destination, protection, a canary, what
+/// companies demand, and are with and without a HubSpot token.
+fn manifests() -> [String; 6] {
     let harbour = |lines: &str| {
         MANIFEST.replacen("display_name = \"Harbour\"", &format!("display_name = \"Harbour\"\n{lines}"), 1)
     };
@@ -54,6 +60,7 @@ fn manifests() -> [String; 5] {
             harbour(blocked).replace("\nstatus = \"paused\"", "\nmemory_mb = 256\ncanary = true")
         )),
         token(&harbour("status = \"paused\"\nprotect = true\nflag_property = \"send_to_harbour\"")),
+        declaring(MANIFEST),
         format!("{}{}", &MANIFEST[..MANIFEST.find("[venues.").expect("the manifest has venues")], QUAY),
     ]
 }
