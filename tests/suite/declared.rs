@@ -1,10 +1,12 @@
 //! What companies demand, on the embedded cloud: an apply that dies at any call leaves nothing behind that the next ones
 //! don't mend.
 
-use deployer_cloud::EmbeddedCloud;
+use std::sync::Arc;
+
+use deployer_cloud::{ApiError, CloudCall, CloudFault, EmbeddedCloud, InjectedFault};
 use deployer_core::naming::TAG_DECLARED;
 
-use crate::scenarios::check_crashes;
+use crate::scenarios::{check_crashes, new_world};
 use crate::world::{World, two_venue_manifest};
 
 /// The manifest with more lines in `[deployment]`, and with `[defaults]`.
@@ -19,6 +21,77 @@ async fn all_tags(world: &World) -> Vec<Vec<String>> {
     let desired = world.desired_from(&two_venue_manifest("sync"));
     let snapshot = world.observe(&desired).await;
     snapshot.venues["a"].resource_tags().map(|tags| tags.keys().cloned().collect()).collect()
+}
+
+/// Everything that a company can demand.
+pub fn strict_manifest() -> String {
+    declaring_manifest(
+        "tags = { CostCenter = \"4711\" }\n\
+         permissions_boundary = \"arn:aws:iam::123456789012:policy/boundary\"\n\
+         kms_key = \"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\"",
+        "vpc = { subnet_ids = [\"subnet-b\", \"subnet-a\"], security_group_ids = [\"sg-a\"] }\n\
+         tracing = \"active\"\n\
+         dead_letter = \"arn:aws:sqs:us-east-1:123456789012:failed\"",
+    )
+}
+
+/// What nobody would have without a company's rules is gone.
+async fn assert_plain(world: &World) {
+    for keys in all_tags(world).await {
+        assert!(keys.iter().all(|key| key.starts_with("deployer:") && key != TAG_DECLARED), "{keys:?}");
+    }
+    let plan = world.plan(&world.desired_from(&two_venue_manifest("sync"))).await;
+    assert_eq!((plan.changes, plan.findings), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn everything_that_a_company_demands_survives_a_crash_at_any_call() {
+    let plain = two_venue_manifest("sync");
+    let other = strict_manifest().replace("policy/boundary", "policy/other").replace("1234abcd", "abcd1234");
+    check_crashes(&[plain.clone(), strict_manifest(), other, plain], async |_: &EmbeddedCloud, world: &World| {
+        assert_plain(world).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everything_that_a_company_demands_is_created_at_once() {
+    let (cloud, world) = new_world().await;
+    let desired = world.desired_from(&strict_manifest());
+    world.converge(&desired).await;
+    cloud.forget_calls();
+    let outcome = world.apply(&desired).await;
+    assert_eq!((outcome.done, cloud.recorded_writes()), (Vec::new(), Vec::new()), "a second apply writes nothing");
+    let function =
+        world.aws.lambda.get_function_configuration().function_name("sync-a").send().await.expect("it exists");
+    assert!(function.kms_key_arn().is_some_and(|key| key.starts_with("arn:aws:kms:")));
+    assert_eq!(function.vpc_config().map(|vpc| vpc.subnet_ids().len()), Some(2));
+    assert_eq!(function.tracing_config().and_then(|tracing| tracing.mode()).map(|mode| mode.as_str()), Some("Active"));
+    assert!(function.dead_letter_config().is_some_and(|letters| letters.target_arn().is_some()));
+    world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
+    assert_plain(&world).await;
+}
+
+/// CloudWatch Logs uses a key itself, and says only that it may not.
+#[tokio::test]
+async fn a_key_that_logs_may_not_use_is_refused_with_the_statement_that_it_needs() {
+    let (cloud, world) = new_world().await;
+    world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
+    let words = "The specified KMS Key Id could not be found or is not allowed to be used with the log group.";
+    cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+        let error = ApiError::bad_request("InvalidParameterException", words);
+        (call.operation == "AssociateKmsKey").then(|| InjectedFault::Before(CloudFault::Error(error)))
+    })));
+    let outcome = world.apply(&world.desired_from(&strict_manifest())).await;
+    let (_, error) = outcome.failed.first().expect("the key is refused");
+    let hint = error.hint().expect("a hint");
+    let statement = hint.split_once(": {").map(|(_, statement)| format!("{{{statement}")).expect("a statement");
+    let statement: serde_json::Value = serde_json::from_str(&statement).expect("valid JSON");
+    assert_eq!(statement["Principal"]["Service"], "logs.us-east-1.amazonaws.com");
+    assert_eq!(
+        statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"],
+        world.scope.regional_arn("logs", "log-group:/aws/lambda/sync-*")
+    );
 }
 
 #[tokio::test]

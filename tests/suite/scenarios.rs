@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use crate::sdk::GeneratedClients as _;
 use crate::world::{World, describe_actions, two_venue_manifest, venue_tables};
 
-async fn new_world() -> (EmbeddedCloud, World) {
+pub async fn new_world() -> (EmbeddedCloud, World) {
     world_with(CloudConfig::default()).await
 }
 

@@ -46,6 +46,11 @@ pub(super) enum ValueSpec {
     Mapping,
     /// A table from the keys of tags to their values.
     Tags,
+    /// A list of strings, with a number of them.
+    Texts {
+        format: TextFormat,
+        most: usize,
+    },
 }
 
 impl TableSpec {
@@ -123,6 +128,9 @@ pub(super) struct FieldMapping;
 /// A table from the keys of tags to their values.
 pub(super) struct TagTable;
 
+/// A list of strings.
+pub(super) struct TextList;
+
 impl<K, P: KeyPresence> Key<K, P> {
     const fn declare(value: ValueSpec, doc: &'static str) -> Self {
         let spec = KeySpec { name: "", doc, value, required: P::REQUIRED, default: None, example: None };
@@ -197,6 +205,13 @@ impl<K, P: KeyPresence> Key<K, P> {
         P: KeyPresence<Value = FieldMapping>,
     {
         Self::declare(ValueSpec::Mapping, doc)
+    }
+
+    pub(super) const fn texts(format: TextFormat, most: usize, doc: &'static str) -> Self
+    where
+        P: KeyPresence<Value = TextList>,
+    {
+        Self::declare(ValueSpec::Texts { format, most }, doc)
     }
 
     pub(super) const fn tags(doc: &'static str) -> Self

@@ -10,6 +10,7 @@ use sync_config::config::{
 };
 use sync_config::mapping::LeadMapping;
 
+use super::company::CompanyRules;
 use super::schedule::SchedulePattern;
 use super::value::WordValue;
 use crate::resource::StringMap;
@@ -100,6 +101,8 @@ pub struct Venue {
     pub protect: bool,
     /// Whether a new artifact goes here first.
     pub canary: bool,
+    /// What a company's account demands of its resources.
+    pub company: CompanyRules,
     /// Tags of its resources, including those of the deployment.
     pub tags: StringMap,
 }

@@ -73,6 +73,13 @@ fn key_schema(key: &KeySpec) -> Json {
             "additionalProperties": { "type": "string", "minLength": 1 },
             "examples": [{ "additional_information": "message", "event_description": "event_type:label" }],
         })),
+        ValueSpec::Texts { format, most } => into_object(json!({
+            "type": "array",
+            "minItems": 1,
+            "maxItems": most,
+            "items": { "type": "string", "pattern": format.json_pattern() },
+            "examples": [[format.example_id()]],
+        })),
         ValueSpec::Tags => into_object(json!({
             "type": "object",
             "maxProperties": MAX_TAGS,

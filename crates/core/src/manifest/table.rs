@@ -10,7 +10,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::key::{
     Defaulted, FieldMapping, KIND, Key, KeyPresence, KeysOfKind, KindTable, NamedTables, Optional, Required, SubTable,
-    TagTable,
+    TagTable, TextList,
 };
 use super::keys::{DeploymentKeys, InheritedKeys, RootKeys, VenueKeys};
 use super::report::Span;
@@ -114,6 +114,15 @@ impl<'t, 's, K> ManifestTable<'t, 's, K> {
         self.find_table(key).into_iter().flat_map(in_file_order).collect()
     }
 
+    /// The strings that the key holds, in the order of the file.
+    pub(super) fn list_texts<P>(self, key: &Key<K, P>) -> Vec<String>
+    where
+        P: KeyPresence<Value = TextList>,
+    {
+        let values = self.find_value(key).and_then(|value| value.get_ref().as_array());
+        values.into_iter().flatten().filter_map(|value| value.get_ref().as_str().map(ToOwned::to_owned)).collect()
+    }
+
     /// The tags, in the order of the file.
     pub(super) fn list_tags<P>(self, key: &Key<K, P>) -> Vec<(&'t Spanned<DeString<'s>>, &'t Spanned<DeValue<'s>>)>
     where
@@ -172,6 +181,15 @@ impl<'t, 's> VenueTable<'t, 's> {
     /// The venue's value, or else that of `[defaults]`, or else what the declaration says.
     pub(super) fn read_inherited<P: ReadablePresence>(self, key: &Key<InheritedKeys, P>) -> P::Output {
         read_value(key, self.find_inherited(key))
+    }
+
+    /// The venue's table of this name, or else that of `[defaults]`.
+    pub(super) fn open_inherited<B, P>(self, key: &Key<InheritedKeys, P>) -> Option<ManifestTable<'t, 's, B>>
+    where
+        P: KeyPresence<Value = SubTable<B>>,
+    {
+        let table = self.find_inherited(key)?.get_ref().as_table();
+        table.map(|table| ManifestTable::from_table(Some(table)))
     }
 
     /// The text that is written for the key, if it is a string.

@@ -10,6 +10,7 @@ use sync_config::mapping::FieldExpression;
 use toml::Spanned;
 use toml::de::DeString;
 
+use super::company::read_company_rules;
 use super::key::{Key, Optional};
 use super::keys::{
     AUTH_HEADER, AUTH_QUERY, AuthTable, BLOCKER, BlockerKeys, DEPLOYMENT, DestinationTable, HTTP, HttpKeys, INHERITED,
@@ -110,6 +111,7 @@ pub(super) fn read_venue(
         timezone: table.read_inherited(&INHERITED.timezone),
         protect: table.read_inherited(&INHERITED.protect),
         canary: own.read(&VENUE.canary),
+        company: read_company_rules(reading, table),
         tags: merge_tags(reading, &table.deployment.list_tags(&DEPLOYMENT.tags), &own.list_tags(&VENUE.tags)),
     };
     let name_span = name.span();

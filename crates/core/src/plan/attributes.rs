@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Operation;
-use crate::resource::declared::find_undeclared_tags;
+use crate::resource::declared::{DeclaredMember, find_undeclared_tags, is_recorded_member};
 use crate::resource::members::{AnswerKind, UnmodeledMember};
 use crate::resource::{SECRET_ARN_PLACEHOLDER, StringMap};
 
@@ -105,6 +105,28 @@ impl Differences {
             self.add_removed(&member.path, value);
         }
         removed
+    }
+
+    /// Compares what a manifest declares of members that other resources of ours don't have.
+    pub(super) fn compare_declared(&mut self, declared: &[DeclaredMember], found: &[UnmodeledMember]) {
+        for member in declared.iter().filter(|member| !member.is_met(found)) {
+            let before = found.iter().find(|found| found.path == member.path).map(|found| found.value.clone());
+            self.push(member.path, before, Some(member.value.clone()));
+        }
+    }
+
+    /// Adds the members that a manifest declared, according to the record in `tags`, and no longer does. A member that
+    /// isn't recorded was set by somebody else.
+    pub(super) fn remove_undeclared(
+        &mut self,
+        declared: &[DeclaredMember],
+        found: &[UnmodeledMember],
+        tags: &StringMap,
+    ) {
+        let is_declared = |member: &UnmodeledMember| declared.iter().any(|declared| declared.path == member.path);
+        for member in found.iter().filter(|member| !is_declared(member) && is_recorded_member(member, tags)) {
+            self.add_removed(&member.path, member.value.clone());
+        }
     }
 
     /// Adds an attribute whose new value is only known during the apply.

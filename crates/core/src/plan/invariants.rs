@@ -10,7 +10,7 @@ use crate::manifest::SecretRef;
 use crate::naming::{self, TAG_PINNED, VenueNames, role_path};
 use crate::property::PROPERTY_GROUP;
 use crate::resource::declared::may_remove_tag;
-use crate::resource::{DesiredStack, LiveStack, Observed, ResourceKind, StringMap};
+use crate::resource::{DesiredStack, LiveStack, Observed, ResourceKind};
 use crate::snapshot::Snapshot;
 
 /// The rules that `plan` breaks, one sentence each. Empty for every plan that [`super::plan`] makes.
@@ -26,7 +26,7 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
         let stack = stacks.get(address.venue.as_str()).copied().flatten();
         let live = &*listed::complete_unread(snapshot, &address.venue, live, stack);
         for key in change.operations.iter().flat_map(Operation::removed_tags) {
-            if key != TAG_PINNED && !live_tags(live, address.kind).is_some_and(|tags| may_remove_tag(key, tags)) {
+            if key != TAG_PINNED && !live.find_tags(address.kind).is_some_and(|tags| may_remove_tag(key, tags)) {
                 found.push(format!("{address}: would remove the tag {key}, which isn't ours"));
             }
         }
@@ -143,6 +143,7 @@ fn has_credential(operation: &Operation) -> bool {
             }
             SecretsManagerOperation::RestoreSecret { .. }
             | SecretsManagerOperation::UpdateSecretDescription { .. }
+            | SecretsManagerOperation::UpdateSecretKey { .. }
             | SecretsManagerOperation::TagSecret { .. }
             | SecretsManagerOperation::UntagSecret { .. }
             | SecretsManagerOperation::DeleteResourcePolicy { .. }
@@ -212,24 +213,6 @@ fn parent_exists(live: &LiveStack, kind: ResourceKind) -> bool {
         ResourceKind::Target => live.rule.as_present().is_some_and(|rule| !rule.targets.is_empty()),
         // A live stack has no properties.
         ResourceKind::Property(_) => false,
-    }
-}
-
-/// The tags of an existing resource that has tags of its own.
-fn live_tags(live: &LiveStack, kind: ResourceKind) -> Option<&StringMap> {
-    fn tags_of<T>(live: &Observed<T>, tags: impl Fn(&T) -> &StringMap) -> Option<&StringMap> {
-        match live {
-            Observed::Present(live) | Observed::PendingDeletion(live) => Some(tags(live)),
-            Observed::Absent | Observed::Unreadable(_) => None,
-        }
-    }
-    match kind {
-        ResourceKind::Role => tags_of(&live.role, |role| &role.tags),
-        ResourceKind::Secret => tags_of(&live.secret, |secret| &secret.tags),
-        ResourceKind::LogGroup => tags_of(&live.log_group, |group| &group.tags),
-        ResourceKind::Function => tags_of(&live.function, |function| &function.tags),
-        ResourceKind::Rule => tags_of(&live.rule, |rule| &rule.tags),
-        ResourceKind::Alias | ResourceKind::Permission | ResourceKind::Target | ResourceKind::Property(_) => None,
     }
 }
 

@@ -213,7 +213,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             let live = snapshot.venues.get(&venue.venue).unwrap_or(&nothing);
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
             plan_venue(&mut plan, venue, stack, &live, &snapshot.portal);
-            finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, &live);
+            finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, stack, &live);
         }
     }
     let declared: BTreeMap<&str, &DesiredVenue> =

@@ -7,9 +7,12 @@
 //! The record is written after what it records was set, and loses an entry only after that was removed. If an apply ends
 //! in between, the next one completes it.
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::StringMap;
+use super::members::{AnswerKind, MemberRemedy, UnmodeledMember};
+use super::{DesiredStack, LiveStack, Observed, ResourceKind, StringMap};
 use crate::naming::TAG_DECLARED;
 
 /// Something that a manifest declares on a resource.
@@ -67,6 +70,164 @@ pub fn may_remove_tag(key: &str, live: &StringMap) -> bool {
     key == TAG_DECLARED || (!key.starts_with("deployer:") && DeclaredItem::Tag(key).is_recorded(live))
 }
 
+/// Settings of a function that a manifest can declare. Where it doesn't, they have Lambda's defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclaredSettings {
+    /// ARN of the key that encrypts the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// The network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<VpcSettings>,
+    /// Whether runs are traced with X-Ray.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub active_tracing: bool,
+    /// ARN of the queue or topic that gets the events of failed runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<String>,
+}
+
+/// The network of a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VpcSettings {
+    pub subnet_ids: Vec<String>,
+    pub security_group_ids: Vec<String>,
+}
+
+/// A member of AWS's answer about a resource, with the value that a manifest declares for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredMember {
+    /// Which answer has it.
+    pub answer: AnswerKind,
+    /// Its path in AWS's names.
+    pub path: &'static str,
+    /// What the manifest declares.
+    pub value: Value,
+}
+
+impl DeclaredSettings {
+    /// Whether the manifest declares none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The members of `FunctionConfiguration` that they are.
+    pub fn list_members(&self) -> Vec<DeclaredMember> {
+        let Self { kms_key, vpc, active_tracing, dead_letter } = self;
+        let vpc =
+            vpc.as_ref().map(|vpc| json!({ "SubnetIds": vpc.subnet_ids, "SecurityGroupIds": vpc.security_group_ids }));
+        let members = [
+            ("KMSKeyArn", kms_key.as_ref().map(|key| json!(key))),
+            ("VpcConfig", vpc),
+            ("TracingConfig.Mode", active_tracing.then(|| json!("Active"))),
+            ("DeadLetterConfig", dead_letter.as_ref().map(|arn| json!({ "TargetArn": arn }))),
+        ];
+        let answer = AnswerKind::Configuration;
+        members.into_iter().filter_map(|(path, value)| Some(DeclaredMember { answer, path, value: value? })).collect()
+    }
+}
+
+impl DeclaredMember {
+    /// A member that holds an ARN; `None` if the manifest declares none.
+    pub fn of_arn(answer: AnswerKind, path: &'static str, arn: Option<&String>) -> Option<Self> {
+        arn.map(|arn| Self { answer, path, value: json!(arn) })
+    }
+
+    /// Whether the member was found as it is declared.
+    pub fn is_met(&self, found: &[UnmodeledMember]) -> bool {
+        let found = found.iter().find(|member| member.path == self.path);
+        found.is_some_and(|found| comparable_value(&found.value) == comparable_value(&self.value))
+    }
+
+    /// What is recorded of it on its resource, if that is needed to remove it again: what an apply would put back anyway
+    /// needs no record.
+    pub fn record_item(&self) -> Option<DeclaredItem<'_>> {
+        let is_reported = |row: &&super::members::MemberRow| matches!(row.remedy, MemberRemedy::Report(_));
+        self.answer.rows().iter().find(|row| row.path == self.path).filter(is_reported)?;
+        Some(DeclaredItem::Member(self.path, self.value.as_str()?))
+    }
+}
+
+/// A value without what AWS adds to it. The order of a list has no meaning.
+fn comparable_value(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            // Lambda derives the network from its subnets.
+            .filter(|(name, value)| *name != "VpcId" && **value != Value::Bool(false) && !value.is_null())
+            .map(|(name, value)| (name.clone(), comparable_value(value)))
+            .collect(),
+        Value::Array(values) => {
+            let mut values = values.clone();
+            values.sort_by_key(Value::to_string);
+            Value::Array(values)
+        }
+        value => value.clone(),
+    }
+}
+
+/// Whether a manifest declared this member with this very value, according to the record on the resource.
+pub fn is_recorded_member(member: &UnmodeledMember, tags: &StringMap) -> bool {
+    member.value.as_str().is_some_and(|value| DeclaredItem::Member(&member.path, value).is_recorded(tags))
+}
+
+impl DesiredStack {
+    /// The members that the manifest declares of an answer.
+    pub fn declared_members(&self, answer: AnswerKind) -> Vec<DeclaredMember> {
+        let Self { role, secret, log_group, function, .. } = self;
+        match answer {
+            AnswerKind::Role => role.declared_members(),
+            AnswerKind::Secret => secret.declared_members(),
+            AnswerKind::LogGroup => log_group.declared_members(),
+            AnswerKind::Configuration => function.configuration.declared.list_members(),
+            AnswerKind::Function | AnswerKind::Alias | AnswerKind::Rule | AnswerKind::Target => Vec::new(),
+        }
+    }
+
+    /// Whether an apply sets or removes this member of a live resource, because the manifest declares it, or did.
+    pub fn settles_member(&self, answer: AnswerKind, member: &UnmodeledMember, live: &LiveStack) -> bool {
+        self.declared_members(answer).iter().any(|declared| declared.path == member.path)
+            || live.find_tags(answer.resource_kind()).is_some_and(|tags| is_recorded_member(member, tags))
+    }
+}
+
+impl LiveStack {
+    /// The tags of an existing resource that has tags of its own.
+    pub fn find_tags(&self, kind: ResourceKind) -> Option<&StringMap> {
+        fn tags_of<T>(live: &Observed<T>, tags: impl Fn(&T) -> &StringMap) -> Option<&StringMap> {
+            match live {
+                Observed::Present(live) | Observed::PendingDeletion(live) => Some(tags(live)),
+                Observed::Absent | Observed::Unreadable(_) => None,
+            }
+        }
+        match kind {
+            ResourceKind::Role => tags_of(&self.role, |role| &role.tags),
+            ResourceKind::Secret => tags_of(&self.secret, |secret| &secret.tags),
+            ResourceKind::LogGroup => tags_of(&self.log_group, |group| &group.tags),
+            ResourceKind::Function => tags_of(&self.function, |function| &function.tags),
+            ResourceKind::Rule => tags_of(&self.rule, |rule| &rule.tags),
+            ResourceKind::Alias | ResourceKind::Permission | ResourceKind::Target | ResourceKind::Property(_) => None,
+        }
+    }
+}
+
+macro_rules! one_declared_arn {
+    ($($spec:ident.$field:ident is $path:literal in $answer:ident,)+) => {$(
+        impl super::$spec {
+            /// The members that the manifest declares of it.
+            pub fn declared_members(&self) -> Vec<DeclaredMember> {
+                DeclaredMember::of_arn(AnswerKind::$answer, $path, self.$field.as_ref()).into_iter().collect()
+            }
+        }
+    )+};
+}
+
+one_declared_arn! {
+    RoleSpec.permissions_boundary is "PermissionsBoundary" in Role,
+    SecretSpec.kms_key is "KmsKeyId" in Secret,
+    LogGroupSpec.kms_key is "kmsKeyId" in LogGroup,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +244,25 @@ mod tests {
         let mut nothing = StringMap::new();
         record_declared(&mut nothing, []);
         assert_eq!(nothing, StringMap::new());
+    }
+
+    #[test]
+    fn compares_a_network_without_what_aws_adds() {
+        let vpc = VpcSettings {
+            subnet_ids: vec!["subnet-b".to_owned(), "subnet-a".to_owned()],
+            security_group_ids: vec!["sg-a".to_owned()],
+        };
+        let declared = DeclaredSettings { vpc: Some(vpc), ..DeclaredSettings::default() }.list_members().remove(0);
+        let mut answer = json!({ "VpcConfig": {
+            "SubnetIds": ["subnet-a", "subnet-b"], "SecurityGroupIds": ["sg-a"], "VpcId": "vpc-a",
+            "Ipv6AllowedForDualStack": false,
+        } });
+        let find = |answer: &Value| AnswerKind::Configuration.find_unmodeled("sync-a", answer);
+        assert!(declared.is_met(&find(&answer)));
+        answer["VpcConfig"]["Ipv6AllowedForDualStack"] = json!(true);
+        assert!(!declared.is_met(&find(&answer)));
+        assert!(!declared.is_met(&[]));
+        assert_eq!(declared.record_item(), None, "an apply resets it without a record");
     }
 
     #[test]

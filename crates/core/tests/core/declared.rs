@@ -124,3 +124,170 @@ fn tags_stay_when_their_record_is_lost() {
     let restored = plan_checked(&tagged(), &snapshot);
     assert_eq!(restored.changes.len(), 5, "an apply records them again");
 }
+
+const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
+const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd";
+
+/// Each key that a company demands, where it is written, the calls that set it on what exists, and those that remove it.
+fn keys() -> [(&'static str, String, &'static [&'static str], &'static [&'static str]); 6] {
+    [
+        (
+            "permissions_boundary",
+            manifest_with(&format!("permissions_boundary = \"{BOUNDARY}\""), ""),
+            &["role: iam:PutRolePermissionsBoundary, iam:TagRole"],
+            &["role: iam:DeleteRolePermissionsBoundary, iam:UntagRole"],
+        ),
+        (
+            "kms_key",
+            manifest_with("", &format!("kms_key = \"{KEY}\"")),
+            &[
+                "role: iam:PutRolePolicy",
+                "secret: secretsmanager:UpdateSecret, secretsmanager:TagResource",
+                "log-group: logs:AssociateKmsKey, logs:TagResource",
+                "function: lambda:UpdateFunctionConfiguration, lambda:TagResource",
+                PUBLISHED,
+            ],
+            &[
+                "role: iam:PutRolePolicy",
+                "secret: secretsmanager:UpdateSecret, secretsmanager:UntagResource",
+                "log-group: logs:DisassociateKmsKey, logs:UntagResource",
+                "function: lambda:UpdateFunctionConfiguration, lambda:UntagResource",
+                PUBLISHED,
+            ],
+        ),
+        (
+            "vpc",
+            manifest_with("", "vpc = { subnet_ids = [\"subnet-2\", \"subnet-1\"], security_group_ids = [\"sg-1\"] }"),
+            FUNCTION_CHANGES,
+            FUNCTION_CHANGES,
+        ),
+        (
+            "vpc in defaults",
+            manifest_with("[defaults.vpc]\nsubnet_ids = [\"subnet-2\"]\nsecurity_group_ids = [\"sg-1\", \"sg-2\"]", ""),
+            FUNCTION_CHANGES,
+            FUNCTION_CHANGES,
+        ),
+        ("tracing", manifest_with("", "tracing = \"active\""), FUNCTION_CHANGES, FUNCTION_CHANGES),
+        (
+            "dead_letter",
+            manifest_with("[defaults]\ndead_letter = \"arn:aws:sqs:eu-west-1:123456789012:failed\"", ""),
+            FUNCTION_CHANGES,
+            FUNCTION_CHANGES,
+        ),
+    ]
+}
+
+const PUBLISHED: &str = "alias: lambda:PublishVersion, lambda:UpdateAlias, lambda:DeleteFunction";
+
+/// A setting of the function needs another policy and another version.
+const FUNCTION_CHANGES: &[&str] =
+    &["role: iam:PutRolePolicy", "function: lambda:UpdateFunctionConfiguration", PUBLISHED];
+
+#[test]
+fn each_key_is_set_kept_and_removed() {
+    let plain = converged_snapshot(&desired_from(MANIFEST));
+    for (key, manifest, set, removed) in keys() {
+        assert_eq!(describe_calls(&plan_checked(&manifest, &plain)), set, "{key}");
+        let applied = converged_snapshot(&desired_from(&manifest));
+        let again = plan_checked(&manifest, &applied);
+        assert_eq!((again.changes, again.findings), (Vec::new(), Vec::new()), "{key}");
+        let back = plan_checked(MANIFEST, &applied);
+        assert_eq!(describe_calls(&back), removed, "{key}");
+        assert_eq!(back.findings, [], "{key}");
+        let created = plan_checked(&manifest, &Snapshot::default());
+        assert_eq!(created.changes.len(), 8, "{key}");
+        let extra = created.changes.iter().flat_map(|change| &change.operations).count();
+        assert_eq!(extra, 12, "{key} needs no call of its own at a creation");
+    }
+}
+
+#[test]
+fn each_key_is_put_back_when_it_is_changed() {
+    for (key, manifest, set, _) in keys() {
+        let desired = desired_from(&manifest);
+        for value in [None, Some("by-hand")] {
+            let mut snapshot = converged_snapshot(&desired);
+            let live = harbour_stack(&mut snapshot);
+            let members = [
+                &mut expect_present(&mut live.role).unmodeled.members,
+                &mut expect_present(&mut live.secret).unmodeled.members,
+                &mut expect_present(&mut live.log_group).unmodeled.members,
+                &mut expect_present(&mut live.function).configuration.unmodeled,
+            ];
+            for members in members {
+                match value {
+                    None => members.clear(),
+                    Some(value) => members.iter_mut().for_each(|member| member.value = value.into()),
+                }
+            }
+            let calls = describe_calls(&plan_checked(&manifest, &snapshot));
+            // The policy and the record are as they were.
+            let expected = set.iter().filter(|line| !line.contains("PutRolePolicy"));
+            let expected: Vec<String> = expected
+                .map(|line| {
+                    let (kind, calls) = line.split_once(": ").expect("kind: calls");
+                    let calls: Vec<&str> = calls.split(", ").filter(|call| !call.contains(":Tag")).collect();
+                    format!("{kind}: {}", calls.join(", "))
+                })
+                .collect();
+            assert_eq!(calls, expected, "{key} {value:?}");
+        }
+    }
+}
+
+/// A boundary or a key that nobody declared is a company's own rule.
+#[test]
+fn what_others_set_is_reported_and_stays() {
+    let desired =
+        desired_from(&manifest_with(&format!("permissions_boundary = \"{BOUNDARY}\"\nkms_key = \"{KEY}\""), ""));
+    let mut snapshot = converged_snapshot(&desired);
+    for tags in tags_mut(harbour_stack(&mut snapshot)) {
+        tags.remove(TAG_DECLARED);
+    }
+    let plan = plan_checked(MANIFEST, &snapshot);
+    assert_eq!(describe_calls(&plan), ["role: iam:PutRolePolicy"], "only what the role may do is ours");
+    let found: Vec<String> = plan.findings.iter().map(|finding| finding.address.kind.to_string()).collect();
+    assert_eq!(found, ["role", "secret", "log-group", "function"]);
+
+    // The record is about one value.
+    let mut snapshot = converged_snapshot(&desired);
+    let role = expect_present(&mut harbour_stack(&mut snapshot).role);
+    role.unmodeled.members[0].value = "arn:aws:iam::123456789012:policy/theirs".into();
+    let plan = plan_checked(MANIFEST, &snapshot);
+    let calls = describe_calls(&plan);
+    assert!(calls[0].starts_with("role: iam:PutRolePolicy, iam:UntagRole"), "{calls:?}");
+    assert_eq!(plan.findings.len(), 1, "{:?}", plan.findings);
+}
+
+/// An apply that died between the update and the new version: the alias still runs without the key.
+#[test]
+fn a_version_without_what_is_declared_is_replaced() {
+    let manifest = manifest_with("", &format!("kms_key = \"{KEY}\""));
+    let mut snapshot = converged_snapshot(&desired_from(&manifest));
+    expect_present(&mut harbour_stack(&mut snapshot).alias).configuration.unmodeled.clear();
+    assert_eq!(describe_calls(&plan_checked(&manifest, &snapshot)), [PUBLISHED]);
+    let mut snapshot = converged_snapshot(&desired_from(MANIFEST));
+    let with_key = converged_snapshot(&desired_from(&manifest));
+    let of_alias = &with_key.venues["harbour"].alias.as_present().expect("it exists").configuration.unmodeled;
+    expect_present(&mut harbour_stack(&mut snapshot).alias).configuration.unmodeled.clone_from(of_alias);
+    assert_eq!(describe_calls(&plan_checked(MANIFEST, &snapshot)), [PUBLISHED]);
+}
+
+#[test]
+fn the_role_may_do_what_is_declared_and_no_more() {
+    let manifest = manifest_with(
+        &format!(
+            "kms_key = \"{KEY}\"\n[defaults]\ntracing = \"active\"\n\
+             dead_letter = \"arn:aws:sns:eu-west-1:123456789012:failed\"\n\
+             vpc = {{ subnet_ids = [\"subnet-1\"], security_group_ids = [\"sg-1\"] }}"
+        ),
+        "",
+    );
+    let desired = desired_from(&manifest);
+    let policy = &desired.venues[0].stack.as_ref().expect("it is deployed").role.policy;
+    insta::assert_json_snapshot!(policy);
+    let plain = desired_from(MANIFEST);
+    let plain = &plain.venues[0].stack.as_ref().expect("it is deployed").role.policy;
+    let statements = |policy: &serde_json::Value| policy["Statement"].as_array().map(Vec::len);
+    assert_eq!((statements(plain), statements(policy)), (Some(2), Some(9)));
+}

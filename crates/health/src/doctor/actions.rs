@@ -68,6 +68,16 @@ pub const ACTIONS: &[IamAction] = &[
     needed_action("iam:CreateRole", ActionTarget::Role),
     needed_action("iam:TagRole", ActionTarget::Role),
     optional_action("iam:UntagRole", ActionTarget::Role, "an apply that removes a declared tag fails"),
+    optional_action(
+        "iam:PutRolePermissionsBoundary",
+        ActionTarget::Role,
+        "a declared permissions_boundary can't be set, or removed again",
+    ),
+    optional_action(
+        "iam:DeleteRolePermissionsBoundary",
+        ActionTarget::Role,
+        "a declared permissions_boundary can't be set, or removed again",
+    ),
     needed_action("iam:UpdateAssumeRolePolicy", ActionTarget::Role),
     needed_action("iam:UpdateRole", ActionTarget::Role),
     needed_action("iam:PutRolePolicy", ActionTarget::Role),
@@ -104,6 +114,16 @@ pub const ACTIONS: &[IamAction] = &[
     needed_action("logs:ListTagsForResource", ActionTarget::LogGroupTags),
     needed_action("logs:TagResource", ActionTarget::LogGroupTags),
     optional_action("logs:UntagResource", ActionTarget::LogGroupTags, "an apply that removes a declared tag fails"),
+    optional_action(
+        "logs:AssociateKmsKey",
+        ActionTarget::LogGroup,
+        "the declared kms_key of a log group can't be set, or removed again",
+    ),
+    optional_action(
+        "logs:DisassociateKmsKey",
+        ActionTarget::LogGroup,
+        "the declared kms_key of a log group can't be set, or removed again",
+    ),
     needed_action("logs:CreateLogGroup", ActionTarget::Lock),
     needed_action("logs:DeleteLogGroup", ActionTarget::Lock),
     needed_action("logs:ListTagsForResource", ActionTarget::LockTags),

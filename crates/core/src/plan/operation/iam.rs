@@ -15,6 +15,8 @@ pub enum IamOperation {
     PutRolePolicy { role: String, policy: String, document: Value },
     DeleteRolePolicy { role: String, policy: String },
     DetachRolePolicy { role: String, policy_arn: String },
+    PutRolePermissionsBoundary { role: String, boundary: String },
+    DeleteRolePermissionsBoundary { role: String },
     TagRole { role: String, tags: StringMap },
     UntagRole { role: String, keys: Vec<String> },
     UpdateRole { role: String, description: String, max_session_s: u32 },
@@ -29,6 +31,8 @@ impl ServiceOperation for IamOperation {
             Self::PutRolePolicy { .. } => "iam:PutRolePolicy",
             Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
             Self::DetachRolePolicy { .. } => "iam:DetachRolePolicy",
+            Self::PutRolePermissionsBoundary { .. } => "iam:PutRolePermissionsBoundary",
+            Self::DeleteRolePermissionsBoundary { .. } => "iam:DeleteRolePermissionsBoundary",
             Self::TagRole { .. } => "iam:TagRole",
             Self::UntagRole { .. } => "iam:UntagRole",
             Self::UpdateRole { .. } => "iam:UpdateRole",
@@ -43,6 +47,8 @@ impl ServiceOperation for IamOperation {
             | Self::PutRolePolicy { role, .. }
             | Self::DeleteRolePolicy { role, .. }
             | Self::DetachRolePolicy { role, .. }
+            | Self::PutRolePermissionsBoundary { role, .. }
+            | Self::DeleteRolePermissionsBoundary { role }
             | Self::TagRole { role, .. }
             | Self::UntagRole { role, .. }
             | Self::UpdateRole { role, .. }
@@ -57,6 +63,8 @@ impl ServiceOperation for IamOperation {
             Self::CreateRole { .. }
             | Self::UpdateAssumeRolePolicy { .. }
             | Self::PutRolePolicy { .. }
+            | Self::PutRolePermissionsBoundary { .. }
+            | Self::DeleteRolePermissionsBoundary { .. }
             | Self::TagRole { .. }
             | Self::UntagRole { .. }
             | Self::UpdateRole { .. } => Removal::Nothing,

@@ -11,6 +11,8 @@ use crate::resource::{LogGroupSpec, StringMap};
 pub enum LogsOperation {
     CreateLogGroup { log_group: LogGroupSpec },
     PutRetentionPolicy { log_group: String, days: u32 },
+    AssociateKmsKey { log_group: String, kms_key: String },
+    DisassociateKmsKey { log_group: String },
     TagLogGroup { arn: String, tags: StringMap },
     UntagLogGroup { arn: String, keys: Vec<String> },
     DeleteLogGroup { log_group: String },
@@ -21,6 +23,8 @@ impl ServiceOperation for LogsOperation {
         match self {
             Self::CreateLogGroup { .. } => "logs:CreateLogGroup",
             Self::PutRetentionPolicy { .. } => "logs:PutRetentionPolicy",
+            Self::AssociateKmsKey { .. } => "logs:AssociateKmsKey",
+            Self::DisassociateKmsKey { .. } => "logs:DisassociateKmsKey",
             Self::TagLogGroup { .. } => "logs:TagResource",
             Self::UntagLogGroup { .. } => "logs:UntagResource",
             Self::DeleteLogGroup { .. } => "logs:DeleteLogGroup",
@@ -30,7 +34,10 @@ impl ServiceOperation for LogsOperation {
     fn resource_name(&self) -> &str {
         match self {
             Self::CreateLogGroup { log_group } => &log_group.name,
-            Self::PutRetentionPolicy { log_group, .. } | Self::DeleteLogGroup { log_group } => log_group,
+            Self::PutRetentionPolicy { log_group, .. }
+            | Self::DeleteLogGroup { log_group }
+            | Self::AssociateKmsKey { log_group, .. }
+            | Self::DisassociateKmsKey { log_group } => log_group,
             Self::TagLogGroup { arn, .. } | Self::UntagLogGroup { arn, .. } => arn,
         }
     }
@@ -40,6 +47,8 @@ impl ServiceOperation for LogsOperation {
             Self::DeleteLogGroup { .. } => Removal::Resource,
             Self::CreateLogGroup { .. }
             | Self::PutRetentionPolicy { .. }
+            | Self::AssociateKmsKey { .. }
+            | Self::DisassociateKmsKey { .. }
             | Self::TagLogGroup { .. }
             | Self::UntagLogGroup { .. } => Removal::Nothing,
         }

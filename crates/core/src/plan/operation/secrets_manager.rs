@@ -20,6 +20,11 @@ pub enum SecretsManagerOperation {
         secret: String,
         description: String,
     },
+    /// Encrypts the secret with another key.
+    UpdateSecretKey {
+        secret: String,
+        kms_key: String,
+    },
     TagSecret {
         secret: String,
         tags: StringMap,
@@ -43,7 +48,7 @@ impl ServiceOperation for SecretsManagerOperation {
         match self {
             Self::CreateSecret { .. } => "secretsmanager:CreateSecret",
             Self::RestoreSecret { .. } => "secretsmanager:RestoreSecret",
-            Self::UpdateSecretDescription { .. } => "secretsmanager:UpdateSecret",
+            Self::UpdateSecretDescription { .. } | Self::UpdateSecretKey { .. } => "secretsmanager:UpdateSecret",
             Self::TagSecret { .. } => "secretsmanager:TagResource",
             Self::UntagSecret { .. } => "secretsmanager:UntagResource",
             Self::DeleteResourcePolicy { .. } => "secretsmanager:DeleteResourcePolicy",
@@ -56,6 +61,7 @@ impl ServiceOperation for SecretsManagerOperation {
             Self::CreateSecret { secret } => &secret.name,
             Self::RestoreSecret { secret }
             | Self::UpdateSecretDescription { secret, .. }
+            | Self::UpdateSecretKey { secret, .. }
             | Self::TagSecret { secret, .. }
             | Self::UntagSecret { secret, .. }
             | Self::DeleteResourcePolicy { secret }
@@ -70,6 +76,7 @@ impl ServiceOperation for SecretsManagerOperation {
             Self::CreateSecret { .. }
             | Self::RestoreSecret { .. }
             | Self::UpdateSecretDescription { .. }
+            | Self::UpdateSecretKey { .. }
             | Self::TagSecret { .. }
             | Self::UntagSecret { .. } => Removal::Nothing,
         }

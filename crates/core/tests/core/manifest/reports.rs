@@ -61,6 +61,17 @@ golden! {
     );
     tags_that_iam_takes_for_one: manifest_with("tags = { costcenter = \"1\" }", "")
         .replacen("[deployment]", "[deployment]\ntags = { CostCenter = \"4711\" }", 1);
+    company_rules_that_cannot_be: manifest_with(
+        "permissions_boundary = \"boundary\"\nkms_key = \"alias/company\"\ntracing = \"on\"\n\
+         dead_letter = \"arn:aws:sqs:us-east-1:123456789012:failed.fifo\"\n\
+         vpc = { subnet_ids = [\"subnet-1\", \"sg-1\"], security_group_ids = [] }",
+        "",
+    );
+    company_rules_of_another_region: manifest_with(
+        "kms_key = \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd\"\n\
+         dead_letter = \"arn:aws:sns:eu-west-1:123456789012:failed\"\nvpc = { subnet_ids = \"subnet-1\" }",
+        "",
+    );
     url_without_https: manifest_with("", "base_uri = \"http://api.tripleseat.com\"");
     unmappable_lead_field: manifest_with("", "[venues.venue-a.fields]\nfirst_nam = \"firstname\"\nlocation_id = \"=5\"");
     invalid_filters: manifest_with(

@@ -40,7 +40,14 @@ const VENUES: [&str; 3] = ["harbour", "mill", "quay"];
 /// A manifest with everything that companies demand.
 fn declaring(manifest: &str) -> String {
     let region = "region = \"eu-west-1\"";
-    manifest.replace(region, &format!("{region}\ntags = {{ CostCenter = \"4711\", Team = \"ops\" }}"))
+    let lines = "tags = { CostCenter = \"4711\", Team = \"ops\" }
+permissions_boundary = \"arn:aws:iam::123456789012:policy/boundary\"
+kms_key = \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd\"
+[defaults]
+vpc = { subnet_ids = [\"subnet-1\"], security_group_ids = [\"sg-1\"] }
+tracing = \"active\"
+dead_letter = \"arn:aws:sqs:eu-west-1:123456789012:failed\"";
+    manifest.replace(region, &format!("{region}\n{lines}"))
 }
 
 /// Manifests of one deployment, which together have every status, both kinds of destination, protection, a canary, what
