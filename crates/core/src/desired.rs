@@ -8,7 +8,8 @@ use sync_config::config::{
 
 use crate::manifest::{Manifest, Status, Venue};
 use crate::naming::{
-    ALIAS, PERMISSION_SID, TAG_DEPLOYMENT, TAG_PROTECT, TAG_VENUE, TARGET_ID, VenueNames, mark_description,
+    ALIAS, PERMISSION_SID, RolePlace, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID, VenueNames,
+    mark_description,
 };
 use crate::property;
 use crate::resource::declared::{DeclaredItem, DeclaredMember, DeclaredSettings, record_declared};
@@ -37,6 +38,8 @@ pub struct Desired {
     pub deployment: String,
     /// Account and region.
     pub scope: Scope,
+    /// What the paths of its roles start with.
+    pub role_path: String,
     /// The venues, in the manifest's order.
     pub venues: Vec<DesiredVenue>,
     /// The venue that gets a new artifact before all others.
@@ -48,6 +51,11 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// Where the deployment's roles are.
+    pub fn role_place(&self) -> RolePlace {
+        RolePlace::new(&self.deployment, &self.scope.region, &self.role_path)
+    }
+
     /// The venues that should have resources: all except blocked ones.
     pub fn deployed_venues(&self) -> Vec<String> {
         self.venues.iter().filter(|venue| venue.stack.is_some()).map(|venue| venue.venue.clone()).collect()
@@ -86,6 +94,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
     Desired {
         deployment: deployment.clone(),
         scope: scope.clone(),
+        role_path: manifest.deployment.role_path.clone(),
         venues: venues.collect(),
         canary,
         recovery_window_days: Some(manifest.deployment.recovery_window_days),
@@ -112,7 +121,8 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
     let company = &venue.company;
     let tags = resource_tags(deployment, venue, &[]);
     let description = mark_description(deployment, &venue.name);
-    let role_arn = scope.role_arn(&names.role_path, &names.role);
+    let place = RolePlace::new(deployment, &scope.region, &manifest.deployment.role_path);
+    let role_arn = scope.role_arn(&place.role_path(), &names.role);
     let function_arn = scope.regional_arn("lambda", &format!("function:{}", names.function));
     let rule_arn = scope.regional_arn("events", &format!("rule/{}", names.rule));
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
@@ -126,7 +136,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
             trust: trust_policy(),
             policy: role_policy(scope, &names, venue),
             name: names.role,
-            path: names.role_path,
+            path: place.role_path(),
             description: description.clone(),
             permissions_boundary: company.permissions_boundary.clone(),
             tags: tags.clone(),
@@ -203,6 +213,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
     };
     // The records differ, because not everything is declared on each of them.
     stack.role.tags = resource_tags(deployment, venue, &stack.role.declared_members());
+    stack.role.tags.insert(TAG_REGION.to_owned(), scope.region.clone());
     stack.secret.tags = resource_tags(deployment, venue, &stack.secret.declared_members());
     stack.log_group.tags = resource_tags(deployment, venue, &stack.log_group.declared_members());
     stack.function.tags = resource_tags(deployment, venue, &stack.function.configuration.declared.list_members());

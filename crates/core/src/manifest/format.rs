@@ -48,6 +48,8 @@ pub(super) enum TextFormat {
     DeadLetterArn,
     SubnetId,
     SecurityGroupId,
+    /// The start of an IAM path.
+    RolePath,
 }
 
 impl TextFormat {
@@ -71,6 +73,7 @@ impl TextFormat {
             Self::DeadLetterArn => "^arn:aws[a-z-]*:(sqs|sns):[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$",
             Self::SubnetId => "^subnet-[0-9a-f]+$",
             Self::SecurityGroupId => "^sg-[0-9a-f]+$",
+            Self::RolePath => r"^/([!-)+->@-~]+/)?$",
             Self::HeaderName => "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
         })
     }
@@ -111,6 +114,7 @@ impl TextFormat {
             Self::DeadLetterArn => company::check_dead_letter_arn(text),
             Self::SubnetId => company::check_ec2_id(text, "subnet-"),
             Self::SecurityGroupId => company::check_ec2_id(text, "sg-"),
+            Self::RolePath => check_role_path(text),
         }
     }
 }
@@ -131,6 +135,23 @@ pub fn check_name(text: &str) -> Result<(), Flaw> {
     let help = "a name starts with a letter and has only letters, digits, - and _";
     let help = if suggestion.is_empty() { help.to_owned() } else { format!("{help}, such as {suggestion}") };
     Err(Flaw::new("this name can't be used in AWS resource names", help))
+}
+
+/// Checks the start of an IAM path: `/`, or `/…/` with printable ASCII characters in between (IAM's `pathType`). `*` and `?`
+/// are left out, because they would match other paths in policies.
+fn check_role_path(text: &str) -> Result<(), Flaw> {
+    if let Some(wrong) = text.chars().find(|char| !char.is_ascii_graphic() || matches!(char, '*' | '?')) {
+        let wrong = if wrong.is_ascii_graphic() { wrong.to_string() } else { wrong.escape_default().to_string() };
+        return Err(Flaw::new(
+            format!("the path of a role can't contain `{wrong}` here"),
+            "use letters, digits and signs such as / - _ . and neither blanks nor wildcards, such as \"/app/deployer/\"",
+        ));
+    }
+    if text.starts_with('/') && text.ends_with('/') {
+        return Ok(());
+    }
+    let help = format!("write \"/{}/\"", text.trim_matches('/'));
+    Err(Flaw::new("the path of a role starts and ends with /", help))
 }
 
 fn check_display_name(text: &str) -> Result<(), Flaw> {

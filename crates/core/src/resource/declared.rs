@@ -206,7 +206,11 @@ impl LiveStack {
             ResourceKind::LogGroup => tags_of(&self.log_group, |group| &group.tags),
             ResourceKind::Function => tags_of(&self.function, |function| &function.tags),
             ResourceKind::Rule => tags_of(&self.rule, |rule| &rule.tags),
-            ResourceKind::Alias | ResourceKind::Permission | ResourceKind::Target | ResourceKind::Property(_) => None,
+            ResourceKind::FormerRole
+            | ResourceKind::Alias
+            | ResourceKind::Permission
+            | ResourceKind::Target
+            | ResourceKind::Property(_) => None,
         }
     }
 }
