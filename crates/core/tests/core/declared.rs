@@ -1,6 +1,9 @@
 //! What companies demand: what a manifest declares besides the resources themselves is set, put back, and removed when
 //! it is no longer declared. What others set stays.
 
+use deployer_core::isolation::planned::{CredentialsByVenue, planned_subjects};
+use deployer_core::isolation::{IsolationReport, SimulationResults, judge_pairs};
+use deployer_core::manifest;
 use deployer_core::naming::TAG_DECLARED;
 use deployer_core::plan::{Operation, Plan, invariants, plan};
 use deployer_core::resource::{LiveStack, StringMap};
@@ -290,4 +293,24 @@ fn the_role_may_do_what_is_declared_and_no_more() {
     let plain = &plain.venues[0].stack.as_ref().expect("it is deployed").role.policy;
     let statements = |policy: &serde_json::Value| policy["Statement"].as_array().map(Vec::len);
     assert_eq!((statements(plain), statements(policy)), (Some(2), Some(9)));
+}
+
+/// All venues share the key, the queue and the network. That lets none of them reach another.
+#[test]
+fn what_is_shared_opens_nothing_between_venues() {
+    let judge = |text: &str| -> IsolationReport {
+        let manifest =
+            manifest::parse_manifest(text, "venues.toml").unwrap_or_else(|errors| panic!("{errors}")).manifest;
+        let subjects = planned_subjects(&manifest, &desired_from(text), &CredentialsByVenue::new());
+        judge_pairs(&subjects, &SimulationResults::default(), Vec::new())
+    };
+    let shared = manifest_with(
+        &format!(
+            "kms_key = \"{KEY}\"\npermissions_boundary = \"{BOUNDARY}\"\n[defaults]\ntracing = \"active\"\n\
+             dead_letter = \"arn:aws:sqs:eu-west-1:123456789012:failed\"\n\
+             vpc = {{ subnet_ids = [\"subnet-1\"], security_group_ids = [\"sg-1\"] }}"
+        ),
+        "",
+    );
+    assert_eq!(judge(&shared), judge(MANIFEST));
 }
