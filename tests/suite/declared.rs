@@ -1,5 +1,8 @@
 //! What companies demand, on the embedded cloud: an apply that dies at any call leaves nothing behind that the next ones
 //! don't mend.
+//!
+//! Tags are set and removed on every cloud (`stories`). The rest isn't: moto ignores `KMSKeyArn` and `TracingConfig` of an
+//! update and never returns `DeadLetterConfig`, and ministack wants the queue to exist.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +28,7 @@ async fn all_tags(world: &World) -> Vec<Vec<String>> {
 }
 
 /// Everything that a company can demand.
-pub fn strict_manifest() -> String {
+fn strict_manifest() -> String {
     declaring_manifest(
         "tags = { CostCenter = \"4711\" }\n\
          permissions_boundary = \"arn:aws:iam::123456789012:policy/boundary\"\n\

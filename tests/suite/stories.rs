@@ -1,7 +1,7 @@
 //! Scenarios of the reconciler that run on every cloud.
 
 use crate::clouds::{OpenedCloud, TestCloud};
-use crate::declared::{declaring_manifest, strict_manifest};
+use crate::declared::declaring_manifest;
 use crate::sdk::GeneratedClients as _;
 use crate::wire::RecordedWrites;
 use crate::world::{World, describe_actions, two_venue_manifest};
@@ -39,7 +39,6 @@ on_every_cloud! {
     leaves_foreign_resources_with_our_names_alone
     fixes_changes_made_by_hand
     sets_and_removes_declared_tags
-    sets_and_removes_what_a_company_demands
 }
 
 struct StoryWorld {
@@ -235,13 +234,4 @@ async fn sets_and_removes_declared_tags(StoryWorld { world, writes }: StoryWorld
     let left = tags().await;
     assert!(!left.contains_key("CostCenter") && !left.contains_key("Team"), "{left:?}");
     assert!(left.contains_key("Theirs"), "tags of others stay");
-}
-
-async fn sets_and_removes_what_a_company_demands(StoryWorld { world, .. }: StoryWorld) {
-    let strict = world.desired_from(&strict_manifest());
-    world.converge(&strict).await;
-    let plain = world.desired_from(&two_venue_manifest("sync"));
-    world.converge(&plain).await;
-    world.converge(&strict).await;
-    world.converge(&plain).await;
 }

@@ -38,7 +38,7 @@ impl DeclaredItem<'_> {
         };
         let digest = Sha256::digest(text.as_bytes());
         let bits = digest.iter().take(8).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
-        (1..=LENGTH).map(|at| char::from(SIGNS[(bits >> (64 - 6 * at) & 63) as usize])).collect()
+        (1..=LENGTH).map(|at| char::from(SIGNS[((bits >> (64 - 6 * at)) & 63) as usize])).collect()
     }
 
     /// Whether a resource with these tags records it.
