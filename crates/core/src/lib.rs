@@ -18,3 +18,4 @@ mod role_policy;
 pub mod scheduled_event;
 pub mod scope;
 pub mod snapshot;
+pub mod tools;

@@ -31,6 +31,7 @@ mod tags;
 mod template;
 mod tidy;
 mod trust;
+mod unusable;
 mod value;
 mod venue;
 
