@@ -32,6 +32,7 @@ mod installed;
 mod isolation;
 mod lock;
 mod network;
+mod permissions;
 mod pipelines;
 mod plan_notes;
 mod processes;

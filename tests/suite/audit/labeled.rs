@@ -9,7 +9,7 @@ use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
 use deployer_artifact::zip;
 use deployer_aws::Aws;
 use deployer_aws::signed::{RestRequest, text_of};
-use deployer_cloud::{CloudConfig, EmbeddedCloud};
+use deployer_cloud::{AuthorizedCall, CloudConfig, EmbeddedCloud};
 use deployer_core::scope::Scope;
 use deployer_janitor::audit::{
     AuditFinding, AuditInventory, AuditVerdict, Node, NodeKind, Options, judge_inventory, read,
@@ -529,6 +529,18 @@ async fn nothing_needed_is_called_stale() {
     assert_eq!(judged, account.labels.len(), "every resource is a node");
     assert_eq!(wrong, Vec::<String>::new(), "needed and called stale or orphaned");
     assert_eq!(missed, Vec::<String>::new(), "dead and not found");
+}
+
+/// What an audit of an account with everything in it needs to be allowed.
+pub async fn read_with_authorizations() -> Vec<AuthorizedCall> {
+    let mut account = LabeledAccount::new();
+    add_listed_triggers(&mut account).await;
+    add_allowed_callers(&mut account).await;
+    add_signs(&mut account).await;
+    add_leftovers(&mut account).await;
+    account.cloud.keep_authorizations();
+    account.read().await;
+    account.cloud.take_authorizations()
 }
 
 /// Every trigger alone, read and denied: what it triggers is never dead.
