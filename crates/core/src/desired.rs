@@ -9,7 +9,7 @@ use sync_config::config::{
 use crate::manifest::{Manifest, Status, Venue};
 use crate::naming::{
     ALIAS, PERMISSION_SID, RolePlace, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID, VenueNames,
-    mark_description,
+    mark_description, mark_place,
 };
 use crate::property;
 use crate::resource::declared::{DeclaredItem, DeclaredMember, DeclaredSettings, record_declared};
@@ -40,6 +40,8 @@ pub struct Desired {
     pub scope: Scope,
     /// What the paths of its roles start with.
     pub role_path: String,
+    /// Other deployments that are no reason to refuse: `NAME` or `NAME@REGION`.
+    pub may_share_with: Vec<String>,
     /// The venues, in the manifest's order.
     pub venues: Vec<DesiredVenue>,
     /// The venue that gets a new artifact before all others.
@@ -95,6 +97,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         deployment: deployment.clone(),
         scope: scope.clone(),
         role_path: manifest.deployment.role_path.clone(),
+        may_share_with: manifest.deployment.may_share_with.clone(),
         venues: venues.collect(),
         canary,
         recovery_window_days: Some(manifest.deployment.recovery_window_days),
@@ -121,6 +124,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
     let company = &venue.company;
     let tags = resource_tags(deployment, venue, &[]);
     let description = mark_description(deployment, &venue.name);
+    let marked_place = mark_place(deployment, &venue.name, &scope.account, &scope.region);
     let place = RolePlace::new(deployment, &scope.region, &manifest.deployment.role_path);
     let role_arn = scope.role_arn(&place.role_path(), &names.role);
     let function_arn = scope.regional_arn("lambda", &format!("function:{}", names.function));
@@ -129,11 +133,11 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
     let mut stack = DesiredStack {
         // Without a token, people create the properties by hand.
         properties: match manifest.hubspot.token {
-            Some(_) => property::venue_properties(&ledger, &venue.display_name, &description),
+            Some(_) => property::venue_properties(&ledger, &venue.display_name, (&description, &marked_place)),
             None => Vec::new(),
         },
         role: RoleSpec {
-            trust: trust_policy(),
+            trust: trust_policy(scope),
             policy: role_policy(scope, &names, venue),
             name: names.role,
             path: place.role_path(),
@@ -199,6 +203,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
             action: "lambda:InvokeFunction".to_owned(),
             principal: "events.amazonaws.com".to_owned(),
             source_arn: rule_arn,
+            source_account: scope.account.clone(),
         },
         target: TargetSpec {
             rule: names.rule,

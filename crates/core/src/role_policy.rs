@@ -7,13 +7,17 @@ use crate::naming::VenueNames;
 use crate::resource::declared::VpcSettings;
 use crate::scope::Scope;
 
-pub(crate) fn trust_policy() -> Value {
+/// Only Lambda, and only on behalf of this account. Lambda sends the account of the function whenever it takes on a role:
+/// AWS's own templates of execution roles have the same condition. That it sends the function's ARN too is documented
+/// nowhere, so there is no condition on it.
+pub(crate) fn trust_policy(scope: &Scope) -> Value {
     json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
             "Principal": { "Service": "lambda.amazonaws.com" },
             "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "aws:SourceAccount": scope.account } },
         }],
     })
 }
