@@ -13,7 +13,7 @@ use super::query::{QueryForm, escape_xml};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, dispatch};
 
 /// The signing names of these services.
-const SERVICES: [&str; 26] = [
+const SERVICES: [&str; 29] = [
     "appsync",
     "autoscaling",
     "backup",
@@ -24,7 +24,9 @@ const SERVICES: [&str; 26] = [
     "codepipeline",
     "cognito-idp",
     "config",
+    "dax",
     "dms",
+    "ds",
     "dynamodb",
     "ec2",
     "elasticache",
@@ -34,6 +36,7 @@ const SERVICES: [&str; 26] = [
     "iot",
     "kafka",
     "kinesis",
+    "memorydb",
     "mq",
     "pipes",
     "rds",

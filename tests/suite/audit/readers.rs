@@ -99,7 +99,7 @@ impl ReaderAccount {
 
     async fn read_account(&self, hubspot: Option<&HubSpotSource>, venues: Vec<VenueMarks>) -> AuditReading {
         let options = Options { days: 90, venues, rate_limited: false, all_regions: true };
-        let mut inventory = read(&self.aws, &self.scope, hubspot, &options, &|_, _| {}).await;
+        let mut inventory = read(&self.aws, &self.scope, hubspot, &options, &|_| {}).await;
         let is_gap = |call: &str, why: &str| self.gaps.iter().any(|(known, text)| *known == call && why.contains(text));
         inventory.unread.retain(|unread| !is_gap(&unread.call, &unread.why));
         let findings = judge_inventory(&inventory);
