@@ -182,7 +182,6 @@ fn judging_grows_no_faster_than_the_account() {
     assert!(large < small * 9, "{small} and {large}");
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
 fn ratio(small: u64, large: u64) -> f64 {
     large as f64 / small as f64
 }

@@ -130,8 +130,8 @@ async fn add_http_api(account: &mut LabeledAccount, name: &str, targets: Option<
             "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{}/invocations",
             node_id(NodeKind::Function, authorizer)
         );
-        let body = json!({ "name": "who", "authorizerType": "REQUEST", "authorizerUri": uri, "identitySource": ["x"] });
-        send("apigateway:CreateAuthorizer", &["v2", "apis", &id, "authorizers"], body).await;
+        let body = json!({ "name": "who", "authorizerType": "REQUEST", "authorizerUri": uri, "identitySource": ["x"], "authorizerPayloadFormatVersion": "2.0" });
+        send("apigateway:CreateAuthorizer", &["v2", "apis", &id, "authorizers"], body.clone()).await;
         send("apigateway:CreateStage", &["v2", "apis", &id, "stages"], json!({ "stageName": "$default" })).await;
         account.count("AWS/ApiGateway", "Count", ("ApiId", &id), 200);
         // moto stores authorizers, and fails when it lists them.

@@ -32,10 +32,7 @@ pub(super) fn estimate_left<'a>(
             let service = call.split(':').next().unwrap_or_default();
             let find = |wanted: &str| calls_per_second.iter().find(|(name, _)| *name == wanted);
             if let Some((limit, rate)) = find(call).or_else(|| find(service)) {
-                // Millions of items at most.
-                #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-                let items = *items as f64;
-                *seconds.entry(limit).or_default() += items / f64::from(*rate);
+                *seconds.entry(limit).or_default() += *items as f64 / f64::from(*rate);
             }
         }
     }
