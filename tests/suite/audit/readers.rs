@@ -52,6 +52,7 @@ const GAPS_OF_MOTO: &[(&str, &str)] = &[
     ("cloudtrail:LookupEvents", "HTTP status 500"),
     ("codecommit:ListRepositories", "HTTP status 500"),
     ("dms:DescribeEventSubscriptions", "HTTP status 500"),
+    ("ds:DescribeEventTopics", "HTTP status 500"),
     ("logs:DescribeAccountPolicies", "HTTP status 500"),
     ("redshift:DescribeEventSubscriptions", "HTTP status 500"),
 ];

@@ -60,11 +60,17 @@ impl CannedAnswers {
 }
 
 /// A client that sends to `server` what it has, and to `here` everything else.
-pub fn answer_here(server: SharedHttpClient, here: SharedHttpClient, canned: &CannedAnswers) -> SharedHttpClient {
+/// `without` are services that the server has, but not as AWS does.
+pub fn answer_here(
+    server: SharedHttpClient,
+    here: SharedHttpClient,
+    canned: &CannedAnswers,
+    without: &'static [&'static str],
+) -> SharedHttpClient {
     let canned = canned.clone();
     http_client_fn(move |settings: &HttpConnectorSettings, components: &RuntimeComponents| {
         let [server, here] = [&server, &here].map(|client| client.http_connector(settings, components));
-        SharedHttpConnector::new(AnsweringConnector { server, here, canned: canned.clone() })
+        SharedHttpConnector::new(AnsweringConnector { server, here, canned: canned.clone(), without })
     })
 }
 
@@ -73,6 +79,7 @@ struct AnsweringConnector {
     server: SharedHttpConnector,
     here: SharedHttpConnector,
     canned: CannedAnswers,
+    without: &'static [&'static str],
 }
 
 impl HttpConnector for AnsweringConnector {
@@ -83,20 +90,20 @@ impl HttpConnector for AnsweringConnector {
             response.headers_mut().insert("content-type", "application/json");
             return HttpConnectorFuture::ready(Ok(response));
         }
-        match is_answered_here(&request) {
+        match is_answered_here(&request, self.without) {
             true => self.here.call(request),
             false => self.server.call(request),
         }
     }
 }
 
-fn is_answered_here(request: &HttpRequest) -> bool {
+fn is_answered_here(request: &HttpRequest, without: &[&str]) -> bool {
     let service = request.headers().get("authorization").and_then(|signed| signed.split('/').nth(3));
     let in_target = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
     let body = request.body().bytes().unwrap_or_default();
     let in_form =
         form_urlencoded::parse(body).find(|(name, _)| name == "Action").map(|(_, action)| action.into_owned());
     let operation = in_target.map(ToOwned::to_owned).or(in_form);
-    service.is_some_and(|service| !OF_SERVER.contains(&service))
+    service.is_some_and(|service| !OF_SERVER.contains(&service) || without.contains(&service))
         || operation.is_some_and(|operation| ANSWERED.contains(&operation.as_str()))
 }

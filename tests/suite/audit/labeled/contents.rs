@@ -119,6 +119,7 @@ async fn add_http_api(account: &mut LabeledAccount, name: &str, targets: Option<
     };
     let api = send("apigateway:CreateApi", &["v2", "apis"], json!({ "name": name, "protocolType": "HTTP" })).await;
     let id = text_of(&api, "apiId").expect("an id").to_owned();
+    let mut authorizers = Vec::new();
     if let Some((front, authorizer)) = targets {
         let uri = node_id(NodeKind::Function, front);
         let body = json!({ "integrationType": "AWS_PROXY", "integrationUri": uri, "payloadFormatVersion": "2.0" });
@@ -134,9 +135,10 @@ async fn add_http_api(account: &mut LabeledAccount, name: &str, targets: Option<
         send("apigateway:CreateAuthorizer", &["v2", "apis", &id, "authorizers"], body.clone()).await;
         send("apigateway:CreateStage", &["v2", "apis", &id, "stages"], json!({ "stageName": "$default" })).await;
         account.count("AWS/ApiGateway", "Count", ("ApiId", &id), 200);
-        // moto stores authorizers, and fails when it lists them.
-        account.canned.add("GET", &format!("/v2/apis/{id}/authorizers"), json!({ "items": [body] }));
+        authorizers.push(body);
     }
+    // moto stores authorizers, and fails when it lists them.
+    account.canned.add("GET", &format!("/v2/apis/{id}/authorizers"), json!({ "items": authorizers }));
     account.labels.insert(node_id(NodeKind::HttpApi, &id), label);
 }
 
