@@ -165,6 +165,11 @@ pub fn log_group_prefix(deployment: &str) -> String {
     format!("/aws/lambda/{deployment}-")
 }
 
+/// The start of the names of all locks of `deployment`, which are log groups. A number follows.
+pub fn lock_prefix(deployment: &str) -> String {
+    format!("/deployer/{deployment}/lock/")
+}
+
 /// The deployment and venue that a mark names, as text; of any deployment.
 pub fn marked_owner(description: &str) -> Option<String> {
     description.strip_prefix(MARK).map(|owner| format!("deployment {owner}"))

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer::{KeptAnswer, PartRead, check_success};
 use super::{ResourceList, to_observed, to_unreadable};
-use crate::{Call, CallError, Found};
+use crate::{Call, CallError, Found, ListPages, sdk_pages};
 use deployer_core::isolation::strangers::statements_of;
 use deployer_core::naming::{ALIAS, PERMISSION_SID};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
@@ -41,10 +41,10 @@ pub(super) struct FunctionDetails {
 pub(super) async fn list_functions(lambda: &Client) -> ResourceList<ListedFunction> {
     const CALL: &str = "lambda:ListFunctions";
     let mut found = BTreeMap::new();
-    let mut marker = None;
+    let mut pages = ListPages::of_call(CALL);
     loop {
         let kept = KeptAnswer::default();
-        let request = lambda.list_functions().set_marker(marker).customize().interceptor(kept.clone());
+        let request = lambda.list_functions().set_marker(pages.token()).customize().interceptor(kept.clone());
         let page = request.send().await.call(CALL)?;
         let answer = kept.read_list(CALL)?;
         for (index, function) in page.functions().iter().enumerate() {
@@ -54,8 +54,7 @@ pub(super) async fn list_functions(lambda: &Client) -> ResourceList<ListedFuncti
             let listed = ListedFunction { description, configuration };
             found.insert(function.function_name().unwrap_or_default().to_owned(), listed);
         }
-        marker = page.next_marker.filter(|marker| !marker.is_empty());
-        if marker.is_none() {
+        if !pages.advance_to(page.next_marker)? {
             return Ok(found);
         }
     }
@@ -311,9 +310,10 @@ pub(super) async fn list_versions(
     name: &str,
 ) -> Result<BTreeMap<u64, FunctionConfiguration>, CallError> {
     let mut versions = BTreeMap::new();
-    let mut pages = lambda.list_versions_by_function().function_name(name).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        for found in page.call("lambda:ListVersionsByFunction")?.versions() {
+    let stream = lambda.list_versions_by_function().function_name(name).into_paginator().send();
+    let mut pages = sdk_pages("lambda:ListVersionsByFunction", stream, |page| page.next_marker());
+    while let Some(page) = pages.next_page().await {
+        for found in page?.versions() {
             // `$LATEST` isn't a number.
             if let Some(number) = found.version().and_then(|version| version.parse().ok()) {
                 versions.insert(number, convert_configuration(found, &Value::Null));

@@ -252,6 +252,13 @@ pub fn decide_request(identity: &[Policy], resource: &[Policy], request: &Policy
     decide_with_account(identity, resource, false, request)
 }
 
+/// Whether these policies allow a request whatever is unknown about it.
+pub fn surely_allows(identity: &[Policy], request: &PolicyRequest<'_>) -> bool {
+    let best =
+        |allows| identity.iter().filter_map(|policy| policy.best_match(allows, request, false)).map(|fit| fit.0).max();
+    best(false).is_none() && best(true) == Some(Certainty::Yes)
+}
+
 /// Decides whether a role may be assumed. Its trust policy must allow it, by naming either the caller or the account.
 /// If it names the account, the caller's own policies must allow it too.
 pub fn decide_assumption(identity: &[Policy], trust: &[Policy], request: &PolicyRequest<'_>) -> PolicyDecision {

@@ -8,6 +8,7 @@ mod cron;
 mod duration;
 mod edit;
 mod edit_venues;
+mod excerpt;
 mod format;
 mod isolation;
 mod key;
@@ -29,6 +30,7 @@ mod table;
 mod template;
 mod tidy;
 mod trust;
+mod unusable;
 mod value;
 mod venue;
 

@@ -4,18 +4,30 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Flaw, SecretRef};
+use bounds::read_regular_file;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Flaw, SecretRef, unusable};
+
+/// The longest file with a secret, in bytes: the most that Secrets Manager stores
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>).
+const MAX_SECRET_FILE: u64 = 65_536;
 
 const HELP: &str =
     "write a reference, never the value itself: \"env:NAME\", \"file:PATH\", \"cmd:PROGRAM ARGS\" or \"managed\"";
 
-/// A secret value. It can be written to a secret or a header but is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretValue(String);
+/// A secret value. It can be written to a secret or a header but is never shown, and it is wiped when it is dropped.
+#[derive(Clone)]
+pub struct SecretValue(SecretString);
 
 impl SecretValue {
-    /// A value from another source, such as a prompt. It is checked like one from a reference.
-    pub fn new(value: impl Into<String>) -> Result<Self, &'static str> {
+    /// A value from any source: a file, a variable, a program, a prompt or stdin. The line break at its end, which
+    /// editors and programs add, isn't part of it.
+    ///
+    /// # Errors
+    /// It is empty, or has a character that came with copying or saving it. The error says which and where, and nothing
+    /// else of the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, String> {
         let mut value = value.into();
         if value.ends_with('\n') {
             value.pop();
@@ -23,21 +35,28 @@ impl SecretValue {
                 value.pop();
             }
         }
-        if value.is_empty() {
-            return Err("the value is empty");
+        match unusable::explain_unusable_value(&value) {
+            Some(why) => Err(why),
+            None => {
+                secrets::remember_secret(&value);
+                Ok(Self(SecretString::from(value)))
+            }
         }
-        if value.chars().any(char::is_control) {
-            return Err("the value contains a line break or another control character, which no credential does");
-        }
-        secrets::remember_secret(&value);
-        Ok(Self(value))
     }
 
     /// The value itself. Call this only where it is sent.
     pub fn expose_value(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 }
+
+impl PartialEq for SecretValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose_value() == other.expose_value()
+    }
+}
+
+impl Eq for SecretValue {}
 
 impl fmt::Debug for SecretValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,12 +77,12 @@ pub enum ResolveError {
     #[error("the environment variable {0} isn't set")]
     NotSet(String),
     /// The file couldn't be read.
-    #[error("could not read {path}", path = path.display())]
+    #[error("could not read {path}: {why}", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// The program couldn't be started.
     #[error("could not start `{program}`")]
@@ -90,7 +109,7 @@ pub enum ResolveError {
         /// The reference.
         reference: String,
         /// What is wrong with the value.
-        reason: &'static str,
+        reason: String,
     },
 }
 
@@ -131,7 +150,7 @@ impl SecretRef {
     /// Resolves the reference to its value; `None` for [`SecretRef::Managed`]. Paths are relative to `manifest_dir`,
     /// which is also the working directory of programs. A program runs without a shell and inherits stderr.
     pub fn resolve_value(&self, manifest_dir: &Path) -> Result<Option<SecretValue>, ResolveError> {
-        let unusable = |reason| ResolveError::Unusable { reference: self.to_string(), reason };
+        let unusable = |reason: String| ResolveError::Unusable { reference: self.to_string(), reason };
         let bytes = match self {
             Self::Managed => return Ok(None),
             Self::Env(name) => {
@@ -140,14 +159,15 @@ impl SecretRef {
             }
             Self::File(path) => {
                 let path = manifest_dir.join(path);
-                std::fs::read(&path).map_err(|source| ResolveError::File { path, source })?
+                read_regular_file(&path, MAX_SECRET_FILE).map_err(|why| ResolveError::File { path, why })?
             }
             Self::Cmd(words) if !super::trust::may_run_commands() => {
                 return Err(ResolveError::NotAllowed(words.first().cloned().unwrap_or_default()));
             }
             Self::Cmd(words) => run_program(words, manifest_dir)?,
         };
-        let text = String::from_utf8(bytes).map_err(|_| unusable("the value is not UTF-8"))?;
+        let text =
+            String::from_utf8(bytes).map_err(|error| unusable(unusable::explain_wrong_encoding(error.as_bytes())))?;
         SecretValue::new(text).map(Some).map_err(unusable)
     }
 }

@@ -10,6 +10,7 @@ mod listed;
 
 use std::collections::BTreeMap;
 
+use deployer_cloud::AuthorizedCall;
 use deployer_janitor::audit::{AuditFinding, AuditInventory, AuditVerdict, Node};
 
 use super::node_id;
@@ -115,6 +116,14 @@ async fn nothing_needed_is_called_stale_on_moto() {
 #[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off")]
 async fn nothing_needed_is_called_stale_on_ministack() {
     compare_on_server(TestCloud::Ministack).await;
+}
+
+/// What an audit of an account with everything in it needs to be allowed.
+pub async fn read_with_authorizations() -> Vec<AuthorizedCall> {
+    let account = labeled_account(TestCloud::InProcess).await;
+    account.cloud.keep_authorizations();
+    account.read().await;
+    account.cloud.take_authorizations()
 }
 
 /// Every trigger alone, read and denied: what it triggers is never dead.
