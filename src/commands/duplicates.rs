@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bounds::PageTokens;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
@@ -136,9 +137,16 @@ impl AccountReading<'_> {
             let since = work.progress.begun.strftime("%Y-%m-%d %H:%M UTC");
             errln!("Resuming at page {} of the run started {since}.", work.progress.next_page);
         }
+        // Pages have numbers, so what would come forever shows only in what is on them.
+        let mut pages = PageTokens::default();
         while !work.progress.complete {
             let number = work.progress.next_page;
             let page = self.reader.read_page(number).await.map_err(|error| run_error(&error))?;
+            let ids: Vec<String> = page.leads.iter().map(|(lead, _)| lead.id.to_string()).collect();
+            pages.advance_to(Some(ids.join(" "))).map_err(|_| {
+                let what = format!("page {number} of the leads is the same as an earlier one, so they would never end");
+                Error::failed(what).hint("report it to Tripleseat; nothing was changed")
+            })?;
             let progress = &mut work.progress;
             let full = page.leads.len() >= PAGE;
             progress.complete = page.total.map_or(!full, |total| number >= total) || page.leads.is_empty();

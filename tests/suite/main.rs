@@ -1,5 +1,7 @@
 //! All integration tests, in one binary because every binary links the AWS clients again.
 
+#![allow(clippy::disallowed_methods, reason = "tests read what they wrote, and ask servers of their own")]
+
 mod adopt;
 mod artifact;
 #[path = "../../crates/core/tests/core/assertions.rs"]
@@ -7,6 +9,8 @@ mod assertions;
 mod audit;
 mod audit_page;
 mod bench;
+mod bounded;
+mod canaries;
 mod cloud;
 mod cloud_code;
 mod cloud_services;
@@ -24,12 +28,14 @@ mod duplicates;
 #[path = "../../crates/core/tests/core/fixtures.rs"]
 mod fixtures;
 mod formats;
+mod fuzzing;
 mod guards;
 mod hanging;
 mod identity;
 mod installed;
 mod isolation;
 mod lock;
+mod moved;
 mod network;
 mod permissions;
 mod pipelines;
@@ -40,6 +46,7 @@ mod real_cloud;
 mod refresh;
 mod rendered;
 mod retry;
+mod rivals;
 mod roles;
 mod runtime;
 mod sample;

@@ -131,7 +131,8 @@ impl fmt::Display for CallError {
         if !self.code.is_empty() {
             write!(f, "{}: ", self.code)?;
         }
-        f.write_str(&self.message)?;
+        // A server may repeat what it was sent, and this text goes into plans and files too.
+        f.write_str(&secrets::redact_secrets(&self.message))?;
         if let Some(id) = &self.request_id {
             write!(f, " (request {id})")?;
         }

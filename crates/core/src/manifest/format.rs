@@ -1,5 +1,6 @@
 //! The formats that a string in the manifest can have.
 
+use sync_config::address::refuse_host;
 use sync_config::mapping::find_timezone;
 use url::Url;
 
@@ -10,6 +11,8 @@ use crate::naming::MAX_PROPERTY_NAME;
 pub(super) const MAX_TIMEOUT_S: u32 = 900;
 /// For HubSpot's labels; longer ones are truncated on its pages.
 const MAX_DISPLAY_NAME: usize = 100;
+/// The longest value of any key, in bytes: what a mapping can say in one expression.
+const MAX_TEXT: usize = 20_000;
 /// A contact that became a lead longer ago is a new request for certain.
 const MAX_RETICK_WINDOW_S: u32 = 366 * 24 * 3600;
 
@@ -67,6 +70,10 @@ impl TextFormat {
 
     /// Checks `text`. The error says what is wrong with it.
     pub(super) fn check_text(self, text: &str) -> Result<(), Flaw> {
+        if text.len() > MAX_TEXT {
+            let help = format!("no value needs more than {MAX_TEXT}");
+            return Err(Flaw::new(format!("this text has {} characters", text.chars().count()), help));
+        }
         match self {
             Self::Plain if text.trim().is_empty() => Err(Flaw::new("this is empty", "write at least one word")),
             Self::Plain => Ok(()),
@@ -206,6 +213,9 @@ fn parse_url(text: &str) -> Result<Url, Flaw> {
             "this URL contains what looks like a credential",
             "use auth = { kind = \"query\", name = \"…\" } and destination_credential under secrets",
         ));
+    }
+    if let Some(why) = url.host_str().and_then(refuse_host) {
+        return Err(Flaw::new(why, "write the address of the platform's API"));
     }
     match (url.scheme(), url.host()) {
         ("https", Some(_)) => Ok(url),

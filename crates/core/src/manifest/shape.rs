@@ -241,8 +241,15 @@ pub(super) fn parse_integer(value: &Spanned<DeValue<'_>>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
+/// The longest word that can be a misspelled one, in bytes.
+const LONGEST_WORD: usize = 200;
+
 /// The known word that `word` was most likely meant to be.
 pub(super) fn find_nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    // Comparing takes as long as both words together.
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
     let word = word.to_lowercase().replace('-', "_");
     let likeness = |other: &str| {
         let contained = other.len() > 3 && word.len() > 3 && (other.contains(&word) || word.contains(other));

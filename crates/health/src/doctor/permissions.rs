@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 
 use super::aws::{ExaminedCaller, finding_for_call, not_checked};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
-use deployer_aws::{Aws, Call, CallError, FailureKind};
+use deployer_aws::{Aws, Call, CallError, FailureKind, sdk_pages};
 use deployer_core::arn::Arn;
 use deployer_core::manifest::Status;
 use deployer_core::naming::TAG_DEPLOYMENT;
@@ -120,10 +120,11 @@ async fn simulate_actions(
         let names = actions.iter().map(|action| action.action.to_owned()).collect();
         let request = aws.iam.simulate_principal_policy().policy_source_arn(principal).set_action_names(Some(names));
         let request = request.set_resource_arns(Some(resources)).set_context_entries(Some(context.clone()));
-        let mut pages = request.max_items(1000).into_paginator().send();
+        let stream = request.max_items(1000).into_paginator().send();
+        let mut pages = sdk_pages("iam:SimulatePrincipalPolicy", stream, |page| page.marker());
         let mut denied = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.call("iam:SimulatePrincipalPolicy")?;
+        while let Some(page) = pages.next_page().await {
+            let page = page?;
             for result in page.evaluation_results() {
                 let action = actions.iter().find(|action| action.action == result.eval_action_name());
                 denied.extend(action.into_iter().flat_map(|action| denials_in_result(action, result)));

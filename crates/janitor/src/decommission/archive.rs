@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bounds::{MAX_INPUT_FILE, read_regular_file};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -246,7 +247,8 @@ impl Archive {
 
     fn verify_sums(&self) -> Result<()> {
         let read = |name: &str| {
-            std::fs::read(self.directory.join(name)).map_err(|error| unusable_error(&self.directory, &error))
+            read_regular_file(&self.directory.join(name), MAX_INPUT_FILE)
+                .map_err(|error| unusable_error(&self.directory, &error))
         };
         let manifest = read("manifest.json")?;
         let sums = String::from_utf8_lossy(&read("SHA256SUMS")?).into_owned();
@@ -283,8 +285,8 @@ impl Archive {
             if Path::new(&shown).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
                 return Err(changed_error(&self.directory, &shown));
             }
-            let bytes =
-                std::fs::read(self.directory.join(&shown)).map_err(|error| unusable_error(&self.directory, &error))?;
+            let bytes = read_regular_file(&self.directory.join(&shown), MAX_INPUT_FILE)
+                .map_err(|error| unusable_error(&self.directory, &error))?;
             if sha256_hex(&bytes) != file.sha256 || bytes.len() as u64 != file.bytes {
                 return Err(changed_error(&self.directory, &shown));
             }
@@ -308,7 +310,7 @@ impl Archive {
 }
 
 fn read_manifest(directory: &Path) -> Result<ArchiveManifest> {
-    let text = std::fs::read(directory.join("manifest.json"))
+    let text = read_regular_file(&directory.join("manifest.json"), MAX_INPUT_FILE)
         .map_err(|error| Error::usage(format!("{} is not an archive", directory.display())).caused_by(&error))?;
     let manifest: ArchiveManifest =
         serde_json::from_slice(&text).map_err(|_| changed_error(directory, "manifest.json"))?;

@@ -118,6 +118,7 @@ impl DecommissionJournal {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 mod tests {
     use super::*;
 

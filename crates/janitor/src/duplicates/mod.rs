@@ -38,6 +38,7 @@ pub mod origin;
 pub mod pass;
 pub mod read;
 pub mod sort;
+mod table;
 pub mod work;
 
 use jiff::Timestamp;

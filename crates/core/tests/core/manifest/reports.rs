@@ -198,3 +198,20 @@ fn a_misspelled_region_is_advice() {
     assert_eq!(advice("nz-central-9"), [], "it may be new");
     assert_eq!(advice("us-esat-1"), [("unknown_region", Some("did you mean us-east-1?".to_owned()))]);
 }
+
+#[test]
+fn addresses_that_serve_credentials_are_refused_in_every_form() {
+    for host in [
+        "169.254.169.254",
+        "2852039166",
+        "0xa9.0xfe.0xa9.0xfe",
+        "0251.0376.0251.0376",
+        "[::ffff:169.254.169.254]",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+        "metadata.google.internal",
+    ] {
+        let errors = parse_errors(&manifest_with("", &format!("base_uri = \"https://{host}/\""))).to_string();
+        assert!(errors.contains("an instance's own credentials"), "{host}: {errors}");
+    }
+}

@@ -15,7 +15,7 @@ use super::super::arn::node_id;
 use super::super::{Edge, EdgeKind, IdentityGrant, Node, NodeKind, NodeUsage, UnreadCall};
 use deployer_aws::limiter::AwsLimiter;
 use deployer_aws::signed::{AnswerPages, list_of};
-use deployer_aws::{Call, CallError, FailureKind};
+use deployer_aws::{Call, CallError, FailureKind, SdkPages};
 use deployer_core::scope::Scope;
 use deployer_hubspot::VendorError;
 
@@ -161,18 +161,15 @@ impl<'a> Collector<'a> {
     }
 
     /// Makes the call for a list's next page of a generated client.
-    pub(super) async fn next_sdk_page<T, E>(
-        &self,
-        call: &'static str,
-        next: impl Future<Output = Option<Result<T, SdkError<E, HttpResponse>>>>,
-    ) -> Option<Result<T, CallError>>
+    pub(super) async fn next_sdk_page<T, E>(&self, pages: &mut SdkPages<T, E>) -> Option<Result<T, CallError>>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
+        let call = pages.operation();
         self.limiter.wait_for_slot(call).await;
-        let page = next.await?;
+        let page = pages.next_page().await?;
         self.count_call(call);
-        Some(page.call(call))
+        Some(page)
     }
 
     /// Makes the call for a list's next page.
