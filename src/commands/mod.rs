@@ -18,6 +18,7 @@ mod invoke;
 mod logs;
 mod man;
 mod migrate_flag;
+mod r#move;
 mod package;
 mod plan;
 mod report;
@@ -56,6 +57,7 @@ pub enum Command {
     #[command(aliases = ["deploy", "up"])]
     Apply(apply::ApplyArgs),
     Destroy(destroy::DestroyArgs),
+    Move(r#move::MoveArgs),
     #[command(aliases = ["import"])]
     Adopt(adopt::AdoptArgs),
     Rollback(rollback::RollbackArgs),
@@ -90,6 +92,7 @@ impl Command {
         match self {
             Self::Plan(args) => args.inputs.artifact.as_deref(),
             Self::Apply(args) => args.inputs.artifact.as_deref(),
+            Self::Move(args) => args.artifact.as_deref(),
             Self::Dev(args) => args.artifact.as_deref(),
             Self::Package(args) => args.artifact.as_deref(),
             _ => None,
@@ -100,7 +103,8 @@ impl Command {
     pub fn policy_command(&self) -> Option<PolicyCommand> {
         match self {
             Self::Plan(_) => Some(PolicyCommand::Plan),
-            Self::Apply(_) => Some(PolicyCommand::Apply),
+            // A move applies in two regions.
+            Self::Apply(_) | Self::Move(_) => Some(PolicyCommand::Apply),
             Self::Destroy(_) => Some(PolicyCommand::Destroy),
             Self::Adopt(_) => Some(PolicyCommand::Adopt),
             Self::Rollback(_) => Some(PolicyCommand::Rollback),
@@ -148,6 +152,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Plan(args) => plan::run_plan(global, args).await,
         Command::Apply(args) => apply::run_apply(global, args).await,
         Command::Destroy(args) => destroy::run_destroy(global, args).await,
+        Command::Move(args) => r#move::run_move(global, args).await,
         Command::Adopt(args) => adopt::run_adopt(global, args).await,
         Command::Rollback(args) => rollback::run_rollback(global, args).await,
         Command::Package(args) => package::run_package(global, args).await,

@@ -10,7 +10,7 @@ use sync_config::config::{
 use crate::manifest::{Manifest, Status, Venue};
 use crate::naming::{
     ALIAS, PERMISSION_SID, RolePlace, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID, VenueNames,
-    mark_description,
+    mark_description, mark_place,
 };
 use crate::property;
 use crate::resource::{
@@ -39,6 +39,8 @@ pub struct Desired {
     pub scope: Scope,
     /// What the paths of its roles start with.
     pub role_path: String,
+    /// Other deployments that are no reason to refuse: `NAME` or `NAME@REGION`.
+    pub may_share_with: Vec<String>,
     /// The venues, in the manifest's order.
     pub venues: Vec<DesiredVenue>,
     /// The venue that gets a new artifact before all others.
@@ -94,6 +96,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         deployment: deployment.clone(),
         scope: scope.clone(),
         role_path: manifest.deployment.role_path.clone(),
+        may_share_with: manifest.deployment.may_share_with.clone(),
         venues: venues.collect(),
         canary,
         recovery_window_days: Some(manifest.deployment.recovery_window_days),
@@ -115,6 +118,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
     let names = VenueNames::new(deployment, &venue.name);
     let tags = venue_tags(deployment, venue);
     let description = mark_description(deployment, &venue.name);
+    let marked_place = mark_place(deployment, &venue.name, &scope.account, &scope.region);
     let place = RolePlace::new(deployment, &scope.region, &manifest.deployment.role_path);
     let role_arn = scope.role_arn(&place.role_path(), &names.role);
     let function_arn = scope.regional_arn("lambda", &format!("function:{}", names.function));
@@ -123,11 +127,11 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
     DesiredStack {
         // Without a token, people create the properties by hand.
         properties: match manifest.hubspot.token {
-            Some(_) => property::venue_properties(&ledger, &venue.display_name, &description),
+            Some(_) => property::venue_properties(&ledger, &venue.display_name, (&description, &marked_place)),
             None => Vec::new(),
         },
         role: RoleSpec {
-            trust: trust_policy(),
+            trust: trust_policy(scope),
             policy: role_policy(scope, &names, venue.destination.rotates_tokens()),
             name: names.role,
             path: place.role_path(),
@@ -180,6 +184,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
             action: "lambda:InvokeFunction".to_owned(),
             principal: "events.amazonaws.com".to_owned(),
             source_arn: rule_arn,
+            source_account: scope.account.clone(),
         },
         target: TargetSpec {
             rule: names.rule,
@@ -194,13 +199,17 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
     }
 }
 
-fn trust_policy() -> serde_json::Value {
+/// Only Lambda, and only on behalf of this account. Lambda sends the account of the function whenever it takes on a role:
+/// AWS's own templates of execution roles have the same condition. That it sends the function's ARN too is documented
+/// nowhere, so there is no condition on it.
+fn trust_policy(scope: &Scope) -> serde_json::Value {
     json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
             "Principal": { "Service": "lambda.amazonaws.com" },
             "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "aws:SourceAccount": scope.account } },
         }],
     })
 }

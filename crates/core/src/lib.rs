@@ -15,6 +15,7 @@ pub mod permissions;
 pub mod plan;
 pub mod property;
 pub mod resource;
+pub mod rival;
 pub mod role_owner;
 pub mod scheduled_event;
 pub mod scope;

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use sync_config::hubspot_api::MARK;
 // The mark in the description of a function, a rule or a property, for lists that don't return tags. The function reads
 // it too.
-pub use sync_config::hubspot_api::{mark_description, parse_mark};
+pub use sync_config::hubspot_api::{mark_description, mark_place, parse_mark};
 
 /// Tag with the deployment's name.
 pub const TAG_DEPLOYMENT: &str = "deployer:deployment";
@@ -35,6 +35,9 @@ pub const ROLE_POLICY: &str = "sync";
 pub const TARGET_ID: &str = "sync";
 /// The id of the statement that lets the rule invoke the function.
 pub const PERMISSION_SID: &str = "deployer-schedule";
+/// The ids of that statement. Lambda can't change a statement in place, so it is replaced by one with the other id: the
+/// rule may invoke the alias all the time.
+pub const PERMISSION_SIDS: [&str; 2] = [PERMISSION_SID, "deployer-schedule-2"];
 
 /// Maximum length of a Lambda function's name (Lambda's `FunctionName`).
 pub const MAX_FUNCTION_NAME: usize = 64;
@@ -63,13 +66,18 @@ pub struct VenueNames {
 }
 
 impl VenueNames {
+    /// The rule that fires a function.
+    pub fn rule_of_function(function: &str) -> String {
+        format!("{function}-schedule")
+    }
+
     /// The names for `venue` in `deployment`. `_` becomes `-` except in the secret's name, so that every
     /// service accepts the name.
     pub fn new(deployment: &str, venue: &str) -> Self {
         let base = format!("{deployment}-{}", venue.replace('_', "-"));
         Self {
             role: format!("{base}-role"),
-            rule: format!("{base}-schedule"),
+            rule: Self::rule_of_function(&base),
             secret: format!("{deployment}/{venue}"),
             log_group: format!("/aws/lambda/{base}"),
             function: base,
@@ -182,7 +190,7 @@ pub fn is_marked(description: &str) -> bool {
 
 /// The venue that a description names, if it has the mark of `deployment`.
 pub fn marked_venue<'a>(description: &'a str, deployment: &str) -> Option<&'a str> {
-    description.strip_prefix(MARK)?.strip_prefix(deployment)?.strip_prefix(", venue ")
+    parse_mark(description).filter(|(owner, _)| *owner == deployment).map(|(_, venue)| venue)
 }
 
 #[cfg(test)]

@@ -82,8 +82,8 @@ fn write_pipeline(global: &GlobalArgs, args: &InitArgs, host: PipelineHost) -> R
     if let Some(directory) = file.parent() {
         std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
     }
-    let text = host.pipeline_text(&global.manifest, &loaded.manifest);
-    crate::terminal::write_output_file(&file, text.as_bytes()).map_err(|error| failed(&error))?;
+    let pipeline = host.pipeline_text(&global.manifest, &loaded.manifest);
+    write_output_file(&file, pipeline.as_bytes()).map_err(|error| failed(&error))?;
     errln!("Wrote {}. What it needs, role by role and variable by variable, is in docs/ci.md.", file.display());
     Ok(ExitCode::Done)
 }

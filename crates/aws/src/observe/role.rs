@@ -13,7 +13,7 @@ use crate::{Call, CallError, FailureKind, Found, sdk_pages};
 use deployer_core::naming::{RolePlace, VenueNames, is_role_name, venue_of_role};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{LiveRole, Observed, StringMap};
-use deployer_core::role_owner::{OtherRoles, RoleOwner, settle_roles};
+use deployer_core::role_owner::{OtherRoles, RoleOwner, role_deployment, settle_roles};
 
 /// The account's roles.
 pub(super) enum ListedRoles {
@@ -99,6 +99,12 @@ impl ListedRoles {
                 ours.for_each(|role| role.unmodeled.unread.push(error.to_string()));
             }
         }
+    }
+
+    /// The regions that the paths and the policies of deployments' roles name.
+    pub(super) fn deployed_regions(&self) -> BTreeSet<String> {
+        let Self::Whole(Ok(roles)) = self else { return BTreeSet::new() };
+        roles.values().filter_map(role_deployment).map(|(_, region)| region.to_owned()).collect()
     }
 
     /// Whether a role with this name exists, or may exist.

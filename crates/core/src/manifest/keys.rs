@@ -58,6 +58,12 @@ declare_table! {
             "What the IAM path of every role starts with. The names of the deployment and the region follow.",
         )
         .with_default(T(DEFAULT_ROLE_PATH)),
+    may_share_with: Optional<String> =
+        Key::text(
+            TextFormat::Plain,
+            "Other deployments with the same flags or destinations that are no reason to refuse: NAME or NAME@REGION, separated by blanks.",
+        )
+        .with_example(T("venue-sync@eu-west-1")),
     // The default is the longest window that Secrets Manager offers.
     recovery_window_days: Defaulted<u32> =
         Key::integer(7..=30, "How many days the secret of a removed venue can still be restored.")

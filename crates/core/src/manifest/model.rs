@@ -38,6 +38,8 @@ pub struct Deployment {
     pub account: Option<String>,
     /// What the IAM path of every role starts with.
     pub role_path: String,
+    /// Other deployments with the same flags or destinations that are no reason to refuse: `NAME` or `NAME@REGION`.
+    pub may_share_with: Vec<String>,
     /// How many days a deleted secret can still be restored.
     pub recovery_window_days: u32,
 }

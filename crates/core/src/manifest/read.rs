@@ -222,6 +222,10 @@ fn read_deployment(table: ManifestTable<'_, '_, DeploymentKeys>) -> Deployment {
         region: table.read(&DEPLOYMENT.region),
         account: table.read(&DEPLOYMENT.account),
         role_path: table.read(&DEPLOYMENT.role_path),
+        may_share_with: table
+            .read(&DEPLOYMENT.may_share_with)
+            .map(|names| names.split_whitespace().map(ToOwned::to_owned).collect())
+            .unwrap_or_default(),
         recovery_window_days: table.read(&DEPLOYMENT.recovery_window_days),
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use kind::{ResourceAddress, ResourceKind};
 use members::{AnswerKind, UnmodeledMember, UnmodeledPart};
@@ -363,17 +363,59 @@ pub struct PermissionSpec {
     pub principal: String,
     /// ARN of the rule that is allowed to invoke the alias.
     pub source_arn: String,
+    /// The account that the rule must be in.
+    pub source_account: String,
 }
 
-/// The observed permission.
+/// The observed permission: our statements in the alias's policy. There are two after a replacement that was broken off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LivePermission {
+    pub statements: Vec<PermissionStatement>,
+}
+
+/// An observed statement of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermissionStatement {
+    /// Statement id: one of [`PERMISSION_SIDS`](crate::naming::PERMISSION_SIDS).
+    pub statement_id: String,
     /// The allowed action.
     pub action: String,
     /// The principal that is allowed to do it.
     pub principal: String,
     /// ARN of the allowed source.
     pub source_arn: Option<String>,
+    /// The account that the source must be in.
+    pub source_account: Option<String>,
+}
+
+impl PermissionStatement {
+    /// What Lambda has after `AddPermission`.
+    pub fn of_spec(permission: &PermissionSpec) -> Self {
+        Self {
+            statement_id: permission.statement_id.clone(),
+            action: permission.action.clone(),
+            principal: permission.principal.clone(),
+            source_arn: Some(permission.source_arn.clone()),
+            source_account: Some(permission.source_account.clone()),
+        }
+    }
+
+    /// The statement, as far as it is read, in the form of a policy.
+    pub fn to_json(&self) -> Value {
+        let principal = match self.principal.as_str() {
+            service if service.ends_with(".amazonaws.com") => json!({ "Service": service }),
+            principal => json!({ "AWS": principal }),
+        };
+        let mut statement =
+            json!({ "Sid": self.statement_id, "Effect": "Allow", "Principal": principal, "Action": self.action });
+        if let Some(arn) = &self.source_arn {
+            statement["Condition"]["ArnLike"]["AWS:SourceArn"] = json!(arn);
+        }
+        if let Some(account) = &self.source_account {
+            statement["Condition"]["StringEquals"]["AWS:SourceAccount"] = json!(account);
+        }
+        statement
+    }
 }
 
 /// Everything that an active or paused venue should have.

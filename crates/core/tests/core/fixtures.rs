@@ -10,7 +10,7 @@ use deployer_core::property::{ContactProperty, LivePortal, ObservedPortal};
 use deployer_core::resource::members::UnmodeledPart;
 use deployer_core::resource::{
     DesiredStack, FunctionState, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret,
-    LiveStack, Observed, SECRET_ARN_PLACEHOLDER,
+    LiveStack, Observed, PermissionStatement, SECRET_ARN_PLACEHOLDER,
 };
 use deployer_core::role_owner::OtherRoles;
 use deployer_core::scope::Scope;
@@ -108,9 +108,7 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
             unmodeled: UnmodeledPart::default(),
         }),
         permission: Observed::Present(LivePermission {
-            action: stack.permission.action.clone(),
-            principal: stack.permission.principal.clone(),
-            source_arn: Some(stack.permission.source_arn.clone()),
+            statements: vec![PermissionStatement::of_spec(&stack.permission)],
         }),
     }
 }

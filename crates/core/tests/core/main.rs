@@ -10,6 +10,7 @@ mod manifest;
 mod planner;
 mod properties;
 mod random_plans;
+mod rivals;
 mod test_files;
 mod unmodeled;
 

@@ -41,6 +41,7 @@ pub mod phone;
 pub mod read;
 pub mod sort;
 pub mod status;
+mod table;
 pub mod work;
 
 use jiff::Timestamp;

@@ -166,7 +166,8 @@ impl Executor<'_> {
                     .statement_id(&permission.statement_id)
                     .action(&permission.action)
                     .principal(&permission.principal)
-                    .source_arn(&permission.source_arn);
+                    .source_arn(&permission.source_arn)
+                    .source_account(&permission.source_account);
                 request.send().await.call(call).map(drop)
             }
             LambdaOperation::RemovePermission { function, qualifier, statement_id } => {
