@@ -74,6 +74,8 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("secretsmanager:GetSecretValue", On::Secret, &[Secret, Connect, Doctor, Duplicates, Retry, Verify])
         .on_condition(OWNED)
         .optional("`secret set`, `push`, `status --compare` and `connect` don't work"),
+    // Of a secret that isn't tagged yet: which credentials it lacks.
+    action("secretsmanager:GetSecretValue", On::Secret, &[Adopt]),
     action("secretsmanager:PutSecretValue", On::Secret, &[Secret, Connect])
         .on_condition(OWNED)
         .optional("`secret set`, `push` and `connect` don't work"),
