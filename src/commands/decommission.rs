@@ -246,7 +246,7 @@ async fn check_nothing_new(
         all_regions: true,
         rate_limited: !global.local,
     };
-    let inventory = read(aws, scope, None, &options, &|_, _| {}).await;
+    let inventory = read(aws, scope, None, &options, &|_| {}).await;
     let needs = find_new_needs(plan, audit, &inventory);
     if needs.is_empty() {
         return Ok(());

@@ -17,6 +17,7 @@ mod cloud_services;
 mod clouds;
 mod conformance;
 mod connect;
+mod declared;
 mod decommission;
 mod dev;
 mod dev_page;

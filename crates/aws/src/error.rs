@@ -136,7 +136,13 @@ fn kind_of(code: &str, message: &str, status: u16) -> FailureKind {
         | "QueueAlreadyExists"
         | "QueueNameExists"
         | "StateMachineAlreadyExists" => FailureKind::AlreadyExists,
-        "InvalidParameterValueException" if message.contains("cannot be assumed") => FailureKind::RoleNotReady,
+        // A role or its policy that was just written isn't known everywhere yet: Lambda looks whether the role may use the
+        // network and the queue of the function.
+        "InvalidParameterValueException"
+            if message.contains("cannot be assumed") || message.contains("does not have permissions to call") =>
+        {
+            FailureKind::RoleNotReady
+        }
         // Secrets Manager has several wordings.
         "InvalidRequestException"
             if ["scheduled for deletion", "marked for deletion", "marked deleted"]

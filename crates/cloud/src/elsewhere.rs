@@ -13,7 +13,7 @@ use super::query::{QueryForm, escape_xml};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, dispatch};
 
 /// The signing names of these services.
-const SERVICES: [&str; 27] = [
+const SERVICES: [&str; 30] = [
     "appsync",
     "autoscaling",
     "backup",
@@ -24,7 +24,9 @@ const SERVICES: [&str; 27] = [
     "codepipeline",
     "cognito-idp",
     "config",
+    "dax",
     "dms",
+    "ds",
     "dynamodb",
     "ec2",
     "elasticache",
@@ -35,6 +37,7 @@ const SERVICES: [&str; 27] = [
     "kafka",
     "kinesis",
     "kms",
+    "memorydb",
     "mq",
     "pipes",
     "rds",

@@ -17,6 +17,7 @@ pub mod property;
 pub mod resource;
 pub mod rival;
 pub mod role_owner;
+mod role_policy;
 pub mod scheduled_event;
 pub mod scope;
 pub mod snapshot;

@@ -27,6 +27,10 @@ pub const TAG_ADOPTED: &str = "deployer:adopted";
 /// Tag of a function whose alias `deployer rollback` moved back: the version that the alias is pinned to.
 pub const TAG_PINNED: &str = "deployer:pinned";
 
+/// Tag with the record of what the manifest declares on a resource, so that it can be removed when it is no longer
+/// declared. See [`crate::resource::declared`].
+pub const TAG_DECLARED: &str = "deployer:declared";
+
 /// The alias that a venue's rule invokes.
 pub const ALIAS: &str = "live";
 /// The name of the role's only inline policy.

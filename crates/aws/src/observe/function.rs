@@ -14,6 +14,7 @@ use super::{ResourceList, to_observed, to_unreadable};
 use crate::{Call, CallError, Found, ListPages, sdk_pages};
 use deployer_core::isolation::strangers::statements_of;
 use deployer_core::naming::{ALIAS, PERMISSION_SIDS};
+use deployer_core::resource::declared::DeclaredSettings;
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{
     FunctionConfiguration, FunctionState, LiveAlias, LiveFunction, LivePermission, LiveRole, Observed,
@@ -360,6 +361,7 @@ fn convert_configuration(found: &SdkConfiguration, answer: &Value) -> FunctionCo
         role_arn: found.role().unwrap_or_default().to_owned(),
         environment: environment.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
         code_sha256: found.code_sha256().unwrap_or_default().to_owned(),
+        declared: DeclaredSettings::default(),
         unmodeled: AnswerKind::Configuration.find_unmodeled(found.function_name().unwrap_or_default(), answer),
     }
 }

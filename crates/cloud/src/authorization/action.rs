@@ -4,9 +4,11 @@ use super::AuthorizedRequest;
 
 /// Actions of services with paths that the embedded cloud answers without knowing their operations: service, the path's
 /// segments (`_` is any), action.
-const BY_PATH: [(&str, &[&str], &str); 14] = [
+const BY_PATH: [(&str, &[&str], &str); 16] = [
     ("appsync", &["v1", "apis"], "appsync:ListGraphqlApis"),
     ("appsync", &["v1", "apis", "_", "datasources"], "appsync:ListDataSources"),
+    ("appsync", &["v2", "apis"], "appsync:ListApis"),
+    ("appsync", &["v2", "apis", "_", "channelNamespaces"], "appsync:ListChannelNamespaces"),
     ("backup", &["backup-vaults"], "backup:ListBackupVaults"),
     ("backup", &["backup-vaults", "_", "notification-configuration"], "backup:GetBackupVaultNotifications"),
     ("glacier", &["_", "vaults"], "glacier:ListVaults"),

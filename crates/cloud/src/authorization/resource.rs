@@ -4,7 +4,9 @@ use super::{AuthorizedRequest, RequestedResource, Tags};
 use crate::lambda;
 
 /// Actions without resource-level permissions.
-const WITHOUT_RESOURCE: [&str; 50] = [
+const WITHOUT_RESOURCE: [&str; 59] = [
+    "appsync:ListApis",
+    "appsync:ListChannelNamespaces",
     "appsync:ListDataSources",
     "appsync:ListGraphqlApis",
     "autoscaling:DescribeAutoScalingGroups",
@@ -19,7 +21,9 @@ const WITHOUT_RESOURCE: [&str; 50] = [
     "cognito-idp:ListUserPools",
     "config:DescribeConfigRules",
     "config:DescribeDeliveryChannels",
+    "dax:DescribeClusters",
     "dms:DescribeEventSubscriptions",
+    "ds:DescribeEventTopics",
     "dynamodb:ListTables",
     "ec2:DescribeRegions",
     "elasticloadbalancing:DescribeTargetGroups",
@@ -34,6 +38,11 @@ const WITHOUT_RESOURCE: [&str; 50] = [
     "iam:GetAccountSummary",
     "iam:ListRoles",
     "iot:ListTopicRules",
+    "memorydb:DescribeClusters",
+    "ses:DescribeConfigurationSet",
+    "ses:GetIdentityNotificationAttributes",
+    "ses:ListConfigurationSets",
+    "ses:ListIdentities",
     "kafka:ListClustersV2",
     "kinesis:ListStreams",
     "lambda:CreateEventSourceMapping",

@@ -4,7 +4,7 @@ use sync_config::address::refuse_host;
 use sync_config::mapping::find_timezone;
 use url::Url;
 
-use super::{Flaw, ScheduleExpression, SecretRef, parse_duration};
+use super::{Flaw, ScheduleExpression, SecretRef, company, parse_duration};
 use crate::naming::MAX_PROPERTY_NAME;
 
 /// Lambda's longest `Timeout`, in seconds.
@@ -43,6 +43,14 @@ pub(super) enum TextFormat {
     TimeZone,
     /// A duration of at most a year, or zero.
     RetickWindow,
+    /// The ARN of a managed policy.
+    PolicyArn,
+    /// The ARN of a KMS key.
+    KeyArn,
+    /// The ARN of an SQS queue or an SNS topic.
+    DeadLetterArn,
+    SubnetId,
+    SecurityGroupId,
     /// The start of an IAM path.
     RolePath,
 }
@@ -63,9 +71,23 @@ impl TextFormat {
             Self::BaseUri | Self::Url | Self::LookupUrl => "^https?://",
             Self::JsonPointer => "^/",
             Self::Domain => r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
+            Self::PolicyArn => "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$",
+            Self::KeyArn => "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$",
+            Self::DeadLetterArn => "^arn:aws[a-z-]*:(sqs|sns):[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$",
+            Self::SubnetId => "^subnet-[0-9a-f]+$",
+            Self::SecurityGroupId => "^sg-[0-9a-f]+$",
             Self::RolePath => r"^/([!-)+->@-~]+/)?$",
             Self::HeaderName => "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
         })
+    }
+
+    /// An example of an id; empty for other formats.
+    pub(super) fn example_id(self) -> &'static str {
+        match self {
+            Self::SubnetId => "subnet-0123456789abcdef0",
+            Self::SecurityGroupId => "sg-0123456789abcdef0",
+            _ => "",
+        }
     }
 
     /// Checks `text`. The error says what is wrong with it.
@@ -94,6 +116,11 @@ impl TextFormat {
             Self::Domain => check_domain(text),
             Self::TimeZone => check_timezone(text),
             Self::RetickWindow => check_retick_window(text),
+            Self::PolicyArn => company::check_policy_arn(text),
+            Self::KeyArn => company::check_key_arn(text),
+            Self::DeadLetterArn => company::check_dead_letter_arn(text),
+            Self::SubnetId => company::check_ec2_id(text, "subnet-"),
+            Self::SecurityGroupId => company::check_ec2_id(text, "sg-"),
             Self::RolePath => check_role_path(text),
         }
     }

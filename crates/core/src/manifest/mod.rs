@@ -4,6 +4,7 @@
 //! checks, [`manifest_schema`] and reading all use the declaration. `isolation` checks that no venue can reach another venue's contacts or leads.
 //! [`add_venue`] and the other edits change only what they are about and keep the rest of the text byte for byte.
 
+mod company;
 mod cron;
 mod duration;
 mod edit;
@@ -27,6 +28,7 @@ mod shape;
 mod suggest;
 mod syntax;
 mod table;
+mod tags;
 mod template;
 mod tidy;
 mod trust;

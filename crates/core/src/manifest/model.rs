@@ -10,9 +10,11 @@ use sync_config::config::{
 };
 use sync_config::mapping::LeadMapping;
 
+use super::company::CompanyRules;
 use super::schedule::SchedulePattern;
 use super::value::WordValue;
 use crate::naming::RolePlace;
+use crate::resource::StringMap;
 
 /// A valid manifest.
 #[derive(Debug, Clone)]
@@ -111,6 +113,10 @@ pub struct Venue {
     pub protect: bool,
     /// Whether a new artifact goes here first.
     pub canary: bool,
+    /// What a company's account demands of its resources.
+    pub company: CompanyRules,
+    /// Tags of its resources, including those of the deployment.
+    pub tags: StringMap,
 }
 
 impl Venue {

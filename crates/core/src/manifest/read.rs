@@ -148,7 +148,7 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
     }
     let mut read = Vec::new();
     for (name, own) in root.list_tables(&ROOT.venues) {
-        let table = VenueTable { own, defaults };
+        let table = VenueTable { own, defaults, deployment: table };
         read.push(venue::read_venue(&mut reading, &mut advice, name, table, &hubspot));
     }
     names::check_name_lengths(&mut reading, &deployment, root, &read);

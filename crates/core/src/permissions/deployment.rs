@@ -35,6 +35,11 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iam:CreateRole", On::Role, MAKERS).on_condition(TAGGING),
     action("iam:TagRole", On::Role, TAGGERS).on_condition(TAGGING),
     action("iam:TagRole", On::RoleOfAnyPath, &[Adopt]).on_condition(ActionCondition::TaggingAdopted),
+    action("iam:UntagRole", On::Role, MAKERS).optional("an apply that removes a declared tag fails"),
+    action("iam:PutRolePermissionsBoundary", On::Role, MAKERS)
+        .optional("a declared permissions_boundary can't be set, or removed again"),
+    action("iam:DeleteRolePermissionsBoundary", On::Role, MAKERS)
+        .optional("a declared permissions_boundary can't be set, or removed again"),
     action("iam:UpdateAssumeRolePolicy", On::Role, MAKERS),
     action("iam:UpdateRole", On::Role, MAKERS),
     action("iam:PutRolePolicy", On::Role, MAKERS),
@@ -60,12 +65,17 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("secretsmanager:DeleteResourcePolicy", On::Secret, MAKERS).on_condition(OWNED),
     action("secretsmanager:CreateSecret", On::Secret, MAKERS).on_condition(TAGGING),
     action("secretsmanager:TagResource", On::Secret, TAGGERS).on_condition(TAGGING),
+    action("secretsmanager:UntagResource", On::Secret, MAKERS)
+        .on_condition(OWNED)
+        .optional("an apply that removes a declared tag fails"),
     action("secretsmanager:UpdateSecret", On::Secret, MAKERS).on_condition(OWNED),
     action("secretsmanager:RestoreSecret", On::Secret, MAKERS).on_condition(OWNED),
     action("secretsmanager:DeleteSecret", On::Secret, DELETERS).on_condition(OWNED),
     action("secretsmanager:GetSecretValue", On::Secret, &[Secret, Connect, Doctor, Duplicates, Retry, Verify])
         .on_condition(OWNED)
         .optional("`secret set`, `push`, `status --compare` and `connect` don't work"),
+    // Of a secret that isn't tagged yet: which credentials it lacks.
+    action("secretsmanager:GetSecretValue", On::Secret, &[Adopt]),
     action("secretsmanager:PutSecretValue", On::Secret, &[Secret, Connect])
         .on_condition(OWNED)
         .optional("`secret set`, `push` and `connect` don't work"),
@@ -78,6 +88,15 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("logs:DeleteLogGroup", On::LogGroup, DELETERS).on_condition(OWNED),
     action("logs:ListTagsForResource", On::LogGroupTags, READERS),
     action("logs:TagResource", On::LogGroupTags, TAGGERS).on_condition(TAGGING),
+    action("logs:UntagResource", On::LogGroupTags, MAKERS)
+        .on_condition(OWNED)
+        .optional("an apply that removes a declared tag fails"),
+    action("logs:AssociateKmsKey", On::LogGroup, MAKERS)
+        .on_condition(OWNED)
+        .optional("the declared kms_key of a log group can't be set, or removed again"),
+    action("logs:DisassociateKmsKey", On::LogGroup, MAKERS)
+        .on_condition(OWNED)
+        .optional("the declared kms_key of a log group can't be set, or removed again"),
     action("logs:CreateLogGroup", On::Lock, LOCKERS).on_condition(TAGGING),
     action("logs:DeleteLogGroup", On::Lock, LOCK_REMOVERS),
     action("logs:ListTagsForResource", On::LockTags, LOCK_READERS),
@@ -122,6 +141,9 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("events:ListTagsForResource", On::Rule, READERS),
     action("events:PutRule", On::Rule, MAKERS).on_condition(TAGGING),
     action("events:TagResource", On::Rule, TAGGERS).on_condition(TAGGING),
+    action("events:UntagResource", On::Rule, MAKERS)
+        .on_condition(OWNED)
+        .optional("an apply that removes a declared tag fails"),
     action("events:PutTargets", On::Rule, MAKERS).on_condition(OWNED),
     action("events:RemoveTargets", On::Rule, DELETERS).on_condition(OWNED),
     action("events:DeleteRule", On::Rule, DELETERS).on_condition(OWNED),

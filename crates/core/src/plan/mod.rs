@@ -228,7 +228,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
             let stack = &*role::settle_stack(stack, &live, &place, &desired.scope);
             superseded.extend(plan_venue(&mut plan, venue, stack, &live, &snapshot.portal));
-            finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, &live);
+            finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, stack, &live);
         }
     }
     former_role::add_deletions(&mut plan, superseded);

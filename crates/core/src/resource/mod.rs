@@ -2,6 +2,7 @@
 //!
 //! Plain data, without a client or a clock. The planner compares the two sides, and the executor writes the first.
 
+pub mod declared;
 mod kind;
 pub mod members;
 
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use declared::DeclaredSettings;
 pub use kind::{ResourceAddress, ResourceKind};
 use members::{AnswerKind, UnmodeledMember, UnmodeledPart};
 
@@ -78,6 +80,9 @@ pub struct RoleSpec {
     pub trust: Value,
     /// Document of its only inline policy.
     pub policy: Value,
+    /// ARN of the declared permissions boundary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
     /// Tags.
     pub tags: StringMap,
 }
@@ -120,6 +125,9 @@ pub struct SecretSpec {
     pub description: String,
     /// For each key of the secret's JSON object, the reference that its value comes from, such as `env:NAME`.
     pub references: StringMap,
+    /// ARN of the declared key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Tags.
     pub tags: StringMap,
 }
@@ -147,6 +155,9 @@ pub struct LogGroupSpec {
     pub name: String,
     /// Days that events are kept.
     pub retention_days: u32,
+    /// ARN of the declared key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Tags.
     pub tags: StringMap,
 }
@@ -188,6 +199,9 @@ pub struct FunctionConfiguration {
     pub environment: StringMap,
     /// Base64 of the SHA-256 of the zip.
     pub code_sha256: String,
+    /// What the manifest declares besides. Empty in what was observed, where it is in `unmodeled`.
+    #[serde(default, skip_serializing_if = "DeclaredSettings::is_empty")]
+    pub declared: DeclaredSettings,
     /// What else its answer contains that ours don't have. Empty in a specification.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmodeled: Vec<UnmodeledMember>,

@@ -4,6 +4,7 @@
 
 mod assertions;
 mod cost;
+mod declared;
 mod fixtures;
 mod isolation;
 mod manifest;

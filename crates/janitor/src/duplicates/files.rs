@@ -16,7 +16,7 @@ use super::table::TableWriter;
 use super::{DuplicateFinding, DuplicateRow, DuplicateSummary};
 
 /// Version of the CSV and JSON formats. Existing members keep their meaning; new ones may be added.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 /// How many groups of each kind the page shows.
 pub const MAX_GROUPS: usize = 100;
 /// How many leads of a group the page shows.
@@ -24,7 +24,7 @@ pub const MAX_MEMBERS: usize = 10;
 /// How many of another venue's leads the page shows.
 pub const MAX_FOREIGN: usize = 100;
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 18] = [
     "finding",
     "group",
     "role",
@@ -40,6 +40,9 @@ const COLUMNS: [&str; 15] = [
     "reference",
     "belongs_to",
     "origin",
+    "company",
+    "status",
+    "reason",
 ];
 
 /// The subject of the report.
@@ -63,6 +66,8 @@ pub struct ReportSubject {
     pub other_locations: u64,
     /// Leads disappeared during reading, so some may have been missed.
     pub shrunk: bool,
+    /// The country of phone numbers without a country code.
+    pub country: Option<String>,
     /// Minutes of work per lead, as given on the command line.
     pub minutes_per_lead: String,
 }
@@ -81,9 +86,9 @@ pub struct GroupExcerpt {
 pub struct ReportExcerpt {
     /// Another venue's leads.
     pub another_venue: Vec<DuplicateRow>,
-    /// Groups with the same e-mail address.
+    /// Groups of which leads are one person's.
     pub duplicates: Vec<GroupExcerpt>,
-    /// Groups with the same phone number.
+    /// Groups that share a contact only.
     pub possible: Vec<GroupExcerpt>,
 }
 
@@ -205,10 +210,10 @@ fn row_cells(row: &DuplicateRow) -> [String; COLUMNS.len()] {
     [
         word(row.finding).to_owned(),
         if row.group > 0 { row.group.to_string() } else { String::new() },
-        match (row.finding, row.position) {
+        match (row.finding, row.keep) {
             (DuplicateFinding::AnotherVenue, _) => "",
-            (_, 0) => "oldest",
-            _ => "repeat",
+            (_, true) => "keep",
+            (_, false) => "repeat",
         }
         .to_owned(),
         if row.remove { "yes" } else { "no" }.to_owned(),
@@ -223,6 +228,9 @@ fn row_cells(row: &DuplicateRow) -> [String; COLUMNS.len()] {
         lead.reference.clone().unwrap_or_default(),
         lead.origin.other_venue().unwrap_or_default().to_owned(),
         lead.origin.describe_origin(),
+        lead.company.clone(),
+        lead.status.describe_status(),
+        row.reason.clone(),
     ]
 }
 

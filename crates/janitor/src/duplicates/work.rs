@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::AccountLead;
 
 /// Work in another format can't be resumed.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The progress of reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -64,6 +64,23 @@ golden! {
     missing_destination: format!("{HEAD}[venues.a]\ndisplay_name = \"A\"\nstatus = \"paused\"");
     missing_required_tables: "[venues.a]\n";
     region_and_account: manifest_with("", "").replace("\"us-east-1\"", "\"us-east-1a\"\naccount = 123456789012");
+    tags_that_aws_refuses: manifest_with(
+        "tags = { \"deployer:venue\" = \"x\", \"AWS:x\" = \"x\", Cost = 4711, Team = \"ops & dev\", \" x\" = \"\" }",
+        "",
+    );
+    tags_that_iam_takes_for_one: manifest_with("tags = { costcenter = \"1\" }", "")
+        .replacen("[deployment]", "[deployment]\ntags = { CostCenter = \"4711\" }", 1);
+    company_rules_that_cannot_be: manifest_with(
+        "permissions_boundary = \"boundary\"\nkms_key = \"alias/company\"\ntracing = \"on\"\n\
+         dead_letter = \"arn:aws:sqs:us-east-1:123456789012:failed.fifo\"\n\
+         vpc = { subnet_ids = [\"subnet-1\", \"sg-1\"], security_group_ids = [] }",
+        "",
+    );
+    company_rules_of_another_region: manifest_with(
+        "kms_key = \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd\"\n\
+         dead_letter = \"arn:aws:sns:eu-west-1:123456789012:failed\"\nvpc = { subnet_ids = \"subnet-1\" }",
+        "",
+    );
     role_path_without_slashes: with_role_path("app/deployer");
     role_path_with_wildcard: with_role_path("/app/*/");
     role_path_too_long: with_role_path(&format!("/{}/", "x".repeat(500)));
@@ -183,6 +200,22 @@ fn settings_of_reticks_and_times_reach_the_function() {
 fn rejects_a_mapping_too_long_for_lambda() {
     let text = manifest_with("", &format!("[venues.venue-a.fields]\ncompany = \"={}\"", "x".repeat(4000)));
     assert_eq!(error_codes(&text), ["environment_too_long"]);
+}
+
+#[test]
+fn limits_the_number_and_the_length_of_tags() {
+    let tags = |count: usize| {
+        let tags: Vec<String> = (0..count).map(|number| format!("key{number} = \"\"")).collect();
+        manifest_with(&format!("tags = {{ {} }}", tags.join(", ")), "")
+    };
+    super::parse_accepted(&tags(40));
+    assert_eq!(error_codes(&tags(41)), ["tag"]);
+    let long = |key: usize, value: usize| {
+        manifest_with(&format!("tags = {{ {} = \"{}\" }}", "k".repeat(key), "v".repeat(value)), "")
+    };
+    super::parse_accepted(&long(128, 256));
+    assert_eq!(error_codes(&long(129, 256)), ["tag"]);
+    assert_eq!(error_codes(&long(128, 257)), ["tag"]);
 }
 
 #[test]

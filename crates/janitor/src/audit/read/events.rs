@@ -31,7 +31,7 @@ pub(super) async fn read_rules(events: &Client, collector: &Collector<'_>) {
             }
         }
     }
-    collector.for_each(buses, |bus| read_bus(events, collector, bus)).await;
+    collector.for_each(buses, &["events:ListRules"], |bus| read_bus(events, collector, bus)).await;
 }
 
 async fn read_bus(events: &Client, collector: &Collector<'_>, bus: String) {

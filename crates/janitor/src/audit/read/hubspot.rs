@@ -74,7 +74,7 @@ async fn read_workflows(client: &HubSpotClient, collector: &Collector<'_>) {
             }
         };
     }
-    collector.for_each(ids, |id| read_workflow(client, collector, &path, id)).await;
+    collector.for_each(ids, &[], |id| read_workflow(client, collector, &path, id)).await;
 }
 
 async fn read_workflow(client: &HubSpotClient, collector: &Collector<'_>, path: &WorkflowsPath, id: String) {

@@ -72,7 +72,7 @@ pub(super) async fn read_identities(iam: &Client, collector: &Collector<'_>, win
     for identity in known {
         add_grant(collector, identity.grant);
     }
-    collector.for_each(asked, |identity| read_last_use(iam, collector, window, identity)).await;
+    collector.for_each(asked, &["iam:GetRole"], |identity| read_last_use(iam, collector, window, identity)).await;
 }
 
 fn default_document(policy: &ManagedPolicyDetail) -> Option<(String, Value)> {

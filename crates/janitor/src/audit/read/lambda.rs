@@ -29,7 +29,14 @@ async fn list_functions(lambda: &Client, collector: &Collector<'_>, venues: &[Ve
             }
         }
     }
-    collector.for_each(arns, |arn| read_details(lambda, collector, arn)).await;
+    const CALLS: &[&str] = &[
+        "lambda:GetFunction",
+        "lambda:GetPolicy",
+        "lambda:ListFunctionUrlConfigs",
+        "lambda:ListFunctionEventInvokeConfigs",
+        "lambda:ListAliases",
+    ];
+    collector.for_each(arns, CALLS, |arn| read_details(lambda, collector, arn)).await;
 }
 
 /// Returns the function's ARN.

@@ -48,7 +48,9 @@ pub(super) async fn read_secrets(secrets: &Client, collector: &Collector<'_>, wi
             }
         }
     }
-    collector.for_each(read, |(arn, name)| read_policy(secrets, collector, arn, name)).await;
+    collector
+        .for_each(read, &["secretsmanager:GetResourcePolicy"], |(arn, name)| read_policy(secrets, collector, arn, name))
+        .await;
 }
 
 /// Reads who else may read a secret.

@@ -1,87 +1,7 @@
-//! What can call a function, send to a queue or a topic, start a state machine, or read a secret: the table on which
-//! "nothing reaches it" stands.
-//!
-//! From AWS's own lists: the services that invoke Lambda
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html>), that send to SNS
-//! (<https://docs.aws.amazon.com/sns/latest/dg/sns-event-sources.html>), the targets of EventBridge
-//! (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html>), and the service principals in policies.
-//!
-//! A source is **read** if all of its calls were made and none failed: [`CallerSource::is_read`] looks at what was really called, so a
-//! reader that was denied, that the endpoint doesn't have, or that nobody has built leaves its source unread. What an unread
-//! source could do depends on its [`Gate`]. Whatever isn't in this table has no row that could be read, and so counts as
-//! unread: the judge finds its principal in a policy or in a role's trust.
+//! The table itself.
 
-use super::NodeKind;
-
-/// What AWS requires before a source can reach a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// The resource's own policy must name the service. Without such a statement, it can't.
-    Policy,
-    /// As [`Gate::Policy`], but the policy that every topic of SNS has from the start is enough, because the service
-    /// publishes on behalf of the account.
-    AccountPolicy,
-    /// A role must trust the service, and its policies must allow the call.
-    Role,
-    /// Nothing that can be read: it acts with the rights of whoever configured it.
-    Open,
-}
-
-/// How an audit knows about a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// By reading its lists.
-    Read,
-    /// By the policies of what it could reach.
-    Policy,
-    /// By the trust and the policies of roles.
-    Role,
-    /// By the tags that it leaves.
-    Tags,
-    /// Not at all.
-    Blind,
-}
-
-/// Something that can reach what an audit judges.
-#[derive(Debug, PartialEq, Eq)]
-pub struct CallerSource {
-    /// What it is, in the plural: `Config rules`.
-    pub name: &'static str,
-    /// The service principals of its calls, in policies and in trust policies.
-    pub principals: &'static [&'static str],
-    /// What it can reach.
-    pub reaches: &'static [NodeKind],
-    /// What AWS requires for that.
-    pub gate: Gate,
-    /// The calls that list it.
-    pub lists: &'static [&'static str],
-    /// Further calls about what the lists return.
-    pub details: &'static [&'static str],
-    /// The tags that it leaves on what it manages.
-    pub tags: &'static [&'static str],
-    /// Whether it reaches resources of other regions than its own.
-    pub across_regions: bool,
-}
-
-impl CallerSource {
-    /// How an audit knows about it.
-    pub fn standing(&self) -> Standing {
-        match (self.lists, self.tags, self.gate) {
-            ([_, ..], _, _) => Standing::Read,
-            (_, _, Gate::Policy | Gate::AccountPolicy) => Standing::Policy,
-            (_, _, Gate::Role) => Standing::Role,
-            (_, [_, ..], Gate::Open) => Standing::Tags,
-            (_, [], Gate::Open) => Standing::Blind,
-        }
-    }
-
-    /// Whether everything of it was read, according to the calls that were made and those that failed.
-    pub fn is_read(&self, made: impl Fn(&str) -> bool, failed: impl Fn(&str) -> bool) -> bool {
-        !self.lists.is_empty()
-            && self.lists.iter().all(|call| made(call))
-            && !self.lists.iter().chain(self.details).any(|call| failed(call))
-    }
-}
+use super::{CallerSource, Gate};
+use crate::audit::NodeKind;
 
 const FUNCTION: &[NodeKind] = &[NodeKind::Function];
 const TOPIC: &[NodeKind] = &[NodeKind::Topic];
@@ -403,7 +323,73 @@ pub const SOURCES: &[CallerSource] = &[
         &["firehose:ListDeliveryStreams"],
         &["firehose:DescribeDeliveryStream"],
     ),
+    // An address or a configuration set reports bounces to a topic.
+    read(
+        "notifications of SES",
+        &["ses.amazonaws.com"],
+        TOPIC,
+        Gate::AccountPolicy,
+        &["ses:ListIdentities", "ses:ListConfigurationSets"],
+        &["ses:GetIdentityNotificationAttributes", "ses:DescribeConfigurationSet"],
+    ),
+    read(
+        "notifications of MemoryDB",
+        &["memorydb.amazonaws.com"],
+        TOPIC,
+        Gate::AccountPolicy,
+        &["memorydb:DescribeClusters"],
+        &[],
+    ),
+    read("notifications of DAX", &["dax.amazonaws.com"], TOPIC, Gate::AccountPolicy, &["dax:DescribeClusters"], &[]),
+    read(
+        "notifications of directories",
+        &["ds.amazonaws.com"],
+        TOPIC,
+        Gate::AccountPolicy,
+        &["ds:DescribeEventTopics"],
+        &[],
+    ),
+    read(
+        "AppSync event APIs",
+        &["appsync.amazonaws.com"],
+        FUNCTION,
+        Gate::Role,
+        &["appsync:ListApis"],
+        &["appsync:ListChannelNamespaces", "appsync:ListDataSources"],
+    ),
+    // Told by roles. Their buses and rules have an API of their own, and share the principal of EventBridge's rules.
+    told("subscribers of custom event buses", &["events.amazonaws.com"], ROWS, Gate::Role),
+    told("SES Mail Manager", &["ses.amazonaws.com"], &[NodeKind::Function, NodeKind::Topic], Gate::Role),
+    told(
+        "CloudFormation hooks and resource types",
+        &["hooks.cloudformation.amazonaws.com", "resources.cloudformation.amazonaws.com"],
+        ALL,
+        Gate::Role,
+    ),
+    told(
+        "Textract, Transcribe, Comprehend and Elastic Transcoder",
+        &[
+            "textract.amazonaws.com",
+            "transcribe.amazonaws.com",
+            "comprehend.amazonaws.com",
+            "elastictranscoder.amazonaws.com",
+        ],
+        NOTIFIED,
+        Gate::Role,
+    ),
+    told("Amazon Q", &["qbusiness.amazonaws.com", "q.amazonaws.com", "wisdom.amazonaws.com"], FUNCTION, Gate::Role),
+    told("EC2 Image Builder", &["imagebuilder.amazonaws.com"], MESSAGES, Gate::Role),
     // Told by the policy of what they reach.
+    told(
+        "IoT authorizers, provisioning and Device Defender",
+        &["iot.amazonaws.com"],
+        &[NodeKind::Function, NodeKind::Topic],
+        Gate::Policy,
+    ),
+    told("GameLift", &["gamelift.amazonaws.com"], TOPIC, Gate::Policy),
+    told("DevOps Guru", &["devops-guru.amazonaws.com"], TOPIC, Gate::Policy),
+    told("Snow Family", &["importexport.amazonaws.com"], TOPIC, Gate::Policy),
+    told("Service Catalog", &["servicecatalog.amazonaws.com"], TOPIC, Gate::Policy),
     told("Lex bots", &["lex.amazonaws.com", "lexv2.amazonaws.com"], FUNCTION, Gate::Policy),
     told("Connect flows", &["connect.amazonaws.com"], FUNCTION, Gate::Policy),
     told("Alexa skills", &["alexa-appkit.amazon.com", "alexa-connectedhome.amazon.com"], FUNCTION, Gate::Policy),
@@ -443,81 +429,3 @@ pub const SOURCES: &[CallerSource] = &[
     // It invokes functions at its edge locations with a replica, for which the function's role must trust it.
     told("CloudFront", &["edgelambda.amazonaws.com", "replicator.lambda.amazonaws.com"], FUNCTION, Gate::Role),
 ];
-
-/// The service principals of programs that people write: they may call whatever their role allows, by any name.
-pub const PROGRAMS: &[&str] = &[
-    "lambda.amazonaws.com",
-    "ec2.amazonaws.com",
-    "ecs-tasks.amazonaws.com",
-    "ecs.amazonaws.com",
-    "pods.eks.amazonaws.com",
-    "eks.amazonaws.com",
-    "eks-fargate-pods.amazonaws.com",
-    "batch.amazonaws.com",
-    "codebuild.amazonaws.com",
-    "glue.amazonaws.com",
-    "elasticmapreduce.amazonaws.com",
-    "emr-serverless.amazonaws.com",
-    "airflow.amazonaws.com",
-    "airflow-env.amazonaws.com",
-    "tasks.apprunner.amazonaws.com",
-    "build.apprunner.amazonaws.com",
-    "lightsail.amazonaws.com",
-    "kinesisanalytics.amazonaws.com",
-    "rolesanywhere.amazonaws.com",
-    "credentials.iot.amazonaws.com",
-    "datapipeline.amazonaws.com",
-    "mediaconvert.amazonaws.com",
-    "amplify.amazonaws.com",
-    "synthetics.amazonaws.com",
-];
-
-/// The call that reads all identities and their policies.
-pub const IAM_CALL: &str = "iam:GetAccountAuthorizationDetails";
-
-/// The call that lists functions of the account's other regions.
-pub const ELSEWHERE_CALL: &str = "lambda:ListFunctions in other regions";
-
-/// The calls that list everything in the table: a complete audit has made all of them.
-pub fn list_calls() -> impl Iterator<Item = &'static str> {
-    SOURCES.iter().flat_map(|source| source.lists.iter().copied()).chain([IAM_CALL, ELSEWHERE_CALL])
-}
-
-/// The sources whose calls have such a principal.
-pub fn sources_of(principal: &str) -> impl Iterator<Item = &'static CallerSource> {
-    // `logs.us-east-1.amazonaws.com`, `workmail.eu-west-1.amazonaws.com`.
-    let named = move |known: &str| {
-        known == principal
-            || known.split_once('.').is_some_and(|(service, domain)| {
-                principal.strip_prefix(service).is_some_and(|rest| rest.starts_with('.') && rest.ends_with(domain))
-            })
-    };
-    SOURCES.iter().filter(move |source| source.principals.iter().any(|known| named(known)))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn every_source_reaches_something_and_has_its_own_name() {
-        let names: BTreeSet<&str> = SOURCES.iter().map(|source| source.name).collect();
-        assert_eq!(names.len(), SOURCES.len());
-        for source in SOURCES {
-            assert!(!source.reaches.is_empty(), "{}", source.name);
-            assert!(source.details.is_empty() || !source.lists.is_empty(), "{}", source.name);
-            assert!(source.standing() != Standing::Blind, "{} has no reading and no gate", source.name);
-            assert!(!source.principals.iter().any(|principal| PROGRAMS.contains(principal)), "{}", source.name);
-        }
-    }
-
-    #[test]
-    fn a_principal_of_a_region_is_the_services() {
-        let names = |principal: &str| sources_of(principal).map(|source| source.name).collect::<Vec<_>>();
-        assert_eq!(names("logs.us-east-1.amazonaws.com"), ["subscriptions of log groups"]);
-        assert_eq!(names("sns.amazonaws.com"), ["subscriptions of topics"]);
-        assert_eq!(names("nobody.amazonaws.com"), Vec::<&str>::new());
-    }
-}
