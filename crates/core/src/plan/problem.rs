@@ -61,7 +61,7 @@ fn conflict_problem(plan: &Plan, conflict: &Conflict) -> PlanProblem {
 
 /// One problem for each other deployment.
 fn rival_problems(plan: &Plan) -> Vec<PlanProblem> {
-    let mut others: BTreeMap<(&Option<String>, &str, &Option<String>), Vec<&Rival>> = BTreeMap::new();
+    let mut others = BTreeMap::<_, Vec<&Rival>>::new();
     for rival in &plan.rivals {
         others.entry((&rival.deployment, &rival.region, &rival.account)).or_default().push(rival);
     }
