@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-pub use paste::RunFlags;
+pub use paste::{RunFlags, quote_for_shell};
 
 use deployer_core::error::{Error, Result};
 

@@ -86,7 +86,7 @@ impl RunFlags {
 }
 
 /// A word for a POSIX shell.
-fn quote_for_shell(word: &str) -> String {
+pub fn quote_for_shell(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=@%+,".contains(character);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

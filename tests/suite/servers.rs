@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use deployer_aws::{Aws, https_client};
 
 use crate::clouds::OpenedCloud;
@@ -58,6 +59,11 @@ pub async fn start_ministack() -> TestServer {
 impl TestServer {
     /// Opens an empty account that no other test uses.
     pub fn open_account(self) -> OpenedCloud {
+        self.open_account_through(|client| client)
+    }
+
+    /// Opens such an account through another HTTP client.
+    pub fn open_account_through(self, wrap: impl FnOnce(SharedHttpClient) -> SharedHttpClient) -> OpenedCloud {
         let account = new_account();
         let writes = RecordedWrites::default();
         // moto reads the account from a header, ministack from a key id of twelve digits.
@@ -69,7 +75,7 @@ impl TestServer {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(key, "local", None)))
-            .http_client(record_writes(https_client(), &writes, header))
+            .http_client(wrap(record_writes(https_client(), &writes, header)))
             .endpoint_url(self.uri)
             .build();
         OpenedCloud { aws: Aws::new(&config), writes }

@@ -167,10 +167,10 @@ fn arn(service: &str, resource: &str) -> String {
 }
 
 /// A trigger that only a list of its service shows: what it answers, given the ARN of what it triggers.
-type Listed = (&'static str, NodeKind, fn(&str) -> Vec<(&'static str, Value)>);
+pub type Listed = (&'static str, NodeKind, fn(&str) -> Vec<(&'static str, Value)>);
 
 /// One trigger of every service that is read for what it calls.
-const LISTED: [Listed; 21] = [
+pub const LISTED: [Listed; 21] = [
     ("bucket", NodeKind::Function, |to| {
         vec![
             ("s3:GET /", json!({ "Buckets": { "Bucket": { "Name": "uploads" } } })),

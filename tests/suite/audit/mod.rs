@@ -3,7 +3,7 @@
 mod command;
 mod hubspot;
 mod judged;
-mod labeled;
+pub mod labeled;
 mod properties;
 mod readers;
 mod scale;

@@ -40,6 +40,7 @@ async fn run_decommission(legacy: &LegacyCloud, audit: &deployer_janitor::audit:
         &legacy.decommission_context(),
         &plan,
         &mut archive,
+        &super::recheck(Some(audit)),
         &|_| {},
     )
     .await
