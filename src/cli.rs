@@ -63,6 +63,9 @@ pub struct GlobalArgs {
     /// When to use color
     #[arg(long, global = true, value_enum, default_value_t = ColorMode::Auto)]
     pub color: ColorMode,
+    /// The same as `--color never`
+    #[arg(long, global = true, hide = true)]
+    pub no_color: bool,
 }
 
 /// When to use color.
@@ -118,7 +121,7 @@ pub enum PlanFormat {
 #[derive(Debug, Clone, Args)]
 pub struct ConfirmArgs {
     /// Don't ask for confirmation
-    #[arg(long, short = 'y')]
+    #[arg(long, short = 'y', alias = "auto-approve")]
     pub yes: bool,
     /// How long to wait for another apply to finish (`0s`: don't wait)
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration_or_zero)]

@@ -28,12 +28,15 @@ pub mod terminal;
 
 pub mod cli;
 pub mod commands;
+mod completion;
 pub mod dev;
+mod examples;
+mod habits;
 pub mod local;
 pub mod render;
 pub mod sample;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use cli::{Cli, ColorMode};
 use deployer_core::error::{Error, Result};
@@ -44,8 +47,10 @@ use deployer_core::exit_code::ExitCode;
 /// The runtime is here and not in the binary, because an async function is compiled in the crate that first polls it:
 /// the binary is then only linked.
 pub fn run_program() -> std::process::ExitCode {
-    let cli = Cli::parse();
+    completion::answer_shell();
+    let cli = parse_command_line().unwrap_or_else(|error| error.exit());
     match cli.global.color {
+        _ if cli.global.no_color => anstream::ColorChoice::Never.write_global(),
         ColorMode::Auto => {}
         ColorMode::Always => anstream::ColorChoice::Always.write_global(),
         ColorMode::Never => anstream::ColorChoice::Never.write_global(),
@@ -59,6 +64,12 @@ pub fn run_program() -> std::process::ExitCode {
             error.code.into()
         }
     }
+}
+
+fn parse_command_line() -> std::result::Result<Cli, clap::Error> {
+    let arguments = habits::translate_arguments(std::env::args_os());
+    let matches = examples::add_examples(Cli::command()).try_get_matches_from(arguments);
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(habits::improve_error)
 }
 
 fn run_to_completion(cli: &Cli) -> Result<ExitCode> {

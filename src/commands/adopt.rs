@@ -33,6 +33,7 @@ pub(super) async fn run_adopt(global: &GlobalArgs, args: &AdoptArgs) -> Result<E
 #[derive(Debug, Args)]
 pub struct AdoptArgs {
     /// The venue
+    #[arg(value_name = "VENUE")]
     pub venue: String,
     /// Use this zip (with `bootstrap` at its root) or bootstrap instead of building one
     #[arg(long, value_name = "PATH")]

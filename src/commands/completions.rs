@@ -1,22 +1,20 @@
 //! `deployer completions`
 
-use clap::{Args, CommandFactory};
-use clap_complete::Shell;
+use clap::Args;
 
-use crate::cli::Cli;
+use crate::completion::registration_script;
 use crate::terminal::print_document;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 
-/// Print shell completions
+/// Print the script that completes commands, flags and venues in a shell
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
     /// The shell
-    pub shell: Shell,
+    #[arg(value_parser = ["bash", "elvish", "fish", "powershell", "zsh"])]
+    pub shell: String,
 }
 
 pub(super) fn run_completions(args: &CompletionsArgs) -> Result<ExitCode> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "deployer", &mut script);
-    print_document(&String::from_utf8_lossy(&script)).map(|()| ExitCode::Done)
+    print_document(&registration_script(&args.shell)?).map(|()| ExitCode::Done)
 }

@@ -21,6 +21,7 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
     let nothing = Desired {
         deployment: deployment.clone(),
         scope: session.scope.clone(),
+        role_path: session.manifest().deployment.role_path.clone(),
         venues: Vec::new(),
         canary: None,
         recovery_window_days,

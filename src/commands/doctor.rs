@@ -14,6 +14,7 @@ use deployer_health::doctor::{CheckArea, DoctorCheck, DoctorInputs, DoctorVerdic
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// Only this venue, and what all venues share
+    #[arg(value_name = "VENUE")]
     pub venue: Option<String>,
     /// Only this area (can be given more than once)
     #[arg(long, value_enum, value_name = "AREA")]

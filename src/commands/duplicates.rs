@@ -43,6 +43,7 @@ const TOLD_EVERY: u64 = 100;
 #[derive(Debug, Args)]
 pub struct DuplicatesArgs {
     /// The venue; the manifest must have its OAuth credentials for Tripleseat
+    #[arg(value_name = "VENUE")]
     pub venue: String,
     /// Directory for duplicates.csv, .json and .html; they contain personal data
     #[arg(long, value_name = "DIR")]

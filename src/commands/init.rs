@@ -7,12 +7,13 @@ use clap::Args;
 use sync_config::config::HUBSPOT_BASE_URI;
 
 use crate::cli::GlobalArgs;
+use crate::commands::shared::session::manifest_directory;
 use crate::commands::shared::suggest::{print_suggestions, suggest_from_portal};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::manifest::{SecretRef, init_template};
+use deployer_core::manifest::{SecretRef, init_template, manifest_schema};
 
-/// Write a commented venues.toml to start from
+/// Write a commented venues.toml to start from, and what belongs beside it
 #[derive(Debug, Args)]
 pub struct InitArgs {
     /// Name of the deployment: prefix and owner tag of every managed resource
@@ -36,11 +37,14 @@ pub(super) async fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<Exi
     let path = &global.manifest;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).truncate(args.force).create(args.force).create_new(!args.force);
-    let written =
-        options.open(path).and_then(|mut file| file.write_all(init_template(&args.name, &args.region).as_bytes()));
+    let text = format!("#:schema {SCHEMA_FILE}\n{}", init_template(&args.name, &args.region));
+    let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
     match written {
         Ok(()) => {
             errln!("Wrote {}. Next: edit it, then run `deployer validate` and `deployer plan`.", path.display());
+            let directory = manifest_directory(path);
+            write_schema(&directory.join(SCHEMA_FILE))?;
+            ignore_private_files(&directory.join(".gitignore"))?;
             if !global.local {
                 let token = SecretRef::Env(ADMIN_TOKEN.to_owned());
                 let suggestions = suggest_from_portal(&token, Path::new(""), &args.hubspot_base_uri, &[]).await;
@@ -54,4 +58,40 @@ pub(super) async fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<Exi
         }
         Err(error) => Err(Error::failed(format!("could not write {}", path.display())).caused_by(&error)),
     }
+}
+
+/// What an editor reads to complete and check the manifest, beside it. The manifest's first line names it.
+const SCHEMA_FILE: &str = "venues.schema.json";
+
+fn write_schema(path: &Path) -> Result<()> {
+    let schema = format!("{:#}\n", manifest_schema());
+    std::fs::write(path, schema)
+        .map_err(|error| Error::failed(format!("could not write {}", path.display())).caused_by(&error))?;
+    errln!("Wrote {}, with which editors complete and check it.", path.display());
+    Ok(())
+}
+
+/// What must never be committed: the state of this machine, and files with values of secrets.
+const PRIVATE_FILES: [&str; 2] = [".deployer/", ".env"];
+
+/// Adds the lines that are missing.
+fn ignore_private_files(path: &Path) -> Result<()> {
+    let failed = |error: &std::io::Error| Error::failed(format!("could not write {}", path.display())).caused_by(error);
+    let before = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(failed(&error)),
+    };
+    let is_ignored =
+        |name: &str| before.lines().any(|line| line.trim().trim_matches('/') == name.trim_end_matches('/'));
+    let missing: Vec<_> = PRIVATE_FILES.into_iter().filter(|name| !is_ignored(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let unended = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+    let added = format!("{unended}{}\n", missing.join("\n"));
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut file| file.write_all(added.as_bytes())).map_err(|error| failed(&error))?;
+    errln!("Added {} to {}: never commit them.", missing.join(" and "), path.display());
+    Ok(())
 }

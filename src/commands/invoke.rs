@@ -21,6 +21,7 @@ use deployer_core::naming::{ALIAS, VenueNames};
 #[derive(Debug, Args)]
 pub struct InvokeArgs {
     /// The venue
+    #[arg(value_name = "VENUE")]
     pub venue: String,
     /// Check credentials, properties and destination, say what a run would do, and write nothing
     #[arg(long)]

@@ -22,6 +22,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub struct LogsArgs {
     /// The venue
+    #[arg(value_name = "VENUE")]
     pub venue: String,
     /// Keep showing new events until Ctrl-C
     #[arg(long, short = 'F')]

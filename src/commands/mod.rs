@@ -11,11 +11,13 @@ mod destroy;
 mod dev;
 mod doctor;
 mod duplicates;
+mod fmt;
 mod init;
 mod invoke;
 mod logs;
 mod man;
 mod migrate_flag;
+mod package;
 mod plan;
 mod report;
 mod restore;
@@ -39,17 +41,23 @@ use crate::cli::Cli;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 
-/// The commands, in the order of the help. The help of each is on its arguments.
+/// The commands, in the order of the help. The help of each is on its arguments. Aliases are what other tools call it.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Init(init::InitArgs),
+    #[command(aliases = ["lint", "check"])]
     Validate(validate::ValidateArgs),
+    Fmt(fmt::FmtArgs),
     Schema(schema::SchemaArgs),
+    #[command(aliases = ["preview", "diff"])]
     Plan(plan::PlanArgs),
+    #[command(aliases = ["deploy", "up"])]
     Apply(apply::ApplyArgs),
     Destroy(destroy::DestroyArgs),
+    #[command(aliases = ["import"])]
     Adopt(adopt::AdoptArgs),
     Rollback(rollback::RollbackArgs),
+    Package(package::PackageArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
     Connect(connect::ConnectArgs),
@@ -80,6 +88,7 @@ impl Command {
             Self::Plan(args) => args.inputs.artifact.as_deref(),
             Self::Apply(args) => args.inputs.artifact.as_deref(),
             Self::Dev(args) => args.artifact.as_deref(),
+            Self::Package(args) => args.artifact.as_deref(),
             _ => None,
         }
     }
@@ -94,12 +103,14 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
     match command {
         Command::Init(args) => init::run_init(global, args).await,
         Command::Validate(args) => validate::run_validate(global, args),
+        Command::Fmt(args) => fmt::run_fmt(global, args),
         Command::Schema(args) => schema::run_schema(args),
         Command::Plan(args) => plan::run_plan(global, args).await,
         Command::Apply(args) => apply::run_apply(global, args).await,
         Command::Destroy(args) => destroy::run_destroy(global, args).await,
         Command::Adopt(args) => adopt::run_adopt(global, args).await,
         Command::Rollback(args) => rollback::run_rollback(global, args).await,
+        Command::Package(args) => package::run_package(global, args).await,
         Command::Secret(command) => secret::run_secret(global, command).await,
         Command::Connect(args) => connect::run_connect(global, args).await,
         Command::Status(args) => status::run_status(global, args).await,

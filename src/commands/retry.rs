@@ -25,6 +25,7 @@ up: name --needs-review to retry those, too. Where the venue's leads can be look
 a lead is marked as synced instead.")]
 pub struct RetryArgs {
     /// The venue
+    #[arg(value_name = "VENUE")]
     pub venue: String,
     /// Contacts that the destination refused; correct what it refused first
     #[arg(long)]

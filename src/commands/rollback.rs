@@ -31,6 +31,7 @@ pub(super) async fn run_rollback(global: &GlobalArgs, args: &RollbackArgs) -> Re
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
     /// The venue
+    #[arg(value_name = "VENUE")]
     pub venue: String,
     /// The version (default: the previous one)
     #[arg(long, value_name = "N")]

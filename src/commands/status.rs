@@ -15,6 +15,7 @@ use deployer_health::status::{self, Overview, StatusPortal};
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// The venues (default: all)
+    #[arg(value_name = "VENUE")]
     pub venue: Vec<String>,
     /// How far back to look for runs: 24h, 7d
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_time_window)]

@@ -90,7 +90,7 @@ fn tags_handmade_resources_and_leaves_the_rest_to_the_next_apply() {
     let (code, text) = site.run_apply();
     assert!(code == 0 && text.contains("No changes"), "{text}");
     let role = site.cloud.with_context(|cx| cx.state.iam.roles["sync-a-role"].path.clone());
-    assert_eq!(role.expect("the cloud's state is readable"), "/deployer/sync/");
+    assert_eq!(role.expect("the cloud's state is readable"), "/deployer/sync/us-east-1/");
 }
 
 #[test]

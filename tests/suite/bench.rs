@@ -110,7 +110,8 @@ async fn measure_calls_and_seconds() {
         assert_eq!(full.changes, []);
         let fast = async {
             get_caller_identity(&world.aws).await;
-            let snapshot = observe_lists(&world.aws, &world.scope, &deployment, &desired.deployed_venues()).await;
+            let snapshot =
+                observe_lists(&world.aws, &world.scope, &desired.role_place(), &desired.deployed_venues()).await;
             plan(&desired, &snapshot, &[])
         };
         assert_eq!(proxy.measure_work(venues, "no change, fast", fast).await.changes, []);

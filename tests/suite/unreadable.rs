@@ -71,7 +71,9 @@ type Addresses = BTreeSet<(String, ResourceKind)>;
 
 /// All kinds but contact properties, which are in HubSpot.
 fn aws_kinds() -> Vec<ResourceKind> {
-    ResourceKind::ALL.iter().copied().filter(|kind| !kind.is_property()).collect()
+    // No role of these worlds has been superseded.
+    let drifted = |kind: &ResourceKind| !kind.is_property() && *kind != ResourceKind::FormerRole;
+    ResourceKind::ALL.iter().copied().filter(drifted).collect()
 }
 
 fn addresses_of(venues: &[&str], kinds: &[ResourceKind]) -> Addresses {

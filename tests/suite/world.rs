@@ -99,6 +99,7 @@ impl World {
         Desired {
             deployment: deployment.to_owned(),
             scope: self.scope.clone(),
+            role_path: deployer_core::naming::DEFAULT_ROLE_PATH.to_owned(),
             venues: Vec::new(),
             canary: None,
             recovery_window_days: Some(30),

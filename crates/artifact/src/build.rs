@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::shipped::read_shipped;
 use super::tools::{BuildTools, cargo_home};
 use super::workspace::SourceWorkspace;
 use super::{Artifact, ArtifactOrigin, ArtifactPlatform, BOOTSTRAP, cache, zip};
@@ -45,18 +46,29 @@ pub struct ArtifactBuilder {
     release: bool,
     rebuild: bool,
     tools: BuildTools,
+    /// The binary whose installation may have brought the function along.
+    binary: Option<PathBuf>,
 }
 
 impl ArtifactBuilder {
     /// For AWS, builds with cargo-lambda, optimized. For this machine, builds with plain cargo in the deployer's own
     /// profile, so that shared dependencies are not built again.
     ///
-    /// The source is searched for in the manifest's directory, the current directory, and their ancestors.
+    /// The source is searched for in the manifest's directory, the current directory, and their ancestors. Without a
+    /// source, the function that was installed with the deployer is used.
     pub fn new(platform: ArtifactPlatform, manifest_dir: &Path) -> Self {
         let mut search = vec![std::path::absolute(manifest_dir).unwrap_or_else(|_| manifest_dir.to_owned())];
         search.extend(std::env::current_dir());
         let release = matches!(platform, ArtifactPlatform::Lambda(_)) || !cfg!(debug_assertions);
-        Self { platform, search, target_dir: None, release, rebuild: false, tools: BuildTools::from_environment() }
+        Self {
+            platform,
+            search,
+            target_dir: None,
+            release,
+            rebuild: false,
+            tools: BuildTools::from_environment(),
+            binary: std::env::current_exe().ok(),
+        }
     }
 
     /// Builds in `directory` instead of `CARGO_TARGET_DIR` or the workspace's `target`.
@@ -80,12 +92,38 @@ impl ArtifactBuilder {
         self
     }
 
-    /// Builds, or returns a cached build. Blocks while cargo runs, and reports progress to `on_event`.
+    /// Searches beside this binary for the function that was installed with it.
+    #[must_use]
+    pub fn with_binary(mut self, binary: impl Into<PathBuf>) -> Self {
+        self.binary = Some(binary.into());
+        self
+    }
+
+    /// Builds, or returns a cached build or the function that was installed. Blocks while cargo runs, and reports
+    /// progress to `on_event`.
     ///
-    /// Fails if the source isn't found, a program is missing, cargo fails (the error has its output), or the result
-    /// wouldn't run on the platform.
+    /// Fails if there is neither a source nor an installed function, a program is missing, cargo fails (the error has
+    /// its output), or the result wouldn't run on the platform.
     pub fn build_artifact(&self, on_event: &mut dyn FnMut(BuildEvent<'_>)) -> Result<Artifact> {
-        let workspace = SourceWorkspace::find_from(&self.search)?;
+        if let Some(workspace) = SourceWorkspace::find_from(&self.search) {
+            return self.build_in(workspace, on_event);
+        }
+        let shipped = self.binary.as_deref().map(|binary| read_shipped(binary, self.platform)).transpose()?.flatten();
+        if let Some(artifact) = shipped {
+            return Ok(artifact);
+        }
+        let workspace = SourceWorkspace::built_in().ok_or_else(|| {
+            let looked: Vec<String> = self.search.iter().map(|start| start.display().to_string()).collect();
+            let looked = looked.join(" or ");
+            Error::failed(format!(
+                "no function came with this deployer, and the source of sync-lambda is not in {looked} or a directory above"
+            ))
+            .hint("install the deployer from its release archive, run this in its source tree, or pass --artifact PATH")
+        })?;
+        self.build_in(workspace, on_event)
+    }
+
+    fn build_in(&self, workspace: SourceWorkspace, on_event: &mut dyn FnMut(BuildEvent<'_>)) -> Result<Artifact> {
         let target = self.target_dir.clone().unwrap_or_else(|| workspace.target_dir());
         let rustc = self.tools.rustc_version(&workspace.root)?;
         let rustflags = std::env::var("RUSTFLAGS").unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The shared artifact: `sync-lambda`, built once and zipped so that the same source always produces the same bytes.
 //!
-//! [`ArtifactBuilder`] builds it, or finds the cached zip of the same sources; [`Artifact::from_path`] uses a file that the
-//! user provides. Either way it is checked before use, so that an artifact that Lambda would reject or fail to start is
+//! [`ArtifactBuilder`] builds it, or finds the cached zip of the same sources. Where there is no source, it uses the one that
+//! was installed with the deployer. [`Artifact::from_path`] uses a file that the user provides. Either way it is checked before use, so that an artifact that Lambda would reject or fail to start is
 //! found here.
 
 use std::fmt;
@@ -18,12 +18,14 @@ mod build;
 mod cache;
 mod check;
 pub mod elf;
+mod shipped;
 mod tools;
 mod workspace;
 pub mod zip;
 
 pub use build::{ArtifactBuilder, BuildEvent};
 pub use check::{MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, PROVIDED_AL2023_GLIBC};
+pub use shipped::shipped_name;
 
 /// The name of the executable that Lambda's custom runtimes start.
 pub const BOOTSTRAP: &str = "bootstrap";
@@ -50,6 +52,11 @@ pub enum ArtifactOrigin {
         /// The cached zip.
         path: PathBuf,
     },
+    /// Installed together with the deployer.
+    Shipped {
+        /// The zip.
+        path: PathBuf,
+    },
     /// Passed with `--artifact`.
     Given {
         /// The path that was passed.
@@ -62,6 +69,7 @@ impl fmt::Display for ArtifactOrigin {
         match self {
             Self::Built { command } => write!(f, "built with `{command}`"),
             Self::Cached { .. } => f.write_str("built earlier from the same sources"),
+            Self::Shipped { path } => write!(f, "{}, which came with the deployer", path.display()),
             Self::Given { path } => write!(f, "{}", path.display()),
         }
     }

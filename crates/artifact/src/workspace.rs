@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use deployer_core::error::{Error, Result};
-
 /// The workspace that contains `sync-lambda`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SourceWorkspace {
@@ -13,20 +11,20 @@ pub(super) struct SourceWorkspace {
 }
 
 impl SourceWorkspace {
-    /// Searches `starts` and their ancestors, and then the directory where this deployer was built.
-    pub(super) fn find_from(starts: &[PathBuf]) -> Result<Self> {
-        let built_in = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-        let ancestors = starts.iter().flat_map(|start| start.ancestors());
-        let mut candidates = ancestors.chain(std::iter::once(built_in));
-        let root = candidates.find(|dir| is_root(dir)).ok_or_else(|| {
-            let looked: Vec<String> = starts.iter().map(|start| start.display().to_string()).collect();
-            Error::failed(format!(
-                "could not find the source of sync-lambda in {} or a directory above",
-                looked.join(" or ")
-            ))
-            .hint("run this in the deployer's source tree, or pass a built artifact with --artifact PATH")
-        })?;
-        Ok(Self { root: root.to_owned(), has_deployer: has_deployer(root) })
+    /// Searches `starts` and their ancestors. `None` if the source isn't there.
+    pub(super) fn find_from(starts: &[PathBuf]) -> Option<Self> {
+        let mut ancestors = starts.iter().flat_map(|start| start.ancestors());
+        ancestors.find(|dir| is_root(dir)).map(Self::at_root)
+    }
+
+    /// The directory where this deployer was built, if its source is still there.
+    pub(super) fn built_in() -> Option<Self> {
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        is_root(root).then(|| Self::at_root(root))
+    }
+
+    fn at_root(root: &Path) -> Self {
+        Self { root: root.to_owned(), has_deployer: has_deployer(root) }
     }
 
     /// Where cargo builds: `CARGO_TARGET_DIR`, or `target` in the workspace.

@@ -9,7 +9,8 @@ use sync_config::config::{
 
 use crate::manifest::{Manifest, Status, Venue};
 use crate::naming::{
-    ALIAS, PERMISSION_SID, TAG_DEPLOYMENT, TAG_PROTECT, TAG_VENUE, TARGET_ID, VenueNames, mark_description,
+    ALIAS, PERMISSION_SID, RolePlace, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID, VenueNames,
+    mark_description,
 };
 use crate::property;
 use crate::resource::{
@@ -36,6 +37,8 @@ pub struct Desired {
     pub deployment: String,
     /// Account and region.
     pub scope: Scope,
+    /// What the paths of its roles start with.
+    pub role_path: String,
     /// The venues, in the manifest's order.
     pub venues: Vec<DesiredVenue>,
     /// The venue that gets a new artifact before all others.
@@ -47,6 +50,11 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// Where the deployment's roles are.
+    pub fn role_place(&self) -> RolePlace {
+        RolePlace::new(&self.deployment, &self.scope.region, &self.role_path)
+    }
+
     /// The venues that should have resources: all except blocked ones.
     pub fn deployed_venues(&self) -> Vec<String> {
         self.venues.iter().filter(|venue| venue.stack.is_some()).map(|venue| venue.venue.clone()).collect()
@@ -85,6 +93,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
     Desired {
         deployment: deployment.clone(),
         scope: scope.clone(),
+        role_path: manifest.deployment.role_path.clone(),
         venues: venues.collect(),
         canary,
         recovery_window_days: Some(manifest.deployment.recovery_window_days),
@@ -106,7 +115,8 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
     let names = VenueNames::new(deployment, &venue.name);
     let tags = venue_tags(deployment, venue);
     let description = mark_description(deployment, &venue.name);
-    let role_arn = scope.role_arn(&names.role_path, &names.role);
+    let place = RolePlace::new(deployment, &scope.region, &manifest.deployment.role_path);
+    let role_arn = scope.role_arn(&place.role_path(), &names.role);
     let function_arn = scope.regional_arn("lambda", &format!("function:{}", names.function));
     let rule_arn = scope.regional_arn("events", &format!("rule/{}", names.rule));
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
@@ -120,9 +130,9 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
             trust: trust_policy(),
             policy: role_policy(scope, &names, venue.destination.rotates_tokens()),
             name: names.role,
-            path: names.role_path,
+            path: place.role_path(),
             description: description.clone(),
-            tags: tags.clone(),
+            tags: tags.clone().into_iter().chain([(TAG_REGION.to_owned(), scope.region.clone())]).collect(),
         },
         secret: SecretSpec {
             name: names.secret,

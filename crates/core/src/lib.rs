@@ -13,6 +13,7 @@ pub mod naming;
 pub mod plan;
 pub mod property;
 pub mod resource;
+pub mod role_owner;
 pub mod scheduled_event;
 pub mod scope;
 pub mod snapshot;

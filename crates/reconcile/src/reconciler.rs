@@ -9,7 +9,7 @@ use deployer_core::cost::{CostAssumptions, estimate};
 use deployer_core::desired::Desired;
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::LoadedManifest;
-use deployer_core::naming::VenueNames;
+use deployer_core::naming::{DEFAULT_ROLE_PATH, RolePlace, VenueNames};
 use deployer_core::plan::{Plan, PlanOrigin, SavedPlan, invariants, plan, plan_adoption, plan_rollback, plan_unpin};
 use deployer_core::resource::{FunctionConfiguration, LiveStack};
 use deployer_core::scope::Scope;
@@ -66,7 +66,7 @@ impl Reconciler<'_> {
                 Ok(planned)
             }
             ReconcileGoal::Adopt { desired, venue } => {
-                let snapshot = observe(self.aws, self.scope, &desired.deployment, &desired.deployed_venues()).await;
+                let snapshot = observe(self.aws, self.scope, &desired.role_place(), &desired.deployed_venues()).await;
                 let adoption =
                     plan_adoption(desired, &snapshot, venue).map_err(|reason| guards::adoption_error(venue, reason))?;
                 let next = Some(adoption.next);
@@ -96,8 +96,8 @@ impl Reconciler<'_> {
         let deployed = desired.deployed_venues();
         let from_aws = async {
             match depth {
-                ReadDepth::Full => observe(self.aws, self.scope, &desired.deployment, &deployed).await,
-                ReadDepth::Lists => observe_lists(self.aws, self.scope, &desired.deployment, &deployed).await,
+                ReadDepth::Full => observe(self.aws, self.scope, &desired.role_place(), &deployed).await,
+                ReadDepth::Lists => observe_lists(self.aws, self.scope, &desired.role_place(), &deployed).await,
             }
         };
         let (snapshot, portal) = tokio::join!(from_aws, self.portal.observe_portal(self.manifest));
@@ -205,7 +205,9 @@ impl Reconciler<'_> {
     }
 
     async fn observe_venue(&self, deployment: &str, venue: &str) -> (Snapshot, LiveStack) {
-        let snapshot = observe(self.aws, self.scope, deployment, &[venue.to_owned()]).await;
+        let prefix = self.manifest.map_or(DEFAULT_ROLE_PATH, |loaded| &loaded.manifest.deployment.role_path);
+        let place = RolePlace::new(deployment, &self.scope.region, prefix);
+        let snapshot = observe(self.aws, self.scope, &place, &[venue.to_owned()]).await;
         let live = snapshot.venues.get(venue).cloned().unwrap_or_default();
         (snapshot, live)
     }

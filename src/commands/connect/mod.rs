@@ -28,6 +28,7 @@ use deployer_health::consent::{ConsentRequest, RedirectProblem, check_tokens};
 #[derive(Debug, Args)]
 pub struct ConnectArgs {
     /// The venue; its destination must have `oauth = "authorization_code"`
+    #[arg(value_name = "VENUE")]
     pub venue: String,
     /// Wait for no redirect: paste the address that the browser shows after the consent
     #[arg(long)]

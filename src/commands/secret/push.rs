@@ -15,6 +15,7 @@ use deployer_core::manifest::Status;
 #[derive(Debug, Args)]
 pub struct SecretPushArgs {
     /// The venues (default: all that are deployed)
+    #[arg(value_name = "VENUE")]
     pub venue: Vec<String>,
     /// Don't ask for confirmation
     #[arg(long, short = 'y')]

@@ -15,6 +15,7 @@ use deployer_core::manifest::SecretValue;
 #[derive(Debug, Args)]
 pub struct SecretSetArgs {
     /// The venue
+    #[arg(value_name = "VENUE")]
     pub venue: String,
     /// The credential's key in the manifest: `hubspot_token`, `tripleseat_public_key`, …
     pub key: String,

@@ -14,6 +14,7 @@ use deployer_core::exit_code::ExitCode;
 #[derive(Debug, Args)]
 pub struct SecretStatusArgs {
     /// The venues (default: all)
+    #[arg(value_name = "VENUE")]
     pub venue: Vec<String>,
     /// Read the values, and say whether each credential matches its reference
     #[arg(long)]

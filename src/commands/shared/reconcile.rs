@@ -6,7 +6,8 @@ use std::io::{BufRead, IsTerminal};
 use deployer_aws::lock::LockOptions;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::plan::Plan;
+use deployer_core::plan::{Action, Change, Plan};
+use deployer_core::resource::ResourceKind;
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
 use deployer_reconcile::destinations::destination_notes;
 use deployer_reconcile::portal::PortalAccess;
@@ -113,9 +114,31 @@ pub(in crate::commands) struct TerminalFrontend<'a, Inputs> {
     under_way: Mutex<Option<UnderWay>>,
 }
 
+/// The first venue that a plan deploys, if it is a deployment's first plan.
+fn first_venue(plan: &Plan) -> Option<String> {
+    let creates = |change: &Change| matches!(change.action, Action::Create | Action::Restore);
+    let is_first = plan.unchanged == 0 && plan.changes.iter().all(creates);
+    let function = plan.changes.iter().find(|change| change.address.kind == ResourceKind::Function);
+    function.filter(|_| is_first).map(|change| change.address.venue.clone())
+}
+
+/// What a user does after the first apply.
+fn print_next_steps(venue: &str) {
+    let steps = [
+        ("deployer doctor".to_owned(), "check every credential and connection"),
+        (format!("deployer verify {venue} --now"), "prove with a test contact that a venue is live"),
+        ("deployer status".to_owned(), "see how the venues are doing"),
+    ];
+    let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    outln!("\nNext:");
+    steps.iter().for_each(|(command, purpose)| outln!("  {command:width$}  # {purpose}"));
+}
+
 /// What is shown while a plan is executed.
 struct UnderWay {
     progress: ApplyProgress,
+    /// The first venue, if nothing was deployed before.
+    first_venue: Option<String>,
     signals: JoinHandle<()>,
 }
 
@@ -165,7 +188,7 @@ where
             ReconcileEvent::ApplyStarted { plan, cancel } => {
                 let progress = ApplyProgress::new(plan.changes.len());
                 let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
-                *self.under_way.lock() = Some(UnderWay { progress, signals });
+                *self.under_way.lock() = Some(UnderWay { progress, first_venue: first_venue(plan), signals });
             }
             ReconcileEvent::Apply(event) => match json {
                 Some(lines) => lines.print_event(event),
@@ -175,16 +198,21 @@ where
                 }
             },
             ReconcileEvent::ApplyEnded { outcome, code, lock_lost } => {
+                let mut first_venue = None;
                 if let Some(under_way) = self.take_under_way() {
                     under_way.signals.abort();
                     under_way.progress.clear_bar();
+                    first_venue = under_way.first_venue.filter(|_| code == ExitCode::Done);
                 }
                 if lock_lost {
                     self.print_notice("The lock was lost: it could not be renewed, or `deployer unlock` removed it.");
                 }
                 match json {
                     Some(lines) => lines.print_result(outcome, code),
-                    None => out!("\n{}", result_text(outcome, self.command)),
+                    None => {
+                        out!("\n{}", result_text(outcome, self.command));
+                        first_venue.iter().for_each(|venue| print_next_steps(venue));
+                    }
                 }
             }
             ReconcileEvent::LockNotReleased(error) => {

@@ -15,6 +15,7 @@ use deployer_core::manifest::{BlockerEntry, Status, set_blocker, set_status};
 #[derive(Debug, Args)]
 pub struct VenueBlockArgs {
     /// The venue
+    #[arg(value_name = "VENUE")]
     pub venue: String,
     /// What blocks it; asked for on a terminal
     #[arg(long, value_name = "TEXT")]

@@ -67,7 +67,8 @@ pub(super) fn run_venue_list(global: &GlobalArgs, _args: &VenueListArgs) -> Resu
     Ok(ExitCode::Done)
 }
 
-fn destination_text(venue: &Venue) -> String {
+/// Where a venue's leads go, in a few words.
+pub(super) fn destination_text(venue: &Venue) -> String {
     match &venue.destination {
         DestinationConfig::Tripleseat(place) => match place.location_id {
             Some(location) => format!("tripleseat, location {location}"),

@@ -12,6 +12,7 @@ use deployer_core::manifest::Status;
 #[derive(Debug, Args)]
 pub struct VenueResumeArgs {
     /// The venue
+    #[arg(value_name = "VENUE")]
     pub venue: String,
 }
 

@@ -14,6 +14,7 @@ use deployer_core::manifest::{Status, remove_blocker, set_status, status_word};
 #[derive(Debug, Args)]
 pub struct VenueUnblockArgs {
     /// The venue
+    #[arg(value_name = "VENUE")]
     pub venue: String,
     /// Its new status; asked for on a terminal
     #[arg(long, value_enum)]

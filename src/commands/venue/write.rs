@@ -45,6 +45,22 @@ impl<'g> EditableManifest<'g> {
         edit: impl FnOnce(&str) -> std::result::Result<String, Uneditable>,
         means: impl FnOnce(&Venue) -> bool,
     ) -> Result<bool> {
+        self.edit_manifest(edit, |before, after| {
+            let is = after.venues.iter().find(|found| found.name == venue);
+            is.is_some_and(means) && differs_only_in(&[venue], before, after)
+        })
+    }
+
+    /// Applies an edit, runs all checks of the manifest on the result, and writes it. `means` says whether the second
+    /// manifest is the first one, changed as requested. Returns false if nothing changes.
+    ///
+    /// # Errors
+    /// The result has mistakes or can't be written; the file is then unchanged.
+    pub(super) fn edit_manifest(
+        self,
+        edit: impl FnOnce(&str) -> std::result::Result<String, Uneditable>,
+        means: impl FnOnce(&Manifest, &Manifest) -> bool,
+    ) -> Result<bool> {
         let shown = self.global.manifest.display();
         let by_hand = |why: &str| {
             Error::failed(format!("{shown} is written in a way that this command can't edit: {why}"))
@@ -58,40 +74,42 @@ impl<'g> EditableManifest<'g> {
             manifest_error(self.global, errors)
                 .hint(format!("the mistakes are in the edited text; {shown} was not changed"))
         })?;
-        let is = after.manifest.venues.iter().find(|found| found.name == venue);
-        if !is.is_some_and(means) || !differs_only_in(venue, &self.loaded.manifest, &after.manifest) {
+        if !means(&self.loaded.manifest, &after.manifest) {
             return Err(by_hand("the edit would change more than requested"));
         }
-        self.write_file(&text)?;
+        replace_manifest(&self.path, &self.global.manifest, &self.text, &text)?;
         Ok(true)
-    }
-
-    fn write_file(&self, text: &str) -> Result<()> {
-        let failed = |error: &dyn std::error::Error| {
-            Error::failed(format!("could not write {}; it was not changed", self.global.manifest.display()))
-                .caused_by(error)
-        };
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        let mut next = tempfile::NamedTempFile::new_in(directory).map_err(|error| failed(&error))?;
-        let written = next.write_all(text.as_bytes()).and_then(|()| {
-            // A temporary file is readable only by its owner; the manifest may be shared with a group.
-            next.as_file().set_permissions(std::fs::metadata(&self.path)?.permissions())?;
-            next.as_file().sync_all()
-        });
-        written.map_err(|error| failed(&error))?;
-        let now = std::fs::read_to_string(&self.path).map_err(|error| failed(&error))?;
-        if now != self.text {
-            let what = format!("somebody changed {} in the meantime; their version was kept", self.path.display());
-            return Err(Error::failed(what).hint("run the same command again"));
-        }
-        next.persist(&self.path).map(drop).map_err(|error| failed(&error.error))
     }
 }
 
-/// Whether two manifests differ only in this venue.
-fn differs_only_in(venue: &str, before: &Manifest, after: &Manifest) -> bool {
+/// Replaces the text of a manifest at its real path. `shown` is the path as it was given.
+///
+/// # Errors
+/// It can't be written, or somebody else changed it since `before` was read; it is unchanged then.
+pub(in crate::commands) fn replace_manifest(path: &Path, shown: &Path, before: &str, after: &str) -> Result<()> {
+    let failed = |error: &dyn std::error::Error| {
+        Error::failed(format!("could not write {}; it was not changed", shown.display())).caused_by(error)
+    };
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut next = tempfile::NamedTempFile::new_in(directory).map_err(|error| failed(&error))?;
+    let written = next.write_all(after.as_bytes()).and_then(|()| {
+        // A temporary file is readable only by its owner; the manifest may be shared with a group.
+        next.as_file().set_permissions(std::fs::metadata(path)?.permissions())?;
+        next.as_file().sync_all()
+    });
+    written.map_err(|error| failed(&error))?;
+    let now = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    if now != before {
+        let what = format!("somebody changed {} in the meantime; their version was kept", path.display());
+        return Err(Error::failed(what).hint("run the same command again"));
+    }
+    next.persist(path).map(drop).map_err(|error| failed(&error.error))
+}
+
+/// Whether two manifests differ only in these venues.
+pub(super) fn differs_only_in(venues: &[&str], before: &Manifest, after: &Manifest) -> bool {
     let others = |manifest: &Manifest| -> Vec<Venue> {
-        manifest.venues.iter().filter(|other| other.name != venue).cloned().collect()
+        manifest.venues.iter().filter(|other| !venues.contains(&other.name.as_str())).cloned().collect()
     };
     before.deployment == after.deployment && before.hubspot == after.hubspot && others(before) == others(after)
 }

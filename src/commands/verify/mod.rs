@@ -15,7 +15,7 @@ use deployer_core::exit_code::ExitCode;
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// The venue to verify
-    #[arg(required_unless_present = "isolation", conflicts_with = "isolation")]
+    #[arg(value_name = "VENUE", required_unless_present = "isolation", conflicts_with = "isolation")]
     pub venue: Option<String>,
     /// Invoke the function now instead of waiting for its schedule
     #[arg(long, conflicts_with = "isolation")]

@@ -55,7 +55,7 @@ async fn names_missing_permissions_with_the_resource() {
         "lambda:CreateFunction on arn:aws:lambda:us-east-1:123456789012:function:sync-a and 1 more (implicitDeny)";
     let advice = "arn:aws:iam::123456789012:user/local: lambda:CreateFunction, lambda:InvokeFunction";
     expect_check(&checks, "", "permissions lambda", DoctorVerdict::Failed, evidence, advice);
-    let evidence = "iam:PassRole on arn:aws:iam::123456789012:role/deployer/sync/sync-a-role";
+    let evidence = "iam:PassRole on arn:aws:iam::123456789012:role/deployer/sync/us-east-1/sync-a-role";
     expect_check(&checks, "", "permissions iam", DoctorVerdict::Failed, evidence, "iam:PassRole");
     expect_check(&checks, "", "permissions tag", DoctorVerdict::Warning, "tag:GetResources on *", "one by one");
     expect_check(&checks, "", "permissions logs", DoctorVerdict::Ok, "all 8 actions are allowed", "");

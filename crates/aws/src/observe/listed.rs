@@ -1,9 +1,8 @@
 //! Observes a venue from the lists alone.
 
 use super::LiveInventory;
-use super::role::ListedRoles;
 use super::{ResourceList, to_unreadable};
-use deployer_core::naming::{self, VenueNames};
+use deployer_core::naming::{self, RolePlace, VenueNames};
 use deployer_core::resource::members::UnmodeledPart;
 use deployer_core::resource::{FunctionState, LiveFunction, LiveStack, Observed, StringMap};
 
@@ -12,20 +11,21 @@ use deployer_core::resource::{FunctionState, LiveFunction, LiveStack, Observed, 
 pub(super) fn observe_listed_stack(
     inventory: &LiveInventory,
     names: &VenueNames,
-    deployment: &str,
+    place: &RolePlace,
     venue: &str,
 ) -> Option<LiveStack> {
-    let ListedRoles::Whole(roles) = &inventory.roles else { return None };
+    let (role, other_roles) = inventory.roles.find_roles(place, (venue, names))?;
     let function = find_listed(&inventory.functions, &names.function);
     let rule = find_listed(&inventory.rules, &names.rule);
     let descriptions =
         [function.as_present().map(|function| &function.description), rule.as_present().map(|rule| &rule.description)];
-    let marked = |description: &String| naming::marked_venue(description, deployment) == Some(venue);
+    let marked = |description: &String| naming::marked_venue(description, &place.deployment) == Some(venue);
     if !descriptions.into_iter().flatten().all(marked) {
         return None;
     }
     Some(LiveStack {
-        role: find_listed(roles, &names.role).map(|role| (*role).clone()),
+        role,
+        other_roles,
         secret: match find_listed(&inventory.secrets, &names.secret) {
             Observed::Present(secret) => secret.to_observed(),
             other => other.map(|secret| secret.live.clone()),

@@ -24,7 +24,7 @@ pub use role::parse_policy_document;
 use tags::KnownTags;
 
 use crate::{Aws, CallError};
-use deployer_core::naming::{self, TAG_DEPLOYMENT, TAG_VENUE, VenueNames};
+use deployer_core::naming::{self, RolePlace, TAG_DEPLOYMENT, TAG_VENUE, VenueNames};
 use deployer_core::resource::{FunctionConfiguration, LiveStack, Observed, StringMap};
 use deployer_core::scope::Scope;
 use deployer_core::snapshot::Snapshot;
@@ -52,19 +52,20 @@ struct LiveInventory {
     rules: ResourceList<deployer_core::resource::LiveRule>,
 }
 
-/// Reads what exists of the `declared` venues and of all other venues that `deployment` owns.
-pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[String]) -> Snapshot {
+/// Reads what exists of the `declared` venues and of all other venues that the deployment owns.
+pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[String]) -> Snapshot {
+    let deployment = place.deployment.as_str();
     let (mut inventory, known, settings) = tokio::join!(
-        LiveInventory::read_lists(aws, deployment),
+        LiveInventory::read_lists(aws, place),
         KnownTags::read_tags(&aws.signed, deployment),
-        role::list_role_settings(&aws.iam, deployment),
+        role::list_role_settings(&aws.iam, place),
     );
-    inventory.roles.add_settings(settings, deployment);
+    inventory.roles.add_settings(settings, place);
     // Before something may be deleted, its own tags are read: the bulk list of tags may be stale.
     let nothing_known = KnownTags::default();
     let mut unreadable = inventory.read_errors();
     let mut venues: BTreeSet<String> = declared.iter().cloned().collect();
-    venues.extend(inventory.marked_venues(deployment));
+    venues.extend(inventory.marked_venues(place));
     venues.extend(find_unmarked_venues(aws, scope, deployment, &inventory, &venues, &mut unreadable).await);
 
     let venues = stream::iter(venues)
@@ -75,7 +76,7 @@ pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[Str
             // ours.
             let confirm = declared.contains(&venue) && inventory.shows_any(&names);
             let known = if declared.contains(&venue) { &known } else { &nothing_known };
-            let live = observe_venue(aws, scope, &inventory, known, &names, confirm).await;
+            let live = observe_venue(aws, (scope, place), &inventory, known, (&venue, &names), confirm).await;
             (venue, live)
         })
         .buffer_unordered(VENUES_AT_ONCE)
@@ -87,14 +88,15 @@ pub async fn observe(aws: &Aws, scope: &Scope, deployment: &str, declared: &[Str
 /// Reads only lists for the `deployed` venues, so that the number of calls doesn't grow with them. Owned venues that
 /// aren't in `deployed`, and venues whose owner the lists leave in doubt, are read as [`observe`] reads them. Resources
 /// that are owned but have no mark aren't looked for.
-pub async fn observe_lists(aws: &Aws, scope: &Scope, deployment: &str, deployed: &[String]) -> Snapshot {
-    let inventory = LiveInventory::read_lists(aws, deployment).await;
+pub async fn observe_lists(aws: &Aws, scope: &Scope, place: &RolePlace, deployed: &[String]) -> Snapshot {
+    let deployment = place.deployment.as_str();
+    let inventory = LiveInventory::read_lists(aws, place).await;
     let unreadable = inventory.read_errors();
     let mut snapshot = Snapshot { unreadable, ..Snapshot::default() };
-    let mut rest = inventory.marked_venues(deployment);
+    let mut rest = inventory.marked_venues(place);
     for venue in deployed {
         rest.remove(venue);
-        match listed::observe_listed_stack(&inventory, &VenueNames::new(deployment, venue), deployment, venue) {
+        match listed::observe_listed_stack(&inventory, &VenueNames::new(deployment, venue), place, venue) {
             Some(live) => {
                 snapshot.listed.insert(venue.clone());
                 snapshot.venues.insert(venue.clone(), live);
@@ -105,7 +107,8 @@ pub async fn observe_lists(aws: &Aws, scope: &Scope, deployment: &str, deployed:
     let read: Vec<(String, LiveStack)> = stream::iter(rest)
         .map(async |venue| {
             let names = VenueNames::new(deployment, &venue);
-            let live = observe_venue(aws, scope, &inventory, &KnownTags::default(), &names, false).await;
+            let known = KnownTags::default();
+            let live = observe_venue(aws, (scope, place), &inventory, &known, (&venue, &names), false).await;
             (venue, live)
         })
         .buffer_unordered(VENUES_AT_ONCE)
@@ -119,14 +122,14 @@ pub async fn observe_lists(aws: &Aws, scope: &Scope, deployment: &str, deployed:
 /// absent: AWS's lists are eventually consistent and may lack what was created seconds ago.
 async fn observe_venue(
     aws: &Aws,
-    scope: &Scope,
+    (scope, place): (&Scope, &RolePlace),
     inventory: &LiveInventory,
     known: &KnownTags,
-    names: &VenueNames,
+    (venue, names): (&str, &VenueNames),
     confirm: bool,
 ) -> LiveStack {
-    let (role, secret, log_group, mut function, rule) = tokio::join!(
-        inventory.roles.observe_role(&aws.iam, &names.role, confirm),
+    let ((role, other_roles), secret, log_group, mut function, rule) = tokio::join!(
+        inventory.roles.observe_roles(&aws.iam, place, (venue, names), confirm),
         secret::observe_secret(&aws.secrets, &inventory.secrets, &names.secret, confirm),
         log_group::observe_log_group(&aws.signed, &inventory.log_groups, &names.log_group, known, confirm),
         function::observe_function(&aws.lambda, &inventory.functions, &names.function, confirm),
@@ -135,6 +138,7 @@ async fn observe_venue(
     function.compare_role(&role);
     LiveStack {
         role,
+        other_roles,
         secret,
         log_group,
         function: function.function,
@@ -145,9 +149,10 @@ async fn observe_venue(
 }
 
 impl LiveInventory {
-    async fn read_lists(aws: &Aws, deployment: &str) -> Self {
+    async fn read_lists(aws: &Aws, place: &RolePlace) -> Self {
+        let deployment = place.deployment.as_str();
         let (roles, secrets, log_groups, functions, rules) = tokio::join!(
-            role::list_roles(&aws.iam, deployment),
+            role::list_roles(&aws.iam, place),
             secret::list_secrets(&aws.secrets, deployment),
             log_group::list_log_groups(&aws.signed, deployment),
             function::list_functions(&aws.lambda),
@@ -185,10 +190,11 @@ impl LiveInventory {
     }
 
     /// The venues that the lists name, in tags or in the mark in a description.
-    fn marked_venues(&self, deployment: &str) -> BTreeSet<String> {
+    fn marked_venues(&self, place: &RolePlace) -> BTreeSet<String> {
+        let deployment = place.deployment.as_str();
         // Log groups have no mark; `find_unmarked_venues` reads their tags.
         let Self { roles, secrets, log_groups: _, functions, rules } = self;
-        let mut venues = roles.owned_venues(deployment);
+        let mut venues = roles.owned_venues(place);
         for secret in secrets.iter().flat_map(BTreeMap::values) {
             venues.extend(owned_venue(&secret.live.tags, deployment));
         }

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::{ResourceList, owned_venue, to_observed, to_unreadable};
 use crate::{Call, CallError, FailureKind, Found};
-use deployer_core::naming::{TAG_ADOPTED, role_path, venue_of_role};
+use deployer_core::naming::{RolePlace, VenueNames, is_role_name, venue_of_role};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{LiveRole, Observed, StringMap};
+use deployer_core::role_owner::{OtherRoles, RoleOwner, settle_roles};
 
 /// The account's roles.
 pub(super) enum ListedRoles {
@@ -24,10 +25,10 @@ pub(super) enum ListedRoles {
 
 /// Reads `GetAccountAuthorizationDetails`, which returns roles, inline policies, attached policies and tags in pages.
 /// It includes roles of every path, which matters because names are unique in an account regardless of the path.
-pub(super) async fn list_roles(iam: &Client, deployment: &str) -> ListedRoles {
+pub(super) async fn list_roles(iam: &Client, place: &RolePlace) -> ListedRoles {
     match list_role_details(iam).await {
         Err(error) if matches!(error.kind, FailureKind::Denied | FailureKind::NotImplemented) => {
-            match list_role_names(iam, deployment).await {
+            match list_role_names(iam, place).await {
                 Ok(names) => ListedRoles::Names(names),
                 Err(_) => ListedRoles::Whole(Err(error)),
             }
@@ -40,9 +41,9 @@ pub(super) async fn list_roles(iam: &Client, deployment: &str) -> ListedRoles {
 pub(super) type RoleSettings = Result<BTreeMap<String, (String, Option<u32>)>, CallError>;
 
 /// Reads `ListRoles` for the roles under the deployment's path: the bulk list with the policies lacks these settings.
-pub(super) async fn list_role_settings(iam: &Client, deployment: &str) -> RoleSettings {
+pub(super) async fn list_role_settings(iam: &Client, place: &RolePlace) -> RoleSettings {
     let mut settings = BTreeMap::new();
-    let mut pages = iam.list_roles().path_prefix(role_path(deployment)).into_paginator().send();
+    let mut pages = iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
     while let Some(page) = pages.next().await {
         for role in page.call("iam:ListRoles")?.roles() {
             let description = role.description().unwrap_or_default().to_owned();
@@ -69,9 +70,9 @@ async fn list_role_details(iam: &Client) -> ResourceList<LiveRole> {
     Ok(roles)
 }
 
-async fn list_role_names(iam: &Client, deployment: &str) -> Result<BTreeSet<String>, CallError> {
+async fn list_role_names(iam: &Client, place: &RolePlace) -> Result<BTreeSet<String>, CallError> {
     let mut names = BTreeSet::new();
-    let mut pages = iam.list_roles().path_prefix(role_path(deployment)).into_paginator().send();
+    let mut pages = iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
     while let Some(page) = pages.next().await {
         names.extend(page.call("iam:ListRoles")?.roles().iter().map(|role| role.role_name().to_owned()));
     }
@@ -80,7 +81,7 @@ async fn list_role_names(iam: &Client, deployment: &str) -> Result<BTreeSet<Stri
 
 impl ListedRoles {
     /// Adds what only the list of names has.
-    pub(super) fn add_settings(&mut self, settings: RoleSettings, deployment: &str) {
+    pub(super) fn add_settings(&mut self, settings: RoleSettings, place: &RolePlace) {
         let Self::Whole(Ok(roles)) = self else { return };
         match settings {
             Ok(settings) => {
@@ -91,7 +92,7 @@ impl ListedRoles {
                 }
             }
             Err(error) => {
-                let ours = roles.values_mut().filter(|role| role.path == role_path(deployment));
+                let ours = roles.values_mut().filter(|role| RoleOwner::of_role(place, role) == RoleOwner::Current);
                 ours.for_each(|role| role.unmodeled.unread.push(error.to_string()));
             }
         }
@@ -112,18 +113,14 @@ impl ListedRoles {
         }
     }
 
-    /// The venues whose roles are under the deployment's path, which marks ownership and can't be changed, or are
-    /// adopted.
-    pub(super) fn owned_venues(&self, deployment: &str) -> BTreeSet<String> {
+    /// The venues whose roles are ours in this region.
+    pub(super) fn owned_venues(&self, place: &RolePlace) -> BTreeSet<String> {
+        let deployment = place.deployment.as_str();
         match self {
             Self::Whole(roles) => roles
                 .iter()
                 .flat_map(BTreeMap::values)
-                .filter(|role| {
-                    let adopted =
-                        || role.tags.contains_key(TAG_ADOPTED) && owned_venue(&role.tags, deployment).is_some();
-                    role.path == role_path(deployment) || adopted()
-                })
+                .filter(|role| RoleOwner::of_role(place, role).is_ours())
                 .filter_map(|role| {
                     owned_venue(&role.tags, deployment)
                         .or_else(|| venue_of_role(deployment, &role.name).map(ToOwned::to_owned))
@@ -135,7 +132,48 @@ impl ListedRoles {
         }
     }
 
-    pub(super) async fn observe_role(&self, iam: &Client, name: &str, confirm: bool) -> Observed<LiveRole> {
+    /// The venue's role, and others of the venue.
+    pub(super) async fn observe_roles(
+        &self,
+        iam: &Client,
+        place: &RolePlace,
+        (venue, names): (&str, &VenueNames),
+        confirm: bool,
+    ) -> (Observed<LiveRole>, OtherRoles) {
+        let usual = self.observe_role(iam, &names.role, confirm).await;
+        let name = place.second_role_name(venue);
+        // Only a role whose usual name is taken has a second name, but it keeps that when the other one is gone.
+        let needed = usual.as_present().is_some_and(|role| RoleOwner::of_role(place, role) != RoleOwner::Current);
+        let second = match self {
+            Self::Names(listed) if !needed && !listed.contains(&name) => Observed::Absent,
+            _ => self.observe_role(iam, &name, confirm && needed).await,
+        };
+        settle_roles(place, usual, second, self.roles_of_other_paths(names, &name))
+    }
+
+    /// As [`ListedRoles::observe_roles`], from the list alone; `None` if the list contains only names.
+    pub(super) fn find_roles(
+        &self,
+        place: &RolePlace,
+        (venue, names): (&str, &VenueNames),
+    ) -> Option<(Observed<LiveRole>, OtherRoles)> {
+        let Self::Whole(roles) = self else { return None };
+        let find = |name: &str| match roles {
+            Ok(roles) => roles.get(name).cloned().map_or(Observed::Absent, Observed::Present),
+            Err(error) => to_unreadable(error),
+        };
+        let second = place.second_role_name(venue);
+        Some(settle_roles(place, find(&names.role), find(&second), self.roles_of_other_paths(names, &second)))
+    }
+
+    /// The roles with one of the venue's names besides the usual one and `second`.
+    fn roles_of_other_paths(&self, names: &VenueNames, second: &str) -> Vec<LiveRole> {
+        let Self::Whole(Ok(roles)) = self else { return Vec::new() };
+        let others = roles.values().filter(|role| role.name != names.role && role.name != second);
+        others.filter(|role| is_role_name(names, &role.name)).cloned().collect()
+    }
+
+    async fn observe_role(&self, iam: &Client, name: &str, confirm: bool) -> Observed<LiveRole> {
         match self {
             Self::Whole(Err(error)) => to_unreadable(error),
             Self::Whole(Ok(roles)) => match roles.get(name) {

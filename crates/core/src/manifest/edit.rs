@@ -19,6 +19,12 @@ use super::{SecretRef, Status};
 #[error("{0}")]
 pub struct Uneditable(String);
 
+impl Uneditable {
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
 /// A venue to add.
 #[derive(Debug, Clone)]
 pub struct NewVenue {
@@ -162,7 +168,7 @@ pub fn set_blocker(text: &str, venue: &str, entries: &[BlockerEntry]) -> Result<
         for entry in entries.iter().rev() {
             let manifest = ManifestText::parse_text(&text)?;
             let blocker = manifest.find_venue(venue)?.get(key_name).and_then(Item::as_table_like);
-            let blocker = blocker.ok_or_else(|| uneditable_error("its blocker is not a table"))?;
+            let blocker = blocker.ok_or_else(|| Uneditable::new("its blocker is not a table"))?;
             text = manifest.set_key(blocker, entry.entry_key(), &entry.toml_value(), BLOCKER.reason.name())?;
         }
         return Ok(text);
@@ -183,7 +189,7 @@ pub fn set_blocker(text: &str, venue: &str, entries: &[BlockerEntry]) -> Result<
         return Ok(manifest.insert_lines(line_end(text, value.end), &lines.collect::<String>()));
     }
     let table =
-        manifest.venue_with_header(venue).ok_or_else(|| uneditable_error("its table does not have its own header"))?;
+        manifest.venue_with_header(venue).ok_or_else(|| Uneditable::new("its table does not have its own header"))?;
     let at = manifest.end_of_section(table);
     let apart = if text[at..line_end(text, at)].trim().is_empty() { "\n" } else { "" };
     let block = format_section(venue, key_name, entries.iter().map(|entry| (entry.entry_key(), entry.toml_value())));
@@ -210,7 +216,7 @@ pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
         let lines = line_start(text, key.start)..line_end(text, value.end);
         return Ok(manifest.replace_text(lines, ""));
     }
-    let blocker = item.as_table().ok_or_else(|| uneditable_error("its blocker is not a table"))?;
+    let blocker = item.as_table().ok_or_else(|| Uneditable::new("its blocker is not a table"))?;
     if blocker.is_dotted() {
         let mut lines: Vec<Range<usize>> = Vec::new();
         for (key, _) in blocker.iter() {
@@ -222,7 +228,7 @@ pub fn remove_blocker(text: &str, venue: &str) -> Result<String, Uneditable> {
         lines.into_iter().rev().for_each(|range| out.replace_range(range, ""));
         return Ok(out);
     }
-    let header = blocker.span().ok_or_else(|| uneditable_error("its blocker does not have its own header"))?;
+    let header = blocker.span().ok_or_else(|| Uneditable::new("its blocker does not have its own header"))?;
     let mut start = line_start(text, header.start);
     let end = line_end(text, end_of_item(item).saturating_sub(1));
     // Keep only one of the empty lines around it.
@@ -240,22 +246,22 @@ pub fn status_word(status: Status) -> &'static str {
     status.as_word()
 }
 
-struct ManifestText<'t> {
+pub(super) struct ManifestText<'t> {
     text: &'t str,
-    document: Document<&'t str>,
+    pub(super) document: Document<&'t str>,
 }
 
 impl<'t> ManifestText<'t> {
-    fn parse_text(text: &'t str) -> Result<Self, Uneditable> {
+    pub(super) fn parse_text(text: &'t str) -> Result<Self, Uneditable> {
         // The parser's message would quote a line of the file, which may contain a misplaced secret.
-        let document = Document::parse(text).map_err(|_| uneditable_error("it is not valid TOML"))?;
+        let document = Document::parse(text).map_err(|_| Uneditable::new("it is not valid TOML"))?;
         Ok(Self { text, document })
     }
 
-    fn find_venue(&self, name: &str) -> Result<&dyn TableLike, Uneditable> {
+    pub(super) fn find_venue(&self, name: &str) -> Result<&dyn TableLike, Uneditable> {
         let venues = self.document.get(ROOT.venues.name()).and_then(Item::as_table_like);
         let venue = venues.and_then(|venues| venues.get(name)).and_then(Item::as_table_like);
-        venue.ok_or_else(|| uneditable_error(format!("it has no venue {name}")))
+        venue.ok_or_else(|| Uneditable::new(format!("it has no venue {name}")))
     }
 
     fn venue_with_header(&self, name: &str) -> Option<&Table> {
@@ -276,7 +282,7 @@ impl<'t> ManifestText<'t> {
         key: &str,
     ) -> Result<(Range<usize>, Range<usize>), Uneditable> {
         let found = table.get_key_value(key).and_then(|(key, item)| Some((key.span()?, item.span()?)));
-        found.ok_or_else(|| uneditable_error(format!("it has no `{key}`")))
+        found.ok_or_else(|| Uneditable::new(format!("it has no `{key}`")))
     }
 
     /// Sets a key's value. A missing key is added after `anchor`, which must exist.
@@ -312,6 +318,11 @@ impl<'t> ManifestText<'t> {
 
     /// Where the next table's header starts.
     fn next_header(&self, after: usize) -> Option<usize> {
+        self.header_starts().into_iter().find(|start| *start >= after)
+    }
+
+    /// Where the tables' headers start, in the order of the file.
+    pub(super) fn header_starts(&self) -> Vec<usize> {
         fn collect_header_starts(item: &Item, out: &mut Vec<usize>) {
             if let Item::Table(table) = item {
                 if !table.is_dotted() && !table.is_implicit() {
@@ -322,7 +333,8 @@ impl<'t> ManifestText<'t> {
         }
         let mut all = Vec::new();
         self.document.iter().for_each(|(_, item)| collect_header_starts(item, &mut all));
-        all.into_iter().filter(|start| *start >= after).min()
+        all.sort_unstable();
+        all
     }
 
     /// The line after the table's own entries and the comments that belong to them: those that follow directly, except
@@ -370,10 +382,6 @@ impl<'t> ManifestText<'t> {
     }
 }
 
-fn uneditable_error(what: impl Into<String>) -> Uneditable {
-    Uneditable(what.into())
-}
-
 /// Where the last entry or header in the item ends.
 fn end_of_item(item: &Item) -> usize {
     let own = item.span().map(|span| span.end).unwrap_or_default();
@@ -381,12 +389,12 @@ fn end_of_item(item: &Item) -> usize {
     inner.max().unwrap_or_default().max(own)
 }
 
-fn line_start(text: &str, at: usize) -> usize {
+pub(super) fn line_start(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or(0, |at| at + 1)
 }
 
 /// The position after the line break of the line that contains `at`.
-fn line_end(text: &str, at: usize) -> usize {
+pub(super) fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |length| at + length + 1)
 }
 
@@ -402,7 +410,7 @@ fn quote_string(text: impl ToString) -> String {
     serde_json::Value::from(text.to_string()).to_string()
 }
 
-fn format_key(key: &str) -> String {
+pub(super) fn format_key(key: &str) -> String {
     let bare = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
     if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { quote_string(key) }
 }

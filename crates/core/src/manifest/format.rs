@@ -40,6 +40,8 @@ pub(super) enum TextFormat {
     TimeZone,
     /// A duration of at most a year, or zero.
     RetickWindow,
+    /// The start of an IAM path.
+    RolePath,
 }
 
 impl TextFormat {
@@ -58,6 +60,7 @@ impl TextFormat {
             Self::BaseUri | Self::Url | Self::LookupUrl => "^https?://",
             Self::JsonPointer => "^/",
             Self::Domain => r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
+            Self::RolePath => r"^/([!-)+->@-~]+/)?$",
             Self::HeaderName => "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
         })
     }
@@ -84,6 +87,7 @@ impl TextFormat {
             Self::Domain => check_domain(text),
             Self::TimeZone => check_timezone(text),
             Self::RetickWindow => check_retick_window(text),
+            Self::RolePath => check_role_path(text),
         }
     }
 }
@@ -104,6 +108,23 @@ pub fn check_name(text: &str) -> Result<(), Flaw> {
     let help = "a name starts with a letter and has only letters, digits, - and _";
     let help = if suggestion.is_empty() { help.to_owned() } else { format!("{help}, such as {suggestion}") };
     Err(Flaw::new("this name can't be used in AWS resource names", help))
+}
+
+/// Checks the start of an IAM path: `/`, or `/…/` with printable ASCII characters in between (IAM's `pathType`). `*` and `?`
+/// are left out, because they would match other paths in policies.
+fn check_role_path(text: &str) -> Result<(), Flaw> {
+    if let Some(wrong) = text.chars().find(|char| !char.is_ascii_graphic() || matches!(char, '*' | '?')) {
+        let wrong = if wrong.is_ascii_graphic() { wrong.to_string() } else { wrong.escape_default().to_string() };
+        return Err(Flaw::new(
+            format!("the path of a role can't contain `{wrong}` here"),
+            "use letters, digits and signs such as / - _ . and neither blanks nor wildcards, such as \"/app/deployer/\"",
+        ));
+    }
+    if text.starts_with('/') && text.ends_with('/') {
+        return Ok(());
+    }
+    let help = format!("write \"/{}/\"", text.trim_matches('/'));
+    Err(Flaw::new("the path of a role starts and ends with /", help))
 }
 
 fn check_display_name(text: &str) -> Result<(), Flaw> {

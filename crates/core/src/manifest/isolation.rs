@@ -24,6 +24,7 @@ pub(super) struct IsolationFindings {
 pub(super) fn compare_by_reference(venues: &[ParsedVenue]) -> IsolationFindings {
     let mut found = IsolationFindings::default();
     check_names(venues, &mut found);
+    check_display_names(venues, &mut found);
     check_flags(venues, &mut found);
     check_canaries(venues, &mut found);
     let credential = |read: &ParsedVenue, key: &str| match find_reference(read, key) {
@@ -76,6 +77,29 @@ fn check_names(venues: &[ParsedVenue], found: &mut IsolationFindings) {
             found.problems.push(problem.with_other_place(first.places.name.clone(), "first venue").with_help(help));
         },
     );
+}
+
+/// Staff see nothing but the display name: two checkboxes with one label can't be told apart in HubSpot.
+fn check_display_names(venues: &[ParsedVenue], found: &mut IsolationFindings) {
+    let shown = |read: &ParsedVenue| {
+        let words: Vec<String> = read.venue.display_name.split_whitespace().map(str::to_lowercase).collect();
+        // One that is missing or empty has been reported already.
+        Some(words.join(" ")).filter(|name| !name.is_empty())
+    };
+    for_each_clash(venues, shown, |first, second| {
+        // Names that clash have been reported already.
+        if property_slug(&first.venue.name) == property_slug(&second.venue.name) {
+            return;
+        }
+        let message = format!(
+            "the venues `{}` and `{}` have the same display name: staff would see two checkboxes with one label",
+            first.venue.name, second.venue.name
+        );
+        let problem =
+            ManifestProblem::new("shared_display_name", second.places.display_name.clone(), message, "used again here");
+        let problem = problem.with_other_place(first.places.display_name.clone(), "first used here");
+        found.problems.push(problem.with_help("give each venue a display_name that staff can tell from the others"));
+    });
 }
 
 fn check_flags(venues: &[ParsedVenue], found: &mut IsolationFindings) {

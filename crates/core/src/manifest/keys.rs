@@ -12,6 +12,7 @@ use super::key::{
 use super::value::ScalarValue::{Bool as B, Integer as I, Text as T};
 use super::value::{BaseUri, DateText, Seconds, declare_words};
 use super::{Architecture, ScheduleExpression, SecretRef, Status};
+use crate::naming::DEFAULT_ROLE_PATH;
 
 /// The retention periods that CloudWatch accepts: `RetentionInDays` of `PutRetentionPolicy`.
 const LOG_RETENTION_DAYS: &[i64] =
@@ -51,6 +52,12 @@ declare_table! {
             "Guard: a run against any other AWS account is refused before the first write.",
         )
         .with_example(T("123456789012")),
+    role_path: Defaulted<String> =
+        Key::text(
+            TextFormat::RolePath,
+            "What the IAM path of every role starts with. The names of the deployment and the region follow.",
+        )
+        .with_default(T(DEFAULT_ROLE_PATH)),
     // The default is the longest window that Secrets Manager offers.
     recovery_window_days: Defaulted<u32> =
         Key::integer(7..=30, "How many days the secret of a removed venue can still be restored.")

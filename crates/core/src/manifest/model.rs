@@ -12,6 +12,7 @@ use sync_config::mapping::LeadMapping;
 
 use super::schedule::SchedulePattern;
 use super::value::WordValue;
+use crate::naming::RolePlace;
 
 /// A valid manifest.
 #[derive(Debug, Clone)]
@@ -35,8 +36,17 @@ pub struct Deployment {
     pub region: String,
     /// Guard: a run against any other account is refused before the first write.
     pub account: Option<String>,
+    /// What the IAM path of every role starts with.
+    pub role_path: String,
     /// How many days a deleted secret can still be restored.
     pub recovery_window_days: u32,
+}
+
+impl Deployment {
+    /// Where its roles are.
+    pub fn role_place(&self) -> RolePlace {
+        RolePlace::new(&self.name, &self.region, &self.role_path)
+    }
 }
 
 /// The HubSpot portal that all venues share.

@@ -8,7 +8,9 @@ use super::report::ManifestProblem;
 use super::shape::ManifestReading;
 use super::table::ManifestTable;
 use super::venue::ParsedVenue;
-use crate::naming::{MAX_FUNCTION_NAME, MAX_PROPERTY_NAME, MAX_ROLE_NAME, MAX_RULE_NAME, VenueNames};
+use crate::naming::{
+    MAX_FUNCTION_NAME, MAX_PROPERTY_NAME, MAX_ROLE_NAME, MAX_ROLE_PATH, MAX_RULE_NAME, RolePlace, VenueNames,
+};
 
 /// A deployment name that leaves less room than this for the venue's name is useless.
 const SHORTEST_VENUE: &str = "v";
@@ -30,6 +32,7 @@ pub(super) fn check_name_lengths(
         reading.push_problem(ManifestProblem::new("name_too_long", span, message, "too long").with_help(help));
         return;
     }
+    check_role_path(reading, deployment, root);
     for read in venues {
         let venue = &read.venue;
         let excess = find_longest_name(&deployment.name, &venue.name);
@@ -49,6 +52,22 @@ pub(super) fn check_name_lengths(
     }
 }
 
+/// The path of a role has the names of the deployment and the region after `role_path`.
+fn check_role_path(reading: &mut ManifestReading<'_>, deployment: &Deployment, root: ManifestTable<'_, '_, RootKeys>) {
+    let path = RolePlace::new(&deployment.name, &deployment.region, &deployment.role_path).role_path();
+    let over = path.len().saturating_sub(MAX_ROLE_PATH);
+    let Some(span) = root.open_or_empty(&ROOT.deployment).value_span(&DEPLOYMENT.role_path).filter(|_| over > 0) else {
+        return;
+    };
+    let message = format!(
+        "the path of the roles would have {} characters, with the names of the deployment and the region; IAM's limit is \
+         {MAX_ROLE_PATH}",
+        path.len()
+    );
+    let help = format!("shorten it by {over} or more");
+    reading.push_problem(ManifestProblem::new("name_too_long", span, message, "too long").with_help(help));
+}
+
 struct LongestName {
     what: &'static str,
     name: String,
@@ -58,13 +77,16 @@ struct LongestName {
 
 /// The name that exceeds its limit by the most, or else comes closest to it.
 fn find_longest_name(deployment: &str, venue: &str) -> LongestName {
-    // Secrets and log groups may have names of 512 characters; the role's path depends on the deployment only.
-    let VenueNames { function, role, role_path: _, rule, secret: _, log_group: _ } = VenueNames::new(deployment, venue);
+    // Secrets and log groups may have names of 512 characters.
+    let VenueNames { function, role, rule, secret: _, log_group: _ } = VenueNames::new(deployment, venue);
+    // Its length is the same in every region.
+    let second_role = RolePlace::new(deployment, "", "").second_role_name(venue);
     let ledger = LedgerProperties::new(venue, "");
     let all = [
         ("the Lambda function's name", function, MAX_FUNCTION_NAME),
         ("the IAM role's name", role, MAX_ROLE_NAME),
         ("the EventBridge rule's name", rule, MAX_RULE_NAME),
+        ("the IAM role's name", second_role, MAX_ROLE_NAME),
         ("a HubSpot property's name", ledger.status, MAX_PROPERTY_NAME),
         ("a HubSpot property's name", sync_config::config::default_flag_property(venue), MAX_PROPERTY_NAME),
     ];

@@ -193,6 +193,7 @@ fn read_deployment(table: ManifestTable<'_, '_, DeploymentKeys>) -> Deployment {
         name: table.read(&DEPLOYMENT.name),
         region: table.read(&DEPLOYMENT.region),
         account: table.read(&DEPLOYMENT.account),
+        role_path: table.read(&DEPLOYMENT.role_path),
         recovery_window_days: table.read(&DEPLOYMENT.recovery_window_days),
     }
 }

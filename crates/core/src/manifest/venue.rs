@@ -50,6 +50,7 @@ pub(super) struct ParsedVenue {
 #[derive(Debug, Clone)]
 pub(super) struct VenuePlaces {
     pub(super) name: Span,
+    pub(super) display_name: Span,
     /// The `flag_property` value, or else the venue's name, which the default is derived from.
     pub(super) flag: Span,
     pub(super) destination: Span,
@@ -112,6 +113,7 @@ pub(super) fn read_venue(
     };
     let name_span = name.span();
     let places = VenuePlaces {
+        display_name: own.value_span(&VENUE.display_name).unwrap_or_else(|| name_span.clone()),
         flag: own.value_span(&VENUE.flag_property).unwrap_or_else(|| name_span.clone()),
         destination: own.key_span(&VENUE.destination).unwrap_or_else(|| name_span.clone()),
         location: destination.with_keys::<TripleseatKeys>().value_span(&TRIPLESEAT.location_id),

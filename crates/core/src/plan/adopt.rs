@@ -102,12 +102,13 @@ fn tag_resource(
 ) -> Option<(Operation, StringMap, StringMap)> {
     let (found, wanted, operation) = match kind {
         ResourceKind::Role => {
+            let name = live.role.as_present()?.name.clone();
             let mut tags = stack.role.tags.clone();
             tags.insert(TAG_ADOPTED.to_owned(), "true".to_owned());
             (
                 tags_mut(&mut live.role, |live| &mut live.tags)?,
                 tags.clone(),
-                IamOperation::TagRole { role: stack.role.name.clone(), tags }.into(),
+                IamOperation::TagRole { role: name, tags }.into(),
             )
         }
         ResourceKind::Secret => {
@@ -137,8 +138,8 @@ fn tag_resource(
         }
         // These have no tags: they belong to their function or their rule.
         ResourceKind::Alias | ResourceKind::Permission | ResourceKind::Target => return None,
-        // An apply adopts properties by itself.
-        ResourceKind::Property(_) => return None,
+        // An apply adopts properties by itself, and former roles are ours.
+        ResourceKind::Property(_) | ResourceKind::FormerRole => return None,
     };
     let before = found.clone();
     found.extend(wanted.clone());

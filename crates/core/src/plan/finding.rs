@@ -163,8 +163,8 @@ pub(super) fn live_name(live: &LiveStack, kind: ResourceKind) -> String {
             name_of(&live.function, |function| &function.name)
         }
         ResourceKind::Rule | ResourceKind::Target => name_of(&live.rule, |rule| &rule.name),
-        // A live stack has no properties.
-        ResourceKind::Property(_) => String::new(),
+        // A live stack has no properties, and there may be several former roles.
+        ResourceKind::Property(_) | ResourceKind::FormerRole => String::new(),
     }
 }
 

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use sync_config::config::SECRET_KEYS;
 
-use super::{Action, Change, HubSpotOperation, Operation, Plan, SecretsManagerOperation, is_owner, listed, role};
+use super::{Action, Change, HubSpotOperation, Operation, Plan, SecretsManagerOperation, is_owner, listed};
 use crate::desired::Desired;
 use crate::manifest::SecretRef;
-use crate::naming::{self, VenueNames, role_path};
+use crate::naming::{self, RolePlace, VenueNames, is_role_name};
 use crate::property::PROPERTY_GROUP;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceKind};
+use crate::role_owner::RoleOwner;
 use crate::snapshot::Snapshot;
 
 /// The rules that `plan` breaks, one sentence each. Empty for every plan that [`super::plan`] makes.
 pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
     let mut found = Vec::new();
     let nothing = LiveStack::default();
+    let place = desired.role_place();
     let stacks: BTreeMap<&str, Option<&DesiredStack>> =
         desired.venues.iter().map(|venue| (venue.venue.as_str(), venue.stack.as_ref())).collect();
     for change in &plan.changes {
@@ -28,6 +30,10 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
             found.extend(property_violations(change, desired, snapshot));
             continue;
         }
+        if address.kind == ResourceKind::FormerRole {
+            found.extend(former_role_violations(change, live, &place));
+            continue;
+        }
         match (stack, change.action) {
             (None, Action::Delete) => {}
             (None, _) => found.push(format!("{address}: would change a venue that isn't deployed")),
@@ -37,17 +43,33 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
         if is_unreadable(live, address.kind) {
             found.push(format!("{address}: would change an unreadable resource"));
         }
-        if change.action != Action::Create && !is_owned(live, address.kind, &plan.deployment) {
+        if change.action != Action::Create && !is_owned(live, address.kind, &place) {
             found.push(format!("{address}: would change a resource that isn't ours"));
         }
         if let Some(parent) = address.kind.parent_kind()
-            && (is_unreadable(live, parent)
-                || (parent_exists(live, parent) && !is_owned(live, parent, &plan.deployment)))
+            && (is_unreadable(live, parent) || (parent_exists(live, parent) && !is_owned(live, parent, &place)))
         {
             found.push(format!("{address}: would change a part of a {parent} that may not be ours"));
         }
     }
     found.extend(order_violations(plan));
+    found
+}
+
+/// A former role is only ever deleted, and only if it is ours and isn't the one that the function has.
+fn former_role_violations(change: &Change, live: &LiveStack, place: &RolePlace) -> Vec<String> {
+    let address = &change.address;
+    let mut found = Vec::new();
+    if change.action != Action::Delete {
+        found.push(format!("{address}: would change a role that is to be deleted"));
+    }
+    let role = live.other_roles.former.iter().find(|role| role.name == change.name);
+    if !role.is_some_and(|role| RoleOwner::of_role(place, role).is_ours()) {
+        found.push(format!("{address}: would change a resource that isn't ours"));
+    }
+    if live.role.as_present().is_some_and(|role| role.name == change.name) {
+        found.push(format!("{address}: would delete a declared resource"));
+    }
     found
 }
 
@@ -187,8 +209,8 @@ fn is_unreadable(live: &LiveStack, kind: ResourceKind) -> bool {
         ResourceKind::Alias => matches!(live.alias, Observed::Unreadable(_)),
         ResourceKind::Rule | ResourceKind::Target => matches!(live.rule, Observed::Unreadable(_)),
         ResourceKind::Permission => matches!(live.permission, Observed::Unreadable(_)),
-        // A live stack has no properties.
-        ResourceKind::Property(_) => false,
+        // A live stack has no properties, and former roles have been read.
+        ResourceKind::Property(_) | ResourceKind::FormerRole => false,
     }
 }
 
@@ -203,18 +225,17 @@ fn parent_exists(live: &LiveStack, kind: ResourceKind) -> bool {
         ResourceKind::Rule => live.rule.as_present().is_some(),
         ResourceKind::Permission => live.permission.as_present().is_some(),
         ResourceKind::Target => live.rule.as_present().is_some_and(|rule| !rule.targets.is_empty()),
+        ResourceKind::FormerRole => !live.other_roles.former.is_empty(),
         // A live stack has no properties.
         ResourceKind::Property(_) => false,
     }
 }
 
-fn is_owned(live: &LiveStack, kind: ResourceKind, deployment: &str) -> bool {
-    let owned = |tags| is_owner(tags, deployment);
+fn is_owned(live: &LiveStack, kind: ResourceKind, place: &RolePlace) -> bool {
+    let owned = |tags| is_owner(tags, &place.deployment);
     match kind {
-        ResourceKind::Role => live
-            .role
-            .as_present()
-            .is_some_and(|role| role.path == role_path(deployment) || role::is_adopted(role, deployment)),
+        ResourceKind::Role => live.role.as_present().is_some_and(|role| RoleOwner::of_role(place, role).is_ours()),
+        ResourceKind::FormerRole => false,
         ResourceKind::Secret => match &live.secret {
             Observed::Present(secret) | Observed::PendingDeletion(secret) => owned(&secret.tags),
             Observed::Absent | Observed::Unreadable(_) => false,
@@ -230,8 +251,10 @@ fn is_owned(live: &LiveStack, kind: ResourceKind, deployment: &str) -> bool {
 
 /// Whether a name or an ARN belongs to the venue.
 fn is_venue_resource(names: &VenueNames, resource: &str) -> bool {
-    let VenueNames { function, role, role_path: _, rule, secret, log_group } = names;
+    // A role has one of several names.
+    let VenueNames { function, role: _, rule, secret, log_group } = names;
     let last = |separator| resource.rsplit(separator).next().unwrap_or_default();
-    [function, role, rule, secret, log_group].into_iter().any(|name| resource == name)
+    [function, rule, secret, log_group].into_iter().any(|name| resource == name)
+        || is_role_name(names, resource)
         || (resource.starts_with("arn:") && (last(':') == function || last('/') == rule || last(':') == log_group))
 }

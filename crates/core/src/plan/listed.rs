@@ -25,7 +25,7 @@ pub(super) fn complete_unread<'l>(
 
 fn assume_declared(mut live: LiveStack, stack: &DesiredStack) -> LiveStack {
     // Roles and secrets are always read in full.
-    let LiveStack { role: _, secret: _, log_group, function, alias, rule, permission } = &mut live;
+    let LiveStack { role: _, other_roles: _, secret: _, log_group, function, alias, rule, permission } = &mut live;
     if let Observed::Present(group) = log_group {
         group.tags.clone_from(&stack.log_group.tags);
     }

@@ -10,6 +10,7 @@ mod adopt;
 mod alias;
 mod attributes;
 mod finding;
+mod former_role;
 mod function;
 pub mod invariants;
 mod listed;
@@ -43,6 +44,7 @@ pub use saved::{PlanOrigin, SavedPlan, UnusablePlan};
 
 use attributes::Differences;
 use finding::UnknownMembers;
+use former_role::FormerRoleDeletion;
 
 use crate::desired::{Desired, DesiredVenue};
 use crate::naming::{TAG_DEPLOYMENT, TAG_VENUE};
@@ -181,7 +183,8 @@ impl Plan {
     /// The venues that lose resources, and so keep nothing in AWS.
     pub fn deleted_venues(&self) -> Vec<&str> {
         let mut venues: Vec<&str> = Vec::new();
-        for change in self.changes.iter().filter(|change| !change.address.kind.is_property()) {
+        let stays = |kind: ResourceKind| kind.is_property() || kind == ResourceKind::FormerRole;
+        for change in self.changes.iter().filter(|change| !stays(change.address.kind)) {
             if change.action == Action::Delete && venues.last() != Some(&change.address.venue.as_str()) {
                 venues.push(&change.address.venue);
             }
@@ -208,14 +211,18 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     property::report_portal(&mut plan, desired, &snapshot.portal);
     let nothing = LiveStack::default();
     let mut unknown = UnknownMembers::default();
+    let place = desired.role_place();
+    let mut superseded = Vec::new();
     for venue in desired.venues.iter().filter(|venue| wanted(&venue.venue)) {
         if let Some(stack) = &venue.stack {
             let live = snapshot.venues.get(&venue.venue).unwrap_or(&nothing);
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
-            plan_venue(&mut plan, venue, stack, &live, &snapshot.portal);
+            let stack = &*role::settle_stack(stack, &live, &place, &desired.scope);
+            superseded.extend(plan_venue(&mut plan, venue, stack, &live, &snapshot.portal));
             finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, &live);
         }
     }
+    former_role::add_deletions(&mut plan, superseded);
     let declared: BTreeMap<&str, &DesiredVenue> =
         desired.venues.iter().map(|venue| (venue.venue.as_str(), venue)).collect();
     let mut properties = property::undeclared_properties(desired, &snapshot.portal);
@@ -228,7 +235,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             }
             Some(_) => continue,
         };
-        prune::prune_venue(&mut plan, venue, live, &reason, desired.recovery_window_days);
+        prune::prune_venue(&mut plan, venue, live, &reason, (&place, desired.recovery_window_days));
         if let Some(properties) = properties.remove(venue.as_str()) {
             property::prune_properties(&mut plan, desired, venue, &properties);
         }
@@ -310,7 +317,14 @@ pub(crate) fn is_owner(tags: &StringMap, deployment: &str) -> bool {
     tags.get(TAG_DEPLOYMENT).map(String::as_str) == Some(deployment)
 }
 
-fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &DesiredStack, live: &LiveStack, portal: &ObservedPortal) {
+/// Plans a venue's changes. Returns the deletions of its former roles, which come after all other changes.
+fn plan_venue(
+    plan: &mut Plan,
+    venue: &DesiredVenue,
+    stack: &DesiredStack,
+    live: &LiveStack,
+    portal: &ObservedPortal,
+) -> Vec<FormerRoleDeletion> {
     let is_canary = plan.canary.as_deref() == Some(venue.venue.as_str());
     let context = VenueContext { deployment: &plan.deployment.clone(), venue: &venue.venue, is_canary };
     // Every field by name, so that no kind can be left uncompared.
@@ -336,6 +350,10 @@ fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &DesiredStack, live:
         plan.notes.extend(alias::pinned_note(&venue.venue, &live.function, &live.alias));
     }
     let properties = property::compare_properties(&context, properties, portal);
+    let superseded = match former_role::may_delete(&role, &function, &alias) {
+        true => former_role::plan_superseded(&context, live, &stack.role, &alias),
+        false => Vec::new(),
+    };
     let first = [(ResourceKind::Role, role), (ResourceKind::Secret, secret), (ResourceKind::LogGroup, log_group)];
     let rest = [
         (ResourceKind::Function, function),
@@ -354,6 +372,7 @@ fn plan_venue(plan: &mut Plan, venue: &DesiredVenue, stack: &DesiredStack, live:
             }
         }
     }
+    superseded
 }
 
 /// A missing resource can't be created while one that it depends on is out of reach. An existing one is compared

@@ -2,10 +2,11 @@
 
 use super::{
     Action, Change, EventBridgeOperation, LambdaOperation, LogsOperation, Operation, Plan, SecretsManagerOperation,
-    UnreadableResource, VenueContext, finding::find_deletion_refusal, is_owner, role,
+    UnreadableResource, VenueContext, finding::find_deletion_refusal, former_role, is_owner, role,
 };
-use crate::naming::{TAG_PROTECT, role_path};
-use crate::resource::{LiveRole, LiveStack, Observed, ResourceKind};
+use crate::naming::{RolePlace, TAG_PROTECT};
+use crate::resource::{LiveStack, Observed, ResourceKind};
+use crate::role_owner::RoleOwner;
 
 /// Plans the removal of everything of `venue` that this deployment owns. The secret can be restored within the recovery
 /// window. Without a window it is deleted for good, even if its deletion is already scheduled.
@@ -14,7 +15,7 @@ pub(super) fn prune_venue(
     venue: &str,
     live: &LiveStack,
     reason: &str,
-    recovery_window_days: Option<u32>,
+    (place, recovery_window_days): (&RolePlace, Option<u32>),
 ) {
     let deployment = plan.deployment.clone();
     let context = VenueContext { deployment: &deployment, venue, is_canary: false };
@@ -27,7 +28,7 @@ pub(super) fn prune_venue(
     let mut prune = VenuePruning { plan, context, reason, live };
 
     // Every field by name, so that no kind can be left behind by a removal.
-    let LiveStack { role, secret: live_secret, log_group, function, alias, rule, permission } = live;
+    let LiveStack { role, other_roles, secret: live_secret, log_group, function, alias, rule, permission } = live;
     let rule = prune.require_readable(ResourceKind::Rule, rule).filter(|rule| is_owner(&rule.tags, &deployment));
     let function = prune.require_readable(ResourceKind::Function, function);
     let function = function.filter(|function| is_owner(&function.tags, &deployment));
@@ -68,11 +69,11 @@ pub(super) fn prune_venue(
         prune.plan_deletion(ResourceKind::Secret, &secret.name, Some(operation.into()));
     }
     let role = prune.require_readable(ResourceKind::Role, role);
-    // Owned by its path, or adopted and not yet replaced.
-    let owned = |role: &&LiveRole| role.path == role_path(&deployment) || role::is_adopted(role, &deployment);
-    if let Some(role) = role.filter(owned) {
+    if let Some(role) = role.filter(|role| RoleOwner::of_role(place, role).is_ours()) {
         prune.plan_deletion(ResourceKind::Role, &role.name, role::role_deletion_operations(role));
     }
+    let former = former_role::plan_deletions(&prune.context, &other_roles.former, reason);
+    former_role::add_deletions(prune.plan, former);
 }
 
 struct VenuePruning<'a> {

@@ -1,11 +1,41 @@
 //! IAM role with its inline policy.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{Action, Change, Conflict, Differences, IamOperation, Operation, ResourceVerdict, VenueContext, is_owner};
 use crate::desired::MAX_SESSION_S;
-use crate::naming::{ROLE_POLICY, TAG_ADOPTED};
-use crate::resource::{LiveRole, Observed, ResourceKind, RoleSpec, StringMap};
+use crate::naming::{ROLE_POLICY, RolePlace, TAG_ADOPTED, TAG_VENUE};
+use crate::resource::{DesiredStack, LiveRole, LiveStack, Observed, ResourceKind, RoleSpec, StringMap};
+use crate::role_owner::RoleOwner;
+use crate::scope::Scope;
+
+/// The stack with the name and the path that its role has, or gets: a role that an earlier version created stays where it
+/// is, and one whose usual name is taken has its second name.
+pub(super) fn settle_stack<'s>(
+    stack: &'s DesiredStack,
+    live: &LiveStack,
+    place: &RolePlace,
+    scope: &Scope,
+) -> Cow<'s, DesiredStack> {
+    let (name, path) = match live.role.as_present() {
+        Some(role) if RoleOwner::of_role(place, role) == RoleOwner::Current => (role.name.clone(), role.path.clone()),
+        Some(role) => (role.name.clone(), stack.role.path.clone()),
+        None if live.other_roles.usual_name_taken => {
+            let venue = stack.role.tags.get(TAG_VENUE).map_or("", String::as_str);
+            (place.second_role_name(venue), stack.role.path.clone())
+        }
+        None => return Cow::Borrowed(stack),
+    };
+    if (&name, &path) == (&stack.role.name, &stack.role.path) {
+        return Cow::Borrowed(stack);
+    }
+    let mut settled = stack.clone();
+    settled.function.configuration.role_arn = scope.role_arn(&path, &name);
+    (settled.role.name, settled.role.path) = (name, path);
+    Cow::Owned(settled)
+}
 
 pub(super) fn compare_role(context: &VenueContext, role: &RoleSpec, live: &Observed<LiveRole>) -> ResourceVerdict {
     match live {

@@ -42,6 +42,14 @@ pub fn plan_rollback(
         plan.notes.push(format!("{venue} already runs version {to}"));
         return Ok(plan);
     }
+    let role = &function.configuration.role_arn;
+    if configuration.role_arn != *role {
+        return Err(format!(
+            "version {to} of {venue} runs with the role {}, and the venue has the role {role} now. Apply an earlier manifest \
+             or artifact instead",
+            configuration.role_arn
+        ));
+    }
     let mut differences = Differences::default();
     differences.compare_value("version", current.to_string(), to.to_string());
     differences.compare_value(

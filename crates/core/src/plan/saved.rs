@@ -226,9 +226,10 @@ fn describe_differences<'h>(
 
 /// A hash of each resource, `None` if it is absent. The target is part of its rule.
 fn hash_stack(stack: &LiveStack) -> impl Iterator<Item = (ResourceKind, Option<String>)> {
-    let LiveStack { role, secret, log_group, function, alias, rule, permission } = stack;
+    let LiveStack { role, other_roles, secret, log_group, function, alias, rule, permission } = stack;
     [
         (ResourceKind::Role, hash_observed(role)),
+        (ResourceKind::FormerRole, (!other_roles.is_empty()).then(|| hash_json(other_roles))),
         (ResourceKind::Secret, hash_observed(secret)),
         (ResourceKind::LogGroup, hash_observed(log_group)),
         (ResourceKind::Function, hash_observed(function)),

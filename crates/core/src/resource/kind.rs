@@ -12,6 +12,8 @@ use crate::property::PropertyField;
 pub enum ResourceKind {
     /// IAM role with its inline policy.
     Role,
+    /// IAM role that another one of the venue has superseded.
+    FormerRole,
     /// Secrets Manager secret.
     Secret,
     /// CloudWatch log group.
@@ -50,6 +52,7 @@ macro_rules! kind_words {
 
 kind_words! {
     Role => "role",
+    FormerRole => "former-role",
     Secret => "secret",
     LogGroup => "log-group",
     Property(Flag) => "flag-property",
@@ -75,6 +78,7 @@ impl ResourceKind {
         match self {
             Self::Property(field) => Some(field),
             Self::Role
+            | Self::FormerRole
             | Self::Secret
             | Self::LogGroup
             | Self::Function
@@ -94,7 +98,7 @@ impl ResourceKind {
     pub fn creation_stage(self) -> u8 {
         match self {
             // The properties come first because the function's dry run checks them.
-            Self::Role | Self::Secret | Self::LogGroup | Self::Property(_) => 0,
+            Self::Role | Self::FormerRole | Self::Secret | Self::LogGroup | Self::Property(_) => 0,
             Self::Function => 1,
             Self::Alias | Self::Rule => 2,
             Self::Permission => 3,
@@ -107,7 +111,13 @@ impl ResourceKind {
         match self {
             Self::Alias | Self::Permission => Some(Self::Function),
             Self::Target => Some(Self::Rule),
-            Self::Role | Self::Secret | Self::LogGroup | Self::Property(_) | Self::Function | Self::Rule => None,
+            Self::Role
+            | Self::FormerRole
+            | Self::Secret
+            | Self::LogGroup
+            | Self::Property(_)
+            | Self::Function
+            | Self::Rule => None,
         }
     }
 }
@@ -164,6 +174,7 @@ mod tests {
             words,
             serde_json::json!([
                 "role",
+                "former-role",
                 "secret",
                 "log-group",
                 "flag-property",

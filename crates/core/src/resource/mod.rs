@@ -15,6 +15,7 @@ pub use kind::{ResourceAddress, ResourceKind};
 use members::{AnswerKind, UnmodeledMember, UnmodeledPart};
 
 use crate::property::{ContactProperty, PropertyField};
+use crate::role_owner::OtherRoles;
 
 /// Tags or environment variables, sorted by name.
 pub type StringMap = BTreeMap<String, String>;
@@ -394,6 +395,9 @@ pub struct DesiredStack {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveStack {
     pub role: Observed<LiveRole>,
+    /// The venue's roles besides that one.
+    #[serde(default, skip_serializing_if = "OtherRoles::is_empty")]
+    pub other_roles: OtherRoles,
     pub secret: Observed<LiveSecret>,
     pub log_group: Observed<LiveLogGroup>,
     pub function: Observed<LiveFunction>,
@@ -408,8 +412,8 @@ pub type UnmodeledAnswer<'l> = (AnswerKind, &'l [UnmodeledMember], &'l [String])
 impl LiveStack {
     /// What no attribute models, by answer. Every field by name, so that no kind can be forgotten.
     pub fn unmodeled_answers(&self) -> Vec<UnmodeledAnswer<'_>> {
-        // A permission is a statement of the alias's policy, whose other statements are the alias's.
-        let Self { role, secret, log_group, function, alias, rule, permission: _ } = self;
+        // A permission is a statement of the alias's policy, whose other statements are the alias's. Former roles are deleted.
+        let Self { role, other_roles: _, secret, log_group, function, alias, rule, permission: _ } = self;
         let parts = [
             (AnswerKind::Role, role.as_present().map(|live| &live.unmodeled)),
             (AnswerKind::Secret, secret.as_present().map(|live| &live.unmodeled)),
@@ -433,7 +437,7 @@ impl LiveStack {
 
     /// Why resources are unreadable.
     pub fn unreadable_reasons(&self) -> Vec<&str> {
-        let Self { role, secret, log_group, function, alias, rule, permission } = self;
+        let Self { role, other_roles: _, secret, log_group, function, alias, rule, permission } = self;
         [
             role.unreadable_reason(),
             secret.unreadable_reason(),
@@ -451,7 +455,8 @@ impl LiveStack {
     /// The tags of each existing resource that has tags of its own.
     pub fn resource_tags(&self) -> impl Iterator<Item = &StringMap> {
         // An alias and a permission have no tags.
-        let Self { role, secret, log_group, function, alias: _, rule, permission: _ } = self;
+        let Self { role, other_roles, secret, log_group, function, alias: _, rule, permission: _ } = self;
+        let former = other_roles.former.iter().map(|role| &role.tags);
         [
             role.as_present().map(|live| &live.tags),
             secret.as_present().map(|live| &live.tags),
@@ -461,6 +466,7 @@ impl LiveStack {
         ]
         .into_iter()
         .flatten()
+        .chain(former)
     }
 
     /// Whether any of the venue's resources exists.
@@ -473,6 +479,7 @@ impl Default for LiveStack {
     fn default() -> Self {
         Self {
             role: Observed::Absent,
+            other_roles: OtherRoles::default(),
             secret: Observed::Absent,
             log_group: Observed::Absent,
             function: Observed::Absent,

@@ -12,6 +12,7 @@ use deployer_core::resource::{
     DesiredStack, FunctionState, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret,
     LiveStack, Observed, SECRET_ARN_PLACEHOLDER,
 };
+use deployer_core::role_owner::OtherRoles;
 use deployer_core::scope::Scope;
 use deployer_core::snapshot::Snapshot;
 
@@ -66,6 +67,7 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
             created: None,
             unmodeled: UnmodeledPart::default(),
         }),
+        other_roles: OtherRoles::default(),
         secret: Observed::Present(LiveSecret {
             name: stack.secret.name.clone(),
             arn,

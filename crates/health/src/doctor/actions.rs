@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/>
 
-use deployer_core::naming::{VenueNames, role_path};
+use deployer_core::naming::{RolePlace, VenueNames};
 use deployer_core::scope::Scope;
 
 /// What an action applies to. Its ARN follows from the manifest.
@@ -156,7 +156,8 @@ pub const ACTIONS: &[IamAction] = &[
 ];
 
 /// The ARNs to simulate an action on, for these venues: the ones that AWS names when it denies such a call.
-pub(super) fn simulated_arns(on: ActionTarget, scope: &Scope, deployment: &str, venues: &[String]) -> Vec<String> {
+pub(super) fn simulated_arns(on: ActionTarget, scope: &Scope, place: &RolePlace, venues: &[String]) -> Vec<String> {
+    let deployment = place.deployment.as_str();
     // The simulator compares ARNs as text, so any suffix of the right form will do for the one that AWS chooses.
     const SECRET_SUFFIX: &str = "-aB3dE5";
     let lock = scope.regional_arn("logs", &format!("log-group:/deployer/{deployment}/lock/1"));
@@ -166,12 +167,12 @@ pub(super) fn simulated_arns(on: ActionTarget, scope: &Scope, deployment: &str, 
     let log_group = |names: &VenueNames| scope.regional_arn("logs", &format!("log-group:{}", names.log_group));
     match on {
         ActionTarget::Any => vec!["*".to_owned()],
-        ActionTarget::Roles => vec![scope.role_arn(&role_path(deployment), "")],
+        ActionTarget::Roles => vec![scope.role_arn(&place.deployment_path(), "")],
         ActionTarget::LogGroups => vec![scope.regional_arn("logs", "log-group::log-stream:")],
         ActionTarget::Rules => vec![scope.regional_arn("events", "rule/*")],
         ActionTarget::Lock => vec![format!("{lock}:log-stream:")],
         ActionTarget::LockTags => vec![lock],
-        ActionTarget::Role => each(&|names| scope.role_arn(&names.role_path, &names.role)),
+        ActionTarget::Role => each(&|names| scope.role_arn(&place.role_path(), &names.role)),
         ActionTarget::Secret => {
             each(&|names| scope.regional_arn("secretsmanager", &format!("secret:{}{SECRET_SUFFIX}", names.secret)))
         }

@@ -105,7 +105,8 @@ async fn simulate_actions(
     principal: &str,
     venues: &[String],
 ) -> Result<Vec<DeniedAction>, CallError> {
-    let deployment = &examination.patient.manifest.deployment.name;
+    let place = &examination.patient.manifest.deployment.role_place();
+    let deployment = &place.deployment;
     let mut groups: BTreeMap<ActionTarget, Vec<&'static IamAction>> = BTreeMap::new();
     for action in ACTIONS {
         groups.entry(action.on).or_default().push(action);
@@ -113,7 +114,7 @@ async fn simulate_actions(
     let context = context_entries(deployment, &identity.scope.region);
     let context = &context;
     let groups = groups.into_iter().map(|(on, actions)| async move {
-        let resources = simulated_arns(on, &identity.scope, deployment, venues);
+        let resources = simulated_arns(on, &identity.scope, place, venues);
         if resources.is_empty() {
             return Ok(Vec::new());
         }

@@ -8,7 +8,7 @@ use super::aws::{finding_for_call, not_checked};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
 use deployer_aws::{Aws, Call, CallError};
 use deployer_core::manifest::Status;
-use deployer_core::naming::{VenueNames, role_path};
+use deployer_core::naming::{RolePlace, VenueNames};
 
 /// Executions that Lambda never lets anyone reserve.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>
@@ -59,7 +59,7 @@ pub(super) async fn check_quotas(examination: &Examination<'_>) -> Vec<DoctorChe
         read_account_settings(aws),
         read_function_names(aws),
         read_rule_names(aws),
-        read_role_usage(aws, deployment)
+        read_role_usage(aws, examination.patient.manifest.deployment.role_place())
     );
     let judged = |quota: Result<AccountQuota, CallError>| {
         quota.map_or_else(|error| finding_for_call(&error), |quota| quota.judge_usage())
@@ -157,14 +157,14 @@ async fn read_rule_names(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
 }
 
 /// The number of roles in the account, their limit, and the names of the deployment's own roles.
-async fn read_role_usage(aws: &Aws, deployment: &str) -> Result<(u64, u64, BTreeSet<String>), CallError> {
+async fn read_role_usage(aws: &Aws, place: RolePlace) -> Result<(u64, u64, BTreeSet<String>), CallError> {
     let summary = aws.iam.get_account_summary().send().await.call("iam:GetAccountSummary")?;
     let number = |key: SummaryKeyType| {
         let number = summary.summary_map().and_then(|map| map.get(&key)).copied();
         u64::try_from(number.unwrap_or_default()).unwrap_or_default()
     };
     let mut ours = BTreeSet::new();
-    let mut pages = aws.iam.list_roles().path_prefix(role_path(deployment)).into_paginator().send();
+    let mut pages = aws.iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
     while let Some(page) = pages.next().await {
         ours.extend(page.call("iam:ListRoles")?.roles().iter().map(|role| role.role_name().to_owned()));
     }

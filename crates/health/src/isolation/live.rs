@@ -46,7 +46,7 @@ pub async fn read_live_subjects(
 ) -> LiveReading {
     let deployed: Vec<&Venue> = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked).collect();
     let names: Vec<String> = deployed.iter().map(|venue| venue.name.clone()).collect();
-    let snapshot = observe(aws, scope, &manifest.deployment.name, &names).await;
+    let snapshot = observe(aws, scope, &manifest.deployment.role_place(), &names).await;
     let mut reading = LiveReading::default();
     for (venue, live) in &snapshot.venues {
         let found = find_strangers(live, &scope.account).into_iter();
@@ -58,8 +58,9 @@ pub async fn read_live_subjects(
         .map(async |venue| {
             let live = snapshot.venues.get(&venue.name).cloned().unwrap_or_default();
             let known = credentials.get(&venue.name).cloned().unwrap_or_default();
-            let reading =
-                LiveVenueReader { aws, scope, venue, names: VenueNames::new(&manifest.deployment.name, &venue.name) };
+            let names = VenueNames::new(&manifest.deployment.name, &venue.name);
+            let role_path = manifest.deployment.role_place().role_path();
+            let reading = LiveVenueReader { aws, scope, venue, names, role_path };
             let (subject, notes) = reading.read_subject(&live, known).await;
             (subject, notes, reading.read_version_policies(&live).await)
         })
@@ -85,6 +86,7 @@ struct LiveVenueReader<'a> {
     scope: &'a Scope,
     venue: &'a Venue,
     names: VenueNames,
+    role_path: String,
 }
 
 impl LiveVenueReader<'_> {
@@ -114,7 +116,7 @@ impl LiveVenueReader<'_> {
         let role_live = live.role.as_present();
         let subject = VenueSubject {
             role_arn: role_live.map_or_else(
-                || scope.role_arn(&self.names.role_path, &self.names.role),
+                || scope.role_arn(&self.role_path, &self.names.role),
                 |role| scope.role_arn(&role.path, &role.name),
             ),
             role,

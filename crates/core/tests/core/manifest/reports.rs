@@ -8,6 +8,10 @@ fn render_errors(text: &str) -> String {
     parse_errors(text).render_report(ReportStyle::PLAIN)
 }
 
+fn with_role_path(path: &str) -> String {
+    manifest_with("", "").replace("region =", &format!("role_path = \"{path}\"\nregion ="))
+}
+
 macro_rules! golden {
     ($($name:ident: $text:expr;)*) => {
         $(
@@ -43,6 +47,11 @@ golden! {
     duplicate_venue: format!("{HEAD}{}\n{}", venue_table("venue-a", ""), venue_table("venue-a", "status = \"paused\""));
     duplicate_key: manifest_with("memory_mb = 128\nmemory_mb = 256", "");
     shared_name: format!("{HEAD}{}\n{}", venue_table("roof-top", ""), venue_table("roof_top", "").replace("env:", "env:OTHER_"));
+    shared_display_name: format!(
+        "{HEAD}{}\n{}",
+        venue_table("a", "").replace("\"a\"", "\"The Old Mill\""),
+        venue_table("b", "").replace("\"b\"", "\"the old  mill\""),
+    );
     shared_flag: format!("{HEAD}{}\n{}", venue_table("a", "flag_property = \"sync\""), venue_table("b", "flag_property = \"sync\""));
     invalid_flag_property: manifest_with("flag_property = \"Tripleseat Sync\"", "");
     literal_secret: manifest_with("", "").replace("env:VENUE_A_KEY", "f2a9c0ffee");
@@ -55,6 +64,9 @@ golden! {
     missing_destination: format!("{HEAD}[venues.a]\ndisplay_name = \"A\"\nstatus = \"paused\"");
     missing_required_tables: "[venues.a]\n";
     region_and_account: manifest_with("", "").replace("\"us-east-1\"", "\"us-east-1a\"\naccount = 123456789012");
+    role_path_without_slashes: with_role_path("app/deployer");
+    role_path_with_wildcard: with_role_path("/app/*/");
+    role_path_too_long: with_role_path(&format!("/{}/", "x".repeat(500)));
     url_without_https: manifest_with("", "base_uri = \"http://api.tripleseat.com\"");
     unmappable_lead_field: manifest_with("", "[venues.venue-a.fields]\nfirst_nam = \"firstname\"\nlocation_id = \"=5\"");
     invalid_filters: manifest_with(
