@@ -1,7 +1,7 @@
 //! The commands, run as processes.
 
 use deployer_aws::{Aws, https_client};
-use deployer_janitor::audit::{Audit, AuditVerdict, NodeKind, NodeUsage};
+use deployer_janitor::audit::{Audit, AuditVerdict, NodeKind};
 use jiff::SignedDuration;
 
 use super::LegacyCloud;
@@ -132,15 +132,18 @@ fn an_edited_audit_deletes_nothing() {
     assert!(text.contains("queue orders-in-use: the file says stale, its own inventory says active"), "{text}");
     assert!(text.contains("it is in use"), "{text}");
 
-    // The evidence is edited, too: AWS is asked for the whole window.
-    let node = audit.inventory.nodes.iter_mut().find(|node| node.id == used).expect("a node");
-    let NodeUsage::Counted { count, last, .. } = &mut node.usage else { panic!("{node:?}") };
-    (*count, *last) = (0, None);
-    site.write_file("audit.json", &serde_json::to_string(&audit).expect("it is valid JSON"));
-    let (code, text) = site.run_deployer(&decommission);
+    // The evidence hides a use: AWS is asked for the whole window, and not only since the audit.
+    site.write_file("audit.json", &serde_json::to_string(&honest).expect("it is valid JSON"));
+    let counted = site.cloud.with_context(|cx| {
+        cx.switch_region("us-east-1");
+        let at = jiff::Timestamp::now() - SignedDuration::from_hours(24 * 40);
+        cx.count_metric_at(at, "AWS/Lambda", "Invocations", &[("FunctionName", "legacy-push")], 2.0);
+    });
+    counted.expect("the state");
+    let (code, text) = site.run_deployer(&with_args(&ALL, &["--yes"]));
     assert_eq!((code, site.take_write_calls()), (6, Vec::new()), "{text}");
     assert!(text.contains("the account is not as it was audited"), "{text}");
-    assert!(text.contains("1 messages sent or received in 90 days, and the audit found none"), "{text}");
+    assert!(text.contains("function legacy-push: 2 invocations in 90 days, and the audit found none"), "{text}");
     drop(legacy);
 }
 

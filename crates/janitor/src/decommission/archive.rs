@@ -107,7 +107,7 @@ pub struct Archive {
     journal_elsewhere: bool,
     /// The checksum of the manifest on the disk.
     manifest_sum: String,
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Archive {
@@ -229,7 +229,7 @@ impl Archive {
             notes,
             journal_elsewhere: true,
             manifest_sum,
-            _lock: None,
+            lock: None,
         })
     }
 
@@ -312,7 +312,7 @@ impl Archive {
             notes,
             journal_elsewhere: false,
             manifest_sum,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -482,6 +482,15 @@ impl Archive {
         let taken = |name: &str| self.manifest.entries.iter().any(|entry| entry.directory == name);
         let numbered = (2..).map(|number| format!("{name}-{number}"));
         std::iter::once(name.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(name)
+    }
+}
+
+impl Drop for Archive {
+    /// As for the journal: closing the file isn't enough.
+    fn drop(&mut self) {
+        if let Some(lock) = &self.lock {
+            let _ = lock.unlock();
+        }
     }
 }
 

@@ -168,7 +168,8 @@ impl LastLook<'_> {
 
     /// Reads the whole account, and returns what needs something of the plan.
     async fn read_account(&mut self) -> Vec<String> {
-        let reading = self.recheck.read_account(self.cx).await;
+        // Every reader of an audit is in this future.
+        let reading = Box::pin(self.recheck.read_account(self.cx)).await;
         let needs = find_new_needs(self.plan, self.recheck.audit, &reading.inventory);
         self.reading = Some(reading);
         needs

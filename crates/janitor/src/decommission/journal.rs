@@ -172,6 +172,13 @@ impl DecommissionJournal {
     }
 }
 
+impl Drop for DecommissionJournal {
+    /// Closing the file isn't enough: a process that is being started may have inherited it for a moment.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 /// The lines that were read so far.
 #[derive(Debug, Default)]
 struct JournalLines {
