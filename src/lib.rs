@@ -20,7 +20,7 @@
 //! [`commands`] has one file per command, [`cli`] the flags that several share. [`dev`] runs the whole system on this
 //! machine; [`local`] is the cloud of `--local`.
 
-#![warn(clippy::disallowed_macros)]
+#![warn(clippy::disallowed_macros, clippy::disallowed_methods)]
 
 // First, so that its macros are known in all others.
 #[macro_use]
@@ -48,7 +48,10 @@ use deployer_core::exit_code::ExitCode;
 /// the binary is then only linked.
 pub fn run_program() -> std::process::ExitCode {
     completion::answer_shell();
-    let cli = parse_command_line().unwrap_or_else(|error| error.exit());
+    let cli = match parse_command_line() {
+        Ok(cli) => cli,
+        Err(stopped) => return print_usage(&stopped),
+    };
     match cli.global.color {
         _ if cli.global.no_color => anstream::ColorChoice::Never.write_global(),
         ColorMode::Auto => {}
@@ -56,6 +59,9 @@ pub fn run_program() -> std::process::ExitCode {
         ColorMode::Never => anstream::ColorChoice::Never.write_global(),
     }
     terminal::set_run_flags(cli.run_flags());
+    if let Some(profile) = &cli.global.profile {
+        deployer_network::choose_profile(profile);
+    }
     // What was printed is the result, so a run whose output is incomplete has failed.
     match run_to_completion(&cli).and_then(|code| terminal::check_output().map(|()| code)) {
         Ok(code) => code.into(),
@@ -63,6 +69,18 @@ pub fn run_program() -> std::process::ExitCode {
             errln!("error: {error}");
             error.code.into()
         }
+    }
+}
+
+/// Prints what clap has to say in place of a run: help, the version, or a mistake in the command line.
+fn print_usage(stopped: &clap::Error) -> std::process::ExitCode {
+    match stopped.print() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            errln!("error: {}", Error::failed("could not write the output").caused_by(&error));
+            ExitCode::Failed.into()
+        }
+        _ if stopped.use_stderr() => ExitCode::Usage.into(),
+        _ => ExitCode::Done.into(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::secret::stored::{print_missing_credentials, venues_with_secret};
 use super::shared::artifacts::Artifacts;
 use super::shared::reconcile::{TerminalFrontend, reconciler};
 use super::shared::session::Session;
@@ -11,7 +12,7 @@ use crate::cli::{ConfirmArgs, GlobalArgs};
 use deployer_core::desired::derive_desired;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
-use deployer_core::plan::Plan;
+use deployer_core::plan::{Action, Plan};
 use deployer_reconcile::ReconcileGoal;
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
 use deployer_reconcile::portal::PortalAccess;
@@ -23,10 +24,16 @@ pub(super) async fn run_adopt(global: &GlobalArgs, args: &AdoptArgs) -> Result<E
     let goal = ReconcileGoal::Adopt { desired: &desired, venue: &args.venue };
     let question = ("Do you want to take over these resources?", "yes");
     let inputs = async |_: &Plan| Ok(ApplyInputs::default());
-    let frontend = TerminalFrontend::new(&session, &args.asking, "deployer adopt", question, inputs);
+    let command = format!("deployer adopt {}", args.venue);
+    let frontend = TerminalFrontend::new(&session, &args.asking, &command, question, inputs);
     let portal = PortalAccess::not_needed();
     let reconciler = reconciler(&session, &portal, ApplyOptions::default());
-    Ok(reconciler.reconcile(&goal, &frontend.lock_options(), &frontend).await?.code)
+    let reconciled = reconciler.reconcile(&goal, &frontend.lock_options(), &frontend).await?;
+    if let Some(outcome) = &reconciled.outcome {
+        let adopted = venues_with_secret(&outcome.done, Action::Update);
+        print_missing_credentials(&session, &adopted).await;
+    }
+    Ok(reconciled.code)
 }
 
 /// Take over unowned resources that have a venue's names

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::secret::stored::{print_missing_credentials, venues_with_secret};
 use super::shared::artifacts::Artifacts;
 use super::shared::reconcile::{TerminalFrontend, apply_options, plan_notes, reconciler};
 use super::shared::saved;
@@ -13,17 +14,21 @@ use crate::cli::{ExecutionArgs, GlobalArgs, PlanInputs};
 use deployer_core::desired::derive_desired;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
-use deployer_core::plan::Plan;
+use deployer_core::plan::{Action, Plan};
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
 use deployer_reconcile::{ReadDepth, ReconcileGoal};
 
 pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<ExitCode> {
     let saved = args.plan.as_deref().map(saved::read_saved_plan).transpose()?;
+    if let (Some(saved), Some(path)) = (&saved, &args.plan) {
+        saved::check_cloud(saved, path, global.local)?;
+    }
+    let artifact = saved::choose_artifact(saved.as_ref(), args.inputs.artifact.as_deref())?;
     let session = Session::open(global).await?;
     let archive_properties = saved.as_ref().map_or(args.inputs.archive_properties, |saved| saved.archive_properties);
     let portal = session.open_portal().await?;
     portal.check_archiving(archive_properties)?;
-    let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref());
+    let artifacts = Artifacts::prepare_artifacts(&session, artifact.as_deref());
     let (artifacts, notes) = tokio::join!(artifacts, plan_notes(&session, &portal));
     let artifacts = artifacts?;
     let mut desired =
@@ -49,6 +54,11 @@ pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<E
         Some(saved) => reconciler.reconcile_saved(&goal, saved, &artifacts.artifact_hashes(), &lock, &frontend).await?,
         None => reconciler.reconcile(&goal, &lock, &frontend).await?,
     };
+    if let Some(outcome) = &reconciled.outcome {
+        // A restored secret has the value that it had when it was deleted.
+        let restored = venues_with_secret(&outcome.done, Action::Restore);
+        print_missing_credentials(&session, &restored).await;
+    }
     Ok(reconciled.code)
 }
 

@@ -13,6 +13,7 @@ use crate::cli::{GlobalArgs, PlanFormat};
 use crate::local;
 use crate::render::{AuditView, JsonLines, audit_html, audit_markdown, audit_summary, audit_text, start_spinner};
 use crate::sample::InstalledSample;
+use crate::terminal::write_output_file;
 use deployer_aws::Aws;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -205,7 +206,8 @@ fn save_audit(audit: &Audit, path: &Path) -> Result<()> {
         Error::failed(format!("could not save the audit to {}", path.display())).caused_by(error)
     };
     let text = serde_json::to_string_pretty(audit).map_err(|error| failed(&error))?;
-    std::fs::write(path, secrets::redact_secrets(&text).into_owned() + "\n").map_err(|error| failed(&error))
+    let text = secrets::redact_secrets(&text).into_owned() + "\n";
+    write_output_file(path, text.as_bytes()).map_err(|error| failed(&error))
 }
 
 fn print_audit(audit: &Audit, args: &AuditArgs, format: PlanFormat, took: Duration) -> Result<()> {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::shared::artifacts::prepare_artifact;
 use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
+use crate::terminal::write_output_file;
 use deployer_artifact::{ArtifactPlatform, shipped_name};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -51,7 +52,7 @@ pub(super) async fn run_package(global: &GlobalArgs, args: &PackageArgs) -> Resu
     let platform = ArtifactPlatform::Lambda(architecture);
     let artifact = prepare_artifact(platform, &global.manifest, args.artifact.as_deref(), global.json).await?;
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from(shipped_name(architecture)));
-    std::fs::write(&path, &artifact.bootstrap_zip)
+    write_output_file(&path, &artifact.bootstrap_zip)
         .map_err(|error| Error::failed(format!("could not write {}", path.display())).caused_by(&error))?;
     if global.json {
         let line = json!({

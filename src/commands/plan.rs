@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::shared::artifacts::Artifacts;
 use super::shared::reconcile::{plan_notes, reconciler, show_plan};
 use super::shared::saved;
+use super::shared::secret_values::note_missing_values;
 use super::shared::session::{Session, output_format};
 use super::shared::trust::restrict_unwatched_plan;
 use crate::cli::{GlobalArgs, PlanFormat, PlanInputs, TrustArgs};
@@ -18,7 +19,7 @@ use deployer_reconcile::apply::ApplyOptions;
 use deployer_reconcile::guards::plan_exit_code;
 use deployer_reconcile::{PlannedChanges, ReadDepth, ReconcileGoal};
 
-/// Up to this many venues, everything is read unless `--refresh` says otherwise; each venue takes about nine reads.
+/// Up to this many venues, everything is read unless `--refresh` says otherwise; each venue takes eleven reads.
 const FULL_UP_TO: usize = 50;
 
 pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode> {
@@ -44,7 +45,9 @@ pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<Exi
         max_delete: None,
         notes,
     };
-    let planned = reconciler(&session, &portal, ApplyOptions::default()).plan(&goal).await?;
+    let mut planned = reconciler(&session, &portal, ApplyOptions::default()).plan(&goal).await?;
+    let missing = note_missing_values(&session, &planned.plan);
+    planned.plan.notes.extend(missing);
     print_plan(&session, format, &planned)?;
     if let Some(path) = &args.out {
         saved::write_saved_plan(&session, &planned, &artifacts.artifact_hashes(), &args.inputs, path)?;

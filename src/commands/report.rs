@@ -1,6 +1,5 @@
 //! `deployer report`
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -9,6 +8,7 @@ use serde_json::json;
 use super::status::{overview_exit_code, read_overview};
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::{JsonLines, report_html, report_markdown};
+use crate::terminal::write_output_file;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 
@@ -79,17 +79,8 @@ fn report_format(json: bool, args: &ReportArgs) -> Result<ReportFormat> {
     }
 }
 
-/// Writes a document. An earlier one stays in place until this one is complete.
 fn write_report(path: &Path, text: &str) -> Result<()> {
-    let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    let written = tempfile::Builder::new().prefix(".report-").tempfile_in(directory).and_then(|mut file| {
-        file.write_all(secrets::redact_secrets(text).as_bytes())?;
-        // A report is made to be passed on and has no secrets, so others may read it.
-        #[cfg(unix)]
-        std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-        file.persist(path).map_err(|error| error.error)
-    });
-    written
-        .map(drop)
+    // A report is made to be passed on, so nothing in it may be secret.
+    write_output_file(path, secrets::redact_secrets(text).as_bytes())
         .map_err(|error| Error::failed(format!("could not write the report to {}", path.display())).caused_by(&error))
 }

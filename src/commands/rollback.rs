@@ -21,7 +21,12 @@ pub(super) async fn run_rollback(global: &GlobalArgs, args: &RollbackArgs) -> Re
     };
     let question = ("Do you want to make this change?", "yes");
     let inputs = async |_: &Plan| Ok(ApplyInputs::default());
-    let frontend = TerminalFrontend::new(&session, &args.asking, "deployer rollback", question, inputs);
+    let command = match (args.unpin, args.to) {
+        (true, _) => format!("deployer rollback {venue} --unpin"),
+        (false, Some(version)) => format!("deployer rollback {venue} --to {version}"),
+        (false, None) => format!("deployer rollback {venue}"),
+    };
+    let frontend = TerminalFrontend::new(&session, &args.asking, &command, question, inputs);
     let portal = PortalAccess::not_needed();
     let reconciler = reconciler(&session, &portal, ApplyOptions::default());
     Ok(reconciler.reconcile(&goal, &frontend.lock_options(), &frontend).await?.code)

@@ -141,6 +141,6 @@ pub fn result_text(outcome: &ApplyOutcome, command: &str) -> String {
     // What a refusal stopped stays stopped until somebody resolves it.
     let refused = outcome.failed.iter().any(|(_, error)| !error.may_pass());
     let when = if refused { "Once the failures above are resolved, run:" } else { "To continue, run:" };
-    let _ = writeln!(out, "{when} {BOLD}{command}{BOLD:#}");
+    let _ = writeln!(out, "{when} {BOLD}`{command}`{BOLD:#}");
     out
 }

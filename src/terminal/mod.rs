@@ -8,6 +8,7 @@
 //! [`ExitCode::Failed`]: deployer_core::exit_code::ExitCode::Failed
 
 mod control;
+mod output_file;
 mod paste;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use serde_json::Value;
 
+pub use output_file::write_output_file;
 pub use paste::{RunFlags, quote_for_shell};
 
 use deployer_core::error::{Error, Result};
@@ -67,6 +69,14 @@ pub fn prepare_text(text: &str) -> String {
         None => text,
     };
     control::escape_controls(&text).into_owned()
+}
+
+/// A command as it works when it is pasted, where it stands alone instead of in backticks in a text.
+pub fn complete_command(command: &str) -> String {
+    match RUN_FLAGS.get() {
+        Some(flags) => flags.complete_command(command),
+        None => command.to_owned(),
+    }
 }
 
 /// Prints a text and a line break. Called by the macros.

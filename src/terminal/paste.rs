@@ -41,15 +41,17 @@ impl RunFlags {
                 break;
             };
             let (command, after) = from.split_at(end);
-            out.push_str(command);
-            for flag in self.flags_for(command) {
-                out.push(' ');
-                out.push_str(&flag);
-            }
+            out.push_str(&self.complete_command(command));
             rest = after;
         }
         out.push_str(rest);
         Cow::Owned(out)
+    }
+
+    /// One command with the flags of this run.
+    pub(super) fn complete_command(&self, command: &str) -> String {
+        let flags = self.flags_for(command);
+        [command].into_iter().chain(flags.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
     }
 
     fn flags_for(&self, command: &str) -> Vec<String> {

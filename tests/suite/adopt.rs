@@ -81,9 +81,15 @@ fn tags_handmade_resources_and_leaves_the_rest_to_the_next_apply() {
     let mut calls = site.take_write_calls();
     calls.retain(|call| !call.contains("LogGroup") || call.contains("Tag"));
     calls.sort_unstable();
-    let tags =
-        ["events:TagResource", "iam:TagRole", "lambda:TagResource", "logs:TagResource", "secretsmanager:TagResource"];
-    assert_eq!(calls, tags, "only tags are written");
+    let tags_and_version = [
+        "events:TagResource",
+        "iam:TagRole",
+        "lambda:PublishVersion",
+        "lambda:TagResource",
+        "logs:TagResource",
+        "secretsmanager:TagResource",
+    ];
+    assert_eq!(calls, tags_and_version, "only tags are written, and the code is kept");
 
     let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
@@ -91,6 +97,44 @@ fn tags_handmade_resources_and_leaves_the_rest_to_the_next_apply() {
     assert!(code == 0 && text.contains("No changes"), "{text}");
     let role = site.cloud.with_context(|cx| cx.state.iam.roles["sync-a-role"].path.clone());
     assert_eq!(role.expect("the cloud's state is readable"), "/deployer/sync/us-east-1/");
+}
+
+/// What an apply overwrites can be gone back to, and nobody is surprised by the tool that made the resource.
+#[test]
+fn keeps_the_code_and_says_whose_stack_it_is_and_what_the_secret_lacks() {
+    let site = handmade_site();
+    change_cloud(&site, async |aws| {
+        let function = "arn:aws:lambda:us-east-1:123456789012:function:sync-a";
+        let request = aws.lambda.tag_resource().resource(function).tags("ManagedBy", "terraform");
+        request.send().await.expect("it is tagged");
+        let request = aws.secrets.put_secret_value().secret_id("sync/a").secret_string(r#"{"HUBSPOT_TOKEN":"theirs"}"#);
+        request.send().await.expect("it is written");
+    });
+    // AWS lets only CloudFormation set its tags.
+    let stack = ("aws:cloudformation:stack-name".to_owned(), "legacy".to_owned());
+    let tagged = site.cloud.with_context(|cx| {
+        cx.state.iam.roles.get_mut("sync-a-role").map(|role| role.tags.insert(stack.0.clone(), stack.1.clone()))
+    });
+    assert!(tagged.expect("the cloud's state is readable").is_some());
+    let code_of = |qualifier: &'static str| {
+        let mut code = None;
+        change_cloud(&site, async |aws| {
+            let request = aws.lambda.get_function_configuration().function_name("sync-a").qualifier(qualifier);
+            code = request.send().await.ok().map(|found| (found.code_sha256, found.memory_size));
+        });
+        code
+    };
+    let handmade = code_of("$LATEST").expect("it exists");
+    let (code, text) = site.run_deployer(&ADOPT);
+    assert_eq!(code, 0, "{text}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("the role sync-a-role is in the CloudFormation stack legacy"), "{words}");
+    assert!(words.contains("the function sync-a is managed by terraform, according to its tag ManagedBy"), "{words}");
+    assert!(words.contains("its current code is kept as a version"), "{words}");
+    let missing = "a: tripleseat_public_key is missing in the secret: `deployer secret push a` writes it.";
+    assert!(words.contains(missing) && !words.contains("hubspot_token is missing"), "{words}");
+    assert!(!text.contains("theirs"), "{text}");
+    assert_eq!(code_of("2"), Some(handmade), "the code as it was, with its settings");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::sync::process::build_bootstrap;
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The archive that `.ci/dist` packs from this build, made once for all tests.
-async fn release_archive() -> &'static Path {
+pub async fn release_archive() -> &'static Path {
     static ARCHIVE: OnceLock<PathBuf> = OnceLock::new();
     if let Some(archive) = ARCHIVE.get() {
         return archive;

@@ -31,6 +31,7 @@ mod installed;
 mod isolation;
 mod lock;
 mod network;
+mod pipelines;
 mod plan_notes;
 mod processes;
 mod properties;

@@ -136,6 +136,62 @@ fn every_client_goes_through_the_proxy_and_trusts_the_companys_authority() {
     }
 }
 
+/// The profile's own bundle, chosen as the profile is: by its flag, its variable, or as the default.
+#[test]
+fn the_bundle_of_the_profile_is_trusted() {
+    let (sandbox, proxy) = sandbox_behind_proxy();
+    let config = sandbox.site.path().join("aws-config");
+    sandbox
+        .site
+        .write_file("aws-config", &format!("[profile work]\nca_bundle = {CA}\n[default]\nregion = eu-west-1\n"));
+    let config = config.to_str().expect("a path");
+    let of_company = [("HTTPS_PROXY", proxy.address.as_str()), ("AWS_CONFIG_FILE", config), ("AWS_PROFILE", "work")];
+    let text = run_doctor(&sandbox, &of_company);
+    assert!(text.contains("  ✓ identity") && text.contains("✓ HubSpot token"), "{text}");
+    let text = run_doctor(&sandbox, &of_company[..2]);
+    assert!(text.contains("  ? identity"), "the default profile has none: {text}");
+    sandbox.site.write_file("aws-config", "[profile work]\nca_bundle = /nowhere/ca.pem\n");
+    let text = run_doctor(&sandbox, &of_company);
+    assert!(text.contains("could not read the certificates in /nowhere/ca.pem (ca_bundle in ~/.aws/config)"), "{text}");
+}
+
+/// Settings for endpoints reach the generated clients and the signed ones alike, from the environment and the profile.
+#[test]
+fn every_client_uses_the_endpoints_for_fips_and_both_protocols() {
+    let fips = [
+        "sts-fips.us-east-1.amazonaws.com",
+        "iam-fips.amazonaws.com",
+        "lambda-fips.us-east-1.amazonaws.com",
+        "secretsmanager-fips.us-east-1.amazonaws.com",
+        "events-fips.us-east-1.amazonaws.com",
+        "logs-fips.us-east-1.amazonaws.com",
+        "tagging-fips.us-east-1.amazonaws.com",
+    ];
+    let dual_stack = ["sts.us-east-1.api.aws"];
+    let by_profile = |setting: &'static str| [("AWS_PROFILE", setting), ("AWS_CONFIG_FILE", "aws-config")];
+    for (settings, expected) in [
+        (&[("AWS_USE_FIPS_ENDPOINT", "true")][..], &fips[..]),
+        (&by_profile("fips")[..], &fips),
+        // The proxy has no certificate for these hosts, so the first call is the last one.
+        (&[("AWS_USE_DUALSTACK_ENDPOINT", "true")], &dual_stack),
+        (&by_profile("dual"), &dual_stack),
+    ] {
+        let (sandbox, proxy) = sandbox_behind_proxy();
+        let profiles = "[profile fips]\nuse_fips_endpoint = true\n[profile dual]\nuse_dualstack_endpoint = true\n";
+        sandbox.site.write_file("aws-config", profiles);
+        let mut command = sandbox.site.deployer_command(&["plan", "--artifact", "bootstrap"]);
+        command.env_remove("AWS_ENDPOINT_URL").env("AWS_MAX_ATTEMPTS", "1").env("AWS_CA_BUNDLE", CA);
+        let output = command.env("HTTPS_PROXY", &proxy.address).envs(settings.iter().copied()).output();
+        let text = String::from_utf8_lossy(&output.expect("it starts").stderr).into_owned();
+        let hosts = proxy.hosts();
+        for host in expected {
+            assert!(hosts.iter().any(|there| there == host), "{settings:?}: {host} is not in {hosts:?}: {text}");
+        }
+        let usual = |host: &&String| host.ends_with(".amazonaws.com") && !host.contains("-fips");
+        assert_eq!(hosts.iter().find(usual), None, "{settings:?}");
+    }
+}
+
 #[test]
 fn without_the_authority_no_client_accepts_the_proxys_certificate() {
     let (sandbox, proxy) = sandbox_behind_proxy();

@@ -225,7 +225,7 @@ fn stops_and_lists_what_is_left(signal: &str) {
     child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("it is text");
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
     assert!(text.contains("Canceled") && text.contains("not started  a/alias"), "{text}");
-    assert!(text.contains("To continue, run: deployer apply"), "{text}");
+    assert!(text.contains("To continue, run: `deployer apply --artifact bootstrap`"), "{text}");
     assert_eq!(site.lock_names(), Vec::<String>::new(), "the lock is released");
     let created = site.cloud.recorded_calls().iter().filter(|call| call.operation == "CreateAlias").count();
     assert_eq!(created, 0, "nothing new was started");
@@ -299,7 +299,10 @@ fn failed_venue_does_not_stop_the_others_and_the_next_apply_completes_it() {
     let line = text.lines().find(|line| line.starts_with("Incomplete:")).expect("a summary");
     assert!(line.contains("11 created, 1 failed, 4 not started"), "{text}");
     assert!(text.contains("let the credentials in use do `lambda:CreateFunction`"), "{text}");
-    assert!(text.contains("Once the failures above are resolved, run: deployer apply"), "{text}");
+    assert!(
+        text.contains("Once the failures above are resolved, run: `deployer apply --artifact bootstrap`"),
+        "{text}"
+    );
     assert_eq!(site.lock_names(), Vec::<String>::new(), "the lock is released");
     let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");

@@ -13,7 +13,7 @@ fn site_with_saved_plan() -> Site {
     let site = Site::new();
     let (code, text) = site.run_deployer(&SAVE);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("deployer apply plan.json"), "{text}");
+    assert!(text.contains("`deployer apply plan.json --artifact bootstrap`"), "{text}");
     assert_eq!(site.take_write_calls(), Vec::<String>::new());
     site
 }
@@ -57,7 +57,64 @@ fn edited_manifest_makes_it_stale() {
 fn different_artifact_makes_it_stale() {
     let site = site_with_saved_plan();
     site.write_file("bootstrap", "#!/bin/sh\nexit 2\n");
-    assert_stale(&site, &["the artifact has changed"]);
+    assert_stale(&site, &["the artifact has changed: it was made with bootstrap (SHA-256 "]);
+}
+
+#[test]
+fn knows_its_artifact() {
+    let site = Site::new();
+    std::fs::create_dir(site.path().join("build of today")).expect("created");
+    std::fs::rename(site.path().join("bootstrap"), site.path().join("build of today/bootstrap")).expect("moved");
+    let save = ["plan", "--artifact", "build of today/bootstrap", "--out", "plan of today.json"];
+    let (code, text) = site.run_deployer(&save);
+    assert_eq!(code, 0, "{text}");
+    let proposed = "`deployer apply 'plan of today.json' --artifact 'build of today/bootstrap'`";
+    assert!(text.contains(proposed), "{text}");
+    site.take_write_calls();
+    std::fs::rename(site.path().join("build of today"), site.path().join("elsewhere")).expect("moved");
+    let (code, text) = site.run_deployer(&["apply", "plan of today.json"]);
+    assert!(code == 5 && text.contains("build of today/bootstrap, which isn't there"), "{text}");
+    assert_eq!(site.take_write_calls(), Vec::<String>::new());
+    let (code, text) = site.run_deployer(&["apply", "plan of today.json", "--artifact", "elsewhere/bootstrap"]);
+    assert_eq!(code, 0, "the same bytes are the same artifact: {text}");
+
+    let (code, text) = site.run_deployer(&["plan", "--artifact", "elsewhere/bootstrap", "--out", "next.json"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = site.run_deployer(&["apply", "next.json"]);
+    assert_eq!(code, 0, "without --artifact, it uses the plan's own: {text}");
+}
+
+#[test]
+fn a_plan_for_the_other_kind_of_cloud_is_refused() {
+    let site = site_with_saved_plan();
+    let (code, text) = site.run_deployer(&["apply", "plan.json", "--artifact", "bootstrap", "--local"]);
+    assert!(code == 6 && text.contains("made for AWS, and this run is for the local cloud"), "{text}");
+    assert!(!site.path().join(".deployer/cloud.json").exists(), "the local cloud isn't even opened");
+    let (code, text) = site.run_deployer(&["plan", "--local", "--artifact", "bootstrap", "--out", "local.json"]);
+    assert!(code == 0 && text.contains("`deployer apply local.json --local --artifact bootstrap`"), "{text}");
+    site.cloud.forget_calls();
+    let (code, text) = site.run_deployer(&["apply", "local.json"]);
+    assert!(code == 6 && text.contains("made for the local cloud, and this run is for AWS"), "{text}");
+    assert!(site.cloud.recorded_calls().is_empty(), "AWS isn't even asked");
+    let (code, text) = site.run_deployer(&["apply", "local.json", "--local"]);
+    assert_eq!(code, 0, "{text}");
+}
+
+#[test]
+fn a_plan_says_which_references_have_no_value() {
+    let site = Site::new();
+    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("readable");
+    let manifest = manifest.replace("env:KEY_a", "file:secrets/a.key").replace("env:KEY_b", "cmd:touch was-run");
+    site.write_file("venues.toml", &manifest);
+    let mut plan = site.deployer_command(&["plan", "--artifact", "bootstrap", "--allow-cmd"]);
+    let output = plan.env_remove("TOKEN_a").output().expect("it starts");
+    let (code, text) = crate::processes::exit_and_output(&output);
+    assert_eq!(code, 0, "{text}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("a: hubspot_token has no value yet: the environment variable TOKEN_a isn't set"), "{words}");
+    assert!(words.contains("a: tripleseat_public_key has no value yet: could not read ./secrets/a.key"), "{words}");
+    assert!(!words.contains("b: "), "{words}");
+    assert!(!site.path().join("was-run").exists(), "nothing is run for it");
 }
 
 #[test]
@@ -107,7 +164,7 @@ fn manual_edit_anywhere_makes_it_stale() {
         site.write_file("plan.json", &plan.replace(old, new));
         assert_stale(&site, &["was edited after it was saved"]);
     }
-    site.write_file("plan.json", &plan.replace("\"format_version\": 2", "\"format_version\": 99"));
+    site.write_file("plan.json", &plan.replace("\"format_version\": 3", "\"format_version\": 99"));
     assert_stale(&site, &["another version"]);
     site.write_file("plan.json", "{}");
     let (code, text) = site.run_deployer(&APPLY_SAVED);

@@ -1,5 +1,6 @@
 //! Scenarios of the reconciler on the embedded cloud, in process. Every request comes from the real AWS client.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deployer_aws::Aws;
@@ -39,27 +40,70 @@ async fn a_first_apply_makes_thirteen_calls_per_venue() {
     let (cloud, world) = new_world().await;
     let desired = world.desired_from(&format!("{}{}", two_venue_manifest("sync"), venue_tables("c", "")));
     assert_eq!(world.apply(&desired).await.failed, []);
-    let mut calls = std::collections::BTreeMap::new();
+    let mut calls = BTreeMap::new();
     for call in cloud.recorded_calls() {
         *calls.entry(call.to_string()).or_insert(0) += 1;
     }
     assert_eq!(calls.values().sum::<u32>(), 7 + 3 + 7 + 6 + 3 * 13, "{calls:?}");
 }
 
-/// A list of each kind and two of roles, then for each venue the eleven reads of what the lists don't contain.
+/// The calls of a plan that reads everything, as docs/decisions/aws-calls.md has them: the lists with their calls for 3 and
+/// for 100 venues, as pages of them have 50 or 100 entries.
+const LISTS: [(&str, usize, usize); 7] = [
+    ("events:ListRules", 1, 1),
+    ("iam:GetAccountAuthorizationDetails", 1, 1),
+    ("iam:ListRoles", 1, 1),
+    ("lambda:ListFunctions", 1, 2),
+    ("logs:DescribeLogGroups", 1, 2),
+    ("secretsmanager:ListSecrets", 1, 1),
+    ("tagging:GetResources", 1, 2),
+];
+/// What is read for each venue.
+const READS_OF_A_VENUE: [(&str, usize); 8] = [
+    ("events:ListTargetsByRule", 1),
+    ("lambda:GetAlias", 1),
+    ("lambda:GetFunction", 2),
+    ("lambda:GetFunctionEventInvokeConfig", 1),
+    ("lambda:GetPolicy", 3),
+    ("lambda:ListFunctionUrlConfigs", 1),
+    ("logs:DescribeSubscriptionFilters", 1),
+    ("secretsmanager:GetResourcePolicy", 1),
+];
+
 /// `sts:GetCallerIdentity` comes before.
 #[tokio::test]
-async fn a_plan_for_three_venues_reads_each_resource_once() {
-    let (cloud, world) = new_world().await;
-    let desired = world.desired_from(&format!("{}{}", two_venue_manifest("sync"), venue_tables("c", "")));
-    world.converge(&desired).await;
-    cloud.forget_calls();
-    assert_eq!(world.plan(&desired).await.changes, []);
-    let mut calls = std::collections::BTreeMap::new();
-    for call in cloud.recorded_calls() {
-        *calls.entry(call.to_string()).or_insert(0) += 1;
+async fn a_full_plan_makes_eleven_calls_per_venue_and_a_fast_one_only_lists() {
+    for venues in [3, 100] {
+        let (cloud, world) = new_world().await;
+        let tables: String = (0..venues).map(|venue| venue_tables(&format!("v{venue}"), "")).collect();
+        let desired = world.desired_from(&format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\n{tables}"));
+        world.converge(&desired).await;
+        cloud.forget_calls();
+        assert_eq!(world.plan(&desired).await.changes, []);
+        let count_calls = || {
+            let mut calls = BTreeMap::new();
+            for call in cloud.recorded_calls() {
+                *calls.entry(format!("{}:{}", call.service, call.operation)).or_insert(0) += 1;
+            }
+            calls
+        };
+        let of_lists =
+            |(call, few, many): (&str, usize, usize)| (call.to_owned(), if venues == 3 { few } else { many });
+        let of_venues = READS_OF_A_VENUE.map(|(call, reads)| (call.to_owned(), reads * venues));
+        let expected: BTreeMap<String, usize> = LISTS.map(of_lists).into_iter().chain(of_venues).collect();
+        assert_eq!(count_calls(), expected, "{venues} venues");
+
+        cloud.forget_calls();
+        deployer_aws::observe::observe_lists(
+            &world.aws,
+            &world.scope,
+            &desired.role_place(),
+            &desired.deployed_venues(),
+        )
+        .await;
+        let few = count_calls();
+        assert!(few.values().sum::<usize>() <= 5 + venues / 50, "{few:?}");
     }
-    assert_eq!(calls.values().sum::<u32>(), 7 + 3 * 11, "{calls:?}");
 }
 
 #[tokio::test]

@@ -65,12 +65,15 @@ fn sets_a_value_from_stdin_and_never_shows_it() {
     assert!(code == 0 && text.contains("already"), "{text}");
     assert_eq!(site.take_write_calls(), Vec::<String>::new());
     for (key, value, words) in [
+        ("hubspot_token", "\u{feff}rotated", "byte order mark (U+FEFF)"),
+        ("hubspot_token", "rotated\u{a0}\n", "ends with a no-break space (U+00A0)"),
+        ("hubspot_token", "\"rotated\"", "in quotes"),
         ("hubspot_token", "\n", "empty"),
         ("hubspot_token", "a\nb", "line break"),
         ("hubspot", "x", "it has hubspot_token"),
     ] {
         let (code, text) = set_credential(&site, key, value);
-        assert!(code == 2 && text.contains(words), "{text}");
+        assert!(code == 2 && text.contains(words) && !text.contains("rotated"), "{text}");
     }
     let (code, text) = site.run_deployer(&["plan", "--artifact", "bootstrap"]);
     assert!(code == 0 && text.contains("No changes"), "{text}");
@@ -168,6 +171,21 @@ fn restores_a_returning_venues_secret_within_the_recovery_window() {
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("scheduled for deletion; restored with its current value"), "{text}");
     assert_eq!(stored_secret(&site, "a")["HUBSPOT_TOKEN"], "rotated");
+    assert!(!text.contains("is missing in the secret"), "it has every credential: {text}");
+    site.write_file("venues.toml", &only_b(&both));
+    assert_eq!(site.run_apply().0, 0);
+    // In the meantime the venue got another credential.
+    let with_oauth = "tripleseat_public_key = \"env:KEY_a\"\ntripleseat_client_id = \"managed\"\n\
+                      tripleseat_client_secret = \"env:KEY_a\"";
+    site.write_file("venues.toml", &both.replace("tripleseat_public_key = \"env:KEY_a\"", with_oauth));
+    let (code, text) = site.run_apply();
+    assert_eq!(code, 0, "{text}");
+    for missing in [
+        "a: tripleseat_client_id is missing in the secret: `deployer secret set a tripleseat_client_id` writes it.",
+        "a: tripleseat_client_secret is missing in the secret: `deployer secret push a` writes it.",
+    ] {
+        assert!(text.contains(missing), "{text}");
+    }
     site.write_file("venues.toml", &only_b(&both));
     assert_eq!(site.run_apply().0, 0);
     site.cloud.advance_time(jiff::SignedDuration::from_hours(8 * 24));

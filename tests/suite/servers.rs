@@ -237,6 +237,22 @@ fn install_servers() -> Result<PathBuf, String> {
     Ok(python)
 }
 
+/// Checks a pipeline of `github` or `gitlab`, and returns it.
+///
+/// # Errors
+/// What the host would reject.
+pub fn check_pipeline(host: &str, file: &Path) -> Result<serde_json::Value, String> {
+    let python = install_servers()?;
+    let mut check = Command::new(python);
+    check.arg(source_path("check_pipeline.py")).arg(host).arg(file).arg(home_directory()).stdin(Stdio::null());
+    let output = check.output().map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        return Err(format!("{said}{}", String::from_utf8_lossy(&output.stderr)));
+    }
+    serde_json::from_str(&said).map_err(|error| format!("{error}: {said}"))
+}
+
 fn run_command(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;

@@ -15,32 +15,138 @@ fn printed_text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// Commands that print something on an applied site, in every format that they have.
+const PRINTING: [&str; 41] = [
+    "--help",
+    "--version",
+    "plan --help",
+    "adopt a --yes --artifact bootstrap",
+    "apply --yes --artifact bootstrap",
+    "apply --yes --artifact bootstrap --json",
+    "audit",
+    "audit --json",
+    "audit --format markdown",
+    "audit --format html",
+    "completions bash",
+    "doctor",
+    "doctor --json",
+    "fmt",
+    "package --artifact bootstrap --out written.zip",
+    "package --artifact bootstrap --out written.zip --json",
+    "man",
+    "plan --artifact bootstrap",
+    "plan --artifact bootstrap --json",
+    "plan --artifact bootstrap --format markdown",
+    "plan --artifact bootstrap --format html",
+    "report",
+    "report --json",
+    "report --format markdown",
+    "report --format html",
+    "report --out written.html",
+    "report --out written.html --json",
+    "schema",
+    "secret push --yes",
+    "secret status",
+    "secret status --json",
+    "status",
+    "status --json",
+    "validate",
+    "validate --json",
+    "venue list",
+    "venue list --json",
+    "venue show a",
+    "venue show a --json",
+    "verify --isolation --offline",
+    "verify --isolation --offline --json",
+];
+/// Commands that have a file to write, which is full.
+const WRITING: [&str; 9] = [
+    "audit --out /dev/full",
+    "audit --out /dev/full --json",
+    "init --force --manifest /dev/full",
+    "package --artifact bootstrap --out /dev/full",
+    "plan --artifact bootstrap --out /dev/full",
+    "plan --artifact bootstrap --out /dev/full --json",
+    "report --out /dev/full",
+    "report --out /dev/full --format markdown",
+    "report --out /dev/full --json",
+];
+/// Commands that a site without vendors and leftovers refuses, before they print anything.
+const REFUSED: [&str; 13] = [
+    "connect a",
+    "decommission nothing.json",
+    "destroy",
+    "dev --artifact nothing",
+    "duplicates a --out duplicates",
+    "invoke a",
+    "migrate-flag --from x --to a",
+    "restore nothing",
+    "retry a",
+    "rollback a --yes",
+    "unlock --yes",
+    "venue pause nobody",
+    "verify a",
+];
+
+/// Commands that have nothing to print on stdout.
+const SILENT: [&str; 1] = ["logs a"];
+
 /// A full disk under a pipeline's log would otherwise turn half a plan into a success.
 #[cfg(target_os = "linux")]
 #[test]
 fn output_that_cannot_be_written_is_one_error() {
     let site = Site::new();
-    for command in [
-        "validate",
-        "schema",
-        "completions bash",
-        "venue list",
-        "plan --artifact bootstrap",
-        "plan --artifact bootstrap --json",
-        "plan --artifact bootstrap --format markdown",
-        "plan --artifact bootstrap --format html",
-        "status",
-        "status --json",
-    ] {
+    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("readable");
+    site.write_file("venues.toml", &format!("{manifest}\n[hubspot]\nbase_uri = \"http://127.0.0.1:9\"\n"));
+    assert_eq!(site.run_apply().0, 0);
+    let commands = <deployer::cli::Cli as clap::CommandFactory>::command();
+    for command in commands.get_subcommands().map(clap::Command::get_name) {
+        let all = PRINTING.iter().chain(&WRITING).chain(&REFUSED).chain(&SILENT);
+        assert!(all.into_iter().any(|line| line.split(' ').next() == Some(command)), "{command} isn't tried");
+    }
+    for command in PRINTING.iter().chain(&WRITING).chain(&REFUSED).chain(&SILENT) {
         let words: Vec<&str> = command.split(' ').collect();
-        let full = File::options().write(true).open("/dev/full").expect("Linux has it");
-        let output = site.deployer_command(&words).stdout(Stdio::from(full)).output().expect("it starts");
+        let mut run = site.deployer_command(&words);
+        if !WRITING.contains(command) {
+            run.stdout(Stdio::from(File::options().write(true).open("/dev/full").expect("Linux has it")));
+        }
+        let output = run.output().expect("it starts");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!text.contains("panicked"), "{command}: {text}");
+        if REFUSED.contains(command) {
+            assert!(output.status.code().is_some_and(|code| code != 0), "{command}: {text}");
+            continue;
+        }
+        if SILENT.contains(command) {
+            assert_eq!(output.status.code(), Some(0), "{command}: {text}");
+            continue;
+        }
         assert_eq!(output.status.code(), Some(1), "{command}: {text}");
         let errors: Vec<&str> = text.lines().filter(|line| line.contains("No space left")).collect();
         assert_eq!(errors.len(), 1, "{command}: {text}");
-        assert!(!text.contains("panicked"), "{command}: {text}");
     }
+    assert!(!std::fs::metadata("/dev/full").expect("it exists").is_file());
+}
+
+/// `deployer plan --out` into what isn't a file to replace.
+#[cfg(unix)]
+#[test]
+fn a_destination_that_is_no_regular_file_is_written_through() {
+    let site = Site::new();
+    std::fs::create_dir(site.path().join("shared")).expect("created");
+    std::os::unix::fs::symlink("shared/plan.json", site.path().join("plan.json")).expect("linked");
+    let (code, text) = site.run_deployer(&["plan", "--artifact", "bootstrap", "--out", "plan.json"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(site.path().join("plan.json").symlink_metadata().expect("it exists").is_symlink());
+    let (code, text) = site.run_deployer(&["apply", "shared/plan.json", "--artifact", "bootstrap"]);
+    assert_eq!(code, 0, "{text}");
+    // A redirected stdout gets what is printed and what is written, in this order.
+    let printed = File::create(site.path().join("printed")).expect("created");
+    let words = ["report", "--format", "markdown", "--out", "/dev/stdout"];
+    let output = site.deployer_command(&words).stdout(Stdio::from(printed)).output().expect("it starts");
+    assert!(output.status.code().is_some_and(|code| code <= 1), "{}", printed_text(&output));
+    let printed = std::fs::read_to_string(site.path().join("printed")).expect("readable");
+    assert!(printed.starts_with('#') && printed.ends_with("Wrote the report to /dev/stdout.\n"), "{printed}");
 }
 
 /// `deployer plan | head -1` is no failure.

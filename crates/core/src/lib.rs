@@ -17,3 +17,4 @@ pub mod role_owner;
 pub mod scheduled_event;
 pub mod scope;
 pub mod snapshot;
+pub mod tools;

@@ -1,10 +1,12 @@
 //! What a company's network asks of a client: a proxy, and root certificates of its own. Read from the environment once,
 //! in one place, so that the clients of AWS, HubSpot and Tripleseat honor the same settings.
 //!
-//! - Root certificates are the system's (with `SSL_CERT_FILE` and `SSL_CERT_DIR`), and those in `AWS_CA_BUNDLE`. Without
-//!   any on the system, Mozilla's are built in.
+//! - Root certificates are the system's (with `SSL_CERT_FILE` and `SSL_CERT_DIR`), and those in `AWS_CA_BUNDLE`, or else in
+//!   `ca_bundle` of the AWS profile. Without any on the system, Mozilla's are built in.
 //! - Proxies are `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, except for hosts in `NO_PROXY`. Never for this machine, nor
 //!   for the addresses where an instance finds its metadata.
+
+mod profile;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,9 @@ use std::path::{Path, PathBuf};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+
+pub use profile::choose_profile;
+use profile::configured_bundle;
 
 /// Why the settings can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +43,7 @@ pub struct ProxySettings {
 #[derive(Debug, Clone, Default)]
 pub struct NetworkSettings {
     pub proxies: ProxySettings,
-    /// The certificates of `AWS_CA_BUNDLE`, as they are in the file.
+    /// The certificates of `AWS_CA_BUNDLE` or `ca_bundle`, as they are in the file.
     pub bundle_pem: Option<Vec<u8>>,
     bundle: Vec<CertificateDer<'static>>,
     system: Vec<CertificateDer<'static>>,
@@ -62,8 +67,11 @@ impl NetworkSettings {
             direct: format!("{direct}{ALWAYS_DIRECT}"),
         };
         let (mut bundle_pem, mut bundle) = (None, Vec::new());
-        if let Some(path) = given_variable("AWS_CA_BUNDLE") {
-            let (pem, certificates) = read_certificates("AWS_CA_BUNDLE", Path::new(&path))?;
+        let given = given_variable("AWS_CA_BUNDLE").map(|path| ("AWS_CA_BUNDLE", PathBuf::from(path)));
+        if let Some((variable, path)) =
+            given.or_else(|| configured_bundle().map(|path| ("ca_bundle in ~/.aws/config", path)))
+        {
+            let (pem, certificates) = read_certificates(variable, &path)?;
             (bundle_pem, bundle) = (Some(pem), certificates);
         }
         // The system's store would be used in its place without a word.

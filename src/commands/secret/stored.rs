@@ -8,8 +8,10 @@ use sync_lambda::secret::SkippedVersions;
 use crate::commands::shared::session::{Session, find_declared_venue};
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::error::{Error, Result};
-use deployer_core::manifest::{Status, Venue};
+use deployer_core::manifest::{SecretRef, Status, Venue};
 use deployer_core::naming::{TAG_DEPLOYMENT, VenueNames};
+use deployer_core::plan::Action;
+use deployer_core::resource::{ResourceAddress, ResourceKind};
 
 /// The state of a venue's secret, without its value.
 pub(in crate::commands) enum SecretState {
@@ -121,6 +123,38 @@ pub(in crate::commands) fn print_credentials(session: &Session, venue: &Venue, k
             None => outln!("{}: {key} {words}.", venue.name),
         }
     }
+}
+
+/// Says which declared credentials the secrets of these venues lack. Only for secrets whose value was there before: adopted
+/// or restored ones. What can't be read is said too, as the function would fail on it.
+pub(in crate::commands) async fn print_missing_credentials(session: &Session, venues: &[String]) {
+    for venue in session.manifest().venues.iter().filter(|venue| venues.contains(&venue.name)) {
+        let object = match read_secret(session, &secret_name(session, venue)).await {
+            Ok(object) => object,
+            Err(error) => {
+                errln!("Could not check which credentials the secret of {} has: {error}", venue.name);
+                continue;
+            }
+        };
+        let is_set = |key: &str| object.get(key).and_then(Value::as_str).is_some_and(|value| !value.is_empty());
+        for (key, reference) in venue.secrets.iter().filter(|(key, _)| !is_set(key)) {
+            let key = key.to_lowercase();
+            let command = match reference {
+                SecretRef::Managed => format!("deployer secret set {} {key}", venue.name),
+                SecretRef::Env(_) | SecretRef::File(_) | SecretRef::Cmd(_) => {
+                    format!("deployer secret push {}", venue.name)
+                }
+            };
+            let words = format!("is missing in the secret: `{command}` writes it");
+            print_credentials(session, venue, &[key], &words);
+        }
+    }
+}
+
+/// The venues whose secret is among `done` with this action.
+pub(in crate::commands) fn venues_with_secret(done: &[(ResourceAddress, Action)], action: Action) -> Vec<String> {
+    let secrets = done.iter().filter(|(address, found)| address.kind == ResourceKind::Secret && *found == action);
+    secrets.map(|(address, _)| address.venue.clone()).collect()
 }
 
 /// The venues of these names, or all.

@@ -60,6 +60,40 @@ pub(in crate::commands) async fn resolve_new_secrets(
     Err(error.hint("set what is missing, or write `managed` in the manifest for values set by hand"))
 }
 
+/// What an apply of this plan would lack: a note for each value of a new secret that isn't there yet. Nothing is run for
+/// it: a password manager could ask somebody. The local cloud takes placeholders.
+pub(in crate::commands) fn note_missing_values(session: &Session, plan: &Plan) -> Vec<String> {
+    if session.local {
+        return Vec::new();
+    }
+    let directory = manifest_directory(&session.manifest().path);
+    let created: Vec<&str> = plan
+        .changes
+        .iter()
+        .filter(|change| change.operations.iter().any(creates_secret))
+        .map(|change| change.address.venue.as_str())
+        .collect();
+    let venues = session.manifest().venues.iter().filter(|venue| created.contains(&venue.name.as_str()));
+    let credentials = venues.flat_map(|venue| venue.secrets.iter().map(move |(key, found)| (venue, key, found)));
+    credentials
+        .filter_map(|(venue, key, reference)| match reference {
+            SecretRef::Env(_) | SecretRef::File(_) => {
+                let error = reference.resolve_value(&directory).err()?;
+                let why = match std::error::Error::source(&error) {
+                    Some(source) => format!("{error}: {source}"),
+                    None => error.to_string(),
+                };
+                Some(format!("{}: {} has no value yet: {why}; an apply needs it", venue.name, key.to_lowercase()))
+            }
+            SecretRef::Cmd(_) | SecretRef::Managed => None,
+        })
+        .collect()
+}
+
+fn creates_secret(operation: &Operation) -> bool {
+    matches!(operation, Operation::SecretsManager(SecretsManagerOperation::CreateSecret { .. }))
+}
+
 pub(in crate::commands) type ResolvedCredential =
     std::result::Result<Option<SecretValue>, deployer_core::manifest::ResolveError>;
 

@@ -16,6 +16,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{self, LoadedManifest, Manifest, ManifestErrors, Venue};
 use deployer_core::scope::Scope;
 use deployer_reconcile::portal::PortalAccess;
+use jiff::Timestamp;
 
 /// A valid manifest, and clients for the right account.
 pub(in crate::commands) struct Session {
@@ -100,7 +101,9 @@ pub(in crate::commands) async fn connect_to_cloud(global: &GlobalArgs, loaded: &
 
 /// Reads the manifest. Its mistakes are shown as reports, or as lines with `--json`.
 pub(in crate::commands) fn load_manifest(global: &GlobalArgs) -> Result<LoadedManifest> {
-    manifest::load_manifest(&global.manifest).map_err(|errors| manifest_error(global, errors))
+    let loaded = manifest::load_manifest(&global.manifest).map_err(|errors| manifest_error(global, errors))?;
+    loaded.check_schedules(Timestamp::now()).map_err(|errors| manifest_error(global, errors))?;
+    Ok(loaded)
 }
 
 /// The output format. `--json` means `--format json`.

@@ -13,6 +13,7 @@ use crate::cli::GlobalArgs;
 use crate::commands::shared::ask::{self, Prompter};
 use crate::commands::shared::suggest::{print_suggestions, suggest_from_portal};
 use crate::render::JsonLines;
+use crate::terminal::complete_command;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{
@@ -356,7 +357,8 @@ fn print_next_steps(global: &GlobalArgs, new: &NewVenue, suggestions: &[FieldSug
         format!("deployer doctor {name}"),
         format!("deployer apply --target {name}"),
         format!("deployer verify {name}"),
-    ];
+    ]
+    .map(|command| complete_command(&command));
     let unset = new.secrets.iter().filter_map(|(_, reference)| match reference {
         SecretRef::Env(variable) if std::env::var_os(variable).is_none() => Some(variable.as_str()),
         _ => None,
@@ -378,7 +380,7 @@ fn print_next_steps(global: &GlobalArgs, new: &NewVenue, suggestions: &[FieldSug
     next.iter().for_each(|command| outln!("  {command}"));
     let managed = new.secrets.iter().filter(|(_, reference)| *reference == SecretRef::Managed);
     for (key, _) in managed {
-        outln!("After the apply: deployer secret set {name} {key}");
+        outln!("After the apply: `deployer secret set {name} {key}`");
     }
 }
 

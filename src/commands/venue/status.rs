@@ -6,6 +6,7 @@ use serde_json::json;
 use super::write::EditableManifest;
 use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
+use crate::terminal::complete_command;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, set_status, status_word};
@@ -42,7 +43,7 @@ pub(super) fn manifest_status(deployed: DeployedStatus) -> Status {
 /// Reports a new status, and the command that makes it take effect.
 pub(super) fn print_edit(global: &GlobalArgs, name: &str, status: Status, changed: bool) {
     let word = status_word(status);
-    let next = format!("deployer apply --target {name}");
+    let next = complete_command(&format!("deployer apply --target {name}"));
     if global.json {
         let next: &[&str] = if changed { &[&next] } else { &[] };
         let line = json!({ "venue": name, "status": word, "changed": changed, "next": next });

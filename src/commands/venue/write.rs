@@ -1,10 +1,10 @@
 //! Edits the manifest's file: checks the result as a whole, and writes all of it or nothing.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::cli::GlobalArgs;
 use crate::commands::shared::session::{find_declared_venue, load_manifest, manifest_error};
+use crate::terminal::write_output_file;
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{self, LoadedManifest, Manifest, Uneditable, Venue};
 
@@ -70,10 +70,12 @@ impl<'g> EditableManifest<'g> {
         if text == self.text {
             return Ok(false);
         }
-        let after = manifest::check_manifest(&text, &self.global.manifest).map_err(|errors| {
+        let refused = |errors| {
             manifest_error(self.global, errors)
                 .hint(format!("the mistakes are in the edited text; {shown} was not changed"))
-        })?;
+        };
+        let after = manifest::check_manifest(&text, &self.global.manifest).map_err(refused)?;
+        after.check_schedules(jiff::Timestamp::now()).map_err(refused)?;
         if !means(&self.loaded.manifest, &after.manifest) {
             return Err(by_hand("the edit would change more than requested"));
         }
@@ -90,20 +92,12 @@ pub(in crate::commands) fn replace_manifest(path: &Path, shown: &Path, before: &
     let failed = |error: &dyn std::error::Error| {
         Error::failed(format!("could not write {}; it was not changed", shown.display())).caused_by(error)
     };
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut next = tempfile::NamedTempFile::new_in(directory).map_err(|error| failed(&error))?;
-    let written = next.write_all(after.as_bytes()).and_then(|()| {
-        // A temporary file is readable only by its owner; the manifest may be shared with a group.
-        next.as_file().set_permissions(std::fs::metadata(path)?.permissions())?;
-        next.as_file().sync_all()
-    });
-    written.map_err(|error| failed(&error))?;
     let now = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
     if now != before {
         let what = format!("somebody changed {} in the meantime; their version was kept", path.display());
         return Err(Error::failed(what).hint("run the same command again"));
     }
-    next.persist(path).map(drop).map_err(|error| failed(&error.error))
+    write_output_file(path, after.as_bytes()).map_err(|error| failed(&error))
 }
 
 /// Whether two manifests differ only in these venues.

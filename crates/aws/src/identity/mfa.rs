@@ -8,6 +8,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use futures_util::future::BoxFuture;
 
+use super::session_cache::SessionCache;
 use super::{IdentityError, MfaPrompt};
 
 /// Credentials of a role of a profile, through all profiles that it is assumed by.
@@ -15,6 +16,7 @@ pub(super) struct MfaRoleProvider {
     profile: String,
     sections: ProfileSet,
     ask: Option<MfaPrompt>,
+    cache: SessionCache,
     config: SdkConfig,
     provider_config: ProviderConfig,
 }
@@ -39,10 +41,12 @@ impl MfaRoleProvider {
         profile: &str,
         sections: &ProfileSet,
         ask: Option<MfaPrompt>,
+        cache: SessionCache,
         config: &SdkConfig,
         provider_config: ProviderConfig,
     ) -> Self {
-        Self { profile: profile.to_owned(), sections: sections.clone(), ask, config: config.clone(), provider_config }
+        let (profile, sections, config) = (profile.to_owned(), sections.clone(), config.clone());
+        Self { profile, sections, ask, cache, config, provider_config }
     }
 
     fn credentials_of<'a>(
@@ -80,6 +84,21 @@ impl MfaRoleProvider {
         role: &str,
         base: Credentials,
     ) -> Result<Credentials, CredentialsError> {
+        let kept_as = [
+            profile.name(),
+            role,
+            profile.get("mfa_serial").unwrap_or_default(),
+            profile.get("external_id").unwrap_or_default(),
+            profile.get("role_session_name").unwrap_or_default(),
+            profile.get("duration_seconds").unwrap_or_default(),
+            base.access_key_id(),
+        ]
+        .map(ToOwned::to_owned);
+        let kept_as = kept_as.each_ref().map(String::as_str);
+        let device = profile.get("mfa_serial");
+        if let Some(kept) = device.and_then(|_| self.cache.load(&kept_as)) {
+            return Ok(kept);
+        }
         let mut config = self.config.to_builder();
         config.set_credentials_provider(Some(SharedCredentialsProvider::new(base)));
         config.set_identity_cache(None);
@@ -88,19 +107,23 @@ impl MfaRoleProvider {
         let mut request = sts.assume_role().role_arn(role).role_session_name(session);
         request = request.set_external_id(profile.get("external_id").map(ToOwned::to_owned));
         request = request.set_duration_seconds(profile.get("duration_seconds").and_then(|text| text.parse().ok()));
-        if let Some(device) = profile.get("mfa_serial") {
+        if let Some(device) = device {
             let code = self.ask_code(profile.name(), device).await.map_err(CredentialsError::provider_error)?;
             request = request.serial_number(device).token_code(code);
         }
         let answer = request.send().await.map_err(CredentialsError::provider_error)?;
         let found = answer.credentials().ok_or_else(|| CredentialsError::unhandled("STS returned no credentials"))?;
-        Ok(Credentials::new(
+        let credentials = Credentials::new(
             found.access_key_id(),
             found.secret_access_key(),
             Some(found.session_token().to_owned()),
             (*found.expiration()).try_into().ok(),
             "AssumeRole with MFA",
-        ))
+        );
+        if device.is_some() {
+            self.cache.store(&kept_as, &credentials);
+        }
+        Ok(credentials)
     }
 
     async fn ask_code(&self, profile: &str, device: &str) -> Result<String, IdentityError> {
@@ -174,6 +197,13 @@ mod tests {
     }
 
     async fn assume_role(ask: Option<MfaPrompt>) -> (Result<Credentials, CredentialsError>, Vec<String>) {
+        assume_kept_role(ask, SessionCache::default()).await
+    }
+
+    async fn assume_kept_role(
+        ask: Option<MfaPrompt>,
+        cache: SessionCache,
+    ) -> (Result<Credentials, CredentialsError>, Vec<String>) {
         let env = Env::from_slice(&[("HOME", "/home/ana")]);
         let fs = Fs::from_slice(&[("/home/ana/.aws/config", CONFIG)]);
         let sections = aws_config::profile::load(&fs, &env, &EnvConfigFiles::default(), Some("ops".into())).await;
@@ -191,7 +221,7 @@ mod tests {
             .region(Region::from_static("us-east-1"))
             .http_client(http)
             .build();
-        let provider = MfaRoleProvider::new("ops", &sections, ask, &config, ProviderConfig::empty());
+        let provider = MfaRoleProvider::new("ops", &sections, ask, cache, &config, ProviderConfig::empty());
         let assumed = provider.provide_credentials().await;
         let bodies = sts.bodies.lock().expect("no panic").clone();
         (assumed, bodies)
@@ -215,6 +245,19 @@ mod tests {
         ] {
             assert!(pairs.contains(&(name.to_owned(), value.to_owned())), "{name}: {pairs:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn one_code_is_enough_for_a_session() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let cache = SessionCache::in_directory(home.path());
+        let (assumed, bodies) =
+            assume_kept_role(Some(Arc::new(|_: &str| Ok("123456".to_owned()))), cache.clone()).await;
+        assert!(assumed.is_ok() && bodies.len() == 1, "{bodies:?}");
+        // The next command has nobody to ask, and needs nobody.
+        let (kept, bodies) = assume_kept_role(None, cache).await;
+        assert_eq!(kept.expect("the session is kept").access_key_id(), "ASIAROLE");
+        assert_eq!(bodies, Vec::<String>::new());
     }
 
     #[tokio::test]

@@ -8,13 +8,14 @@
 //!
 //! - [`profile`] is what a profile is: where its credentials come from;
 //! - [`explain`] turns the SDK's errors into ours;
-//! - [`mfa`] assumes a role whose profile has an MFA device, which the SDK doesn't;
+//! - [`mfa`] assumes a role whose profile has an MFA device, which the SDK doesn't, and [`session_cache`] keeps what that gives;
 //! - [`caller`] asks AWS who that is.
 
 mod caller;
 mod explain;
 mod mfa;
 mod profile;
+mod session_cache;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use deployer_network::NetworkSettings;
 pub use caller::{CallerIdentity, read_caller};
 pub(crate) use explain::find_source;
 use profile::{ChosenProfile, CredentialSource};
+use session_cache::SessionCache;
 
 /// How long loading the credentials may take: a `credential_process` may ask somebody for a password, and so do we for a
 /// code.
@@ -172,6 +174,7 @@ async fn build_provider(
             &name,
             sections,
             options.ask_mfa_code.clone(),
+            SessionCache::of_user(),
             config,
             provider_config,
         ));

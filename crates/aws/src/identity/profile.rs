@@ -76,7 +76,11 @@ impl ChosenProfile {
             CredentialSource::Process => {
                 format!("run the `credential_process` of the profile {base} by itself, and see what it says")
             }
-            CredentialSource::MfaRole => "enter the device's current code; each code is taken once".to_owned(),
+            CredentialSource::MfaRole => {
+                "enter the device's current code; each code is taken once. A session is kept until it expires: \
+                 delete ~/.aws/cli/cache/deployer-*.json to start another"
+                    .to_owned()
+            }
             CredentialSource::Machine | CredentialSource::Nothing => {
                 "sign in (`aws sso login`), choose a profile with `--profile NAME` or AWS_PROFILE, or set \
                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `--local` uses the cloud on this machine"

@@ -29,7 +29,7 @@ use deployer_core::resource::{FunctionConfiguration, LiveStack, Observed, String
 use deployer_core::scope::Scope;
 use deployer_core::snapshot::Snapshot;
 
-/// How many venues' details are read concurrently. Each takes about seven reads, which are concurrent too.
+/// How many venues' details are read concurrently. Each takes eleven reads, which are concurrent too.
 const VENUES_AT_ONCE: usize = 32;
 
 /// Reads the published versions of a function, with their configurations.

@@ -175,9 +175,12 @@ pub(super) fn get_account_summary(call: &IamCall<'_, '_>) -> Result<CloudAnswer,
 }
 
 pub(super) fn tag_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+    let sent = call.form.member_tags("Tags");
+    // Those that AWS's own services have set are no obstacle.
+    check_tags(&sent)?;
     let mut all = call.find_role()?.tags.clone();
-    all.extend(call.form.member_tags("Tags"));
-    check_tags(&all)?;
+    all.extend(sent);
+    check_tag_count(&all)?;
     call.find_role_mut()?.tags = all;
     Ok(call.empty_answer())
 }
@@ -207,10 +210,15 @@ fn role_description(call: &IamCall<'_, '_>) -> Result<Option<String>, ApiError> 
     Ok(description.map(ToOwned::to_owned))
 }
 
-fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+fn check_tag_count(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     if tags.len() > MAX_TAGS {
         return Err(limit_exceeded(format!("The number of tags has reached the maximum limit of {MAX_TAGS}.")));
     }
+    Ok(())
+}
+
+fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    check_tag_count(tags)?;
     let unfit = tags.iter().find(|(key, value)| {
         key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 || key.starts_with("aws:")
     });

@@ -29,6 +29,7 @@ mod table;
 mod template;
 mod tidy;
 mod trust;
+mod unusable;
 mod value;
 mod venue;
 

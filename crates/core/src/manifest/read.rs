@@ -1,7 +1,9 @@
 //! Turns a file into a valid manifest, or into a list of everything that is wrong with it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use toml::de::DeTable;
 
 use super::key::TableKeys;
@@ -43,6 +45,31 @@ impl LoadedManifest {
         } else {
             Err(ManifestErrors { source: self.source.clone(), problems: found.problems })
         }
+    }
+
+    /// Refuses schedules that have fired for the last time before `now`. Nothing here has a clock.
+    ///
+    /// # Errors
+    /// The schedules, each once, also if several venues inherit it.
+    pub fn check_schedules(&self, now: Timestamp) -> Result<(), ManifestErrors> {
+        let mut ended = BTreeMap::new();
+        for read in &self.read {
+            if read.venue.schedule.next_after(now, now).is_none() {
+                let span = read.places.schedule.clone().unwrap_or_else(|| read.places.name.clone());
+                let problem = ManifestProblem::new(
+                    "schedule_ended",
+                    span.clone(),
+                    format!("`{}` never runs: its schedule has no firing after today", read.venue.name),
+                    "all of its years are over",
+                );
+                let problem = problem.with_help("write * for the year, as in cron(0 12 * * ? *), or a later year");
+                ended.entry(span.start).or_insert(problem);
+            }
+        }
+        if ended.is_empty() {
+            return Ok(());
+        }
+        Err(ManifestErrors { source: self.source.clone(), problems: ended.into_values().collect() })
     }
 
     /// The file's text. It holds no secrets: a literal value instead of a reference is an error, and is redacted here.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Flaw, SecretRef};
+use super::{Flaw, SecretRef, unusable};
 
 const HELP: &str =
     "write a reference, never the value itself: \"env:NAME\", \"file:PATH\", \"cmd:PROGRAM ARGS\" or \"managed\"";
@@ -14,8 +14,13 @@ const HELP: &str =
 pub struct SecretValue(String);
 
 impl SecretValue {
-    /// A value from another source, such as a prompt. It is checked like one from a reference.
-    pub fn new(value: impl Into<String>) -> Result<Self, &'static str> {
+    /// A value from any source: a file, a variable, a program, a prompt or stdin. The line break at its end, which
+    /// editors and programs add, isn't part of it.
+    ///
+    /// # Errors
+    /// It is empty, or has a character that came with copying or saving it. The error says which and where, and nothing
+    /// else of the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, String> {
         let mut value = value.into();
         if value.ends_with('\n') {
             value.pop();
@@ -23,14 +28,13 @@ impl SecretValue {
                 value.pop();
             }
         }
-        if value.is_empty() {
-            return Err("the value is empty");
+        match unusable::explain_unusable_value(&value) {
+            Some(why) => Err(why),
+            None => {
+                secrets::remember_secret(&value);
+                Ok(Self(value))
+            }
         }
-        if value.chars().any(char::is_control) {
-            return Err("the value contains a line break or another control character, which no credential does");
-        }
-        secrets::remember_secret(&value);
-        Ok(Self(value))
     }
 
     /// The value itself. Call this only where it is sent.
@@ -90,7 +94,7 @@ pub enum ResolveError {
         /// The reference.
         reference: String,
         /// What is wrong with the value.
-        reason: &'static str,
+        reason: String,
     },
 }
 
@@ -131,7 +135,7 @@ impl SecretRef {
     /// Resolves the reference to its value; `None` for [`SecretRef::Managed`]. Paths are relative to `manifest_dir`,
     /// which is also the working directory of programs. A program runs without a shell and inherits stderr.
     pub fn resolve_value(&self, manifest_dir: &Path) -> Result<Option<SecretValue>, ResolveError> {
-        let unusable = |reason| ResolveError::Unusable { reference: self.to_string(), reason };
+        let unusable = |reason: String| ResolveError::Unusable { reference: self.to_string(), reason };
         let bytes = match self {
             Self::Managed => return Ok(None),
             Self::Env(name) => {
@@ -147,7 +151,8 @@ impl SecretRef {
             }
             Self::Cmd(words) => run_program(words, manifest_dir)?,
         };
-        let text = String::from_utf8(bytes).map_err(|_| unusable("the value is not UTF-8"))?;
+        let text =
+            String::from_utf8(bytes).map_err(|error| unusable(unusable::explain_wrong_encoding(error.as_bytes())))?;
         SecretValue::new(text).map(Some).map_err(unusable)
     }
 }

@@ -58,6 +58,7 @@ pub(super) struct VenuePlaces {
     /// By key in the secret, like [`Venue::secrets`].
     pub(super) secrets: Vec<(&'static str, Span)>,
     pub(super) canary: Option<Span>,
+    pub(super) schedule: Option<Span>,
 }
 
 impl VenuePlaces {
@@ -119,6 +120,7 @@ pub(super) fn read_venue(
         location: destination.with_keys::<TripleseatKeys>().value_span(&TRIPLESEAT.location_id),
         secrets: secret_places,
         canary: own.value_span(&VENUE.canary),
+        schedule: table.inherited_span(&INHERITED.schedule),
         name: name_span,
     };
     let read = ParsedVenue { venue, places };

@@ -1,7 +1,7 @@
 //! Adopts resources that somebody created with the names of a venue's resources.
 //!
-//! Adoption only adds our tags. The resources themselves stay as they are until the next apply, whose plan is shown
-//! before anything is tagged.
+//! Adoption only adds our tags, and publishes the function's code as a version: it may be the only copy there is. The
+//! resources themselves stay as they are until the next apply, whose plan is shown before anything is tagged.
 
 use super::{
     Action, Change, Differences, EventBridgeOperation, IamOperation, LambdaOperation, LogsOperation, Operation, Plan,
@@ -12,6 +12,7 @@ use crate::naming::TAG_ADOPTED;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
+use crate::tools::find_managing_tool;
 
 /// What an adoption changes, and what the next apply changes after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,12 +56,15 @@ pub fn plan_adoption(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Res
             return Err(NotAdopted::Owned { resource: format!("{} {name}", address.kind), owner });
         }
         let live = snapshot.venues.entry(venue.to_owned()).or_default();
+        let version = (address.kind == ResourceKind::Function).then(|| publish_current_code(live)).flatten();
         let Some((operation, before, after)) = tag_resource(address.kind, stack, live, &desired.scope) else {
             continue;
         };
+        adoption.notes.extend(note_managing_tool(&address, &name, &before));
         let mut attributes = Differences::default();
         attributes.compare_tags(&before, &after);
-        adoption.changes.push(adoption_change(address, name, attributes, operation));
+        let operations = version.into_iter().chain([operation]).collect();
+        adoption.changes.push(adoption_change(address, name, attributes, operations));
     }
     if adoption.changes.is_empty()
         && let Some(unreadable) = before.unreadable.into_iter().find(|unreadable| unreadable.address.is_some())
@@ -82,14 +86,44 @@ pub fn plan_adoption(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Res
     Ok(Adoption { plan: adoption, next })
 }
 
-fn adoption_change(address: ResourceAddress, name: String, attributes: Differences, operation: Operation) -> Change {
+/// The call that keeps the code that the next apply overwrites, so that a rollback can go back to it. Lambda returns the
+/// last version if that has the same code and configuration.
+fn publish_current_code(live: &LiveStack) -> Option<Operation> {
+    let function = live.function.as_present()?;
+    let code_sha256 = function.configuration.code_sha256.clone();
+    Some(LambdaOperation::PublishVersion { function: function.name.clone(), code_sha256 }.into())
+}
+
+/// Says who else changes the resource, because that tool would take it back.
+fn note_managing_tool(address: &ResourceAddress, name: &str, tags: &StringMap) -> Option<String> {
+    let kind = address.kind;
+    if let Some(stack) = tags.get("aws:cloudformation:stack-name") {
+        return Some(format!(
+            "the {kind} {name} is in the CloudFormation stack {stack}, whose next update or deletion would change or \
+             delete it. First take it out of the stack, with `DeletionPolicy: Retain`"
+        ));
+    }
+    let (tool, tag) = find_managing_tool(tags)?;
+    Some(format!(
+        "the {kind} {name} is managed by {tool}, according to its tag {tag}, whose next run would change or delete it. \
+         First make that tool forget it (in Terraform: `terraform state rm`)"
+    ))
+}
+
+fn adoption_change(
+    address: ResourceAddress,
+    name: String,
+    attributes: Differences,
+    operations: Vec<Operation>,
+) -> Change {
+    let published = if operations.len() > 1 { "; its current code is kept as a version" } else { "" };
     Change {
         address,
         name,
         action: Action::Update,
-        reason: "no owner; deployer will manage it from now on".to_owned(),
+        reason: format!("no owner; deployer will manage it from now on{published}"),
         attributes: attributes.into_parts().0,
-        operations: vec![operation],
+        operations,
     }
 }
 

@@ -40,7 +40,7 @@ pub use operation::{
     SecretsManagerOperation, ServiceOperation,
 };
 pub use rollback::{plan_rollback, plan_unpin};
-pub use saved::{PlanOrigin, SavedPlan, UnusablePlan};
+pub use saved::{PlanOrigin, PlanPlace, SavedPlan, UnusablePlan};
 
 use attributes::Differences;
 use finding::UnknownMembers;

@@ -1,7 +1,7 @@
 //! A plan in a file, to be reviewed now and applied later, but only if nothing has changed in between.
 //!
-//! The file has the plan and a fingerprint of everything that it was made from: account, region, manifest, artifact and
-//! every observed resource. It contains no secrets: plans have none, and only hashes of what was observed are kept.
+//! The file has the plan, where it was made, and a fingerprint of everything that it was made from: account, region,
+//! manifest, artifact and every observed resource. It contains no secrets: plans have none, and only hashes of what was observed are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::snapshot::Snapshot;
 /// Value of `format` in every saved plan.
 const FORMAT: &str = "deployer plan";
 /// Incremented when older versions can no longer read the file.
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 
 /// A plan with a fingerprint of what it was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,11 +30,24 @@ pub struct SavedPlan {
     /// Whether it archives the contact properties of venues that are no longer declared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub archive_properties: bool,
+    /// What whoever applies it must use too.
+    pub place: PlanPlace,
     /// The plan.
     pub plan: Plan,
     fingerprint: PlanFingerprint,
     /// SHA-256 of all of the above.
     checksum: String,
+}
+
+/// Where a plan was made. The account, the region and the partition are in the plan itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanPlace {
+    /// Whether it is for the local cloud, and not for AWS.
+    pub local: bool,
+    /// The path of `--artifact`; `None` if the function was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
 }
 
 /// Hashes (SHA-256) of what a plan was made from.
@@ -83,12 +96,19 @@ pub enum UnusablePlan {
 
 impl SavedPlan {
     /// Wraps a plan that was made from `origin`, limited to `targets` if there are any.
-    pub fn new(plan: Plan, origin: &PlanOrigin<'_>, targets: &[String], archive_properties: bool) -> Self {
+    pub fn new(
+        plan: Plan,
+        origin: &PlanOrigin<'_>,
+        place: PlanPlace,
+        targets: &[String],
+        archive_properties: bool,
+    ) -> Self {
         let fingerprint = PlanFingerprint::new(origin, targets);
         let (format, targets) = (FORMAT.to_owned(), targets.to_vec());
         let checksum = String::new();
+        let format_version = FORMAT_VERSION;
         let mut saved =
-            Self { format, format_version: FORMAT_VERSION, targets, archive_properties, plan, fingerprint, checksum };
+            Self { format, format_version, targets, archive_properties, place, plan, fingerprint, checksum };
         saved.checksum = saved.compute_checksum();
         saved
     }
@@ -133,6 +153,10 @@ impl SavedPlan {
         if then.scope.region != now.scope.region {
             moved.push(format!("it was made for {}, but this is {}", then.scope.region, now.scope.region));
         }
+        let (partition, other) = (then.scope.aws_partition(), now.scope.aws_partition());
+        if partition != other {
+            moved.push(format!("it was made for the partition {partition}, but this is {other}"));
+        }
         if then.deployment != now.deployment {
             moved.push(format!("it was made for deployment {}, but this is {}", then.deployment, now.deployment));
         }
@@ -161,7 +185,10 @@ impl SavedPlan {
             moved.push("other lists are unreadable now than when the plan was made".to_owned());
         }
         if fingerprint.artifacts != self.fingerprint.artifacts {
-            moved.push("the artifact has changed".to_owned());
+            let describe = |hashes: &[String]| if hashes.is_empty() { "none".to_owned() } else { hashes.join(", ") };
+            let (then, now) = (describe(&self.fingerprint.artifacts), describe(&fingerprint.artifacts));
+            let of = self.place.artifact.as_ref().map(|path| format!(" {path}")).unwrap_or_default();
+            moved.push(format!("the artifact has changed: it was made with{of} (SHA-256 {then}), and this is {now}"));
         }
         if moved.is_empty() && now.changes != then.changes {
             moved.push("the same inputs produce a different plan now: another version of deployer made it".to_owned());

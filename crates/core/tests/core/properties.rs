@@ -2,7 +2,9 @@
 
 use deployer_core::desired::Desired;
 use deployer_core::naming::mark_description;
-use deployer_core::plan::{Action, HubSpotOperation, Operation, Plan, PlanOrigin, SavedPlan, invariants, plan};
+use deployer_core::plan::{
+    Action, HubSpotOperation, Operation, Plan, PlanOrigin, PlanPlace, SavedPlan, invariants, plan,
+};
 use deployer_core::property::{ContactProperty, LegacyFlag, ObservedPortal, PROPERTY_GROUP, PropertyField};
 use deployer_core::resource::ResourceKind;
 use deployer_core::snapshot::Snapshot;
@@ -342,7 +344,7 @@ fn a_saved_plan_is_stale_when_hubspot_has_changed() {
     fn origin(snapshot: &Snapshot) -> PlanOrigin<'_> {
         PlanOrigin { snapshot, manifest: "", artifacts: &[] }
     }
-    let saved = SavedPlan::new(plan(&desired, &before, &[]), &origin(&before), &[], false);
+    let saved = SavedPlan::new(plan(&desired, &before, &[]), &origin(&before), PlanPlace::default(), &[], false);
     let saved = SavedPlan::from_text(&saved.to_text()).expect("the plan is unedited");
     let moved = |change: &dyn Fn(&mut Snapshot)| {
         let mut after = before.clone();
@@ -367,7 +369,8 @@ fn a_saved_plan_is_stale_when_hubspot_has_changed() {
     assert_contains(moved(&|after| after.portal = ObservedPortal::NotAsked), "HubSpot was read when the plan was made");
     // A plan for one venue doesn't depend on another venue's properties.
     let targets = ["harbour".to_owned()];
-    let saved = SavedPlan::new(plan(&desired, &before, &targets), &origin(&before), &targets, false);
+    let of_target = plan(&desired, &before, &targets);
+    let saved = SavedPlan::new(of_target, &origin(&before), PlanPlace::default(), &targets, false);
     let mut after = before.clone();
     property_mut(&mut after, "tripleseat_sync__mill").label.push('!');
     assert_eq!(saved.changes_since(&plan(&desired, &after, &targets), &origin(&after)), Vec::<String>::new());

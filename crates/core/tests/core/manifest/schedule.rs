@@ -152,3 +152,37 @@ fn next_firing_matches_eventbridge() {
         assert_eq!(parsed.next_after(time(now), time(enabled)), next.map(time), "{schedule} after {now}");
     }
 }
+
+/// The manifest has no clock, so `now` is given.
+#[test]
+fn a_schedule_whose_years_are_over_is_refused() {
+    let venue = |name: &str, schedule: &str| {
+        format!(
+            "[venues.{name}]\ndisplay_name = \"{name}\"\n{schedule}[venues.{name}.secrets]\n\
+             hubspot_token = \"env:T_{name}\"\ntripleseat_public_key = \"env:K_{name}\"\n\
+             [venues.{name}.destination]\nkind = \"tripleseat\"\n"
+        )
+    };
+    let check = |schedule: &str, own: &str, now: &str| {
+        let text = format!(
+            "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\n[defaults]\nschedule = \"{schedule}\"\n\n{}{}{}",
+            venue("a", ""),
+            venue("b", ""),
+            venue("c", own)
+        );
+        let loaded = deployer_core::manifest::parse_manifest(&text, "venues.toml").expect("it has no other mistake");
+        loaded.check_schedules(now.parse().expect("a time")).map_err(|errors| errors.list_findings()).err()
+    };
+    let in_2030 = "cron(0 12 1 JAN ? 2029-2030)";
+    assert_eq!(check(in_2030, "", "2030-01-01T11:59:00Z"), None, "once more");
+    let found = check(in_2030, "", "2030-01-01T12:00:00Z").expect("never again");
+    assert_eq!(found.len(), 1, "inherited by three venues, written once");
+    assert_eq!((found[0].code, found[0].line), ("schedule_ended", Some(6)));
+    assert!(
+        found[0].message.contains("`a` never runs") && found[0].help.as_deref().is_some_and(|help| help.contains('*'))
+    );
+    let own = "schedule = \"cron(0 12 * * ? 1970-2020)\"\n";
+    let found = check("rate(5 minutes)", own, "2026-01-01T00:00:00Z").expect("never again");
+    assert!(found.len() == 1 && found[0].message.contains("`c` never runs"), "{found:?}");
+    assert_eq!(check("rate(5 minutes)", own, "2020-12-31T11:00:00Z"), None);
+}

@@ -180,7 +180,11 @@ fn tag_adopted(plan: &Plan, snapshot: &mut Snapshot) {
                 Operation::EventBridge(EventBridgeOperation::TagRule { tags, .. }) => {
                     extend_tags(&mut live.rule, |rule| &mut rule.tags, tags)
                 }
-                other => panic!("an adoption only adds tags: {other:?}"),
+                Operation::Lambda(LambdaOperation::PublishVersion { code_sha256, .. }) => {
+                    let current = live.function.as_present().map(|function| &function.configuration.code_sha256);
+                    assert_eq!(current, Some(code_sha256), "the code as it is");
+                }
+                other => panic!("an adoption only adds tags and keeps the code: {other:?}"),
             }
         }
     }

