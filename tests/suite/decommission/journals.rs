@@ -102,6 +102,7 @@ async fn a_journal_elsewhere_leaves_the_archive_as_it_is_and_resumes() {
     let (outcome, _) = carry_out_restore(&cx, &plan, &mut archive, &|_| {}).await;
     assert_eq!((outcome.failed, sums() == before), (None, true));
     // The journal of one archive isn't that of another.
+    drop(archive);
     let (other, other_directory) = deleted_account().await;
     std::fs::write(&kept, r#"{"at":"2026-11-29T00:00:00Z","id":"arn:x","step":"deleted"}"#.to_owned() + "\n")
         .expect("written");
