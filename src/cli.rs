@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, ValueEnum};
+use deployer_core::permissions::PolicyCommand;
 use jiff::SignedDuration;
 
 use crate::commands::Command;
@@ -30,7 +31,8 @@ impl Cli {
     /// The flags that a command proposed by this run needs too.
     pub fn run_flags(&self) -> RunFlags {
         let flags = RunFlags::for_run(&self.global.manifest, self.global.local, self.command.artifact_path());
-        RunFlags { profile: self.global.profile.clone(), ..flags }
+        let command = self.command.policy_command().map(PolicyCommand::name);
+        RunFlags { profile: self.global.profile.clone(), command, ..flags }
     }
 }
 

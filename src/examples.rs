@@ -46,6 +46,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("deployer destroy --target venue-a", "one venue; the manifest stays as it is"),
         ],
     ),
+    (
+        "move",
+        &[
+            ("deployer move --to-region eu-west-1 --dry-run", "what would be paused, created and deleted"),
+            ("deployer move --to-region eu-west-1", "move, and edit the manifest; run it again if it was interrupted"),
+        ],
+    ),
     ("adopt", &[("deployer adopt venue-a", "take over what has the venue's names")]),
     (
         "rollback",

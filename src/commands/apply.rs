@@ -42,6 +42,7 @@ pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<E
         notes,
     };
     let inputs = async |plan: &Plan| {
+        artifacts.try_artifacts().await?;
         let secrets = secret_values::resolve_new_secrets(&session, plan).await?;
         Ok(ApplyInputs { artifacts: artifacts.zips_by_hash(), secrets, hubspot: portal.hubspot_client() })
     };

@@ -21,7 +21,7 @@ use deployer_core::manifest::{Manifest, SecretRef};
 use deployer_core::scope::Scope;
 use deployer_hubspot::{HubSpotClient, resolve_secret};
 use deployer_janitor::audit::{
-    AUDIT_VERSION, Audit, HubSpotSource, NodeKind, Options, VenueMarks, judge_inventory, read,
+    AUDIT_VERSION, Audit, AuditProgress, HubSpotSource, NodeKind, Options, VenueMarks, judge_inventory, read,
 };
 use deployer_reconcile::portal::check_portal;
 
@@ -94,9 +94,9 @@ pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<E
     };
     let begun = Instant::now();
     let progress = start_spinner(!json);
-    let on_progress = |calls: u64, found: usize| match &progress {
-        Some(progress) => progress.set_message(format!("{calls} calls, {found} found")),
-        None if !json && calls.is_multiple_of(TOLD_EVERY) => errln!("{calls} calls, {found} found."),
+    let on_progress = |now: AuditProgress| match &progress {
+        Some(progress) => progress.set_message(describe_progress(&now)),
+        None if !json && now.calls.is_multiple_of(TOLD_EVERY) => errln!("{}.", describe_progress(&now)),
         None => {}
     };
     let inventory = read(&aws, &scope, hubspot.as_ref(), &options, &on_progress).await;
@@ -113,6 +113,16 @@ pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<E
         errln!("\nSaved to {}, for `deployer decommission`.", path.display());
     }
     Ok(if audit.inventory.unread.is_empty() { ExitCode::Done } else { ExitCode::Incomplete })
+}
+
+/// `812 calls, 402 found, about 3 min left`.
+fn describe_progress(progress: &AuditProgress) -> String {
+    let so_far = format!("{} calls, {} found", progress.calls, progress.found);
+    match progress.left.map(|left| left.as_secs()) {
+        None | Some(0..5) => so_far,
+        Some(seconds @ 5..90) => format!("{so_far}, about {seconds} s left"),
+        Some(seconds) => format!("{so_far}, about {} min left", seconds.div_ceil(60)),
+    }
 }
 
 async fn connect_to_account(
@@ -268,6 +278,17 @@ fn parse_node_kind(text: &str) -> Result<NodeKind, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_says_how_long_it_still_takes() {
+        let described = |seconds: Option<u64>| {
+            describe_progress(&AuditProgress { calls: 812, found: 402, left: seconds.map(Duration::from_secs) })
+        };
+        assert_eq!(described(None), "812 calls, 402 found");
+        assert_eq!(described(Some(2)), "812 calls, 402 found");
+        assert_eq!(described(Some(40)), "812 calls, 402 found, about 40 s left");
+        assert_eq!(described(Some(150)), "812 calls, 402 found, about 3 min left");
+    }
 
     #[test]
     fn parses_kinds_in_lower_case() {

@@ -289,7 +289,7 @@ fn refuse_named_resources(plan: &DecommissionPlan, ids: &[String]) -> Result<()>
 
 fn read_audit(path: &Path, max_age: SignedDuration, now: Timestamp) -> Result<Audit> {
     let shown = path.display();
-    let text = std::fs::read(path)
+    let text = bounds::read_regular_file(path, bounds::MAX_INPUT_FILE)
         .map_err(|error| Error::usage(format!("could not read the audit {shown}")).caused_by(&error).hint(MAKE_ONE))?;
     let audit: Audit = serde_json::from_slice(&text)
         .map_err(|error| Error::usage(format!("{shown} is not an audit: {error}")).hint(MAKE_ONE))?;

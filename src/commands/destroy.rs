@@ -21,6 +21,7 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
     let nothing = Desired {
         deployment: deployment.clone(),
         scope: session.scope.clone(),
+        may_share_with: Vec::new(),
         role_path: session.manifest().deployment.role_path.clone(),
         venues: Vec::new(),
         canary: None,
@@ -35,6 +36,7 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
     let goal = ReconcileGoal::Destroy {
         nothing: &nothing,
         targets: &args.target,
+        moved_to: None,
         notes: portal.hubspot_note(session.manifest()).into_iter().collect(),
     };
     let inputs = async |_: &Plan| Ok(ApplyInputs { hubspot: portal.hubspot_client(), ..ApplyInputs::default() });

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bounds::PageTokens;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
@@ -29,7 +30,8 @@ use deployer_hubspot::{self, UnresolvedSecret};
 use deployer_janitor::duplicates::cost::{DecimalAmount, RemovalCost, RemovalTerms};
 use deployer_janitor::duplicates::files::{ReportFiles, ReportSubject};
 use deployer_janitor::duplicates::origin::VenueLedger;
-use deployer_janitor::duplicates::pass::find_duplicates;
+use deployer_janitor::duplicates::pass::{ComparisonOptions, find_duplicates};
+use deployer_janitor::duplicates::phone::PhoneCountry;
 use deployer_janitor::duplicates::read::{LeadReader, PAGE};
 use deployer_janitor::duplicates::work::{ReadWork, WorkOpenError};
 use deployer_janitor::duplicates::{DuplicateSummary, ledger};
@@ -51,6 +53,9 @@ pub struct DuplicatesArgs {
     /// How long after the first lead another one still counts as its duplicate: 30d, 12h, 90m
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = parse_time_window)]
     pub window: TimeWindow,
+    /// Country of phone numbers without a country code, such as US (default: that of the venue's `timezone`)
+    #[arg(long, value_name = "CODE", value_parser = PhoneCountry::parse_code)]
+    pub country: Option<PhoneCountry>,
     /// What the vendor charges to delete all of them at once, in dollars
     #[arg(long, value_name = "DOLLARS", value_parser = DecimalAmount::parse_decimal)]
     pub fee: Option<DecimalAmount>,
@@ -136,9 +141,16 @@ impl AccountReading<'_> {
             let since = work.progress.begun.strftime("%Y-%m-%d %H:%M UTC");
             errln!("Resuming at page {} of the run started {since}.", work.progress.next_page);
         }
+        // Pages have numbers, so what would come forever shows only in what is on them.
+        let mut pages = PageTokens::default();
         while !work.progress.complete {
             let number = work.progress.next_page;
             let page = self.reader.read_page(number).await.map_err(|error| run_error(&error))?;
+            let ids: Vec<String> = page.leads.iter().map(|(lead, _)| lead.id.to_string()).collect();
+            pages.advance_to(Some(ids.join(" "))).map_err(|_| {
+                let what = format!("page {number} of the leads is the same as an earlier one, so they would never end");
+                Error::failed(what).hint("report it to Tripleseat; nothing was changed")
+            })?;
             let progress = &mut work.progress;
             let full = page.leads.len() >= PAGE;
             progress.complete = page.total.map_or(!full, |total| number >= total) || page.leads.is_empty();
@@ -175,6 +187,7 @@ fn write_report(
     let unwritten = |error: std::io::Error| {
         Error::failed(format!("could not write the report to {}", directory.display())).caused_by(&error)
     };
+    let country = args.country.or_else(|| PhoneCountry::of_timezone(venue.timezone.as_deref()?));
     let shown = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
     let about = ReportSubject {
         venue: venue.name.clone(),
@@ -189,12 +202,13 @@ fn write_report(
         ledger: !args.no_ledger,
         other_locations: work.progress.other_locations,
         shrunk: work.progress.shrunk,
+        country: country.map(|country| country.code().to_owned()),
         minutes_per_lead: args.minutes_per_lead.to_string(),
     };
     let mut files = ReportFiles::create_in(directory, &about).map_err(unwritten)?;
     let leads = work.stored_leads().map_err(unwritten)?;
-    let summary =
-        find_duplicates(leads, args.window.duration, directory, &mut |row| files.write_row(row)).map_err(unwritten)?;
+    let options = ComparisonOptions { window: args.window.duration, country };
+    let summary = find_duplicates(leads, &options, directory, &mut |row| files.write_row(row)).map_err(unwritten)?;
     let terms = RemovalTerms {
         fee: args.fee.map(|fee| fee.as_dollars()),
         minutes_per_lead: args.minutes_per_lead,
@@ -223,15 +237,16 @@ fn print_summary(
         return JsonLines::default().print_line("duplicates", line);
     }
     outln!(
-        "{}, {} of them created by deployer.\n{} in {} with the same address ({} with a different event date).",
+        "{}, {} of them created by deployer, {} already handled by staff.\n{} of one person in {} ({} may be another inquiry).",
         count_with_noun(summary.leads, "lead"),
         summary.made_here,
+        summary.handled,
         count_with_noun(summary.repeats, "repeat"),
         count_with_noun(summary.groups, "group"),
         summary.other_event_date
     );
     outln!(
-        "{} of another venue; {} of unknown origin.\n{} in {} with the same phone number.",
+        "{} of another venue; {} of unknown origin.\n{} in {} that share only an address or a phone number.",
         count_with_noun(summary.another_venue, "lead"),
         summary.origin_unknown,
         count_with_noun(summary.possible_repeats, "possible repeat"),
@@ -245,6 +260,11 @@ fn print_summary(
         mend.by_hand,
         mend.describe_cheaper_way()
     );
+    if about.country.is_none() {
+        outln!(
+            "Phone numbers without a country code were not compared as one person's: pass --country, or set `timezone`."
+        );
+    }
     if about.shrunk {
         outln!("Leads were deleted while they were being read, so others may have been missed: run it again.");
     }

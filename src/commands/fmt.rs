@@ -23,7 +23,7 @@ pub(super) fn run_fmt(global: &GlobalArgs, args: &FmtArgs) -> Result<ExitCode> {
     let unreadable =
         |error: std::io::Error| Error::failed(format!("could not read {}", shown.display())).caused_by(&error);
     let path = std::fs::canonicalize(shown).map_err(unreadable)?;
-    let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+    let text = bounds::read_regular_text(&path, bounds::MAX_TEXT_FILE).map_err(unreadable)?;
     let tidy = tidy_manifest(&text).map_err(|why| {
         Error::usage(format!("{} can't be tidied: {why}", shown.display()))
             .hint("`deployer validate` shows the place of every mistake")

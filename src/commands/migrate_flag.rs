@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use sync_config::config::LedgerProperties;
+use sync_config::config::{LedgerProperties, property_slug};
 
 use super::shared::ask;
 use super::shared::session::{find_declared_venue, load_manifest, manifest_directory};
@@ -101,13 +101,15 @@ fn check_migration(manifest: &Manifest, venue: &Venue, from: &str, portal: &Live
         return Err(Error::usage(format!("{from} is not a checkbox but {kind}/{field}")));
     }
     let declared = manifest.venues.iter().find(|venue| venue.flag_property == from).map(|venue| &*venue.name);
+    let former = former_venue(manifest, property).filter(|_| declared.is_none());
     let owner =
         declared.or_else(|| parse_property_name(from).map(|(_, slug)| slug)).map(|venue| format!("venue {venue}"));
-    if let Some(owner) = owner.or_else(|| naming::marked_owner(&property.description)) {
+    let owner = owner.or_else(|| naming::marked_owner(&property.description)).filter(|_| former.is_none());
+    if let Some(owner) = owner {
         return Err(Error::refused(format!(
             "{from} is the flag of {owner}: its contacts would become leads of another venue; nothing was changed"
         ))
-        .hint("only a shared flag can be moved"));
+        .hint("only a shared flag can be moved, and the flag of a venue that was renamed"));
     }
     if venue.status == Status::Blocked {
         return Err(Error::usage(format!("{} is blocked, so no run would pick up the contacts", venue.name))
@@ -125,6 +127,13 @@ fn check_migration(manifest: &Manifest, venue: &Venue, from: &str, portal: &Live
         }
         None => Ok(()),
     }
+}
+
+/// The venue of this deployment that had a flag and is no longer declared: it was renamed or removed.
+fn former_venue<'p>(manifest: &Manifest, property: &'p ContactProperty) -> Option<&'p str> {
+    let venue = property.owner_venue(&manifest.deployment.name)?;
+    let is_declared = manifest.venues.iter().any(|declared| property_slug(&declared.name) == property_slug(venue));
+    (!is_declared).then_some(venue)
 }
 
 fn hubspot_error(error: VendorError) -> Error {

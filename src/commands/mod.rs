@@ -12,11 +12,13 @@ mod dev;
 mod doctor;
 mod duplicates;
 mod fmt;
+mod iam_policy;
 mod init;
 mod invoke;
 mod logs;
 mod man;
 mod migrate_flag;
+mod r#move;
 mod package;
 mod plan;
 mod report;
@@ -40,6 +42,7 @@ use clap::Subcommand;
 use crate::cli::Cli;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
+use deployer_core::permissions::PolicyCommand;
 
 /// The commands, in the order of the help. The help of each is on its arguments. Aliases are what other tools call it.
 #[derive(Debug, Subcommand)]
@@ -54,6 +57,7 @@ pub enum Command {
     #[command(aliases = ["deploy", "up"])]
     Apply(apply::ApplyArgs),
     Destroy(destroy::DestroyArgs),
+    Move(r#move::MoveArgs),
     #[command(aliases = ["import"])]
     Adopt(adopt::AdoptArgs),
     Rollback(rollback::RollbackArgs),
@@ -71,6 +75,7 @@ pub enum Command {
     #[command(subcommand)]
     Venue(venue::VenueCommand),
     Doctor(doctor::DoctorArgs),
+    IamPolicy(iam_policy::IamPolicyArgs),
     Duplicates(duplicates::DuplicatesArgs),
     MigrateFlag(migrate_flag::MigrateFlagArgs),
     Audit(audit::AuditArgs),
@@ -87,9 +92,48 @@ impl Command {
         match self {
             Self::Plan(args) => args.inputs.artifact.as_deref(),
             Self::Apply(args) => args.inputs.artifact.as_deref(),
+            Self::Move(args) => args.artifact.as_deref(),
             Self::Dev(args) => args.artifact.as_deref(),
             Self::Package(args) => args.artifact.as_deref(),
             _ => None,
+        }
+    }
+
+    /// The command by which the table of permissions knows what it does in AWS; none if it calls no AWS.
+    pub fn policy_command(&self) -> Option<PolicyCommand> {
+        match self {
+            Self::Plan(_) => Some(PolicyCommand::Plan),
+            // A move applies in two regions.
+            Self::Apply(_) | Self::Move(_) => Some(PolicyCommand::Apply),
+            Self::Destroy(_) => Some(PolicyCommand::Destroy),
+            Self::Adopt(_) => Some(PolicyCommand::Adopt),
+            Self::Rollback(_) => Some(PolicyCommand::Rollback),
+            Self::Secret(_) => Some(PolicyCommand::Secret),
+            Self::Connect(_) => Some(PolicyCommand::Connect),
+            Self::Status(_) => Some(PolicyCommand::Status),
+            Self::Report(_) => Some(PolicyCommand::Report),
+            Self::Logs(_) => Some(PolicyCommand::Logs),
+            Self::Invoke(_) => Some(PolicyCommand::Invoke),
+            Self::Retry(_) => Some(PolicyCommand::Retry),
+            Self::Unlock(_) => Some(PolicyCommand::Unlock),
+            Self::Doctor(_) => Some(PolicyCommand::Doctor),
+            Self::Duplicates(_) => Some(PolicyCommand::Duplicates),
+            Self::Audit(_) => Some(PolicyCommand::Audit),
+            Self::Decommission(_) => Some(PolicyCommand::Decommission),
+            Self::Restore(_) => Some(PolicyCommand::Restore),
+            Self::Verify(_) => Some(PolicyCommand::Verify),
+            // They work on this machine, or with HubSpot alone.
+            Self::Init(_)
+            | Self::Validate(_)
+            | Self::Fmt(_)
+            | Self::Package(_)
+            | Self::Schema(_)
+            | Self::Dev(_)
+            | Self::Venue(_)
+            | Self::IamPolicy(_)
+            | Self::MigrateFlag(_)
+            | Self::Completions(_)
+            | Self::Man(_) => None,
         }
     }
 }
@@ -108,6 +152,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Plan(args) => plan::run_plan(global, args).await,
         Command::Apply(args) => apply::run_apply(global, args).await,
         Command::Destroy(args) => destroy::run_destroy(global, args).await,
+        Command::Move(args) => r#move::run_move(global, args).await,
         Command::Adopt(args) => adopt::run_adopt(global, args).await,
         Command::Rollback(args) => rollback::run_rollback(global, args).await,
         Command::Package(args) => package::run_package(global, args).await,
@@ -122,6 +167,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Dev(args) => dev::run_dev(global, args).await,
         Command::Venue(command) => venue::run_venue(global, command).await,
         Command::Doctor(args) => doctor::run_doctor(global, args).await,
+        Command::IamPolicy(args) => iam_policy::run_iam_policy(global, args),
         Command::Duplicates(args) => duplicates::run_duplicates(global, args).await,
         Command::MigrateFlag(args) => migrate_flag::run_migrate_flag(global, args).await,
         Command::Audit(args) => audit::run_audit(global, args).await,
@@ -134,6 +180,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 mod tests {
     use std::path::PathBuf;
 

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::shared::artifacts::prepare_artifact;
+use super::shared::trial::try_artifact;
 use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
 use crate::terminal::write_output_file;
@@ -51,6 +52,7 @@ pub(super) async fn run_package(global: &GlobalArgs, args: &PackageArgs) -> Resu
     let architecture = args.architecture.as_architecture();
     let platform = ArtifactPlatform::Lambda(architecture);
     let artifact = prepare_artifact(platform, &global.manifest, args.artifact.as_deref(), global.json).await?;
+    try_artifact(&artifact).await?;
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from(shipped_name(architecture)));
     write_output_file(&path, &artifact.bootstrap_zip)
         .map_err(|error| Error::failed(format!("could not write {}", path.display())).caused_by(&error))?;

@@ -7,6 +7,7 @@ use super::page;
 use deployer_core::counted::count_with_noun;
 use deployer_janitor::duplicates::cost::{RemovalCost, RemovalTerms};
 use deployer_janitor::duplicates::files::{GroupExcerpt, ReportExcerpt, ReportSubject};
+use deployer_janitor::duplicates::person::SharedContact;
 use deployer_janitor::duplicates::{DuplicateFinding, DuplicateRow, DuplicateSummary};
 
 const STYLE: &str = concat!(include_str!("plan.css"), include_str!("duplicates.css"));
@@ -41,14 +42,15 @@ pub fn duplicates_html(
         (render_another_venue(summary, &excerpt.another_venue))
         (render_groups(
             "Duplicates",
-            "Groups of leads with the same email address. Keep the oldest of each.",
+            "Groups with leads of one person: the same name and the same email address or phone number. One lead of each group \
+             is kept, and each of the others says why it can be removed or not.",
             summary.groups,
             &excerpt.duplicates,
         ))
         (render_groups(
             "Possible duplicates",
-            "Groups of leads with the same phone number but different email addresses, or none. People at one company may \
-             share a number, so review each lead. None of these count as leads to remove.",
+            "Groups of leads that share an email address or a phone number, and nothing that shows one person: a shared \
+             mailbox, a family's phone, a placeholder. None of these count as leads to remove.",
             summary.possible_groups,
             &excerpt.possible,
         ))
@@ -62,6 +64,7 @@ fn render_figures(summary: &DuplicateSummary) -> Markup {
         ("Leads read", summary.leads),
         ("Made by deployer", summary.made_here),
         ("Repeats", summary.repeats),
+        ("Handled by staff", summary.handled),
         ("Another venue's", summary.another_venue),
         ("Possible repeats", summary.possible_repeats),
         ("Not comparable", summary.not_compared),
@@ -93,10 +96,22 @@ fn report_warnings(about: &ReportSubject, summary: &DuplicateSummary) -> Vec<Str
     }
     if summary.other_event_date > 0 {
         items.push(format!(
-            "{} with a different event date than the oldest lead, possibly another inquiry. Listed, but not counted as \
-             leads to remove.",
+            "{} may be another inquiry of the same person: another event date or company, or made after the other lead was \
+             converted. Listed, but not counted as leads to remove.",
             count_with_noun(summary.other_event_date, "repeat")
         ));
+    }
+    if summary.status_unknown > 0 {
+        items.push(format!(
+            "Tripleseat didn't say what became of {}, so none of them is marked.",
+            count_with_noun(summary.status_unknown, "lead")
+        ));
+    }
+    if about.country.is_none() {
+        items.push(
+            "The venue's country is unknown, so phone numbers without a country code show no person. Pass --country."
+                .to_owned(),
+        );
     }
     if about.other_locations > 0 {
         let leads = count_with_noun(about.other_locations, "lead");
@@ -183,9 +198,9 @@ fn render_groups(title: &str, text: &str, count: u64, groups: &[GroupExcerpt]) -
 
 /// What the leads of a group have in common.
 fn shared_value(oldest: &DuplicateRow) -> &str {
-    match oldest.finding {
-        DuplicateFinding::PossibleDuplicate => &oldest.lead.phone,
-        DuplicateFinding::Duplicate | DuplicateFinding::AnotherVenue => &oldest.lead.email,
+    match oldest.contact {
+        Some(SharedContact::Phone) => &oldest.lead.phone,
+        Some(SharedContact::Email) | None => &oldest.lead.email,
     }
 }
 
@@ -204,7 +219,7 @@ fn render_leads(rows: &[DuplicateRow]) -> Markup {
             table.leads {
                 thead {
                     tr {
-                        @for head in ["To do", "Lead", "Created", "Name", "Email", "Phone", "Event", "Origin"] {
+                        @for head in ["To do", "Lead", "Created", "Name", "Email", "Phone", "Event", "Status", "Why", "Origin"] {
                             th scope="col" { (head) }
                         }
                     }
@@ -220,9 +235,9 @@ fn render_leads(rows: &[DuplicateRow]) -> Markup {
 }
 
 fn render_lead(row: &DuplicateRow) -> Markup {
-    let (class, sign) = match (row.finding, row.position, row.remove) {
+    let (class, sign) = match (row.finding, row.keep, row.remove) {
         (_, _, true) => ("remove", "- remove"),
-        (DuplicateFinding::Duplicate, 0, _) => ("keep", "= keep"),
+        (DuplicateFinding::Duplicate, true, _) => ("keep", "= keep"),
         _ => ("look", "? look"),
     };
     let lead = &row.lead;
@@ -231,9 +246,12 @@ fn render_lead(row: &DuplicateRow) -> Markup {
             td { span.sign { (sign) } }
             th scope="row" { code { (lead.id) } }
             td { @if let Some(at) = lead.created_at { (maud::display(at.strftime("%Y-%m-%d %H:%M"))) } }
-            @for cell in [&lead.name, &lead.email, &lead.phone, &lead.event_date, &lead.origin.describe_origin()] {
+            @for cell in [&lead.name, &lead.email, &lead.phone, &lead.event_date] {
                 td { (cell) }
             }
+            td { (lead.status.describe_status()) }
+            td { (row.reason) }
+            td { (lead.origin.describe_origin()) }
         }
     }
 }
@@ -244,10 +262,20 @@ fn render_definitions(about: &ReportSubject) -> Markup {
             h2 { "Definitions" }
             ul {
                 li {
-                    "Duplicates have the same email address, ignoring case, and were created within " (about.window)
-                    " of the oldest lead in their group."
+                    "Duplicates have the same full name, ignoring case and punctuation, and the same email address or phone \
+                     number, within " (about.window) " of the oldest lead in their group. Nothing may contradict: another phone \
+                     number or address, or another lead with another name at the same contact."
                 }
-                li { "Possible duplicates have the same digits in their phone number, within the same period." }
+                li {
+                    "The lead to keep is the one that became an event or a booking, or else the oldest. A lead that staff \
+                     converted, booked, turned down or deleted is never marked, and neither is one with a shared mailbox or a \
+                     placeholder."
+                }
+                li {
+                    "Phone numbers are compared by the rules of libphonenumber"
+                    @if let Some(country) = &about.country { "; without a country code, in " (country) }
+                    ". Extensions distinguish numbers, and Gmail's addresses are compared without dots and tags."
+                }
                 li {
                     "A lead was made by deployer if it ends with its reference to a HubSpot contact. The reference names no \
                      venue; the venues' ledgers in HubSpot do, for the newest lead of each contact."

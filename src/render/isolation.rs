@@ -112,9 +112,21 @@ fn write_reached(out: &mut String, report: &IsolationReport) {
             }
         }
     }
-    for (from, IsolationCheck { reach, action, reason, .. }, to) in open {
+    // Several actions that one statement allows on the same venues are one line.
+    let mut lines: Vec<(&str, &IsolationCheck, Vec<&str>, Vec<&str>)> = Vec::new();
+    for (from, check, to) in open {
+        let same = |(other_from, other, other_to, _): &&mut (&str, &IsolationCheck, Vec<&str>, Vec<&str>)| {
+            (*other_from, other.reach, &other.reason, other_to) == (from, check.reach, &check.reason, &to)
+        };
+        match lines.iter_mut().find(same) {
+            Some((.., actions)) => actions.push(&check.action),
+            None => lines.push((from, check, to, vec![&check.action])),
+        }
+    }
+    for (from, IsolationCheck { reach, reason, .. }, to, actions) in lines {
+        let (actions, is) = (join_names(&actions), if actions.len() == 1 { "is" } else { "are" });
         let what =
-            format!("{from} can reach the {} of {}: {action} is {reason}", reach.display_word(), join_names(&to));
+            format!("{from} can reach the {} of {}: {actions} {is} {reason}", reach.display_word(), join_names(&to));
         let _ = writeln!(out, "\n{RED}not isolated:{RED:#} {what}");
     }
 }

@@ -70,6 +70,9 @@ impl JsonLines {
         for conflict in &plan.conflicts {
             self.print_line("conflict", conflict);
         }
+        for rival in &plan.rivals {
+            self.print_line("rival", rival);
+        }
         for venue in &plan.protected {
             self.print_line("protected", json!({ "venue": venue }));
         }

@@ -23,6 +23,8 @@ pub struct RunFlags {
     /// As given with `--profile`.
     pub profile: Option<String>,
     pub artifact: Option<String>,
+    /// The command itself, if it calls AWS: `deployer iam-policy` is proposed for it.
+    pub command: Option<&'static str>,
 }
 
 impl RunFlags {
@@ -65,6 +67,9 @@ impl RunFlags {
         if let Some(manifest) = self.manifest.as_ref().filter(|_| !given("--manifest") && !given("-f")) {
             flags.push(format!("--manifest {}", quote_for_shell(manifest)));
         }
+        if let Some(command) = self.command.filter(|_| name == "iam-policy" && !given("--for")) {
+            flags.push(format!("--for {command}"));
+        }
         if self.local && !given("--local") && !is_one_of(&ALWAYS_LOCAL) {
             flags.push("--local".to_owned());
         }
@@ -83,7 +88,13 @@ impl RunFlags {
         let shown = |path: &Path| path.display().to_string();
         let from_environment = std::env::var_os("DEPLOYER_MANIFEST").is_some_and(|value| value == manifest.as_os_str());
         let usual = manifest == Path::new("venues.toml") || from_environment;
-        Self { manifest: (!usual).then(|| shown(manifest)), local, profile: None, artifact: artifact.map(shown) }
+        Self {
+            manifest: (!usual).then(|| shown(manifest)),
+            local,
+            profile: None,
+            artifact: artifact.map(shown),
+            command: None,
+        }
     }
 }
 
@@ -108,6 +119,7 @@ mod tests {
             local: true,
             profile: None,
             artifact: Some("build/bootstrap".to_owned()),
+            command: Some("apply"),
         };
         let manifest = r"--manifest 'my venues/it'\''s.toml'";
         for (text, expected) in [
@@ -119,6 +131,8 @@ mod tests {
                 ),
             ),
             ("start `deployer dev` first", format!("start `deployer dev {manifest} --artifact build/bootstrap` first")),
+            ("`deployer iam-policy`", format!("`deployer iam-policy {manifest} --for apply --local`")),
+            ("`deployer iam-policy --for all`", format!("`deployer iam-policy --for all {manifest} --local`")),
             ("`deployer init`", "`deployer init`".to_owned()),
             (
                 "`deployer plan -f other.toml`",

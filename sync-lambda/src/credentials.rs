@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use crate::error::RunError;
@@ -12,23 +13,31 @@ use sync_config::config::{
     KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY,
 };
 
-/// A value that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CredentialValue(String);
+/// A value that is never printed, and that is wiped when it is dropped.
+#[derive(Clone)]
+pub struct CredentialValue(SecretString);
 
 impl CredentialValue {
     /// Wraps a value. Surrounding whitespace, such as an editor's trailing newline, is dropped.
     pub fn new(value: &str) -> Self {
         let value = value.trim();
         secrets::remember_secret(value);
-        Self(value.to_owned())
+        Self(SecretString::from(value))
     }
 
     /// The value, for the request that needs it.
     pub fn expose(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 }
+
+impl PartialEq for CredentialValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for CredentialValue {}
 
 impl fmt::Debug for CredentialValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,42 +108,12 @@ impl SyncCredentials {
             destination_credential: secret(KEY_DESTINATION_CREDENTIAL),
         })
     }
-
-    /// Removes every credential and email address from a text, for logs: a vendor may repeat what it was sent.
-    pub fn redact_text(&self, text: &str) -> String {
-        redact_addresses(&self.redact_keys(text))
-    }
-
-    /// Removes every credential from a text, for messages that staff read on the contact itself.
-    pub fn redact_keys(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        let oauth = self.tripleseat_oauth.as_ref();
-        let tokens = self.tripleseat_tokens.as_ref().and_then(ConsentTokens::pair);
-        let values = [
-            Some(&self.hubspot_token),
-            self.tripleseat_public_key.as_ref(),
-            oauth.map(|client| &client.id),
-            oauth.map(|client| &client.secret),
-            tokens.map(|pair| &pair.access),
-            tokens.map(|pair| &pair.refresh),
-            self.destination_credential.as_ref(),
-        ];
-        for value in values.into_iter().flatten().map(CredentialValue::expose).filter(|value| value.len() >= 4) {
-            text = text.replace(value, "(secret)");
-        }
-        text
-    }
-}
-
-/// `text` with each word that contains an `@` replaced.
-fn redact_addresses(text: &str) -> String {
-    let words = text.split(' ').map(|word| if word.contains('@') { "(address)" } else { word });
-    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redaction::redact_text;
 
     #[test]
     fn reads_secrets_without_ever_printing_them() {
@@ -146,7 +125,7 @@ mod tests {
         assert!(credentials.tripleseat_oauth.is_none());
         let shown = format!("{credentials:?}");
         assert!(!shown.contains("0000") && !shown.contains("1111"), "{shown}");
-        assert_eq!(credentials.redact_text("no key-1111 for jo@example.com here"), "no (secret) for (address) here");
+        assert_eq!(redact_text("no key-1111 for jo@example.com here"), "no (secret) for (address) here");
     }
 
     #[test]

@@ -95,6 +95,21 @@ impl RunError {
         *side == Side::HubSpot
     }
 
+    /// The error with the vendor's words as `redact` returns them. What we say ourselves stays.
+    #[must_use]
+    pub fn redact_words(mut self, redact: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            // Ours, with a vendor's words in some: HubSpot's about its data center, Tripleseat's ids.
+            Self::Settings(text) | Self::WrongAccount(text) => *text = redact(text),
+            Self::Credential { message, .. }
+            | Self::Limit { message, .. }
+            | Self::Unavailable { message, .. }
+            | Self::Refused { message, .. } => *message = redact(message),
+            Self::WrongSetting { refusal, .. } => *refusal = redact(refusal),
+        }
+        self
+    }
+
     /// A short name for logs, metrics and Lambda's `errorType`.
     pub fn kind_name(&self) -> &'static str {
         match self {

@@ -1,13 +1,32 @@
-//! The HTTP client that all requests of a run go through.
+//! The HTTP client that all requests of a run go through, and all of the deployer's to vendors.
+//!
+//! Whoever answers decides what comes, so it is bounded here: how long a response is, how many values it has, and where
+//! a name leads to. Nothing else in the workspace reads a response of a vendor, which a lint holds (`clippy.toml`).
+
+mod resolver;
 
 use std::time::Duration;
 
 use pacing::CallUnderWay;
+use sync_config::address::refuse_host;
+use tokio::sync::Semaphore;
 
 use crate::error::RunError;
+use resolver::CheckedResolver;
 
 /// Timeout for establishing a connection, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest response, in bytes. The longest real ones are a hundred contacts with long texts, which a property holds
+/// up to 65,536 characters of.
+pub const MAX_RESPONSE: usize = 8 * 1024 * 1024;
+/// The most values of JSON in a response. Each takes up to a hundred times its text when it is read, and a function has
+/// 128 MB.
+pub const MAX_VALUES: usize = 250_000;
+/// From this many bytes on, a response is large.
+const LARGE: usize = 256 * 1024;
+/// How many large responses are read at the same time.
+static ROOM_FOR_LARGE: Semaphore = Semaphore::const_new(2);
 
 /// A client with Mozilla's root certificates built in: Lambda's own would have to be read from disk at every cold
 /// start. Redirects aren't followed, because the credential would be sent along to wherever they lead.
@@ -26,6 +45,14 @@ pub fn build_client_with(
     roots: rustls::RootCertStore,
     proxies: Option<Vec<reqwest::Proxy>>,
 ) -> Result<reqwest::Client, RunError> {
+    build_resolving_client(roots, proxies, CheckedResolver::default())
+}
+
+fn build_resolving_client(
+    roots: rustls::RootCertStore,
+    proxies: Option<Vec<reqwest::Proxy>>,
+    resolver: CheckedResolver,
+) -> Result<reqwest::Client, RunError> {
     let failed = |error: &dyn std::fmt::Display| RunError::Settings(format!("could not set up TLS: {error}"));
     let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()
@@ -36,6 +63,7 @@ pub fn build_client_with(
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
+        .dns_resolver(resolver)
         .user_agent(concat!("deployer-sync-lambda/", env!("CARGO_PKG_VERSION")));
     if let Some(proxies) = proxies {
         client = proxies.into_iter().fold(client.no_proxy(), reqwest::ClientBuilder::proxy);
@@ -63,44 +91,81 @@ pub struct NoResponse {
     pub message: String,
 }
 
+impl NoResponse {
+    fn after_sending(message: impl Into<String>) -> Self {
+        Self { not_sent: false, message: message.into() }
+    }
+}
+
+impl From<reqwest::Error> for NoResponse {
+    fn from(error: reqwest::Error) -> Self {
+        let not_sent = error.is_connect() || error.is_builder();
+        let error = error.without_url();
+        let mut message = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(inner) = source {
+            message = inner.to_string();
+            source = inner.source();
+        }
+        Self { not_sent, message }
+    }
+}
+
 /// Sends a request and reads the response, both within `timeout`.
 ///
 /// # Errors
-/// No complete response came.
+/// No complete response came, it is too long, or nothing is sent to this host.
 pub async fn send_request(request: reqwest::RequestBuilder, timeout: Duration) -> Result<VendorResponse, NoResponse> {
     let (client, request) = request.build_split();
     let exchange = async {
         let request = request?;
         // The host alone: a path or a query may contain a key.
         let host = request.url().host_str().unwrap_or_default();
+        // A name is resolved later, by [`CheckedResolver`]; an address never is.
+        if let Some(why) = refuse_host(host) {
+            return Err(NoResponse { not_sent: true, message: why.to_owned() });
+        }
         let _under_way = CallUnderWay::begin(format!("{} {host}", request.method()));
-        let answer = client.execute(request).await?;
-        let status = answer.status().as_u16();
-        let retry_after = answer.headers().get("retry-after").and_then(|value| parse_retry_after(value.to_str().ok()?));
-        let body = answer.bytes().await?;
-        // A response with invalid UTF-8 in it is still a response.
-        Ok(VendorResponse { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
+        let response = client.execute(request).await?;
+        let status = response.status().as_u16();
+        let retry_after =
+            response.headers().get("retry-after").and_then(|value| parse_retry_after(value.to_str().ok()?));
+        Ok(VendorResponse { status, retry_after, body: read_limited(response).await? })
     };
     match tokio::time::timeout(timeout, exchange).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(no_response(error)),
-        Err(_) => Err(NoResponse {
-            not_sent: false,
-            message: format!("no response within {} s", timeout.as_secs_f32().round()),
-        }),
+        Ok(outcome) => outcome,
+        Err(_) => Err(NoResponse::after_sending(format!("no response within {} s", timeout.as_secs_f32().round()))),
     }
 }
 
-fn no_response(error: reqwest::Error) -> NoResponse {
-    let not_sent = error.is_connect() || error.is_builder();
-    let error = error.without_url();
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(inner) = source {
-        message = inner.to_string();
-        source = inner.source();
+/// Reads a body of at most [`MAX_RESPONSE`] bytes and [`MAX_VALUES`] values. It isn't decompressed: nothing here asks for
+/// compression.
+async fn read_limited(mut response: reqwest::Response) -> Result<String, NoResponse> {
+    let too_long = || NoResponse::after_sending(format!("the response is longer than {} MB", MAX_RESPONSE >> 20));
+    if response.content_length().is_some_and(|length| length > MAX_RESPONSE as u64) {
+        return Err(too_long());
     }
-    NoResponse { not_sent, message }
+    let mut body = Vec::new();
+    let mut room = None;
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_RESPONSE {
+            return Err(too_long());
+        }
+        if room.is_none() && body.len() + chunk.len() > LARGE {
+            room = ROOM_FOR_LARGE.acquire().await.ok();
+        }
+        body.extend_from_slice(&chunk);
+    }
+    if count_values(&body) > MAX_VALUES {
+        return Err(NoResponse::after_sending(format!("the response has more than {MAX_VALUES} values")));
+    }
+    // A response with invalid UTF-8 in it is still a response.
+    Ok(String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+/// At least as many as there are values if a text is JSON: each begins the text, or stands after one of these.
+fn count_values(body: &[u8]) -> usize {
+    body.iter().filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{')).count()
 }
 
 /// `Retry-After` in seconds; neither vendor uses the date format.
@@ -112,3 +177,6 @@ fn parse_retry_after(value: &str) -> Option<Duration> {
         .filter(|seconds: &f64| *seconds >= 0.0 && *seconds < 86_400.0)
         .map(Duration::from_secs_f64)
 }
+
+#[cfg(test)]
+mod tests;

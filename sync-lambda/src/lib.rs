@@ -19,6 +19,7 @@ pub mod http;
 pub mod hubspot;
 pub mod ledger;
 pub mod phone;
+pub mod redaction;
 pub mod report;
 pub mod retry;
 pub mod secret;

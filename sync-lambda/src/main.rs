@@ -31,9 +31,12 @@ async fn main() -> ExitCode {
 
 fn write_log_line(line: &Value) {
     // If the log can't be written, there is nowhere left to report that.
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    let _ = writeln!(std::io::stdout().lock(), "{}", secrets::redact_secrets(&line.to_string()));
 }
 
 fn lambda_diagnostic(error: RunError) -> Diagnostic {
-    Diagnostic { error_type: error.kind_name().to_owned(), error_message: error.to_string() }
+    Diagnostic {
+        error_type: error.kind_name().to_owned(),
+        error_message: secrets::redact_secrets(&error.to_string()).into_owned(),
+    }
 }

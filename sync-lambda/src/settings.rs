@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::RunError;
 use crate::ledger::AttemptOwner;
+use sync_config::address::refuse_host;
 use sync_config::config::{
     ENV_ANSWER_TIMEOUT_MS, ENV_FLAG_PROPERTY, ENV_FUNCTION_NAME, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
     ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, ENV_WAIT_DIVISOR, HUBSPOT_BASE_URI, LedgerProperties, SyncConfig,
@@ -119,8 +120,14 @@ fn base_uri(name: &str, given: Option<String>, default: &str) -> Result<String, 
 /// # Errors
 /// Why the URL may not be used.
 pub fn check_url(uri: &str) -> Result<(), String> {
-    let url = reqwest::Url::parse(uri).map_err(|error| format!("`{uri}` isn't a valid URL: {error}"))?;
+    let url = reqwest::Url::parse(uri).map_err(|error| format!("this isn't a valid URL: {error}"))?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a URL must not contain a user name or password".to_owned());
+    }
+    if let Some(why) = refuse_host(host) {
+        return Err(format!("`{uri}` can't be used: {why}"));
+    }
     let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         "https" => Ok(()),
@@ -191,6 +198,22 @@ mod tests {
     fn allows_plain_http_only_on_this_machine() {
         for uri in ["http://127.0.0.1:1", "http://localhost", "http://[::1]:8080", "https://example.com"] {
             assert_eq!(check_url(uri), Ok(()), "{uri}");
+        }
+        for uri in [
+            "https://user:password@example.com",
+            "https://token@example.com",
+            "https://169.254.169.254/latest",
+            "https://2852039166/",
+            "https://0xa9fea9fe/",
+            "https://0251.0376.0251.0376/",
+            "https://[::ffff:a9fe:a9fe]/",
+            "https://[fe80::1]",
+            "https://[fd00:ec2::254]",
+            "https://metadata.google.internal./",
+            "http://169.254.170.2/v2/credentials",
+        ] {
+            let error = check_url(uri).expect_err(uri);
+            assert!(!error.contains("password@") && !error.contains("token@"), "{error}");
         }
         for uri in ["http://127.0.0.1.example.com", "http://localhost.example.com", "http://10.0.0.1"] {
             assert!(check_url(uri).is_err(), "{uri}");

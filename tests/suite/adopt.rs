@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::processes::Site;
 use crate::sdk::GeneratedClients as _;
 
-const ADOPT: [&str; 5] = ["adopt", "a", "--yes", "--artifact", "bootstrap"];
+pub const ADOPT: [&str; 5] = ["adopt", "a", "--yes", "--artifact", "bootstrap"];
 const APPLY_LARGE: [&str; 6] = ["apply", "--yes", "--artifact", "bootstrap", "--max-delete", "0"];
 
 fn change_cloud(site: &Site, work: impl AsyncFnOnce(Aws)) {
@@ -16,7 +16,7 @@ fn change_cloud(site: &Site, work: impl AsyncFnOnce(Aws)) {
 }
 
 /// Everything of a venue, as if created by hand: without tags, and with the role outside the deployment's path.
-fn handmade_site() -> Site {
+pub fn handmade_site() -> Site {
     let site = Site::new();
     assert_eq!(site.run_apply().0, 0);
     change_cloud(&site, async |aws| {

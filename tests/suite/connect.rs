@@ -19,8 +19,8 @@ use crate::secret_commands::stored_secret;
 const SITE_ID: u64 = 7;
 
 /// A deployed venue `a` that looks up leads with a consent, and its Tripleseat account.
-struct ConsentSite {
-    site: Site,
+pub struct ConsentSite {
+    pub site: Site,
     tripleseat: SandboxTripleseat,
     uri: String,
     port: u16,
@@ -29,7 +29,7 @@ struct ConsentSite {
 }
 
 impl ConsentSite {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("the runtime starts");
         let clock = SandboxClock::stopped_at(Timestamp::now());
@@ -111,7 +111,7 @@ impl ConsentSite {
         location
     }
 
-    fn connect(&self) -> (i32, String) {
+    pub fn connect(&self) -> (i32, String) {
         let connecting = self.start_connect(&[]);
         let redirect = self.redirect_of(&connecting);
         let (status, _, page) = self.browse(&redirect);

@@ -86,7 +86,8 @@ fn changed_attributes(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// Removes what differs each time it is created: a version's number, and the end of a secret's ARN.
+/// Removes what differs each time it is created: a version's number, the end of a secret's ARN, and which of its two ids a
+/// permission has.
 fn comparable_json(mut snapshot: Snapshot) -> Value {
     let mut arns = Vec::new();
     for live in snapshot.venues.values_mut() {
@@ -95,6 +96,9 @@ fn comparable_json(mut snapshot: Snapshot) -> Value {
         }
         if let Observed::Present(role) = &mut live.role {
             role.created = None;
+        }
+        if let Observed::Present(permission) = &mut live.permission {
+            permission.statements.iter_mut().for_each(|statement| statement.statement_id.clear());
         }
         arns.extend(live.secret.as_present().map(|secret| secret.arn.clone()));
     }
@@ -139,7 +143,7 @@ async fn remove_permission(aws: &Aws) {
 async fn add_permission(aws: &Aws, principal: &str, source: &str) {
     let request = aws.lambda.add_permission().function_name(FUNCTION).qualifier(ALIAS);
     let request = request.statement_id("deployer-schedule").action("lambda:InvokeFunction").principal(principal);
-    request.source_arn(source).send().await.expect("added");
+    request.source_arn(source).source_account("123456789012").send().await.expect("added");
 }
 
 async fn put_policy(aws: &Aws, name: &str, document: &str) {
@@ -320,6 +324,21 @@ drifts! {
         add_permission(aws, "events.amazonaws.com", &local_arn("events", "rule/sync-b-schedule")).await;
     } => ["a/permission Replace source_arn"]
 
+    permission_for_a_rule_of_any_account |aws| {
+        remove_permission(aws).await;
+        let request = aws.lambda.add_permission().function_name(FUNCTION).qualifier(ALIAS);
+        let request = request.statement_id("deployer-schedule").action("lambda:InvokeFunction");
+        let request = request.principal("events.amazonaws.com").source_arn(local_arn("events", "rule/sync-a-schedule"));
+        request.send().await.expect("added");
+    } => ["a/permission Replace source_account"]
+
+    trust_in_lambda_for_any_account |aws| {
+        let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
+            "Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
+        let request = aws.iam.update_assume_role_policy().role_name(ROLE).policy_document(document);
+        request.send().await.expect("changed");
+    } => ["a/role Update trust.Statement[0].Condition"]
+
     permission_changed_to_another_service |aws| {
         remove_permission(aws).await;
         add_permission(aws, "s3.amazonaws.com", &local_arn("events", "rule/sync-a-schedule")).await;
@@ -348,11 +367,11 @@ drifts! {
 
     trust_policy_widened |aws| {
         set_trust(aws, r#"{"Service":"lambda.amazonaws.com","AWS":"arn:aws:iam::999999999999:root"}"#).await;
-    } => ["a/role Update trust.Statement[0].Principal.AWS"]
+    } => ["a/role Update trust.Statement[0].Principal.AWS", "a/role Update trust.Statement[0].Condition"]
 
     trust_policy_changed |aws| {
         set_trust(aws, r#"{"Service":"ec2.amazonaws.com"}"#).await;
-    } => ["a/role Update trust.Statement[0].Principal.Service"]
+    } => ["a/role Update trust.Statement[0].Principal.Service", "a/role Update trust.Statement[0].Condition"]
 
     log_retention_removed |aws| {
         aws.sdk().logs.delete_retention_policy().log_group_name(GROUP).send().await.expect("it is removed");

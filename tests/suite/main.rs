@@ -1,5 +1,7 @@
 //! All integration tests, in one binary because every binary links the AWS clients again.
 
+#![allow(clippy::disallowed_methods, reason = "tests read what they wrote, and ask servers of their own")]
+
 mod adopt;
 mod artifact;
 #[path = "../../crates/core/tests/core/assertions.rs"]
@@ -7,12 +9,15 @@ mod assertions;
 mod audit;
 mod audit_page;
 mod bench;
+mod bounded;
+mod canaries;
 mod cloud;
 mod cloud_code;
 mod cloud_services;
 mod clouds;
 mod conformance;
 mod connect;
+mod declared;
 mod decommission;
 mod dev;
 mod dev_page;
@@ -24,13 +29,16 @@ mod duplicates;
 #[path = "../../crates/core/tests/core/fixtures.rs"]
 mod fixtures;
 mod formats;
+mod fuzzing;
 mod guards;
 mod hanging;
 mod identity;
 mod installed;
 mod isolation;
 mod lock;
+mod moved;
 mod network;
+mod permissions;
 mod pipelines;
 mod plan_notes;
 mod processes;
@@ -39,6 +47,7 @@ mod real_cloud;
 mod refresh;
 mod rendered;
 mod retry;
+mod rivals;
 mod roles;
 mod runtime;
 mod sample;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 
+use crate::permissions::record::{NeededPermission, PermissionRecord};
 use crate::world::two_venue_manifest;
 
 /// A cloud on a socket, and a directory with a manifest.
@@ -15,7 +16,17 @@ pub struct Site {
     pub cloud: EmbeddedCloud,
     pub directory: tempfile::TempDir,
     address: String,
+    permissions: PermissionRecord,
     _runtime: tokio::runtime::Runtime,
+}
+
+/// A command that needs more than its policy allows fails the test that ran it.
+impl Drop for Site {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.permissions.check_calls(self.cloud.take_authorizations());
+        }
+    }
 }
 
 impl Site {
@@ -28,6 +39,7 @@ impl Site {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(8).enable_all().build();
         let runtime = runtime.expect("the runtime starts");
         let cloud = EmbeddedCloud::in_memory(CloudConfig { account: account.to_owned(), ..CloudConfig::default() });
+        cloud.keep_authorizations();
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a port is free");
         let address = format!("http://{}", listener.local_addr().expect("the listener has an address"));
         let served = cloud.clone();
@@ -38,6 +50,7 @@ impl Site {
             cloud,
             directory: tempfile::tempdir().expect("a temporary directory is created"),
             address,
+            permissions: PermissionRecord::default(),
             _runtime: runtime,
         };
         site.write_file("venues.toml", &two_venue_manifest("sync"));
@@ -63,13 +76,24 @@ impl Site {
         let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
         command.current_dir(self.path()).args(args).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("AWS_ENDPOINT_URL", &self.address).env("AWS_ACCESS_KEY_ID", "id");
+        command.env("AWS_ENDPOINT_URL", &self.address);
+        command.env("AWS_ACCESS_KEY_ID", self.permissions.access_key(self.path(), args));
         command.env("AWS_SECRET_ACCESS_KEY", "secret").env("AWS_EC2_METADATA_DISABLED", "true");
         for venue in ["a", "b", "c"] {
             command.env(format!("TOKEN_{venue}"), format!("token-of-{venue}"));
             command.env(format!("KEY_{venue}"), format!("key-of-{venue}"));
         }
         command
+    }
+
+    /// What the commands that ran needed to be allowed. Whoever takes it checks it.
+    pub fn take_permissions(&self) -> Vec<NeededPermission> {
+        self.permissions.take_needs(self.cloud.take_authorizations())
+    }
+
+    /// Adds what commands of another site needed.
+    pub fn keep_permissions(&self, needs: Vec<NeededPermission>) {
+        self.permissions.keep_needs(needs);
     }
 
     /// Runs a command to its end, and returns its exit code and everything it printed.

@@ -63,10 +63,9 @@ fn renders_conflicting_properties_with_a_remedy() {
     property_mut(&mut snapshot, STATUS).field_type = "text".to_owned();
     let text = rendered_text(&plan(&desired, &snapshot, &[]));
     assert!(
-        text.contains(&format!("flag-property {FLAG} already exists and isn't owned by deployment sync")),
+        text.contains(&format!("flag-property {FLAG} in HubSpot belongs to deployment other, venue harbour")),
         "{text}"
     );
-    assert!(text.contains("(owner: deployment other, venue harbour)"), "{text}");
     let words = format!("status-property {STATUS} is string/text in HubSpot, but the sync needs enumeration/select");
     assert!(text.contains(&words) && text.contains("Archive it in HubSpot"), "{text}");
 }

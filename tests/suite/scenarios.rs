@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use crate::sdk::GeneratedClients as _;
 use crate::world::{World, describe_actions, two_venue_manifest, venue_tables};
 
-async fn new_world() -> (EmbeddedCloud, World) {
+pub async fn new_world() -> (EmbeddedCloud, World) {
     world_with(CloudConfig::default()).await
 }
 
@@ -240,21 +240,28 @@ fn denied_fault() -> CloudFault {
     CloudFault::Error(ApiError::new(403, "AccessDeniedException", "the process has ended"))
 }
 
-/// Creates, changes and removes resources, each in an apply.
-async fn run_story(world: &World) {
-    let both = two_venue_manifest("sync");
-    let changed = both.replace("display_name = \"Venue a\"", "display_name = \"Venue a\"\nmemory_mb = 512");
-    let only_a = &changed[..changed.find("[venues.b]").expect("the manifest has b")];
-    for text in [both.as_str(), only_a] {
+/// Applies manifests, one after the other.
+async fn run_story(world: &World, manifests: &[String]) {
+    for text in manifests {
         // Where the process has died, the lock can't be had either.
         drop(world.try_apply(&world.desired_from(text)).await);
     }
 }
 
+/// Creates, changes and removes resources, each in an apply.
 #[tokio::test]
 async fn the_next_apply_recovers_from_a_crash_at_any_call() {
+    let both = two_venue_manifest("sync");
+    let changed = both.replace("display_name = \"Venue a\"", "display_name = \"Venue a\"\nmemory_mb = 512");
+    let only_a = &changed[..changed.find("[venues.b]").expect("the manifest has b")];
+    check_crashes(&[both.clone(), only_a.to_owned()], async |_, _| ()).await;
+}
+
+/// Breaks the applies of these manifests off at every call that writes, before and after it took effect. Each time, the
+/// next applies of all of them complete what was begun. `check` sees what is there after the last one.
+pub async fn check_crashes(manifests: &[String], check: impl AsyncFn(&EmbeddedCloud, &World)) {
     let (cloud, world) = new_world().await;
-    run_story(&world).await;
+    run_story(&world, manifests).await;
     let writes = cloud.recorded_writes().len() as u64;
     assert!(writes > 30, "there are only {writes} write calls");
     let cases = (1..=writes).flat_map(|at| [(at, false), (at, true)]);
@@ -274,10 +281,12 @@ async fn the_next_apply_recovers_from_a_crash_at_any_call() {
                 _ => Some(InjectedFault::Before(denied_fault())),
             }
         })));
-        run_story(&world).await;
+        run_story(&world, manifests).await;
         cloud.set_faults(None);
-        let both = world.desired_from(&two_venue_manifest("sync"));
-        world.converge(&both).await;
+        for text in manifests {
+            world.converge(&world.desired_from(text)).await;
+        }
+        check(&cloud, &world).await;
         world.converge(&world.desired_nothing("sync")).await;
     });
     join_all(cases).await;

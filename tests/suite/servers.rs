@@ -59,17 +59,16 @@ pub async fn start_ministack() -> TestServer {
 impl TestServer {
     /// Opens an empty account that no other test uses.
     pub fn open_account(self) -> OpenedCloud {
-        self.open_account_through(|client| client)
+        self.open_through(&new_account(), |client| client)
     }
 
-    /// Opens such an account through another HTTP client.
-    pub fn open_account_through(self, wrap: impl FnOnce(SharedHttpClient) -> SharedHttpClient) -> OpenedCloud {
-        let account = new_account();
+    /// Opens an account through a client on top of the usual one.
+    pub fn open_through(self, account: &str, wrap: impl FnOnce(SharedHttpClient) -> SharedHttpClient) -> OpenedCloud {
         let writes = RecordedWrites::default();
         // moto reads the account from a header, ministack from a key id of twelve digits.
         let (key, header) = match self.program {
-            ServerProgram::Moto => ("local", Some(("x-moto-account-id", account.clone()))),
-            ServerProgram::Ministack => (account.as_str(), None),
+            ServerProgram::Moto => ("local", Some(("x-moto-account-id", account.to_owned()))),
+            ServerProgram::Ministack => (account, None),
         };
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -83,7 +82,7 @@ impl TestServer {
 }
 
 /// An account that no other test in this process uses.
-fn new_account() -> String {
+pub fn new_account() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
     NEXT.fetch_add(1, Ordering::Relaxed).to_string()
 }

@@ -1,6 +1,7 @@
 //! Scenarios of the reconciler that run on every cloud.
 
 use crate::clouds::{OpenedCloud, TestCloud};
+use crate::declared::declaring_manifest;
 use crate::sdk::GeneratedClients as _;
 use crate::wire::RecordedWrites;
 use crate::world::{World, describe_actions, two_venue_manifest};
@@ -37,6 +38,7 @@ on_every_cloud! {
     destroy_deletes_only_what_is_ours
     leaves_foreign_resources_with_our_names_alone
     fixes_changes_made_by_hand
+    sets_and_removes_declared_tags
 }
 
 struct StoryWorld {
@@ -210,4 +212,26 @@ async fn fixes_changes_made_by_hand(StoryWorld { world, .. }: StoryWorld) {
     let changes = ["a/function Update", "a/alias Update", "a/rule Update", "b/log-group Create", "b/target Create"];
     assert_eq!(describe_actions(&world.plan(&desired).await), changes);
     world.converge(&desired).await;
+}
+
+async fn sets_and_removes_declared_tags(StoryWorld { world, writes }: StoryWorld) {
+    let plain = world.desired_from(&two_venue_manifest("sync"));
+    let tagged = world.desired_from(&declaring_manifest("tags = { CostCenter = \"4711\", Team = \"ops\" }", ""));
+    world.converge(&tagged).await;
+    let arn = world.scope.regional_arn("lambda", "function:sync-a");
+    let tags = async || {
+        let answer = world.aws.lambda.list_tags().resource(&arn).send().await.expect("the function has tags");
+        answer.tags().cloned().unwrap_or_default()
+    };
+    assert_eq!(tags().await.get("CostCenter").map(String::as_str), Some("4711"));
+    world.aws.lambda.tag_resource().resource(&arn).tags("Theirs", "1").send().await.expect("it is tagged");
+    world.aws.lambda.tag_resource().resource(&arn).tags("Team", "other").send().await.expect("it is tagged");
+    assert_eq!(describe_actions(&world.plan(&tagged).await), ["a/function Update"]);
+    world.converge(&tagged).await;
+    assert_eq!(tags().await.get("Team").map(String::as_str), Some("ops"), "a declared tag is put back");
+    writes.take_writes();
+    world.converge(&plain).await;
+    let left = tags().await;
+    assert!(!left.contains_key("CostCenter") && !left.contains_key("Team"), "{left:?}");
+    assert!(left.contains_key("Theirs"), "tags of others stay");
 }

@@ -10,7 +10,7 @@ use crate::world::{two_venue_manifest, venue_tables};
 
 /// A fake for the functions: records every invocation and returns what the test wants.
 #[derive(Debug, Default)]
-struct FakeFunctions {
+pub struct FakeFunctions {
     invoked: Mutex<Vec<String>>,
     error: Mutex<Option<&'static str>>,
 }
@@ -31,7 +31,7 @@ impl Invoker for FakeFunctions {
 }
 
 /// Three deployed venues whose functions are a fake.
-fn deployed_site() -> (Site, Arc<FakeFunctions>) {
+pub fn deployed_site() -> (Site, Arc<FakeFunctions>) {
     let site = Site::new();
     site.write_file("venues.toml", &three_venues());
     let (code, text) = site.run_apply();
@@ -61,7 +61,7 @@ fn published_versions(site: &Site, venue: &str) -> Vec<u64> {
     versions.expect("the cloud's state is readable")
 }
 
-fn set_memory(site: &Site, memory_mb: u32) {
+pub fn set_memory(site: &Site, memory_mb: u32) {
     site.write_file(
         "venues.toml",
         &three_venues().replace("\"Venue a\"\n", &format!("\"Venue a\"\nmemory_mb = {memory_mb}\n")),

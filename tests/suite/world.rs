@@ -27,8 +27,13 @@ pub use crate::fixtures::venue_tables;
 
 /// A manifest with two venues, `a` active and `b` paused, in this deployment.
 pub fn two_venue_manifest(deployment: &str) -> String {
+    // Two deployments in one portal must not take the same flags.
+    let portal = match deployment {
+        "other" | "sync-two" | "zeta" => format!("[hubspot]\nbase_uri = \"https://{deployment}.example.com\"\n\n"),
+        _ => String::new(),
+    };
     format!(
-        "[deployment]\nname = \"{deployment}\"\nregion = \"us-east-1\"\n\n{}{}",
+        "[deployment]\nname = \"{deployment}\"\nregion = \"us-east-1\"\n\n{portal}{}{}",
         venue_tables("a", ""),
         venue_tables("b", "status = \"paused\"\n")
     )
@@ -99,6 +104,7 @@ impl World {
         Desired {
             deployment: deployment.to_owned(),
             scope: self.scope.clone(),
+            may_share_with: Vec::new(),
             role_path: deployer_core::naming::DEFAULT_ROLE_PATH.to_owned(),
             venues: Vec::new(),
             canary: None,
@@ -219,7 +225,7 @@ impl World {
 /// What `deployer apply` or, without venues, `deployer destroy` asks for; tests may delete as many venues as they like.
 fn goal(desired: &Desired, depth: ReadDepth) -> ReconcileGoal<'_> {
     match desired.venues.is_empty() {
-        true => ReconcileGoal::Destroy { nothing: desired, targets: &[], notes: Vec::new() },
+        true => ReconcileGoal::Destroy { nothing: desired, targets: &[], moved_to: None, notes: Vec::new() },
         false => {
             ReconcileGoal::Converge { desired, targets: &[], depth, max_delete: Some(usize::MAX), notes: Vec::new() }
         }

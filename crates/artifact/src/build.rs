@@ -144,7 +144,7 @@ impl ArtifactBuilder {
         let shown = command_line(&command);
         on_event(BuildEvent::Building { command: &shown });
         run_cargo(command, &shown, on_event)?;
-        let bootstrap = std::fs::read(&output).map_err(|error| {
+        let bootstrap = bounds::read_regular_file(&output, bounds::MAX_INPUT_FILE).map_err(|error| {
             Error::failed(format!("`{shown}` did not produce {}", output.display())).caused_by(&error).hint(
                 "if cargo's configuration file sets a target directory, set CARGO_TARGET_DIR to the same directory",
             )
@@ -162,7 +162,7 @@ impl ArtifactBuilder {
         if self.rebuild {
             return None;
         }
-        let zipped = std::fs::read(path).ok()?;
+        let zipped = bounds::read_regular_file(path, bounds::MAX_INPUT_FILE).ok()?;
         Artifact::from_checked_zip(zipped.into(), self.platform, ArtifactOrigin::Cached { path: path.to_owned() }).ok()
     }
 

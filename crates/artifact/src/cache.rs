@@ -23,7 +23,7 @@ pub(super) fn digest_sources(root: &Path, settings: &[&str]) -> Result<String> {
     let mut files = Vec::new();
     collect_files(&root.join("sync-lambda"), &mut files)?;
     // What the function is built from besides its own crate.
-    for name in ["sync-config", "pacing", "secrets"] {
+    for name in ["sync-config", "pacing", "secrets", "bounds"] {
         let shared = root.join("crates").join(name);
         if shared.is_dir() {
             collect_files(&shared, &mut files)?;
@@ -38,7 +38,7 @@ pub(super) fn digest_sources(root: &Path, settings: &[&str]) -> Result<String> {
     for file in files.iter().filter(|file| file.is_file()) {
         let name = file.strip_prefix(root).unwrap_or(file);
         part(name.to_string_lossy().as_bytes());
-        part(&std::fs::read(file).map_err(|error| unreadable_error(file, &error))?);
+        part(&bounds::read_regular_file(file, bounds::MAX_INPUT_FILE).map_err(|error| unreadable_error(file, &error))?);
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -1,6 +1,9 @@
 //! Checks that Lambda would accept an artifact and could start it.
 
+use std::collections::BTreeSet;
+
 use super::elf::{self, GlibcVersion};
+use super::zip::ZipEntry;
 use super::{ArtifactPlatform, BOOTSTRAP, zip};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::Architecture;
@@ -18,12 +21,18 @@ const EXECUTABLE_BITS: u32 = 0o111;
 /// Returns the architecture that the bootstrap was built for; `None` for a script.
 pub(super) fn check_zip(bytes: &[u8], platform: ArtifactPlatform) -> Result<Option<Architecture>> {
     let entries = zip::list_entries(bytes)?;
+    check_names(&entries)?;
     let unzipped: u64 = entries.iter().map(|entry| entry.size).fold(0, u64::saturating_add);
     if unzipped > MAX_UNZIPPED_BYTES {
         return Err(Error::failed(format!(
             "the artifact is {} unzipped, but Lambda's limit is 250 MB",
             format_megabytes(unzipped)
         )));
+    }
+    zip::check_consistency(bytes)?;
+    if zip::measure_content(bytes, MAX_UNZIPPED_BYTES)? > MAX_UNZIPPED_BYTES {
+        return Err(Error::failed("the artifact is more than 250 MB unzipped, which is Lambda's limit, and says less")
+            .hint("zip the files again"));
     }
     if platform != ArtifactPlatform::Local && bytes.len() as u64 > MAX_ZIPPED_BYTES {
         let size = format_megabytes(bytes.len() as u64);
@@ -44,6 +53,35 @@ pub(super) fn check_zip(bytes: &[u8], platform: ArtifactPlatform) -> Result<Opti
         ));
     }
     check_executable(&zip::read_entry(bytes, BOOTSTRAP, MAX_UNZIPPED_BYTES)?, platform)
+}
+
+/// Every entry is a file or a directory below the place where the zip is unpacked, with a name of its own.
+fn check_names(entries: &[ZipEntry]) -> Result<()> {
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        let name = entry.name.strip_suffix('/').unwrap_or(&entry.name);
+        let refused = |what: &str| {
+            Error::failed(format!("the artifact has an entry `{}`, {what}", entry.name))
+                .hint("zip the function's files again, with names relative to the directory of `bootstrap`")
+        };
+        let has_drive = name.as_bytes().get(1) == Some(&b':');
+        if name.starts_with('/') || has_drive || name.contains('\\') {
+            return Err(refused("which is no path relative to where it is unpacked"));
+        }
+        if name.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
+            return Err(refused("whose path has an empty part, `.` or `..`"));
+        }
+        if name.chars().any(char::is_control) {
+            return Err(refused("whose name has control characters"));
+        }
+        if entry.link {
+            return Err(refused("which is a symbolic link"));
+        }
+        if !names.insert(name) {
+            return Err(refused("which it has twice"));
+        }
+    }
+    Ok(())
 }
 
 fn check_executable(bootstrap: &[u8], platform: ArtifactPlatform) -> Result<Option<Architecture>> {

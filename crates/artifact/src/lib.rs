@@ -96,7 +96,7 @@ impl Artifact {
     ///
     /// Fails if the file can't be read or wouldn't run on `platform`.
     pub fn from_path(path: &Path, platform: ArtifactPlatform) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|error| {
+        let bytes = bounds::read_regular_file(path, bounds::MAX_INPUT_FILE).map_err(|error| {
             Error::failed(format!("could not read the artifact {}", path.display()))
                 .caused_by(&error)
                 .hint("--artifact takes a zip that contains `bootstrap`, or an unzipped bootstrap")

@@ -43,6 +43,7 @@ fn shipped_path(binary: &Path, platform: ArtifactPlatform) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 mod tests {
     use super::*;
 

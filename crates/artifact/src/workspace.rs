@@ -40,7 +40,7 @@ fn is_root(dir: &Path) -> bool {
 }
 
 fn has_deployer(root: &Path) -> bool {
-    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+    let manifest = bounds::read_regular_text(&root.join("Cargo.toml"), bounds::MAX_TEXT_FILE).unwrap_or_default();
     let manifest: Option<toml::Table> = manifest.parse().ok();
     let name = manifest.as_ref().and_then(|table| table.get("package")?.get("name")?.as_str());
     name == Some("deployer")

@@ -51,6 +51,8 @@ pub struct ZipEntry {
     pub mode: Option<u32>,
     /// Whether it is a directory.
     pub directory: bool,
+    /// Whether it is a symbolic link.
+    pub link: bool,
 }
 
 /// The entries of a zip.
@@ -61,7 +63,7 @@ pub fn list_entries(bytes: &[u8]) -> Result<Vec<ZipEntry>> {
             let file = archive.by_index_raw(index).map_err(|error| unreadable_zip(&error))?;
             let mode = file.unix_mode();
             let name = file.name().map_err(|error| unreadable_zip(&error))?.into_owned();
-            Ok(ZipEntry { name, size: file.size(), mode, directory: file.is_dir() })
+            Ok(ZipEntry { name, size: file.size(), mode, directory: file.is_dir(), link: file.is_symlink() })
         })
         .collect()
 }
@@ -76,6 +78,32 @@ pub fn read_entry(bytes: &[u8], name: &str, limit: u64) -> Result<Vec<u8>> {
         return Err(Error::failed(format!("`{name}` in the zip has more than {limit} bytes")));
     }
     Ok(content)
+}
+
+/// Checks that every reader of the zip sees the same: each name once, and the same facts in both places where a zip has
+/// them.
+pub fn check_consistency(bytes: &[u8]) -> Result<()> {
+    open_archive(bytes)?.validate_header_consistency().map_err(|error| {
+        Error::failed("the artifact's zip contradicts itself, so another program could unpack something else")
+            .caused_by(&error)
+            .hint("zip the files again")
+    })
+}
+
+/// The size of the content when it is really unpacked, in bytes: what the zip says about it may be wrong. Stops behind
+/// `limit`.
+pub fn measure_content(bytes: &[u8], limit: u64) -> Result<u64> {
+    let mut archive = open_archive(bytes)?;
+    let mut total = 0;
+    for index in 0..archive.len() {
+        let file = archive.by_index(index).map_err(|error| unreadable_zip(&error))?;
+        let rest = (limit + 1).saturating_sub(total);
+        total += std::io::copy(&mut file.take(rest), &mut std::io::sink()).map_err(|error| unreadable_zip(&error))?;
+        if total > limit {
+            break;
+        }
+    }
+    Ok(total)
 }
 
 /// Unpacks the files into `directory` with their permissions, and never outside it.

@@ -136,7 +136,13 @@ fn kind_of(code: &str, message: &str, status: u16) -> FailureKind {
         | "QueueAlreadyExists"
         | "QueueNameExists"
         | "StateMachineAlreadyExists" => FailureKind::AlreadyExists,
-        "InvalidParameterValueException" if message.contains("cannot be assumed") => FailureKind::RoleNotReady,
+        // A role or its policy that was just written isn't known everywhere yet: Lambda looks whether the role may use the
+        // network and the queue of the function.
+        "InvalidParameterValueException"
+            if message.contains("cannot be assumed") || message.contains("does not have permissions to call") =>
+        {
+            FailureKind::RoleNotReady
+        }
         // Secrets Manager has several wordings.
         "InvalidRequestException"
             if ["scheduled for deletion", "marked for deletion", "marked deleted"]
@@ -145,7 +151,15 @@ fn kind_of(code: &str, message: &str, status: u16) -> FailureKind {
         {
             FailureKind::PendingDeletion
         }
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthorizationError" => {
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "AuthorizationError"
+        | "KMSAccessDeniedException"
+        | "TagPolicyException"
+        | "TagPolicyViolation" => FailureKind::Denied,
+        // Services without a code of their own for what an organization's tag policy or a KMS key refuses.
+        _ if message.contains("tag policy does not allow") || message.contains("not allowed to be used with") => {
             FailureKind::Denied
         }
         "ExpiredToken"
@@ -191,4 +205,43 @@ fn outermost_and_root(error: &(dyn std::error::Error + 'static)) -> String {
     }
     let (outer, root) = (error.to_string(), root.to_string());
     if outer == root { outer } else { format!("{outer}: {root}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use deployer_core::denial::DenialCause;
+
+    use super::*;
+
+    #[test]
+    fn policies_of_organizations_and_keys_are_denials() {
+        for (code, message, cause) in [
+            (
+                "AccessDeniedException",
+                "not authorized with an explicit deny in a service control policy",
+                DenialCause::ServiceControlPolicy,
+            ),
+            ("KMSAccessDeniedException", "KMS access was denied", DenialCause::EncryptionKey),
+            ("TagPolicyException", "", DenialCause::TagPolicy),
+            (
+                "InvalidParameterException",
+                "The tag policy does not allow the specified value for the following tag key: 'a'.",
+                DenialCause::TagPolicy,
+            ),
+            (
+                "InvalidParameterException",
+                "The specified KMS key does not exist or is not allowed to be used with Arn 'a'",
+                DenialCause::EncryptionKey,
+            ),
+        ] {
+            let kind = kind_of(code, message, 400);
+            let error =
+                CallError { kind, code: code.to_owned(), ..CallError::unexpected("logs:CreateLogGroup", message) };
+            assert_eq!(error.denial().map(|denial| denial.cause), Some(cause), "{code} {message}");
+            assert!(!error.may_pass(), "{code}");
+        }
+        let other =
+            CallError { kind: kind_of("ValidationException", "no", 400), ..CallError::unexpected("iam:GetRole", "no") };
+        assert_eq!(other.denial(), None);
+    }
 }

@@ -1,11 +1,13 @@
 //! The clients of the AWS services that are called, all on one HTTP connection pool.
 
+mod answer_limit;
 mod error;
 mod https;
 pub mod identity;
 pub mod limiter;
 pub mod lock;
 pub mod observe;
+mod pages;
 mod ready;
 pub mod retry;
 pub mod signed;
@@ -22,12 +24,14 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
+use answer_limit::AnswerLimit;
 pub use deployer_core::call_error::{CallError, FailureKind};
 use deployer_network::NetworkSettings;
 pub use error::{Call, Found, call_error};
 use https::build_https_client;
 use identity::load_identity;
 pub use identity::{IdentityOptions, read_caller};
+pub use pages::{ListPages, SdkPages, sdk_pages};
 pub use ready::wait_until_function_ready;
 pub use signed::SignedClient;
 pub use watch::CallTimeouts;
@@ -74,6 +78,7 @@ impl Aws {
                         .retry_classifier(retry::QuotaClassifier)
                         .timeout_config(connect.clone())
                         .interceptor(watch.clone())
+                        .interceptor(AnswerLimit)
                         .build(),
                 )
             };

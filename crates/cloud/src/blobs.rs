@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 
@@ -55,7 +54,7 @@ impl BlobStore {
             return Ok(content.clone());
         }
         let Some(directory) = &self.directory else { return Err(io::ErrorKind::NotFound.into()) };
-        let content = Bytes::from(fs::read(directory.join(name))?);
+        let content = Bytes::from(bounds::read_regular_file(&directory.join(name), bounds::MAX_INPUT_FILE)?);
         self.memory.lock().insert(name.to_owned(), content.clone());
         Ok(content)
     }

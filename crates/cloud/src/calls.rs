@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::ApiError;
+use super::{ApiError, AuthorizedCall};
 
 /// How many requests the log keeps.
 const REMEMBERED: usize = 10_000;
@@ -67,6 +67,8 @@ pub type CloudFaultHook = Arc<dyn Fn(&CloudCall) -> Option<InjectedFault> + Send
 pub(super) struct CallLog {
     list: Mutex<CallHistory>,
     hook: Mutex<Option<CloudFaultHook>>,
+    /// Unless nobody wants to know.
+    authorized: Mutex<Option<Vec<AuthorizedCall>>>,
 }
 
 #[derive(Default)]
@@ -78,6 +80,25 @@ struct CallHistory {
 impl CallLog {
     pub(super) fn set_hook(&self, hook: Option<CloudFaultHook>) {
         *self.hook.lock() = hook;
+    }
+
+    /// Whether to work out what requests need.
+    pub(super) fn wants_authorizations(&self) -> bool {
+        self.authorized.lock().is_some()
+    }
+
+    pub(super) fn keep_authorizations(&self) {
+        self.authorized.lock().get_or_insert_default();
+    }
+
+    pub(super) fn record_authorization(&self, authorized: AuthorizedCall) {
+        if let Some(all) = &mut *self.authorized.lock() {
+            all.push(authorized);
+        }
+    }
+
+    pub(super) fn take_authorizations(&self) -> Vec<AuthorizedCall> {
+        self.authorized.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Logs a request and returns the fault to inject, if any.

@@ -9,8 +9,9 @@ use http::{HeaderMap, Method, Response, Uri};
 use super::answer::{HandlerOutcome, RequestProtocol, build_response};
 use super::query::QueryForm;
 use super::{
-    ApiError, CloudContext, CloudFault, CloudRequest, EmbeddedCloud, InjectedFault, JsonBody, apigateway, cloudwatch,
-    context, elsewhere, events, iam, lambda, logs, scheduler, secretsmanager, sns, sqs, state, states, sts, tagging,
+    ApiError, AuthorizedCall, CloudContext, CloudFault, CloudRequest, EmbeddedCloud, InjectedFault, JsonBody,
+    apigateway, authorization, cloudwatch, context, elsewhere, events, iam, lambda, logs, scheduler, secretsmanager,
+    sns, sqs, state, states, sts, tagging,
 };
 
 /// The connection broke, so there is no response.
@@ -191,6 +192,7 @@ impl EmbeddedCloud {
             return Ok(build_response(RequestProtocol::Rest, lambda::download_code(self, &request), &request.id));
         }
         let Some(service) = CloudService::from_request(&request) else {
+            self.record_authorization(&request.service, &elsewhere::operation_name(&request), &request);
             return Ok(build_response(RequestProtocol::Rest, Err(unknown_service(&request)), &request.id));
         };
         let protocol = service.wire_protocol();
@@ -198,8 +200,9 @@ impl EmbeddedCloud {
             Ok(operation) => operation,
             Err(error) => return Ok(build_response(protocol, Err(error), &request.id)),
         };
-        let injected =
-            self.inner.calls.record_call(service.signing_name(), &operation, service.resource_name(&request));
+        let name = service.signing_name();
+        self.record_authorization(name, &operation, &request);
+        let injected = self.inner.calls.record_call(name, &operation, service.resource_name(&request));
         if let Some(InjectedFault::Before(fault)) = injected {
             return respond_with_fault(fault, protocol, &request.id);
         }
@@ -227,6 +230,20 @@ impl EmbeddedCloud {
             Some(InjectedFault::After(fault)) => respond_with_fault(fault, protocol, &request.id),
             _ => Ok(build_response(protocol, result, &request.id)),
         }
+    }
+}
+
+impl EmbeddedCloud {
+    /// Keeps what a request needs, before it takes effect, if somebody wants to know.
+    fn record_authorization(&self, service: &str, operation: &str, request: &CloudRequest) {
+        if !self.inner.calls.wants_authorizations() {
+            return;
+        }
+        let needs = |cx: &mut CloudContext<'_>| authorization::requested_actions(cx, service, operation, request);
+        // A state that can't be read fails the request itself.
+        let needs = self.with_region(&request.region, needs).unwrap_or_default();
+        let access_key = request.access_key.clone();
+        self.inner.calls.record_authorization(AuthorizedCall { access_key, needs });
     }
 }
 

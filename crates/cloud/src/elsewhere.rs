@@ -13,7 +13,7 @@ use super::query::{QueryForm, escape_xml};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, dispatch};
 
 /// The signing names of these services.
-const SERVICES: [&str; 26] = [
+const SERVICES: [&str; 30] = [
     "appsync",
     "autoscaling",
     "backup",
@@ -24,7 +24,9 @@ const SERVICES: [&str; 26] = [
     "codepipeline",
     "cognito-idp",
     "config",
+    "dax",
     "dms",
+    "ds",
     "dynamodb",
     "ec2",
     "elasticache",
@@ -34,6 +36,8 @@ const SERVICES: [&str; 26] = [
     "iot",
     "kafka",
     "kinesis",
+    "kms",
+    "memorydb",
     "mq",
     "pipes",
     "rds",
@@ -120,6 +124,9 @@ pub(super) fn handle_request(
         (_, _, Some(answer)) => answer,
         ("cloudtrail", "LookupEvents", None) => look_up_events(cx, &JsonBody::parse_body(&request.body)?),
         ("ec2", "DescribeRegions", None) => json!({ "regionInfo": { "item": { "regionName": cx.request_region() } } }),
+        ("kms", "DescribeKey" | "GetKeyPolicy", None) => {
+            describe_key(cx, operation, &JsonBody::parse_body(&request.body)?)?
+        }
         // A resource without the configuration that is asked for.
         ("backup" | "glacier", _, None) if operation.ends_with("notification-configuration") => {
             return Err(ApiError::new(404, "ResourceNotFoundException", "there is no notification configuration"));
@@ -138,6 +145,20 @@ pub(super) fn handle_request(
         _ => CloudAnswer::from_rest_json(200, &answer),
     }
     .into())
+}
+
+/// A key with the policy that KMS gives a key by itself: the account's own policies decide who uses it.
+fn describe_key(cx: &CloudContext<'_>, operation: &str, body: &JsonBody) -> Result<Value, ApiError> {
+    let id = body.required_text("KeyId")?;
+    if operation == "DescribeKey" {
+        let arn = if id.starts_with("arn:") { id.to_owned() } else { cx.build_arn("kms", &format!("key/{id}")) };
+        return Ok(json!({ "KeyMetadata": { "Arn": arn } }));
+    }
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Sid": "Enable IAM policies", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": { "AWS": format!("arn:aws:iam::{}:root", cx.state.account) },
+    }] });
+    Ok(json!({ "Policy": policy.to_string(), "PolicyName": "default" }))
 }
 
 fn look_up_events(cx: &CloudContext<'_>, body: &JsonBody) -> Value {

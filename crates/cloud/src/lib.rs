@@ -5,6 +5,7 @@
 //! supports only the operations that we call. Each behaves as AWS does in everything we rely on: names, ARNs, errors,
 //! paging, and the effect of a repeated call. Any other operation fails with an error that names it.
 //!
+//! - `authorization` is what AWS would ask IAM about a request.
 //! - `dispatch` finds the service and operation of a request and injects faults. `request`, `answer`, `json` and
 //!   `query` are the protocols.
 //! - `store` keeps the [`CloudState`] in memory or in a file that several processes share.
@@ -13,6 +14,7 @@
 
 mod answer;
 pub mod apigateway;
+mod authorization;
 mod blobs;
 mod calls;
 mod clock;
@@ -47,6 +49,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 pub use answer::{ApiError, CloudAnswer, HandlerOutcome};
+pub use authorization::{AuthorizedCall, RequestedAction};
 pub use calls::{CallKind, CloudCall, CloudFault, CloudFaultHook, InjectedFault};
 pub use context::CloudContext;
 pub use invoke::{Invocation, InvocationResult, Invoker};
@@ -242,6 +245,16 @@ impl EmbeddedCloud {
     /// The requests of [`EmbeddedCloud::calls`] that can change something.
     pub fn recorded_writes(&self) -> Vec<CloudCall> {
         self.inner.calls.all_calls().into_iter().filter(|call| call.kind == CallKind::Write).collect()
+    }
+
+    /// From now on, keeps what each request needs to be allowed, for [`EmbeddedCloud::take_authorizations`].
+    pub fn keep_authorizations(&self) {
+        self.inner.calls.keep_authorizations();
+    }
+
+    /// The requests since the last time this was called, with what each needs to be allowed.
+    pub fn take_authorizations(&self) -> Vec<AuthorizedCall> {
+        self.inner.calls.take_authorizations()
     }
 
     /// Clears the log of requests and restarts its numbering at one.

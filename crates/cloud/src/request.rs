@@ -17,6 +17,8 @@ pub struct CloudRequest {
     /// The service's signing name.
     pub service: String,
     pub region: String,
+    /// Whose keys signed it.
+    pub access_key: String,
     /// `http://host` if the request came over a socket.
     pub origin: Option<String>,
     /// The id that the response carries.
@@ -32,12 +34,14 @@ impl CloudRequest {
         let mut parts = scope.unwrap_or_default().split([',', ' ']).next().unwrap_or_default().rsplit('/');
         let service = parts.nth(1).unwrap_or_default().to_owned();
         let region = parts.next().unwrap_or_default().to_owned();
+        // The date is between them.
+        let access_key = parts.nth(1).unwrap_or_default().to_owned();
         let query = uri.query().unwrap_or_default();
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         // Only requests in process have the host in the request line, and they have no origin.
         let host = headers.get(http::header::HOST).filter(|_| uri.authority().is_none());
         let origin = host.and_then(|host| host.to_str().ok()).map(|host| format!("http://{host}"));
-        Self { method, path: uri.path().to_owned(), query, headers, body, service, region, origin, id }
+        Self { method, path: uri.path().to_owned(), query, headers, body, service, region, access_key, origin, id }
     }
 
     /// The segments of the path, decoded.

@@ -59,7 +59,7 @@ impl CloudState {
 
     /// Whether a role with this ARN exists that Lambda can assume.
     pub(super) fn has_role(&self, arn: &str) -> bool {
-        self.iam.lambda_can_assume(arn)
+        self.iam.lambda_can_assume(arn, &self.account)
     }
 
     pub(super) fn region_state(&self, region: &str) -> &RegionState {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use sync_config::config::HUBSPOT_TOKEN_PLACE;
 
+use crate::denial::Denial;
+
 /// A call that failed, without the SDK's types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallError {
@@ -28,7 +30,7 @@ pub enum FailureKind {
     NotFound,
     /// A resource of that name is there already.
     AlreadyExists,
-    /// The credentials may not do this.
+    /// The credentials may not do this; [`CallError::denial`] says why.
     Denied,
     /// The credentials are missing, expired or wrong.
     Unauthenticated,
@@ -78,6 +80,12 @@ impl CallError {
         }
     }
 
+    /// Why AWS denied the call, if it did.
+    pub fn denial(&self) -> Option<Denial> {
+        let is_denied = self.kind == FailureKind::Denied && !self.operation.starts_with("hubspot:");
+        is_denied.then(|| Denial::from_answer(&self.code, &self.message))
+    }
+
     /// What to do about it, where there is something general to say.
     pub fn hint(&self) -> Option<String> {
         if self.remedy.is_some() {
@@ -87,10 +95,7 @@ impl CallError {
             return hubspot_hint(self.kind);
         }
         match self.kind {
-            FailureKind::Denied => Some(format!(
-                "let the credentials in use do `{}` (an administrator of the account adds it to their policy)",
-                self.operation
-            )),
+            FailureKind::Denied => self.denial().map(|denial| denial.hint(self.operation)),
             FailureKind::Unauthenticated => Some(
                 "sign in (`aws sso login`), choose a profile (`--profile NAME` or AWS_PROFILE), or set AWS_ACCESS_KEY_ID \
                  and AWS_SECRET_ACCESS_KEY; `--local` uses the cloud on this machine"
@@ -126,7 +131,8 @@ impl fmt::Display for CallError {
         if !self.code.is_empty() {
             write!(f, "{}: ", self.code)?;
         }
-        f.write_str(&self.message)?;
+        // A server may repeat what it was sent, and this text goes into plans and files too.
+        f.write_str(&secrets::redact_secrets(&self.message))?;
         if let Some(id) = &self.request_id {
             write!(f, " (request {id})")?;
         }

@@ -1,7 +1,6 @@
 //! Turns the manifest and the artifact into the resources that each venue should have.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sync_config::config::{
     DestinationConfig, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
     ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, LedgerProperties,
@@ -10,13 +9,15 @@ use sync_config::config::{
 use crate::manifest::{Manifest, Status, Venue};
 use crate::naming::{
     ALIAS, PERMISSION_SID, RolePlace, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID, VenueNames,
-    mark_description,
+    mark_description, mark_place,
 };
 use crate::property;
+use crate::resource::declared::{DeclaredItem, DeclaredMember, DeclaredSettings, record_declared};
 use crate::resource::{
     AliasSpec, DesiredStack, FunctionConfiguration, FunctionSpec, LogGroupSpec, PermissionSpec, RoleSpec, RuleSpec,
     RuleTarget, SECRET_ARN_PLACEHOLDER, SecretSpec, StringMap, TargetSpec,
 };
+use crate::role_policy::{role_policy, trust_policy};
 use crate::scope::Scope;
 
 /// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
@@ -39,6 +40,8 @@ pub struct Desired {
     pub scope: Scope,
     /// What the paths of its roles start with.
     pub role_path: String,
+    /// Other deployments that are no reason to refuse: `NAME` or `NAME@REGION`.
+    pub may_share_with: Vec<String>,
     /// The venues, in the manifest's order.
     pub venues: Vec<DesiredVenue>,
     /// The venue that gets a new artifact before all others.
@@ -94,6 +97,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         deployment: deployment.clone(),
         scope: scope.clone(),
         role_path: manifest.deployment.role_path.clone(),
+        may_share_with: manifest.deployment.may_share_with.clone(),
         venues: venues.collect(),
         canary,
         recovery_window_days: Some(manifest.deployment.recovery_window_days),
@@ -101,46 +105,59 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
     }
 }
 
-/// The tags on each of a venue's resources.
-fn venue_tags(deployment: &str, venue: &Venue) -> StringMap {
-    StringMap::from([
+/// The tags of one of a venue's resources: what makes it ours, and what the manifest declares on it, with its record.
+fn resource_tags(deployment: &str, venue: &Venue, members: &[DeclaredMember]) -> StringMap {
+    let mut tags = venue.tags.clone();
+    let keys = venue.tags.keys().map(|key| DeclaredItem::Tag(key));
+    record_declared(&mut tags, keys.chain(members.iter().filter_map(DeclaredMember::record_item)));
+    tags.extend([
         (TAG_DEPLOYMENT.to_owned(), deployment.to_owned()),
         (TAG_VENUE.to_owned(), venue.name.clone()),
         (TAG_PROTECT.to_owned(), venue.protect.to_string()),
-    ])
+    ]);
+    tags
 }
 
 fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String) -> DesiredStack {
     let deployment = &manifest.deployment.name;
     let names = VenueNames::new(deployment, &venue.name);
-    let tags = venue_tags(deployment, venue);
+    let company = &venue.company;
+    let tags = resource_tags(deployment, venue, &[]);
     let description = mark_description(deployment, &venue.name);
+    let marked_place = mark_place(deployment, &venue.name, &scope.account, &scope.region);
     let place = RolePlace::new(deployment, &scope.region, &manifest.deployment.role_path);
     let role_arn = scope.role_arn(&place.role_path(), &names.role);
     let function_arn = scope.regional_arn("lambda", &format!("function:{}", names.function));
     let rule_arn = scope.regional_arn("events", &format!("rule/{}", names.rule));
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
-    DesiredStack {
+    let mut stack = DesiredStack {
         // Without a token, people create the properties by hand.
         properties: match manifest.hubspot.token {
-            Some(_) => property::venue_properties(&ledger, &venue.display_name, &description),
+            Some(_) => property::venue_properties(&ledger, &venue.display_name, (&description, &marked_place)),
             None => Vec::new(),
         },
         role: RoleSpec {
-            trust: trust_policy(),
-            policy: role_policy(scope, &names, venue.destination.rotates_tokens()),
+            trust: trust_policy(scope),
+            policy: role_policy(scope, &names, venue),
             name: names.role,
             path: place.role_path(),
             description: description.clone(),
-            tags: tags.clone().into_iter().chain([(TAG_REGION.to_owned(), scope.region.clone())]).collect(),
+            permissions_boundary: company.permissions_boundary.clone(),
+            tags: tags.clone(),
         },
         secret: SecretSpec {
             name: names.secret,
             description: description.clone(),
             references: venue.secrets.iter().map(|(key, reference)| (key.clone(), reference.to_string())).collect(),
+            kms_key: company.kms_key.clone(),
             tags: tags.clone(),
         },
-        log_group: LogGroupSpec { name: names.log_group, retention_days: venue.log_retention_days, tags: tags.clone() },
+        log_group: LogGroupSpec {
+            name: names.log_group,
+            retention_days: venue.log_retention_days,
+            kms_key: company.kms_key.clone(),
+            tags: tags.clone(),
+        },
         function: FunctionSpec {
             name: names.function.clone(),
             arn: function_arn.clone(),
@@ -154,6 +171,12 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
                 role_arn,
                 environment: function_environment(manifest, venue),
                 code_sha256,
+                declared: DeclaredSettings {
+                    kms_key: company.kms_key.clone(),
+                    vpc: company.vpc.clone(),
+                    active_tracing: company.active_tracing,
+                    dead_letter: company.dead_letter.clone(),
+                },
                 unmodeled: Vec::new(),
             },
             reserved_concurrency: RESERVED_CONCURRENCY,
@@ -180,6 +203,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
             action: "lambda:InvokeFunction".to_owned(),
             principal: "events.amazonaws.com".to_owned(),
             source_arn: rule_arn,
+            source_account: scope.account.clone(),
         },
         target: TargetSpec {
             rule: names.rule,
@@ -191,50 +215,14 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
                 unmodeled: Vec::new(),
             },
         },
-    }
-}
-
-fn trust_policy() -> serde_json::Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": { "Service": "lambda.amazonaws.com" },
-            "Action": "sts:AssumeRole",
-        }],
-    })
-}
-
-/// What a venue's function may do: read its own secret and write to its own log group, nothing else. Where it rotates
-/// tokens, it may also write its own secret.
-///
-/// A secret's ARN ends in a hyphen and six random characters. `??????` matches exactly those, so the pattern matches no
-/// other secret: a longer name's ARN is longer than the pattern.
-fn role_policy(scope: &Scope, names: &VenueNames, rotates_tokens: bool) -> serde_json::Value {
-    let secret = scope.regional_arn("secretsmanager", &format!("secret:{}-??????", names.secret));
-    let mut statements = vec![
-        json!({
-            "Sid": "ReadOwnSecret",
-            "Effect": "Allow",
-            "Action": "secretsmanager:GetSecretValue",
-            "Resource": secret,
-        }),
-        json!({
-            "Sid": "WriteOwnLogs",
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": scope.regional_arn("logs", &format!("log-group:{}:*", names.log_group)),
-        }),
-    ];
-    if rotates_tokens {
-        statements.push(json!({
-            "Sid": "RotateOwnTokens",
-            "Effect": "Allow",
-            "Action": "secretsmanager:PutSecretValue",
-            "Resource": secret,
-        }));
-    }
-    json!({ "Version": "2012-10-17", "Statement": statements })
+    };
+    // The records differ, because not everything is declared on each of them.
+    stack.role.tags = resource_tags(deployment, venue, &stack.role.declared_members());
+    stack.role.tags.insert(TAG_REGION.to_owned(), scope.region.clone());
+    stack.secret.tags = resource_tags(deployment, venue, &stack.secret.declared_members());
+    stack.log_group.tags = resource_tags(deployment, venue, &stack.log_group.declared_members());
+    stack.function.tags = resource_tags(deployment, venue, &stack.function.configuration.declared.list_members());
+    stack
 }
 
 fn function_environment(manifest: &Manifest, venue: &Venue) -> StringMap {

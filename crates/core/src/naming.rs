@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use sync_config::hubspot_api::MARK;
 // The mark in the description of a function, a rule or a property, for lists that don't return tags. The function reads
 // it too.
-pub use sync_config::hubspot_api::{mark_description, parse_mark};
+pub use sync_config::hubspot_api::{mark_description, mark_place, parse_mark};
 
 /// Tag with the deployment's name.
 pub const TAG_DEPLOYMENT: &str = "deployer:deployment";
@@ -27,6 +27,10 @@ pub const TAG_ADOPTED: &str = "deployer:adopted";
 /// Tag of a function whose alias `deployer rollback` moved back: the version that the alias is pinned to.
 pub const TAG_PINNED: &str = "deployer:pinned";
 
+/// Tag with the record of what the manifest declares on a resource, so that it can be removed when it is no longer
+/// declared. See [`crate::resource::declared`].
+pub const TAG_DECLARED: &str = "deployer:declared";
+
 /// The alias that a venue's rule invokes.
 pub const ALIAS: &str = "live";
 /// The name of the role's only inline policy.
@@ -35,6 +39,9 @@ pub const ROLE_POLICY: &str = "sync";
 pub const TARGET_ID: &str = "sync";
 /// The id of the statement that lets the rule invoke the function.
 pub const PERMISSION_SID: &str = "deployer-schedule";
+/// The ids of that statement. Lambda can't change a statement in place, so it is replaced by one with the other id: the
+/// rule may invoke the alias all the time.
+pub const PERMISSION_SIDS: [&str; 2] = [PERMISSION_SID, "deployer-schedule-2"];
 
 /// Maximum length of a Lambda function's name (Lambda's `FunctionName`).
 pub const MAX_FUNCTION_NAME: usize = 64;
@@ -63,13 +70,18 @@ pub struct VenueNames {
 }
 
 impl VenueNames {
+    /// The rule that fires a function.
+    pub fn rule_of_function(function: &str) -> String {
+        format!("{function}-schedule")
+    }
+
     /// The names for `venue` in `deployment`. `_` becomes `-` except in the secret's name, so that every
     /// service accepts the name.
     pub fn new(deployment: &str, venue: &str) -> Self {
         let base = format!("{deployment}-{}", venue.replace('_', "-"));
         Self {
             role: format!("{base}-role"),
-            rule: format!("{base}-schedule"),
+            rule: Self::rule_of_function(&base),
             secret: format!("{deployment}/{venue}"),
             log_group: format!("/aws/lambda/{base}"),
             function: base,
@@ -165,6 +177,11 @@ pub fn log_group_prefix(deployment: &str) -> String {
     format!("/aws/lambda/{deployment}-")
 }
 
+/// The start of the names of all locks of `deployment`, which are log groups. A number follows.
+pub fn lock_prefix(deployment: &str) -> String {
+    format!("/deployer/{deployment}/lock/")
+}
+
 /// The deployment and venue that a mark names, as text; of any deployment.
 pub fn marked_owner(description: &str) -> Option<String> {
     description.strip_prefix(MARK).map(|owner| format!("deployment {owner}"))
@@ -177,7 +194,7 @@ pub fn is_marked(description: &str) -> bool {
 
 /// The venue that a description names, if it has the mark of `deployment`.
 pub fn marked_venue<'a>(description: &'a str, deployment: &str) -> Option<&'a str> {
-    description.strip_prefix(MARK)?.strip_prefix(deployment)?.strip_prefix(", venue ")
+    parse_mark(description).filter(|(owner, _)| *owner == deployment).map(|(_, venue)| venue)
 }
 
 #[cfg(test)]

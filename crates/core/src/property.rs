@@ -130,11 +130,12 @@ impl ContactProperty {
     }
 }
 
-/// The five properties of a venue, with the names in `ledger`.
+/// The five properties of a venue, with the names in `ledger`. The status has the mark that says where the venue is deployed;
+/// the function reads the flag's.
 pub fn venue_properties(
     ledger: &LedgerProperties,
     display_name: &str,
-    description: &str,
+    (description, place): (&str, &str),
 ) -> Vec<(PropertyField, ContactProperty)> {
     let label = |what: &str| format!("Tripleseat {what} - {display_name}");
     let property = |field: PropertyField| {
@@ -149,7 +150,7 @@ pub fn venue_properties(
         ContactProperty {
             name: field.ledger_name(ledger).to_owned(),
             label,
-            description: description.to_owned(),
+            description: if field == PropertyField::Status { place } else { description }.to_owned(),
             kind: kind.to_owned(),
             field_type: field_type.to_owned(),
             group_name: PROPERTY_GROUP.to_owned(),

@@ -39,6 +39,23 @@ impl Scope {
         }
     }
 
+    /// An account's region, without a caller to ask: the partition follows from the region's name
+    /// (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>).
+    pub fn of_region(account: impl Into<String>, region: &str) -> Self {
+        const PARTITIONS: [(&str, &str); 7] = [
+            ("cn-", "aws-cn"),
+            ("us-gov-", "aws-us-gov"),
+            ("eusc-", "aws-eusc"),
+            ("us-isob-", "aws-iso-b"),
+            ("us-isof-", "aws-iso-f"),
+            ("eu-isoe-", "aws-iso-e"),
+            ("us-iso-", "aws-iso"),
+        ];
+        let partition = PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix)).map(|(_, name)| *name);
+        let scope = Self::new(account, region);
+        Self { partition: partition.map_or_else(|| scope.partition.clone(), ToOwned::to_owned), ..scope }
+    }
+
     /// The partition in this region's ARNs.
     pub fn aws_partition(&self) -> &str {
         &self.partition
@@ -77,6 +94,7 @@ mod tests {
             let scope = Scope::of_caller(&caller, "123456789012", region);
             let expected = format!("arn:{partition}:lambda:{region}:123456789012:function:f");
             assert_eq!(scope.regional_arn("lambda", "function:f"), expected);
+            assert_eq!(Scope::of_region("123456789012", region), scope);
             assert_eq!(scope.role_arn("/d/", "r"), format!("arn:{partition}:iam::123456789012:role/d/r"));
         }
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::property::ObservedPortal;
 use crate::resource::LiveStack;
+use crate::rival::OtherFunction;
 
 /// Everything that was observed of declared venues, and of venues that are still owned but no longer declared.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Snapshot {
     /// list has of the rest.
     #[serde(default)]
     pub listed: BTreeSet<String>,
+    /// Functions of other deployments, and of other regions, that sync something too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherFunction>,
     /// What was observed in HubSpot.
     #[serde(default)]
     pub portal: ObservedPortal,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bounds::PageTokens;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sync_lambda::hubspot::{BATCH, BatchResponse, SearchPage, WireContact, wire};
@@ -25,6 +26,19 @@ impl ContactWrite {
         let properties = write.property_values().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self { id: write.contact_id().to_owned(), properties: properties.collect() }
     }
+}
+
+/// Checks that the contacts after this id haven't been asked for yet: HubSpot may ignore the filter, and the same ones
+/// would come forever.
+///
+/// # Errors
+/// They have been.
+pub(super) fn check_next_page(pages: &mut PageTokens, after: u64) -> Result<(), VendorError> {
+    pages.advance_to(Some(after.to_string())).map(drop).map_err(|repeated| {
+        let mut error = undocumented_response(&Method::POST, &wire::search_path());
+        error.message = repeated.to_string();
+        error
+    })
 }
 
 impl HubSpotClient {

@@ -10,6 +10,7 @@ use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 use sync_lambda::credentials::CredentialValue;
 use sync_lambda::http::{self, VendorResponse};
 use sync_lambda::hubspot::{HubSpotErrorBody, HubSpotFailure};
+use sync_lambda::redaction::redact_text;
 use sync_lambda::retry::{RetryAfterFloor, retry_pauses};
 use tokio::time::Instant;
 
@@ -163,9 +164,7 @@ impl HubSpotClient {
     fn judge_failure(&self, answer: &VendorResponse, method: &Method, path: &str) -> VendorError {
         let mut body = HubSpotErrorBody::parse_body(&answer.body);
         // A vendor's error may repeat what it was sent.
-        if !self.token.expose().is_empty() {
-            body.message = body.message.replace(self.token.expose(), "(secret)");
-        }
+        body.message = redact_text(&body.message);
         let failure = match HubSpotFailure::judge_response(answer.status, &body) {
             HubSpotFailure::Unauthenticated => VendorFailure::Unauthenticated,
             HubSpotFailure::MissingScopes(scopes) => VendorFailure::Denied(scopes),

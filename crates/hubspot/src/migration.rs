@@ -6,9 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use bounds::PageTokens;
 use sync_config::config::LedgerProperties;
 use sync_lambda::hubspot::BATCH;
 
+use super::flagged::check_next_page;
 use super::{ContactWrite, HubSpotClient, VendorError};
 
 /// What to move, and where.
@@ -78,6 +80,7 @@ impl FlagMigration {
         mut on_batch: impl FnMut(&MigrationTally),
     ) -> Result<(), VendorError> {
         let mut after = 0;
+        let mut pages = PageTokens::default();
         loop {
             let ids = hubspot.flagged_ids_after(&self.from, after).await?;
             let Some(last) = ids.iter().filter_map(|id| id.parse().ok()).max() else { return Ok(()) };
@@ -89,6 +92,7 @@ impl FlagMigration {
             if ids.len() < BATCH {
                 return Ok(());
             }
+            check_next_page(&mut pages, last)?;
             after = last;
         }
     }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use bounds::PageTokens;
 use jiff::Timestamp;
 use serde::Serialize;
 use sync_config::mapping::ContactProperties;
@@ -14,6 +15,7 @@ use sync_lambda::error::RunError;
 use sync_lambda::hubspot::{BATCH, HISTORY_BATCH};
 use sync_lambda::ledger::{Attempt, ContactOutcome, Ledger, LedgerWrite, StaffTask};
 
+use super::flagged::check_next_page;
 use super::{ContactWrite, HubSpotClient, VendorError};
 
 /// The properties that identify a contact to a person.
@@ -115,6 +117,7 @@ impl VenueRetry<'_> {
         let wanted = [(StaffTask::FAILED, selection.failed), (StaffTask::NEEDS_REVIEW, selection.needs_review)];
         for (status, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
             let mut after = 0;
+            let mut pages = PageTokens::default();
             loop {
                 let property = &self.ledger.property_names().status;
                 let ids = self.hubspot.ids_with_value_after(property, status, after).await?;
@@ -127,6 +130,7 @@ impl VenueRetry<'_> {
                 if ids.len() < BATCH {
                     break;
                 }
+                check_next_page(&mut pages, last)?;
                 after = last;
             }
         }

@@ -125,7 +125,7 @@ fn read_certificates(
     path: &Path,
 ) -> Result<(Vec<u8>, Vec<CertificateDer<'static>>), NetworkError> {
     let failed = |reason: String| NetworkError::Certificates { variable, path: path.to_owned(), reason };
-    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let pem = bounds::read_regular_file(path, bounds::MAX_TEXT_FILE).map_err(|error| failed(error.to_string()))?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let certificates = read.map_err(|error| failed(error.to_string()))?;
     let parsable = RootCertStore::empty().add_parsable_certificates(certificates.iter().cloned());

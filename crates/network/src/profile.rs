@@ -21,7 +21,7 @@ pub(crate) fn configured_bundle() -> Option<PathBuf> {
     let config = given_variable("AWS_CONFIG_FILE").map(PathBuf::from);
     let config = config.or_else(|| Some(home.as_ref()?.join(".aws/config")))?;
     // A file that can't be read is said where the profile is chosen.
-    let text = std::fs::read_to_string(config).ok()?;
+    let text = bounds::read_regular_text(&config, bounds::MAX_TEXT_FILE).ok()?;
     let name = CHOSEN.get().cloned().or_else(|| given_variable("AWS_PROFILE")).unwrap_or_else(|| "default".to_owned());
     let path = find_setting(&text, &name, "ca_bundle")?;
     match (path.strip_prefix("~/"), home) {

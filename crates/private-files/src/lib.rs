@@ -79,9 +79,8 @@ pub fn open_private_log(path: &Path) -> io::Result<File> {
 /// # Errors
 /// It can't be read, or it is a symbolic link or no regular file.
 pub fn read_private_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut content = Vec::new();
     match open_checked(OpenOptions::new().read(true), path) {
-        Ok(mut file) => io::Read::read_to_end(&mut file, &mut content).map(|_| Some(content)),
+        Ok(file) => bounds::read_at_most(file, bounds::MAX_INPUT_FILE).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -120,6 +119,7 @@ fn unexpected_file(path: &Path, is_link: bool) -> io::Error {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 

@@ -24,12 +24,19 @@ pub enum ReconcileGoal<'g> {
         /// What the plan says besides its changes.
         notes: Vec<String>,
     },
+    /// Every rule of the deployment is disabled, and nothing else changes.
+    Pause {
+        /// What the manifest asks for, with every venue paused.
+        paused: &'g Desired,
+    },
     /// Nothing of the deployment is left.
     Destroy {
         /// The deployment without any venue.
         nothing: &'g Desired,
         /// The venues that the plan is limited to; all when empty.
         targets: &'g [String],
+        /// The region that it was moved to, so that protected venues are still somewhere.
+        moved_to: Option<&'g str>,
         /// What the plan says besides its changes.
         notes: Vec<String>,
     },

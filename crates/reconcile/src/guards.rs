@@ -5,14 +5,18 @@
 
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::plan::{FindingKind, NotAdopted, Plan};
+use deployer_core::plan::{Conflict, FindingKind, NotAdopted, Plan};
 
 use crate::apply::ApplyOutcome;
 use crate::goal::{PlannedChanges, ReconcileGoal};
 
 /// The exit code for a plan by itself.
 pub fn plan_exit_code(plan: &Plan) -> ExitCode {
-    if !plan.conflicts.is_empty() {
+    // What another deployment owns in HubSpot is a reason to look at that deployment, not at the name.
+    let owned_elsewhere = |conflict: &Conflict| conflict.address.kind.is_property() && conflict.owner.is_some();
+    if !plan.rivals.is_empty() || plan.conflicts.iter().any(owned_elsewhere) {
+        ExitCode::Refused
+    } else if !plan.conflicts.is_empty() {
         ExitCode::Failed
     } else if !plan.protected.is_empty() {
         ExitCode::Refused
@@ -45,7 +49,7 @@ pub(crate) fn remaining_exit_code(plan: &Plan) -> ExitCode {
 
 /// Whether the plan shows a problem that has to be resolved before anything of it is applied.
 pub(crate) fn has_problems(plan: &Plan) -> bool {
-    !plan.conflicts.is_empty() || !plan.protected.is_empty()
+    !plan.conflicts.is_empty() || !plan.protected.is_empty() || !plan.rivals.is_empty()
 }
 
 /// Refuses a goal whose targets are neither declared nor deployed.
@@ -53,6 +57,7 @@ pub(crate) fn check_targets(goal: &ReconcileGoal<'_>, planned: &PlannedChanges) 
     let (desired, targets) = match goal {
         ReconcileGoal::Converge { desired, targets, .. } => (desired, targets),
         ReconcileGoal::Destroy { nothing, targets, .. } => (nothing, targets),
+        ReconcileGoal::Pause { .. } => return Ok(()),
         ReconcileGoal::Adopt { .. } | ReconcileGoal::RollBack { .. } | ReconcileGoal::Unpin { .. } => return Ok(()),
     };
     for target in *targets {
@@ -85,6 +90,7 @@ pub(crate) fn check_deletions(goal: &ReconcileGoal<'_>, planned: &PlannedChanges
         }
         // Whoever destroys means it, and nothing else deletes a venue.
         ReconcileGoal::Destroy { .. }
+        | ReconcileGoal::Pause { .. }
         | ReconcileGoal::Adopt { .. }
         | ReconcileGoal::RollBack { .. }
         | ReconcileGoal::Unpin { .. } => Ok(()),

@@ -5,7 +5,7 @@
 use aws_sdk_iam::types::SummaryKeyType;
 use serde_json::json;
 
-use deployer_aws::{Aws, Call, CallError, FailureKind};
+use deployer_aws::{Aws, Call, CallError, FailureKind, ListPages};
 use deployer_core::error::{Error, Result};
 use deployer_core::plan::{EventBridgeOperation, IamOperation, LambdaOperation, Operation};
 
@@ -108,12 +108,12 @@ async fn read_roles(aws: &Aws) -> Result<(u64, u64), CallError> {
 /// How many rules the default bus has, and may have; `None` if the quota isn't known.
 async fn read_rules(aws: &Aws) -> Result<Option<(u64, u64)>, CallError> {
     let mut used = 0;
-    let mut token = None;
+    let mut pages = ListPages::of_call("events:ListRules");
     loop {
-        let page = aws.events.list_rules().limit(100).set_next_token(token).send().await.call("events:ListRules")?;
+        let request = aws.events.list_rules().limit(100).set_next_token(pages.token());
+        let page = request.send().await.call("events:ListRules")?;
         used += page.rules().len() as u64;
-        token = page.next_token;
-        if token.is_none() {
+        if !pages.advance_to(page.next_token)? {
             break;
         }
     }

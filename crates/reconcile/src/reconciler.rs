@@ -1,17 +1,20 @@
 //! The steps from a goal to its outcome, in one place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deployer_aws::Aws;
 use deployer_aws::lock::{DeploymentLocks, HeldLock, LockOptions, WriteFence};
-use deployer_aws::observe::{observe, observe_lists, read_versions};
+use deployer_aws::observe::{examine_rival, observe, observe_lists, read_versions};
 use deployer_core::cost::{CostAssumptions, estimate};
 use deployer_core::desired::Desired;
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::LoadedManifest;
 use deployer_core::naming::{DEFAULT_ROLE_PATH, RolePlace, VenueNames};
-use deployer_core::plan::{Plan, PlanOrigin, SavedPlan, invariants, plan, plan_adoption, plan_rollback, plan_unpin};
-use deployer_core::resource::{FunctionConfiguration, LiveStack};
+use deployer_core::plan::{
+    Action, Change, Plan, PlanOrigin, SavedPlan, invariants, plan, plan_adoption, plan_rollback, plan_unpin,
+};
+use deployer_core::resource::{FunctionConfiguration, LiveStack, ResourceKind};
+use deployer_core::rival::find_shared;
 use deployer_core::scope::Scope;
 use deployer_core::snapshot::Snapshot;
 use tokio_util::sync::CancellationToken;
@@ -59,9 +62,17 @@ impl Reconciler<'_> {
                 planned.plan.notes.extend(notes.iter().cloned());
                 Ok(planned)
             }
-            ReconcileGoal::Destroy { nothing, targets, notes } => {
+            ReconcileGoal::Pause { paused } => {
+                let mut planned = self.plan_desired(goal, paused, &[], ReadDepth::Full).await?;
+                let is_pause =
+                    |change: &Change| change.address.kind == ResourceKind::Rule && change.action == Action::Update;
+                planned.plan.changes.retain(is_pause);
+                planned.cost = None;
+                Ok(planned)
+            }
+            ReconcileGoal::Destroy { nothing, targets, moved_to, notes } => {
                 let mut planned = self.plan_desired(goal, nothing, targets, ReadDepth::Full).await?;
-                explain_destruction(&mut planned.plan);
+                explain_destruction(&mut planned.plan, *moved_to);
                 planned.plan.notes.extend(notes.iter().cloned());
                 Ok(planned)
             }
@@ -100,8 +111,20 @@ impl Reconciler<'_> {
                 ReadDepth::Lists => observe_lists(self.aws, self.scope, &desired.role_place(), &deployed).await,
             }
         };
-        let (snapshot, portal) = tokio::join!(from_aws, self.portal.observe_portal(self.manifest));
+        let (mut snapshot, portal) = tokio::join!(from_aws, self.portal.observe_portal(self.manifest));
+        self.examine_rivals(desired, &mut snapshot).await;
         Ok(Snapshot { portal: portal?, ..snapshot })
+    }
+
+    /// Finds out of which other functions the rules fire, if they have something in common with a venue.
+    async fn examine_rivals(&self, desired: &Desired, snapshot: &mut Snapshot) {
+        let shared: BTreeSet<usize> =
+            find_shared(desired, &snapshot.others).into_iter().map(|(_, index, _)| index).collect();
+        for index in shared {
+            if let Some(other) = snapshot.others.get_mut(index) {
+                examine_rival(self.aws, self.scope, other).await;
+            }
+        }
     }
 
     /// Plans, shows, asks, takes the lock, plans again under it, and executes. Takes no lock if there is nothing to do.
@@ -299,12 +322,18 @@ fn without_changes(plan: &Plan) -> Reconciled {
 }
 
 /// A destroyed resource isn't "no longer declared": it is deleted because somebody asked for that.
-fn explain_destruction(plan: &mut Plan) {
+fn explain_destruction(plan: &mut Plan, moved_to: Option<&str>) {
+    if moved_to.is_some() {
+        plan.protected.clear();
+    }
     for change in &mut plan.changes {
-        let reason = "this deployment owns it and is being destroyed";
+        let reason = match moved_to {
+            Some(region) => format!("this deployment was moved to {region}"),
+            None => "this deployment owns it and is being destroyed".to_owned(),
+        };
         change.reason = match change.address.kind.is_property() {
             true => format!("{reason}; HubSpot keeps it archived for 90 days"),
-            false => reason.to_owned(),
+            false => reason,
         };
     }
 }

@@ -59,12 +59,15 @@ impl ContactColumn {
     }
 }
 
+/// The longest file with contacts, in bytes. They are all in memory, and a portal on this machine has thousands.
+const MAX_CONTACTS_FILE: u64 = 64 * 1024 * 1024;
+
 /// Reads a file. `labels` has the label and internal name of properties that only the manifest knows.
 ///
 /// # Errors
 /// The file can't be read, or parsing fails as in [`parse`].
 pub fn read_contacts(path: &Path, labels: &[(String, String)]) -> Result<ContactsFile> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = bounds::read_regular_file(path, MAX_CONTACTS_FILE).map_err(|error| {
         Error::usage(format!("{}: could not read the contacts", path.display()))
             .caused_by(&error)
             .hint("pass the path of a CSV file with contacts exported from HubSpot")

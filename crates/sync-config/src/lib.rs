@@ -1,6 +1,7 @@
 //! What a venue's function and the deployer agree on: the function's configuration, how a contact becomes a lead,
 //! which version of HubSpot's API is spoken, and how ARNs and marks are written.
 
+pub mod address;
 pub mod arn;
 pub mod config;
 pub mod hubspot_api;

@@ -82,7 +82,8 @@ fn write_pipeline(global: &GlobalArgs, args: &InitArgs, host: PipelineHost) -> R
     if let Some(directory) = file.parent() {
         std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
     }
-    std::fs::write(&file, host.pipeline_text(&global.manifest, &loaded.manifest)).map_err(|error| failed(&error))?;
+    let pipeline = host.pipeline_text(&global.manifest, &loaded.manifest);
+    write_output_file(&file, pipeline.as_bytes()).map_err(|error| failed(&error))?;
     errln!("Wrote {}. What it needs, role by role and variable by variable, is in docs/ci.md.", file.display());
     Ok(ExitCode::Done)
 }
@@ -104,7 +105,7 @@ const PRIVATE_FILES: [&str; 2] = [".deployer/", ".env"];
 /// Adds the lines that are missing.
 fn ignore_private_files(path: &Path) -> Result<()> {
     let failed = |error: &std::io::Error| Error::failed(format!("could not write {}", path.display())).caused_by(error);
-    let before = match std::fs::read_to_string(path) {
+    let before = match bounds::read_regular_text(path, bounds::MAX_TEXT_FILE) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(failed(&error)),

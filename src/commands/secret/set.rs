@@ -42,13 +42,16 @@ pub(super) async fn run_secret_set(session: &Session, args: &SecretSetArgs) -> R
     Ok(ExitCode::Done)
 }
 
+/// The longest value, in bytes, with the line break after it: the most that Secrets Manager stores.
+const MAX_TYPED: u64 = 65_536;
+
 /// Reads a value from a hidden prompt, or from stdin if that is not a terminal.
 fn read_typed_value(prompt: &str) -> Result<SecretValue> {
     let text = if std::io::stdin().is_terminal() {
         rpassword::prompt_password(prompt)
     } else {
         let mut text = String::new();
-        std::io::stdin().lock().read_to_string(&mut text).map(|_| text)
+        std::io::stdin().lock().take(MAX_TYPED).read_to_string(&mut text).map(|_| text)
     };
     let text = text.map_err(|error| Error::failed("could not read the value").caused_by(&error))?;
     SecretValue::new(text).map_err(|reason| Error::usage(format!("{reason}; nothing was changed")))

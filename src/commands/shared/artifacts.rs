@@ -6,6 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::session::{Session, manifest_directory};
+use super::trial::try_artifact;
 use deployer_artifact::{Artifact, ArtifactBuilder, ArtifactPlatform, BuildEvent};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{Architecture, Status, Venue};
@@ -29,6 +30,17 @@ impl Artifacts {
             artifacts.push((platform, prepare_artifact(platform, manifest, given, quiet).await?));
         }
         Ok(Self(artifacts))
+    }
+
+    /// Dry-runs each given artifact that this machine can run.
+    ///
+    /// # Errors
+    /// One doesn't answer.
+    pub(in crate::commands) async fn try_artifacts(&self) -> Result<()> {
+        for (_, artifact) in &self.0 {
+            try_artifact(artifact).await?;
+        }
+        Ok(())
     }
 
     /// The hash of the artifact that a venue runs.

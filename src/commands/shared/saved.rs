@@ -40,7 +40,7 @@ pub(in crate::commands) fn write_saved_plan(
 /// Reads a saved plan.
 pub(in crate::commands) fn read_saved_plan(path: &Path) -> Result<SavedPlan> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path)
+    let text = bounds::read_regular_text(path, bounds::MAX_INPUT_FILE)
         .map_err(|error| Error::usage(format!("could not read the saved plan {shown}")).caused_by(&error))?;
     SavedPlan::from_text(&text).map_err(|unusable| match unusable {
         UnusablePlan::NoPlan(reason) => Error::usage(format!("{shown} is not a saved plan: {reason}")).hint(MAKE_ONE),

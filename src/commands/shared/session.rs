@@ -40,6 +40,11 @@ impl Session {
             find_declared_venue(&loaded.manifest, venue.as_ref())?;
         }
         show_new_trust(global, &loaded);
+        Self::connect(global, loaded).await
+    }
+
+    /// Connects to the manifest's region, and refuses an account that isn't the manifest's.
+    pub(in crate::commands) async fn connect(global: &GlobalArgs, loaded: LoadedManifest) -> Result<Self> {
         let deployment = &loaded.manifest.deployment;
         let aws = connect_to_cloud(global, &loaded).await?;
         let scope = read_scope(&aws, &deployment.region).await?;

@@ -9,7 +9,7 @@ use deployer_core::error::{Error, Result};
 use deployer_core::manifest::{self, LoadedManifest, Manifest, Uneditable, Venue};
 
 /// A valid manifest that can be edited.
-pub(super) struct EditableManifest<'g> {
+pub(in crate::commands) struct EditableManifest<'g> {
     global: &'g GlobalArgs,
     pub(super) loaded: LoadedManifest,
     /// The real file, in case the manifest's path is a symbolic link.
@@ -19,13 +19,13 @@ pub(super) struct EditableManifest<'g> {
 
 impl<'g> EditableManifest<'g> {
     /// Reads the manifest. One with mistakes isn't edited, since nobody knows what the edit would mean.
-    pub(super) fn open(global: &'g GlobalArgs) -> Result<Self> {
+    pub(in crate::commands) fn open(global: &'g GlobalArgs) -> Result<Self> {
         let loaded = load_manifest(global)?;
         let unreadable = |error: std::io::Error| {
             Error::failed(format!("could not read {}", global.manifest.display())).caused_by(&error)
         };
         let path = std::fs::canonicalize(&global.manifest).map_err(unreadable)?;
-        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        let text = bounds::read_regular_text(&path, bounds::MAX_TEXT_FILE).map_err(unreadable)?;
         Ok(Self { global, loaded, path, text })
     }
 
@@ -56,7 +56,7 @@ impl<'g> EditableManifest<'g> {
     ///
     /// # Errors
     /// The result has mistakes or can't be written; the file is then unchanged.
-    pub(super) fn edit_manifest(
+    pub(in crate::commands) fn edit_manifest(
         self,
         edit: impl FnOnce(&str) -> std::result::Result<String, Uneditable>,
         means: impl FnOnce(&Manifest, &Manifest) -> bool,
@@ -92,7 +92,7 @@ pub(in crate::commands) fn replace_manifest(path: &Path, shown: &Path, before: &
     let failed = |error: &dyn std::error::Error| {
         Error::failed(format!("could not write {}; it was not changed", shown.display())).caused_by(error)
     };
-    let now = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    let now = bounds::read_regular_text(path, bounds::MAX_TEXT_FILE).map_err(|error| failed(&error))?;
     if now != before {
         let what = format!("somebody changed {} in the meantime; their version was kept", path.display());
         return Err(Error::failed(what).hint("run the same command again"));

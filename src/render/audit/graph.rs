@@ -169,19 +169,28 @@ fn draw_node(entry: &AuditEntry, number: usize, drawing: &GraphLayout, sharing: 
     }
 }
 
-/// Something that an edge refers to but that wasn't found. It has no row, so links to it lead to its box.
+/// Something that an edge refers to but that wasn't found, or whom a policy names. It has no row, so links to it lead to
+/// its box.
 fn draw_missing(id: &str, number: usize, drawing: &GraphLayout) -> Markup {
     let GraphPoint { x, y } = drawing.boxes[number];
-    let short = if id.starts_with("arn:") { id.rsplit([':', '/']).next().unwrap_or(id) } else { id };
-    let label = format!("{id}: not found");
+    let (name, what, sign) = match id.strip_prefix("principal:") {
+        Some("*") => ("anybody a policy lets in", "principal", "?"),
+        Some(principal) => (principal, "principal", "?"),
+        None => (id, "not found", "\u{d7}"),
+    };
+    let short = match what {
+        "not found" if name.starts_with("arn:") => name.rsplit([':', '/']).next().unwrap_or(name),
+        _ => name,
+    };
+    let label = format!("{name}: {what}");
     html! {
         a.node.missing.folded[drawing.folded[number]] id=(id) href=(row_link(id)) data-node=(number)
             transform=(format_args!("translate({x} {y})")) aria-label=(label) {
             title { (label) }
             (rectangle_outline(0, 3))
-            text.sign x="19" y="28" { "\u{d7}" }
+            text.sign x="19" y="28" { (sign) }
             text x="36" y="20" { (shorten_name(short)) }
-            text.kind x="36" y="36" { "not found" }
+            text.kind x="36" y="36" { (what) }
         }
     }
 }

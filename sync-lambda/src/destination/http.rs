@@ -120,7 +120,7 @@ impl HttpDestinationClient {
         if let 401 | 403 = answer.status {
             return Err(self.credential_rejected(answer.status));
         }
-        let text = self.credentials.redact_keys(&response_excerpt(&answer.body));
+        let text = secrets::redact_secrets(&response_excerpt(&answer.body)).into_owned();
         if let Some(sent) = judge_status(answer.status, answer.retry_after, &text) {
             return Ok(sent);
         }

@@ -7,7 +7,7 @@ mod oauth;
 mod probe;
 mod refusal;
 mod tripleseat;
-mod tripleseat_answer;
+pub mod tripleseat_answer;
 pub mod unauthorized;
 
 use std::time::Duration;

@@ -12,6 +12,7 @@ use super::unauthorized::{PresentedCredential, TripleseatRejection, rejection_ca
 use crate::credentials::{CredentialValue, OAuthClient};
 use crate::error::{RunError, Side};
 use crate::http;
+use crate::redaction::redact_text;
 use crate::tokens::ConsentTokens;
 use sync_config::config::{
     KEY_TRIPLESEAT_ACCESS_TOKEN, KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_REFRESH_TOKEN,
@@ -195,11 +196,7 @@ pub fn oauth_rejection(
     answer: &http::VendorResponse,
     request: &str,
 ) -> RunError {
-    let mut words = rejection_message(&answer.body);
-    let known = [Some(&identity.id), Some(&identity.secret), public_key];
-    for secret in known.into_iter().flatten().map(CredentialValue::expose).filter(|secret| !secret.is_empty()) {
-        words = words.replace(secret, "(secret)");
-    }
+    let words = redact_text(&rejection_message(&answer.body));
     let client = Some(identity);
     let rejection = TripleseatRejection { shown, status: answer.status, words: &words, public_key, client };
     let cause = rejection_cause(&rejection);

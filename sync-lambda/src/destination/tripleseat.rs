@@ -22,6 +22,7 @@ use crate::error::{RunError, Side};
 use crate::http;
 use crate::ledger::Attempt;
 use crate::phone;
+use crate::redaction::redact_text;
 use sync_config::config::{KEY_TRIPLESEAT_PUBLIC_KEY, OAuthGrant};
 use sync_config::mapping::LeadFields;
 
@@ -153,7 +154,7 @@ impl TripleseatClient {
 
     /// A text without the credentials that a response may repeat.
     pub(super) fn redact_words(&self, text: &str) -> String {
-        self.credentials.redact_keys(text)
+        secrets::redact_secrets(text).into_owned()
     }
 
     /// Has Tripleseat validate an obviously artificial lead, to find out what the lists that the public key reads don't
@@ -227,7 +228,7 @@ impl TripleseatClient {
 
     fn judge_response(&self, answer: &http::VendorResponse) -> Result<SendResult, RunError> {
         // A response may repeat what it was sent.
-        let answer = http::VendorResponse { body: self.credentials.redact_keys(&answer.body), ..*answer };
+        let answer = http::VendorResponse { body: self.redact_words(&answer.body), ..*answer };
         match read_lead_answer(&answer) {
             LeadAnswer::Lead(result) => Ok(result),
             LeadAnswer::KeyRejected(words) => Err(self.public_key_rejected(answer.status, &words)),
@@ -261,7 +262,7 @@ impl TripleseatClient {
         RunError::Credential {
             side: Side::Destination,
             credential: KEY_TRIPLESEAT_PUBLIC_KEY,
-            message: self.credentials.redact_text(&format!("{status}, {words}")),
+            message: redact_text(&format!("{status}, {words}")),
             advice: cause.advice_text().to_owned(),
         }
     }

@@ -8,7 +8,7 @@ use crate::http::VendorResponse;
 
 /// The meaning of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum LeadAnswer {
+pub enum LeadAnswer {
     /// What happened to the lead.
     Lead(SendResult),
     /// The public key is rejected, with Tripleseat's words.
@@ -16,7 +16,7 @@ pub(super) enum LeadAnswer {
 }
 
 /// Reads a response. Its words may contain credentials.
-pub(super) fn read_lead_answer(answer: &VendorResponse) -> LeadAnswer {
+pub fn read_lead_answer(answer: &VendorResponse) -> LeadAnswer {
     // `None` is no JSON, which is neither a lead nor an error.
     let body: Option<Value> = serde_json::from_str(&answer.body).ok();
     let messages = body.as_ref().map(error_messages).unwrap_or_default();

@@ -35,7 +35,7 @@ impl SyncRun<'_> {
         (self.log)(&json!({
             "level": "warn", "event": "link", "venue": self.settings.venue, "contact_id": attempt.contact_id(),
             "message": "could not look for an existing lead, so one is created",
-            "reason": self.credentials.redact_text(why),
+            "reason": why,
         }));
     }
 }

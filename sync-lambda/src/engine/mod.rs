@@ -28,18 +28,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bounds::PageTokens;
 use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
 use crate::destination::{AccountCheck, LeadDestination, LeadRefusal, RefusalFault, judge_refusal};
-use crate::error::RunError;
-use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient};
+use crate::error::{RunError, Side};
+use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient, wire};
 use crate::ledger::{Attempt, ContactOutcome, Ledger};
+use crate::redaction::ContactWords;
 use crate::report::{LogSink, ProblemKind, RunReport};
 use crate::settings::SyncSettings;
 use gate::SendGate;
@@ -115,10 +118,13 @@ pub async fn run_sync(
             return RunResult { report: report.into_inner(), error, settings_verified: false };
         }
     };
+    let contacts = ContactWords::default();
+    // Every line of the run passes here, whoever writes it.
+    let log = |line: &Value| log(&contacts.redact_line(line));
     let run = SyncRun {
         settings,
-        credentials,
-        log,
+        contacts: &contacts,
+        log: &log,
         pending,
         dry_run: options.dry_run,
         longest_run: options.longest_run,
@@ -147,15 +153,19 @@ pub async fn run_sync(
         run.stop_run(error);
     }
     let RunStop { error, noted, .. } = run.stop.into_inner();
-    let error = error.or(noted);
-    RunResult { report: run.report.into_inner(), error, settings_verified: run.settings_verified.into_inner() }
+    let redact = |text: &str| contacts.redact_text(text);
+    let error = error.or(noted).map(|error| error.redact_words(redact));
+    let mut report = run.report.into_inner();
+    report.problems.iter_mut().for_each(|problem| problem.message = redact(&problem.message));
+    RunResult { report, error, settings_verified: run.settings_verified.into_inner() }
 }
 
 /// One run and everything it uses.
 struct SyncRun<'a> {
     settings: &'a SyncSettings,
-    credentials: &'a SyncCredentials,
-    log: &'a LogSink,
+    /// What must not be logged of the contacts that were read.
+    contacts: &'a ContactWords,
+    log: &'a (dyn Fn(&Value) + Send + Sync + 'a),
     /// Outcomes that couldn't be written.
     pending: &'a PendingSettlements,
     dry_run: bool,
@@ -341,16 +351,19 @@ impl SyncRun<'_> {
         let enough = ((time * self.destination.leads_per_second()) as usize).clamp(1, MAX_RESULTS);
         let mut ids = Vec::new();
         let mut known = HashSet::new();
-        let mut after = None;
+        let mut pages = PageTokens::default();
         let mut total;
         loop {
-            let page = self.hubspot.search_page(&wanted, after.as_deref()).await?;
+            let page = self.hubspot.search_page(&wanted, pages.token().as_deref()).await?;
             total = page.total;
-            after = page.next_page();
+            let more = pages.advance_to(page.next_page()).map_err(|repeated| RunError::Unavailable {
+                side: Side::HubSpot,
+                message: format!("POST {}: {repeated}", wire::search_path()),
+            })?;
             // Contacts that change while pages are read move between pages: some appear twice, and some are missed
             // until the next run.
             ids.extend(page.results.into_iter().map(|found| found.id).filter(|id| known.insert(id.clone())));
-            if after.is_none() || ids.len() >= enough {
+            if !more || ids.len() >= enough {
                 break;
             }
         }

@@ -48,7 +48,7 @@ impl SyncRun<'_> {
     /// The error for a wrong setting, which a refusal of `lead` shows.
     pub(super) fn wrong_setting(&self, refusal: &LeadRefusal, lead: &LeadFields, fault: &SettingFault) -> RunError {
         RunError::WrongSetting {
-            refusal: self.credentials.redact_text(&refusal.setting_text(lead, &self.mapping)),
+            refusal: refusal.setting_text(lead, &self.mapping),
             advice: fault.advice_text(&self.settings.venue),
         }
     }

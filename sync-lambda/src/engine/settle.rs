@@ -103,9 +103,7 @@ impl SyncRun<'_> {
         }
         match outcome {
             ContactOutcome::Synced(Some(lead_id)) | ContactOutcome::Linked(lead_id) => line["lead_id"] = json!(lead_id),
-            ContactOutcome::Retry(why) | ContactOutcome::Unsettled(why) => {
-                line["reason"] = json!(self.credentials.redact_text(why))
-            }
+            ContactOutcome::Retry(why) | ContactOutcome::Unsettled(why) => line["reason"] = json!(why),
             _ => {}
         }
         (self.log)(&line);

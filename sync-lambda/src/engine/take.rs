@@ -171,7 +171,14 @@ impl SyncRun<'_> {
         wanted.sort_unstable();
         wanted.dedup();
         let contacts = self.hubspot.read_contacts(ids, &wanted).await?;
-        Ok(contacts.into_iter().map(|contact| (contact.id.clone(), contact.into_properties())).collect())
+        let read: BTreeMap<String, ContactProperties> =
+            contacts.into_iter().map(|contact| (contact.id.clone(), contact.into_properties())).collect();
+        let theirs = self.mapping.hubspot_properties();
+        for properties in read.values() {
+            let values = properties.iter().filter(|(name, _)| theirs.contains(name.as_str()));
+            self.contacts.remember_contact(values.map(|(_, value)| value.as_str()));
+        }
+        Ok(read)
     }
 
     /// Whether to simply send a contact again that may have been sent already.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// How long HubSpot keeps a record locked (423).
@@ -50,7 +50,7 @@ impl HubSpotFailure {
             429 => Self::RateLimit(body.policy_name.clone()),
             477 => Self::Temporary(MIGRATION_PAUSE),
             488 => {
-                let named = Some(body.correct_hublet.clone()).filter(|named| !named.is_empty());
+                let named = Some(body.correct_hublet.clone()).filter(|named| is_data_center(named));
                 Self::OtherDataCenter(named.or_else(|| data_center_in(&body.message)))
             }
             500.. => Self::Temporary(Duration::ZERO),
@@ -91,7 +91,54 @@ impl HubSpotFailure {
 fn data_center_in(message: &str) -> Option<String> {
     let name = message.rsplit("Hublet ").next().filter(|_| message.contains("Hublet "))?;
     let name: String = name.chars().take_while(char::is_ascii_alphanumeric).collect();
-    (!name.is_empty()).then_some(name)
+    is_data_center(&name).then_some(name)
+}
+
+/// Whether a text has the form of a data center's name, such as `eu1`. It becomes part of an advice, and of an address.
+fn is_data_center(text: &str) -> bool {
+    let digits = text.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    text.len() - digits.len() == 2
+        && (1..=2).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The first parts of scopes with dots, and the scopes without
+/// (<https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/scopes>).
+const SCOPE_FAMILIES: [&str; 24] = [
+    "account-info",
+    "accounting",
+    "automation",
+    "business_units",
+    "business-intelligence",
+    "cms",
+    "collector",
+    "communication_preferences",
+    "contacts",
+    "content",
+    "conversations",
+    "crm",
+    "ctas",
+    "files",
+    "forms",
+    "marketing",
+    "oauth",
+    "scheduler",
+    "settings",
+    "timeline",
+    "tickets",
+    "e-commerce",
+    "social",
+    "transactional-email",
+];
+
+/// Whether a text is the name of a scope: these become part of an advice, so nothing else that is sent as one may.
+fn is_scope_name(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
+    };
+    let family = text.split('.').next().unwrap_or_default();
+    text.len() <= 80 && SCOPE_FAMILIES.contains(&family) && text.split('.').all(is_part)
 }
 
 /// `{status: "error", message, correlationId, category, policyName, context, errors}`. Also the form of the error of one
@@ -101,16 +148,35 @@ fn data_center_in(message: &str) -> Option<String> {
 pub struct HubSpotErrorBody {
     /// The human-readable message. It may repeat values of a contact, so it must not be logged.
     pub message: String,
-    /// The id that HubSpot support asks for.
+    /// The id that HubSpot support asks for. Empty if it doesn't have the form of one.
+    #[serde(deserialize_with = "read_correlation_id")]
     pub correlation_id: String,
-    /// The machine-readable category.
+    /// The machine-readable category. Empty if it doesn't have the form of one.
+    #[serde(deserialize_with = "read_code")]
     pub category: String,
-    /// The limit behind a 429: `TEN_SECONDLY_ROLLING`, `SECONDLY`, `DAILY`.
+    /// The limit behind a 429: `TEN_SECONDLY_ROLLING`, `SECONDLY`, `DAILY`. Empty if it doesn't have the form of one.
+    #[serde(deserialize_with = "read_code")]
     pub policy_name: String,
     /// The data center of a portal that is in another one (488).
     pub correct_hublet: String,
     context: Value,
     errors: Value,
+}
+
+/// Reads a code, such as `VALIDATION_ERROR`. These are shown as they are, so nothing else that is sent as one may be.
+fn read_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let is_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    read_text_if(deserializer, is_code)
+}
+
+/// Reads an id of hexadecimal digits and hyphens.
+fn read_correlation_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    read_text_if(deserializer, |byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+fn read_text_if<'de, D: Deserializer<'de>>(deserializer: D, fits: impl Fn(u8) -> bool) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok(if text.len() <= 80 && text.bytes().all(fits) { text } else { String::new() })
 }
 
 impl HubSpotErrorBody {
@@ -143,6 +209,7 @@ impl HubSpotErrorBody {
         let mut scopes: Vec<String> = contexts
             .flat_map(|context| ["requiredGranularScopes", "requiredScopes"].map(|name| &context[name]))
             .flat_map(texts)
+            .filter(|scope| is_scope_name(scope))
             .collect();
         scopes.sort_unstable();
         scopes.dedup();

@@ -13,6 +13,7 @@ use super::failure::{HubSpotErrorBody, HubSpotFailure};
 use super::{SyncHubSpotClient, wire};
 use crate::error::{RunError, Side};
 use crate::http;
+use crate::redaction::redact_text;
 use crate::retry::{patient_pauses, spread_fraction};
 use sync_config::config::{HUBSPOT_TOKEN_PLACE, KEY_HUBSPOT_TOKEN};
 
@@ -202,7 +203,7 @@ impl SyncHubSpotClient {
             });
         }
         let body = HubSpotErrorBody::parse_body(&answer.body);
-        let message = self.credentials.redact_text(&body.status_text(answer.status));
+        let message = redact_text(&body.status_text(answer.status));
         let failure = HubSpotFailure::judge_response(answer.status, &body);
         let stopped = |error| Err(AttemptFailure::Final(CallFailure::Stopped(error)));
         match &failure {

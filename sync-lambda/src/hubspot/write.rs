@@ -11,6 +11,7 @@ use super::request::{CallFailure, CallPatience};
 use super::wire::{BATCH, BatchResponse, WireContact, batch_update_body, batch_update_path};
 use crate::error::{RunError, Side};
 use crate::ledger::LedgerWrite;
+use crate::redaction::redact_text;
 
 /// Contacts that are rejected one after another, with none accepted, until their rejection counts as one of the request.
 const REJECTED_ALIKE: usize = 3;
@@ -130,7 +131,7 @@ impl SyncHubSpotClient {
     }
 
     fn rejected_contact(&self, body: &HubSpotErrorBody, message: &str) -> WriteFailure {
-        WriteFailure::Rejected { message: self.credentials.redact_text(message), reason: body.reason_text() }
+        WriteFailure::Rejected { message: redact_text(message), reason: body.reason_text() }
     }
 
     /// Assigns the parts of a response to the contacts that were written.

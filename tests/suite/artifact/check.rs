@@ -183,3 +183,85 @@ fn rejects_sizes_above_lambdas_limit() {
     let error = read_artifact(&bytes, LAMBDA).unwrap_err();
     assert!(error.contains("251 MB unzipped, but Lambda's limit is 250 MB"), "{error}");
 }
+
+/// A zip with entries that our own writer doesn't make: each with its name and its Unix mode.
+fn zip_with_entries(entries: &[(&str, u32)]) -> Vec<u8> {
+    // Names of the right length, which are replaced in both places where a zip has them.
+    let placeholders: Vec<String> =
+        entries.iter().enumerate().map(|(place, (name, _))| format!("{place:0>width$}", width = name.len())).collect();
+    let contents: Vec<(&str, &[u8])> = placeholders.iter().map(|name| (name.as_str(), SCRIPT)).collect();
+    let mut bytes = zip::build_deterministic_zip(&contents).unwrap();
+    for ((name, mode), placeholder) in entries.iter().zip(&placeholders) {
+        for (magic, name_at) in [(b"PK\x03\x04", 30), (b"PK\x01\x02", 46)] {
+            let of_entry = |at: &usize| {
+                bytes[*at..].starts_with(magic) && bytes[*at + name_at..].starts_with(placeholder.as_bytes())
+            };
+            let at = (0..bytes.len()).find(of_entry).expect("its header");
+            bytes[at + name_at..at + name_at + name.len()].copy_from_slice(name.as_bytes());
+            if magic == b"PK\x01\x02" {
+                bytes[at + 40..at + 42].copy_from_slice(&(*mode as u16).to_le_bytes());
+            }
+        }
+    }
+    bytes
+}
+
+const FILE: u32 = 0o100_755;
+
+#[test]
+fn rejects_entries_that_would_leave_the_directory() {
+    let with = |name: &str, mode: u32| read_artifact(&zip_with_entries(&[("bootstrap", FILE), (name, mode)]), LAMBDA);
+    with("lib/data-1", FILE).unwrap();
+    for name in
+        ["../outside", "lib/../../outside", "/etc/passwd", "C:evil.txt", "lib\\..\\x", "./bootstrap", "a//bootstrap"]
+    {
+        let error = with(name, FILE).unwrap_err();
+        assert!(error.contains(&format!("an entry `{name}`")) && error.contains("zip the function's files"), "{error}");
+    }
+    assert_contains(with("lib/control\u{7}", FILE).unwrap_err(), "control characters");
+    assert_contains(with("lib/link", 0o120_777).unwrap_err(), "is a symbolic link");
+}
+
+#[test]
+fn rejects_a_second_bootstrap() {
+    let error = read_artifact(&zip_with_entries(&[("bootstrap", FILE), ("bootstrap", FILE)]), LAMBDA).unwrap_err();
+    assert_contains(error, "duplicate file names");
+    let error = read_artifact(&zip_with_entries(&[("bootstrap", FILE), ("bootstrap/", 0o40_755)]), LAMBDA).unwrap_err();
+    assert_contains(error, "`bootstrap/`, which it has twice");
+}
+
+#[test]
+fn rejects_a_zip_that_names_a_file_differently_in_two_places() {
+    let mut bytes = zip::build_deterministic_zip(&[("bootstrap", SCRIPT)]).unwrap();
+    bytes[30..39].copy_from_slice(b"bootstrop");
+    assert_contains(read_artifact(&bytes, LAMBDA).unwrap_err(), "contradicts itself");
+}
+
+/// What is really unpacked counts, not what the zip says about it.
+#[test]
+fn measures_content_up_to_a_limit() {
+    let bomb = zip::build_deterministic_zip(&[("bootstrap", SCRIPT), ("zeros", &vec![0; 3 << 20])]).unwrap();
+    assert!(bomb.len() < 8 << 10, "{} bytes", bomb.len());
+    let whole = (3 << 20) + SCRIPT.len() as u64;
+    assert_eq!(zip::measure_content(&bomb, 10 << 20).unwrap(), whole);
+    assert_eq!(zip::measure_content(&bomb, 1 << 20).unwrap(), (1 << 20) + 1);
+    // Its headers say that there are 16 bytes.
+    let mut lying = bomb.clone();
+    let places: Vec<usize> = (0..bomb.len() - 4).filter(|at| bomb[*at..].starts_with(b"PK")).collect();
+    for at in places {
+        let size = match &bomb[at..at + 4] {
+            b"PK\x03\x04" => at + 22,
+            b"PK\x01\x02" => at + 24,
+            _ => continue,
+        };
+        lying[size..size + 4].copy_from_slice(&16_u32.to_le_bytes());
+    }
+    assert!(read_artifact(&lying, LAMBDA).is_err());
+}
+
+#[test]
+fn rejects_what_is_no_file() {
+    let of = |path: &str| Artifact::from_path(path.as_ref(), LAMBDA).unwrap_err().to_string();
+    assert_contains(of("/dev/zero"), "not a file");
+    assert_contains(of("/tmp"), "not a file");
+}

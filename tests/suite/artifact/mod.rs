@@ -7,8 +7,11 @@ mod check;
 
 use std::os::unix::fs::PermissionsExt;
 
-use deployer_artifact::{self, Artifact, ArtifactOrigin, ArtifactPlatform, zip};
+use deployer_artifact::{self, Artifact, ArtifactBuilder, ArtifactOrigin, ArtifactPlatform, zip};
 use sha2::{Digest, Sha256};
+
+use crate::processes::Site;
+use crate::world::two_venue_manifest;
 
 const SCRIPT: &[u8] = b"#!/bin/sh\nexit 0\n";
 
@@ -86,4 +89,31 @@ fn missing_artifact_error_says_what_to_pass() {
         error.contains("could not read the artifact no/such.zip") && error.contains("an unzipped bootstrap"),
         "{error}"
     );
+}
+
+/// A function that starts and ends would do the same in Lambda.
+#[test]
+fn apply_refuses_an_artifact_that_answers_no_dry_run() {
+    let site = Site::new();
+    std::fs::copy("/usr/bin/true", site.path().join("ends")).unwrap();
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let manifest =
+        two_venue_manifest("sync").replace("display_name", &format!("architecture = \"{architecture}\"\ndisplay_name"));
+    site.write_file("venues.toml", &manifest);
+    let (code, text) = site.run_deployer(&["apply", "--yes", "--artifact", "ends"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("`bootstrap` in the artifact ends doesn't answer a dry run on this machine"), "{text}");
+    assert!(text.contains("Runtime exited") && text.contains("cargo lambda build"), "{text}");
+    let created = site.take_write_calls().into_iter().find(|call| call.contains("CreateFunction"));
+    assert_eq!(created, None, "nothing is uploaded");
+}
+
+#[test]
+fn apply_accepts_the_function_after_a_dry_run() {
+    let site = Site::new();
+    let builder = ArtifactBuilder::new(ArtifactPlatform::Local, env!("CARGO_MANIFEST_DIR").as_ref());
+    let artifact = builder.build_artifact(&mut |_| ()).unwrap();
+    std::fs::write(site.path().join("function.zip"), &artifact.bootstrap_zip).unwrap();
+    let (code, text) = site.run_deployer(&["apply", "--local", "--yes", "--artifact", "function.zip"]);
+    assert_eq!(code, 0, "{text}");
 }

@@ -52,6 +52,7 @@ const GAPS_OF_MOTO: &[(&str, &str)] = &[
     ("cloudtrail:LookupEvents", "HTTP status 500"),
     ("codecommit:ListRepositories", "HTTP status 500"),
     ("dms:DescribeEventSubscriptions", "HTTP status 500"),
+    ("ds:DescribeEventTopics", "HTTP status 500"),
     ("logs:DescribeAccountPolicies", "HTTP status 500"),
     ("redshift:DescribeEventSubscriptions", "HTTP status 500"),
 ];
@@ -99,7 +100,7 @@ impl ReaderAccount {
 
     async fn read_account(&self, hubspot: Option<&HubSpotSource>, venues: Vec<VenueMarks>) -> AuditReading {
         let options = Options { days: 90, venues, rate_limited: false, all_regions: true };
-        let mut inventory = read(&self.aws, &self.scope, hubspot, &options, &|_, _| {}).await;
+        let mut inventory = read(&self.aws, &self.scope, hubspot, &options, &|_| {}).await;
         let is_gap = |call: &str, why: &str| self.gaps.iter().any(|(known, text)| *known == call && why.contains(text));
         inventory.unread.retain(|unread| !is_gap(&unread.call, &unread.why));
         let findings = judge_inventory(&inventory);

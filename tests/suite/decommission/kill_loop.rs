@@ -307,7 +307,7 @@ async fn a_run_killed_at_each_request_loses_nothing_on_moto() {
 async fn open_moto() -> KillSite {
     let killer = Killer::default();
     let wrapped = killer.clone();
-    let aws = servers::start_moto().await.open_account_through(|client| wrapped.wrap(client)).aws;
+    let aws = servers::start_moto().await.open_through(&servers::new_account(), |client| wrapped.wrap(client)).aws;
     let identity = aws.sts.get_caller_identity().send().await.expect("an account");
     let account = identity.account().expect("an account").to_owned();
     let scope = Scope::new(account.clone(), "us-east-1");

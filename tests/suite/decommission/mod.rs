@@ -265,7 +265,7 @@ impl LegacyCloud {
     /// An audit as the command makes one.
     pub async fn read_audit(&self) -> Audit {
         let options = Options { days: 90, venues: Vec::new(), all_regions: true, rate_limited: false };
-        let inventory = read(&self.aws, &self.scope, None, &options, &|_, _| {}).await;
+        let inventory = read(&self.aws, &self.scope, None, &options, &|_| {}).await;
         Audit { version: AUDIT_VERSION, findings: judge_inventory(&inventory), inventory }
     }
 

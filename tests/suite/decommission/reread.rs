@@ -18,7 +18,7 @@ use deployer_janitor::decommission::reread::{AccountRecheck, find_new_needs};
 use serde_json::Value;
 
 use super::{LegacyCloud, recheck};
-use crate::audit::labeled::LISTED;
+use crate::audit::labeled::listed::LISTED;
 use crate::audit::{AuditedAccount, midnight_of, node_id};
 
 /// An account with one dead resource of a kind, and the plan to delete it.

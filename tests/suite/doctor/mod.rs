@@ -1,6 +1,5 @@
 //! The doctor on a cloud and two vendors where everything is right, and on ones that each lack something.
 
-mod actions;
 mod aws;
 mod commands;
 mod hubspot;

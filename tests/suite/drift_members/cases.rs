@@ -255,7 +255,7 @@ pub fn drift_cases() -> Vec<DriftCase> {
             }] });
             let request = aws.iam.update_assume_role_policy().role_name(ROLE).policy_document(trust.to_string());
             request.send().await.expect("changed");
-        } => ["a/role Update trust.Statement[0].Principal.AWS"], ["account 999999999999 can assume the role sync-a-role"]
+        } => ["a/role Update trust.Statement[0].Principal.AWS", "a/role Update trust.Statement[0].Condition"], ["account 999999999999 can assume the role sync-a-role"]
 
         permissions_boundary |aws, cloud| {
             let boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess";

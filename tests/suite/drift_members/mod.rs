@@ -1,7 +1,7 @@
 //! Drift of what no attribute models: each member that somebody can change behind our back is seen by name, put back
 //! where that is safe, and reported where it isn't.
 
-mod cases;
+pub mod cases;
 
 use aws_sdk_secretsmanager::types::ReplicaRegionType;
 use deployer_aws::Aws;
@@ -15,7 +15,7 @@ use crate::sdk::GeneratedClients as _;
 use crate::world::{World, two_venue_manifest};
 use cases::{DriftCase, FUNCTION, GROUP, SECRET, drift_cases, set_member};
 
-async fn converged_world() -> (EmbeddedCloud, World) {
+pub async fn converged_world() -> (EmbeddedCloud, World) {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let world = World::new(Aws::for_local("us-east-1", cloud.http_client(), None)).await.without_delays();
     world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;

@@ -131,7 +131,8 @@ fn sandbox_manifest(tripleseat: &str, hubspot: &str) -> String {
     format!(
         "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\
          [hubspot]\nportal_id = 77\ntoken = \"file:token\"\nbase_uri = \"{hubspot}\"\n\n\
-         [venues.a]\ndisplay_name = \"The <b>Mill</b> & Co\"\n[venues.a.secrets]\nhubspot_token = \"env:TOKEN_a\"\n\
+         [venues.a]\ndisplay_name = \"The <b>Mill</b> & Co\"\n\
+         timezone = \"America/New_York\"\n[venues.a.secrets]\nhubspot_token = \"env:TOKEN_a\"\n\
          tripleseat_public_key = \"env:KEY_a\"\ntripleseat_client_id = \"file:client\"\n\
          tripleseat_client_secret = \"file:secret\"\n\
          [venues.a.destination]\nkind = \"tripleseat\"\nbase_uri = \"{tripleseat}\"\nsite_id = 1\nlocation_id = 11\n\n\

@@ -37,10 +37,11 @@ fn lead_json(id: u64) -> Value {
     let person = if id.is_multiple_of(4) { id / 8 } else { id };
     json!({
         "id": id + 1,
-        "first_name": format!("First {person}"),
+        "first_name": "Anastasia",
         "last_name": "of a name of the usual length",
-        "email_address": format!("person.{person}@a-domain-of-the-usual-length.example.com"),
-        "phone_number": format!("+1 555 {:03} {:04}", person / 10_000, person % 10_000),
+        "email_address": format!("person.{person}@a-domain-of-the-usual-length.family"),
+        "phone_number": format!("+1 646 {:03} {:04}", 231 + person / 10_000, person % 10_000),
+        "converted_at": Value::Null,
         "event_date": "2026-06-01",
         "additional_information": format!("Hello\n\n[HubSpot contact {id}, reference HS-{id}-19a0b1c2d3e-0badcafe]"),
         "created_at": jiff::Timestamp::from_second(1_770_000_000 + i64::try_from(id).unwrap_or_default()).map(|at| at.to_string()).ok(),

@@ -6,11 +6,11 @@ use super::account::{DuplicatesSandbox, lead_reference};
 use crate::assertions::assert_contains;
 use crate::formats::body_lines;
 
-/// An account with one of each: a duplicate, one outside the window, a shared number, another event date, and a lead of
-/// another venue.
+/// An account with one of each: a duplicate, one outside the window, a shared number, another event date, a lead of
+/// another venue, a booked one, and a shared mailbox.
 fn messy_account() -> DuplicatesSandbox {
     let sandbox = DuplicatesSandbox::new();
-    let ana = json!({ "email_address": "ana@example.com", "phone_number": "+1 555 010 0100" });
+    let ana = json!({ "email_address": "ana@silva.family", "phone_number": "+1 646 231 4087" });
     let with = |more: Value| {
         let mut lead = ana.clone();
         lead.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
@@ -21,24 +21,32 @@ fn messy_account() -> DuplicatesSandbox {
     sandbox.create_lead(with(json!({ "additional_information": text, "event_date": "2026-06-01" })));
     sandbox.advance_days(1);
     let (text, _) = lead_reference(first, "19a0b1c2d3f-00000002");
-    sandbox.create_lead(with(json!({ "email_address": " ANA@example.com ", "additional_information": text })));
-    sandbox.create_lead(with(json!({ "event_date": "2026-07-01", "first_name": "<script>alert(1)</script>" })));
+    sandbox.create_lead(with(json!({ "email_address": " ANA@silva.family ", "additional_information": text })));
+    sandbox.create_lead(with(json!({ "event_date": "2026-07-01" })));
     sandbox.create_lead(
-        json!({ "first_name": "=1+1", "email_address": "ben@example.com", "phone_number": "(555) 010-0100" }),
+        json!({ "first_name": "=1+1", "email_address": "ben@silva.family", "phone_number": "(646) 231-4087" }),
     );
-    sandbox.create_lead(json!({ "email_address": "at-the-other@example.com", "location_id": 12 }));
+    sandbox.create_lead(json!({ "email_address": "at-the-other@silva.family", "location_id": 12 }));
     // b's ledger names a lead in a's account, and has a contact that a's ledger doesn't.
     let other = sandbox.create_contact(&[("tripleseat_lead_id__b", "5006"), ("tripleseat_sync_status__b", "synced")]);
     let (text, _) = lead_reference(other, "19a0b1c2d40-00000003");
     assert_eq!(
-        sandbox.create_lead(json!({ "email_address": "cleo@example.com", "additional_information": text })),
+        sandbox.create_lead(json!({ "email_address": "cleo@silva.family", "additional_information": text })),
         5006
     );
     let known = sandbox.create_contact(&[("tripleseat_sync_status__b", "failed")]);
     let (text, _) = lead_reference(known, "19a0b1c2d41-00000004");
     sandbox.create_lead(with(json!({ "additional_information": text })));
     let (text, _) = lead_reference(999, "19a0b1c2d42-00000005");
-    sandbox.create_lead(json!({ "email_address": "dan@example.com", "additional_information": text }));
+    sandbox.create_lead(json!({ "email_address": "dan@silva.family", "additional_information": text }));
+    let dora = json!({ "email_address": "dora@silva.family", "first_name": "Dora" });
+    sandbox.create_lead(dora.clone());
+    let booked = sandbox.create_lead(dora);
+    sandbox.tripleseat.set_lead_outcome(booked, "booking_id", json!(7));
+    sandbox.tripleseat.set_lead_outcome(booked, "converted_at", json!("2026-03-20T12:00:00.000Z"));
+    for _ in 0..2 {
+        sandbox.create_lead(json!({ "email_address": "events@mill.co", "first_name": "<script>alert(1)</script>" }));
+    }
     sandbox.advance_days(30);
     sandbox.create_lead(ana.clone());
     sandbox
@@ -58,7 +66,7 @@ fn finds_and_prices_duplicates_and_other_venues_leads() {
     insta::assert_snapshot!("html", format!("{}, read TIME{}", &body[..read], &body[window..]));
     let json: Value = serde_json::from_str(&sandbox.read_report("json")).expect("JSON");
     assert_eq!(json["rows"].as_array().expect("rows").len(), sandbox.read_report("csv").lines().count() - 1);
-    let mend = json!({ "leads": 3, "by_vendor": "500.00", "minutes_by_hand": 6, "by_hand": "3.00" });
+    let mend = json!({ "leads": 4, "by_vendor": "500.00", "minutes_by_hand": 8, "by_hand": "4.00" });
     assert_eq!(json["mend"], mend);
     assert_eq!((&json["about"]["other_locations"], &json["rows"][0]["lead_id"]), (&json!(1), &json!(5006)));
 }
@@ -81,7 +89,7 @@ fn personal_data_is_only_in_the_report_and_only_for_its_owner() {
     for more in [&[][..], &["--json"], &["--window", "1d"]] {
         let (code, printed) = sandbox.run_duplicates(more);
         assert_eq!(code, 0, "{printed}");
-        for data in ["ana@", "ben@", "Silva", "010", "HS-", super::account::CLIENT_SECRET, "token-of"] {
+        for data in ["ana@", "ben@", "Silva", "4087", "HS-", super::account::CLIENT_SECRET, "token-of"] {
             assert!(!printed.contains(data), "{data}: {printed}");
         }
     }
@@ -111,7 +119,7 @@ fn without_the_ledger_origins_are_unknown() {
     let line: Value = serde_json::from_str(&printed).expect("JSON");
     let summary = &line["summary"];
     assert_eq!((&summary["another_venue"], &summary["origin_unknown"]), (&json!(0), &json!(5)));
-    assert_eq!((&summary["groups"], &summary["repeats"]), (&json!(1), &json!(4)));
+    assert_eq!((&summary["groups"], &summary["repeats"]), (&json!(2), &json!(5)));
     assert_contains(sandbox.read_report("html"), "HubSpot wasn't asked");
 }
 

@@ -14,8 +14,11 @@ use super::account::DuplicatesSandbox;
 fn account_with_leads(leads: usize) -> DuplicatesSandbox {
     let sandbox = DuplicatesSandbox::new();
     for number in 0..leads {
-        let email =
-            if number.is_multiple_of(2) { "ana@example.com".to_owned() } else { format!("{number}@example.com") };
+        let email = if number.is_multiple_of(2) {
+            "ana@silva.family".to_owned()
+        } else {
+            format!("guest{number}@silva.family")
+        };
         sandbox.create_lead(json!({ "email_address": email }));
     }
     sandbox.tripleseat.forget_requests();

@@ -241,3 +241,130 @@ fn undeployed_venue_is_unknown() {
     let (code, text) = site.run_deployer(&OFFLINE);
     assert_eq!(code, 0, "{text}");
 }
+
+/// What another venue can use although no policy of its role says so. Each is planted, and the check names it.
+#[test]
+fn finds_what_leads_around_the_policies() {
+    let plant = async |what: &str, aws: &Aws| match what {
+        "the URL" => {
+            let url = aws.lambda.create_function_url_config().function_name("sync-b").qualifier("live");
+            url.auth_type(aws_sdk_lambda::types::FunctionUrlAuthType::None).send().await.map(drop).expect("a URL");
+        }
+        "the subscription filter copy of b's log group" => {
+            let body = json!({
+                "logGroupName": "/aws/lambda/sync-b", "filterName": "copy", "filterPattern": "",
+                "destinationArn": "arn:aws:lambda:us-east-1:123456789012:function:sync-a",
+            });
+            aws.signed.call("logs:PutSubscriptionFilter", body).await.map(drop).expect("a filter");
+        }
+        "the failure destination of b's alias" => {
+            use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
+            let failure = OnFailure::builder().destination("arn:aws:lambda:us-east-1:123456789012:function:sync-a");
+            let config = DestinationConfig::builder().on_failure(failure.build()).build();
+            let put = aws.lambda.put_function_event_invoke_config().function_name("sync-b").qualifier("live");
+            put.destination_config(config).send().await.map(drop).expect("a destination");
+        }
+        "the dead-letter setting of b's rule" => {
+            let found = aws.events.list_targets_by_rule().rule("sync-b-schedule").send().await.expect("listed");
+            let mut target = found.targets()[0].clone();
+            let queue = "arn:aws:sqs:us-east-1:123456789012:dead";
+            target.dead_letter_config =
+                Some(aws_sdk_eventbridge::types::DeadLetterConfig::builder().arn(queue).build());
+            aws.events.put_targets().rule("sync-b-schedule").targets(target).send().await.expect("put");
+            let allow = json!({ "Version": "2012-10-17", "Statement": {
+                "Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": queue, "Principal": { "AWS": ROLE_A },
+            } });
+            let body = json!({ "QueueName": "dead", "Attributes": { "Policy": allow.to_string() } });
+            aws.signed.call("sqs:CreateQueue", body).await.map(drop).expect("a queue");
+        }
+        "the policy of b's secret" => {
+            let allow = json!({ "Version": "2012-10-17", "Statement": {
+                "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*",
+                "Principal": { "AWS": ROLE_A },
+            } });
+            let put = aws.secrets.put_resource_policy().secret_id("sync/b").resource_policy(allow.to_string());
+            put.send().await.map(drop).expect("a policy");
+        }
+        other => panic!("{other}"),
+    };
+    for what in [
+        "the URL",
+        "the subscription filter copy of b's log group",
+        "the failure destination of b's alias",
+        "the dead-letter setting of b's rule",
+        "the policy of b's secret",
+    ] {
+        let site = applied_site();
+        change_outside_deployer(&site, async |aws| plant(what, &aws).await);
+        let (code, text) = site.run_deployer(&ISOLATION);
+        assert_eq!(code, 1, "{what}: {text}");
+        let reached = text.lines().find(|line| line.contains("a can reach the ") && line.contains(" of b: "));
+        assert!(reached.is_some_and(|line| line.contains(what)), "{what}: {text}");
+        assert!(!text.contains("b can reach"), "{text}");
+    }
+}
+
+const ROLE_A: &str = "arn:aws:iam::123456789012:role/deployer/sync/us-east-1/sync-a-role";
+
+/// The secret of `b` has a key of the customer's, and KMS answers with these grants.
+fn give_key(site: &Site, grants: &'static str) {
+    change_outside_deployer(site, async |aws| {
+        let update = aws.secrets.update_secret().secret_id("sync/b").kms_key_id("alias/ours");
+        update.send().await.map(drop).expect("updated");
+        let own = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*"}}"#;
+        let put = aws.iam.put_role_policy().role_name("sync-b-role").policy_name("key").policy_document(own);
+        put.send().await.expect("written");
+    });
+    answer_operation(site, "ListGrants", grants);
+}
+
+#[test]
+fn finds_a_grant_on_the_key_of_another_secret() {
+    let site = applied_site();
+    give_key(&site, r#"{"Grants":[],"Truncated":false}"#);
+    let (code, text) = site.run_deployer(&ISOLATION);
+    assert_eq!(code, 0, "{text}");
+    const GRANT: &str = r#"{"Grants":[{"GrantId":"g-7","Operations":["Decrypt"],
+        "GranteePrincipal":"arn:aws:iam::123456789012:role/deployer/sync/us-east-1/sync-a-role"}],"Truncated":false}"#;
+    give_key(&site, GRANT);
+    let (code, text) = site.run_deployer(&ISOLATION);
+    assert_eq!(code, 1, "{text}");
+    let path = "a can reach the secret's key of b: kms:Decrypt is allowed by the grant g-7 of the key";
+    assert!(text.contains(path), "{text}");
+    for operation in ["ListGrants", "GetKeyPolicy", "DescribeKey"] {
+        deny_operation(&site, operation);
+        let (code, text) = site.run_deployer(&ISOLATION);
+        assert_eq!(code, 3, "{operation}: {text}");
+        assert!(text.contains("could not read the key alias/ours of b's secret"), "{text}");
+    }
+}
+
+#[test]
+fn boundaries_are_read_and_count() {
+    const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/limit";
+    let site = applied_site();
+    change_outside_deployer(&site, async |aws| {
+        let limit = r#"{"Version":"2012-10-17","Statement":[
+            {"Effect":"Allow","Action":"*","Resource":"arn:aws:secretsmanager:*:*:secret:sync/a-??????"},
+            {"Effect":"Allow","Action":"*","Resource":"arn:aws:logs:*:*:log-group:/aws/lambda/sync-a:*"}]}"#;
+        aws.iam.create_policy().policy_name("limit").policy_document(limit).send().await.expect("made");
+        let put = aws.iam.put_role_permissions_boundary().role_name("sync-a-role").permissions_boundary(BOUNDARY);
+        put.send().await.expect("put");
+        let all = "arn:aws:iam::aws:policy/AdministratorAccess";
+        aws.iam.attach_role_policy().role_name("sync-a-role").policy_arn(all).send().await.expect("attached");
+    });
+    let (code, text) = site.run_deployer(&ISOLATION);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("the permissions boundary of a's role doesn't allow what"), "{text}");
+    change_outside_deployer(&site, async |aws| {
+        let all = "arn:aws:iam::aws:policy/AdministratorAccess";
+        aws.iam.detach_role_policy().role_name("sync-a-role").policy_arn(all).send().await.expect("detached");
+    });
+    deny_operation(&site, "GetPolicyVersion");
+    let (code, text) = site.run_deployer(&ISOLATION);
+    assert_eq!(code, 3, "{text}");
+    assert!(
+        text.contains(&format!("could not read policy {BOUNDARY}, the permissions boundary of a's role")),
+        "{text}"
+    );
+}

@@ -133,7 +133,7 @@ async fn explains_how_to_free_the_name_of_an_archived_property() {
 async fn takes_over_properties_created_by_hand_and_keeps_values() {
     let portal = TestPortal::start().await;
     let ledger = LedgerProperties::new("a", &default_flag_property("a"));
-    for (_, property) in venue_properties(&ledger, "Venue a", "") {
+    for (_, property) in venue_properties(&ledger, "Venue a", ("", "")) {
         let definition = PropertyDefinition::from(property).in_group("contactinformation");
         portal.hubspot.define_property(definition).expect("the definition is valid");
     }

@@ -182,3 +182,50 @@ fn a_plan_reports_a_shared_flag() {
     assert!(code == 0 && text.contains("2 contacts still have it ticked"), "{text}");
     assert!(text.contains("deployer migrate-flag --from old_flag --to VENUE"), "{text}");
 }
+
+#[test]
+fn a_copy_in_another_account_and_one_under_another_name_are_refused() {
+    let both = SiteWithPortal::new();
+    let (code, text) = both.run_program(&APPLY);
+    assert_eq!(code, 0, "{text}");
+    let elsewhere = Site::in_account("999999999999");
+    let plan_there = |manifest: &str| {
+        elsewhere.write_file("venues.toml", &with_token(manifest, &both.portal.server.uri));
+        let output = elsewhere.deployer_command(&PLAN).env("ADMIN_TOKEN", TOKEN).output().expect("the program starts");
+        printed_text(&output)
+    };
+    let (code, text) = plan_there(&two_venue_manifest("sync"));
+    assert_eq!(code, 6, "{text}");
+    assert!(
+        text.contains("deployment sync in account 123456789012, us-east-1 already does the work of a, b"),
+        "{text}"
+    );
+    // The way through that the refusal names: the next apply writes its own place into the mark.
+    let accepted = two_venue_manifest("sync").replacen("region =", "may_share_with = \"sync@us-east-1\"\nregion =", 1);
+    let (code, text) = plan_there(&accepted);
+    assert!(code == 0 && text.contains("account 999999999999, region us-east-1"), "{text}");
+    let (code, text) = plan_there(&two_venue_manifest("bookings"));
+    assert_eq!(code, 6, "{text}");
+    assert!(text.contains("belongs to deployment sync, venue a"), "{text}");
+}
+
+#[test]
+fn a_renamed_venues_flags_are_moved_with_the_command_that_the_plan_names() {
+    let both = SiteWithPortal::new();
+    let (code, text) = both.run_program(&APPLY);
+    assert_eq!(code, 0, "{text}");
+    let renamed = two_venue_manifest("sync").replace("[venues.a", "[venues.pier");
+    both.write_manifest(&renamed);
+    let (code, text) = both.run_program(&PLAN);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("pier has the same display name as a, which is no longer declared"), "{text}");
+    assert!(text.contains("migrate-flag --from tripleseat_sync__a --to pier"), "{text}");
+    let (code, text) = both.run_program(&APPLY);
+    assert_eq!(code, 0, "{text}");
+    let flagged = [("tripleseat_sync__a".to_owned(), "true".to_owned())].into_iter().collect();
+    let ids = both.portal.hubspot.add_contacts(vec![flagged]).expect("a contact");
+    let (code, text) = both.run_program(&["migrate-flag", "--from", "tripleseat_sync__a", "--to", "pier", "--yes"]);
+    assert!(code == 0 && text.contains("moved 1 contact"), "{text}");
+    let moved = both.portal.hubspot.find_contact(ids[0]).expect("it exists");
+    assert_eq!(moved.properties.get("tripleseat_sync__pier").map(String::as_str), Some("true"));
+}

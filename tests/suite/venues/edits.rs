@@ -1,7 +1,7 @@
 //! Edits of a manifest's text: they change what they are about and not a byte more.
 
 use deployer_core::manifest::{self, BlockerEntry, NewVenue, SecretRef, Status};
-use deployer_core::manifest::{add_venue, remove_blocker, set_blocker, set_status};
+use deployer_core::manifest::{add_venue, remove_blocker, set_blocker, set_region, set_status};
 use sync_config::config::{DestinationConfig, HttpAuth, HttpDestination, TripleseatDestination};
 
 const OWN: &str = include_str!("../../../venues.toml");
@@ -244,4 +244,17 @@ fn keeps_crlf_byte_order_mark_and_missing_final_newline() {
 fn refuses_invalid_toml_and_unknown_venues() {
     assert_eq!(set_status("[", "a", Status::Paused).expect_err("refused").to_string(), "it is not valid TOML");
     assert_eq!(remove_blocker(HEAD, "a").expect_err("refused").to_string(), "it has no venue a");
+}
+
+#[test]
+fn changes_the_region_and_nothing_else() {
+    for before in [
+        "# ours\n[deployment]\nname   = \"sync\" # the name\nregion = \"us-east-1\"  # where\n\n[venues.a]\n",
+        "deployment = { name = \"sync\", region = \"us-east-1\" }\n",
+        "deployment.name = \"sync\"\r\ndeployment.region = \"us-east-1\"\r\n",
+    ] {
+        let after = set_region(before, "eu-west-1").expect("it is edited");
+        assert_eq!(after, before.replace("us-east-1", "eu-west-1"));
+    }
+    assert!(set_region("[venues.a]\n", "eu-west-1").is_err());
 }

@@ -75,6 +75,7 @@ impl SessionCache {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 mod tests {
     use super::*;
 

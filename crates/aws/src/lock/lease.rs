@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::FoundLock;
 use deployer_core::naming::TAG_DEPLOYMENT;
 use deployer_core::resource::StringMap;
+
+/// The longest file of the system that is read, in bytes.
+pub(super) const MAX_SYSTEM_FILE: u64 = 64 * 1024;
 
 const TAG_ID: &str = "deployer:lock-id";
 const TAG_HOLDER: &str = "deployer:lock-holder";
@@ -148,14 +152,20 @@ fn user_name() -> String {
 pub(super) fn machine_name() -> String {
     // Where the system tells it in a file, no process is started: until it runs, a child has this process's files open,
     // and with them the lock of the mark.
-    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
+    let told = bounds::read_regular_text(Path::new("/proc/sys/kernel/hostname"), MAX_SYSTEM_FILE)
+        .ok()
+        .map(|name| name.trim().to_owned());
     if let Some(name) = told.filter(|name| !name.is_empty()) {
         return name;
     }
     let printed = Command::new("hostname").output().ok().filter(|output| output.status.success());
     let name = printed.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     name.filter(|name| !name.is_empty())
-        .or_else(|| std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned()))
+        .or_else(|| {
+            bounds::read_regular_text(Path::new("/etc/hostname"), MAX_SYSTEM_FILE)
+                .ok()
+                .map(|name| name.trim().to_owned())
+        })
         .unwrap_or_else(|| "unknown machine".to_owned())
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::lease::machine_name;
+use super::lease::{MAX_SYSTEM_FILE, machine_name};
 
 #[derive(Debug)]
 pub(super) struct LockMark {
@@ -115,7 +115,8 @@ fn read_dead_holders(text: &str, place: &str) -> Vec<MarkedHolder> {
 
 /// Which file on which machine this is. A copy is another one.
 fn file_place(file: &File, path: &Path) -> String {
-    let machine = fs::read_to_string("/etc/machine-id").map_or_else(|_| String::new(), |id| id.trim().to_owned());
+    let machine = bounds::read_regular_text(Path::new("/etc/machine-id"), MAX_SYSTEM_FILE)
+        .map_or_else(|_| String::new(), |id| id.trim().to_owned());
     format!("{} {machine} {}", machine_name(), inode_of(file, path))
 }
 
@@ -132,12 +133,17 @@ fn inode_of(_: &File, path: &Path) -> String {
 
 /// Changes with every start of the machine. Empty where the system doesn't tell.
 fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(|_| String::new(), |id| id.trim().to_owned())
+    bounds::read_regular_text(Path::new("/proc/sys/kernel/random/boot_id"), MAX_SYSTEM_FILE)
+        .map_or_else(|_| String::new(), |id| id.trim().to_owned())
 }
 
 /// Whether a process with this number runs. `false` where the system doesn't tell: the lock of the file decides then.
 fn is_running(process: u32) -> bool {
-    let Ok(stat) = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat")) else { return false };
+    let Ok(stat) =
+        bounds::read_regular_text(&Path::new("/proc").join(process.to_string()).join("stat"), MAX_SYSTEM_FILE)
+    else {
+        return false;
+    };
     // The name in parentheses may contain anything. One that ended and that its parent hasn't asked about is a zombie.
     let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
     !matches!(state, Some('Z' | 'X'))

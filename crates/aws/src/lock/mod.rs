@@ -30,6 +30,7 @@ use crate::retry::call_with_retries;
 use crate::signed::{list_of, text_of, texts_of};
 use crate::{Aws, CallError, FailureKind, Found};
 use deployer_core::error::{Error, Result};
+use deployer_core::naming::lock_prefix;
 use deployer_core::scope::Scope;
 use lease::{LeaseEnd, LockWatch};
 use mark::LockMark;
@@ -253,7 +254,7 @@ impl DeploymentLocks {
     }
 
     fn name_prefix(&self) -> String {
-        format!("/deployer/{}/lock/", self.deployment)
+        lock_prefix(&self.deployment)
     }
 
     fn lock_name(&self, generation: u64) -> String {

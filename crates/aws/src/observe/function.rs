@@ -4,18 +4,21 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::Region;
 use aws_sdk_lambda::types::FunctionConfiguration as SdkConfiguration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::answer::{KeptAnswer, PartRead, check_success};
 use super::{ResourceList, to_observed, to_unreadable};
-use crate::{Call, CallError, Found};
+use crate::{Call, CallError, Found, ListPages, sdk_pages};
 use deployer_core::isolation::strangers::statements_of;
-use deployer_core::naming::{ALIAS, PERMISSION_SID};
+use deployer_core::naming::{ALIAS, PERMISSION_SIDS};
+use deployer_core::resource::declared::DeclaredSettings;
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{
-    FunctionConfiguration, FunctionState, LiveAlias, LiveFunction, LivePermission, LiveRole, Observed, StringMap,
+    FunctionConfiguration, FunctionState, LiveAlias, LiveFunction, LivePermission, LiveRole, Observed,
+    PermissionStatement, StringMap,
 };
 
 const GET_FUNCTION: &str = "lambda:GetFunction";
@@ -39,12 +42,21 @@ pub(super) struct FunctionDetails {
 
 /// Reads `ListFunctions`, which can't be filtered by name.
 pub(super) async fn list_functions(lambda: &Client) -> ResourceList<ListedFunction> {
+    list_functions_in(lambda, None).await
+}
+
+/// Reads `ListFunctions` in another region than the client's.
+pub(super) async fn list_functions_in(lambda: &Client, region: Option<&str>) -> ResourceList<ListedFunction> {
+    let elsewhere = || region.map(|region| aws_sdk_lambda::Config::builder().region(Region::new(region.to_owned())));
     const CALL: &str = "lambda:ListFunctions";
     let mut found = BTreeMap::new();
-    let mut marker = None;
+    let mut pages = ListPages::of_call(CALL);
     loop {
         let kept = KeptAnswer::default();
-        let request = lambda.list_functions().set_marker(marker).customize().interceptor(kept.clone());
+        let mut request = lambda.list_functions().set_marker(pages.token()).customize().interceptor(kept.clone());
+        if let Some(elsewhere) = elsewhere() {
+            request = request.config_override(elsewhere);
+        }
         let page = request.send().await.call(CALL)?;
         let answer = kept.read_list(CALL)?;
         for (index, function) in page.functions().iter().enumerate() {
@@ -54,8 +66,7 @@ pub(super) async fn list_functions(lambda: &Client) -> ResourceList<ListedFuncti
             let listed = ListedFunction { description, configuration };
             found.insert(function.function_name().unwrap_or_default().to_owned(), listed);
         }
-        marker = page.next_marker.filter(|marker| !marker.is_empty());
-        if marker.is_none() {
+        if !pages.advance_to(page.next_marker)? {
             return Ok(found);
         }
     }
@@ -126,7 +137,7 @@ async fn read_parts(lambda: &Client, name: &str) -> FunctionParts {
     let alias = match alias {
         Ok(Some((version, configuration, mut answer, mut unread))) => {
             let others = policy.map(|mut statements| {
-                statements.remove(PERMISSION_SID);
+                statements.retain(|sid, _| !PERMISSION_SIDS.contains(&sid.as_str()));
                 statements
             });
             // An unreadable policy of the alias is reported as its permission.
@@ -286,24 +297,31 @@ pub(super) fn parse_statements(policy: &str) -> Result<BTreeMap<String, Value>, 
 
 /// Finds our permission among the statements of the alias's policy.
 fn find_permission(statements: &BTreeMap<String, Value>) -> Option<LivePermission> {
-    statements.get(PERMISSION_SID).map(|statement| LivePermission {
-        action: json_text(&statement["Action"]),
-        principal: json_text(match &statement["Principal"] {
-            Value::Object(principal) => principal.values().next().unwrap_or(&Value::Null),
-            principal => principal,
-        }),
-        source_arn: parse_source_arn(&statement["Condition"]),
-    })
+    let ours = PERMISSION_SIDS.iter().filter_map(|sid| {
+        let statement = statements.get(*sid)?;
+        Some(PermissionStatement {
+            statement_id: (*sid).to_owned(),
+            action: json_text(&statement["Action"]),
+            principal: json_text(match &statement["Principal"] {
+                Value::Object(principal) => principal.values().next().unwrap_or(&Value::Null),
+                principal => principal,
+            }),
+            source_arn: find_condition(&statement["Condition"], "aws:SourceArn"),
+            source_account: find_condition(&statement["Condition"], "aws:SourceAccount"),
+        })
+    });
+    let statements: Vec<_> = ours.collect();
+    (!statements.is_empty()).then_some(LivePermission { statements })
 }
 
 fn json_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-/// Reads the ARN from `{"ArnLike": {"AWS:SourceArn": "…"}}`. The case of the key differs between services.
-fn parse_source_arn(condition: &Value) -> Option<String> {
+/// Reads a key's value from `{"ArnLike": {"AWS:SourceArn": "…"}}`. The case of the key differs between services.
+fn find_condition(condition: &Value, wanted: &str) -> Option<String> {
     let operators = condition.as_object()?.values().filter_map(Value::as_object);
-    operators.flatten().find(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn")).map(|(_, value)| json_text(value))
+    operators.flatten().find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| json_text(value))
 }
 
 pub(super) async fn list_versions(
@@ -311,9 +329,10 @@ pub(super) async fn list_versions(
     name: &str,
 ) -> Result<BTreeMap<u64, FunctionConfiguration>, CallError> {
     let mut versions = BTreeMap::new();
-    let mut pages = lambda.list_versions_by_function().function_name(name).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        for found in page.call("lambda:ListVersionsByFunction")?.versions() {
+    let stream = lambda.list_versions_by_function().function_name(name).into_paginator().send();
+    let mut pages = sdk_pages("lambda:ListVersionsByFunction", stream, |page| page.next_marker());
+    while let Some(page) = pages.next_page().await {
+        for found in page?.versions() {
             // `$LATEST` isn't a number.
             if let Some(number) = found.version().and_then(|version| version.parse().ok()) {
                 versions.insert(number, convert_configuration(found, &Value::Null));
@@ -342,6 +361,7 @@ fn convert_configuration(found: &SdkConfiguration, answer: &Value) -> FunctionCo
         role_arn: found.role().unwrap_or_default().to_owned(),
         environment: environment.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
         code_sha256: found.code_sha256().unwrap_or_default().to_owned(),
+        declared: DeclaredSettings::default(),
         unmodeled: AnswerKind::Configuration.find_unmodeled(found.function_name().unwrap_or_default(), answer),
     }
 }
@@ -354,15 +374,28 @@ mod tests {
     fn finds_our_permission_in_a_policy() {
         let ours = r#"{"Sid":"deployer-schedule","Action":"lambda:InvokeFunction",
             "Principal":{"Service":"events.amazonaws.com"},"Condition":{"ArnLike":{"AWS:SourceArn":"arn"}}}"#;
-        let expected = LivePermission {
+        let first = PermissionStatement {
+            statement_id: "deployer-schedule".to_owned(),
             action: "lambda:InvokeFunction".to_owned(),
             principal: "events.amazonaws.com".to_owned(),
             source_arn: Some("arn".to_owned()),
+            source_account: None,
         };
+        let expected = LivePermission { statements: vec![first.clone()] };
         for policy in [format!(r#"{{"Statement":[{{"Sid":"other"}},{ours}]}}"#), format!(r#"{{"Statement":{ours}}}"#)] {
             let statements = parse_statements(&policy).expect("a policy");
             assert_eq!(find_permission(&statements), Some(expected.clone()), "{policy}");
         }
+        let limited = ours
+            .replace("deployer-schedule", "deployer-schedule-2")
+            .replace(r#"{"ArnLike""#, r#"{"StringEquals":{"AWS:SourceAccount":"123456789012"},"ArnLike""#);
+        let both = parse_statements(&format!(r#"{{"Statement":[{limited},{ours}]}}"#)).expect("a policy");
+        let second = PermissionStatement {
+            statement_id: "deployer-schedule-2".to_owned(),
+            source_account: Some("123456789012".to_owned()),
+            ..first.clone()
+        };
+        assert_eq!(find_permission(&both), Some(LivePermission { statements: vec![first, second] }));
         let others = parse_statements(r#"{"Statement":[{"Sid":"other"},{}]}"#).expect("a policy");
         assert_eq!(find_permission(&others), None);
         assert_eq!(others.keys().collect::<Vec<_>>(), ["#2", "other"]);

@@ -10,6 +10,7 @@ mod listed;
 mod log_group;
 #[cfg(test)]
 mod model_tests;
+mod others;
 mod role;
 mod rule;
 mod secret;
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 
 pub use function::read_state;
+pub use others::examine_rival;
 pub use role::parse_policy_document;
 use tags::KnownTags;
 
@@ -61,6 +63,7 @@ pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[St
         role::list_role_settings(&aws.iam, place),
     );
     inventory.roles.add_settings(settings, place);
+    let others = others::list_other_functions(aws, scope, place, &inventory).await;
     // Before something may be deleted, its own tags are read: the bulk list of tags may be stale.
     let nothing_known = KnownTags::default();
     let mut unreadable = inventory.read_errors();
@@ -82,7 +85,7 @@ pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[St
         .buffer_unordered(VENUES_AT_ONCE)
         .collect()
         .await;
-    Snapshot { venues, unreadable, ..Snapshot::default() }
+    Snapshot { venues, unreadable, others, ..Snapshot::default() }
 }
 
 /// Reads only lists for the `deployed` venues, so that the number of calls doesn't grow with them. Owned venues that
@@ -92,7 +95,8 @@ pub async fn observe_lists(aws: &Aws, scope: &Scope, place: &RolePlace, deployed
     let deployment = place.deployment.as_str();
     let inventory = LiveInventory::read_lists(aws, place).await;
     let unreadable = inventory.read_errors();
-    let mut snapshot = Snapshot { unreadable, ..Snapshot::default() };
+    let others = others::list_other_functions(aws, scope, place, &inventory).await;
+    let mut snapshot = Snapshot { unreadable, others, ..Snapshot::default() };
     let mut rest = inventory.marked_venues(place);
     for venue in deployed {
         rest.remove(venue);

@@ -9,11 +9,11 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::{ResourceList, owned_venue, to_observed, to_unreadable};
-use crate::{Call, CallError, FailureKind, Found};
+use crate::{Call, CallError, FailureKind, Found, sdk_pages};
 use deployer_core::naming::{RolePlace, VenueNames, is_role_name, venue_of_role};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{LiveRole, Observed, StringMap};
-use deployer_core::role_owner::{OtherRoles, RoleOwner, settle_roles};
+use deployer_core::role_owner::{OtherRoles, RoleOwner, role_deployment, settle_roles};
 
 /// The account's roles.
 pub(super) enum ListedRoles {
@@ -43,9 +43,10 @@ pub(super) type RoleSettings = Result<BTreeMap<String, (String, Option<u32>)>, C
 /// Reads `ListRoles` for the roles under the deployment's path: the bulk list with the policies lacks these settings.
 pub(super) async fn list_role_settings(iam: &Client, place: &RolePlace) -> RoleSettings {
     let mut settings = BTreeMap::new();
-    let mut pages = iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        for role in page.call("iam:ListRoles")?.roles() {
+    let stream = iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
+    let mut pages = sdk_pages("iam:ListRoles", stream, |page| page.marker());
+    while let Some(page) = pages.next_page().await {
+        for role in page?.roles() {
             let description = role.description().unwrap_or_default().to_owned();
             settings.insert(role.role_name().to_owned(), (description, session_of(role)));
         }
@@ -59,10 +60,11 @@ fn session_of(role: &Role) -> Option<u32> {
 
 async fn list_role_details(iam: &Client) -> ResourceList<LiveRole> {
     let mut roles = BTreeMap::new();
-    let mut pages =
+    let stream =
         iam.get_account_authorization_details().filter(EntityType::Role).max_items(1000).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        for role in page.call("iam:GetAccountAuthorizationDetails")?.role_detail_list() {
+    let mut pages = sdk_pages("iam:GetAccountAuthorizationDetails", stream, |page| page.marker());
+    while let Some(page) = pages.next_page().await {
+        for role in page?.role_detail_list() {
             let role = convert_role(role);
             roles.insert(role.name.clone(), role);
         }
@@ -72,9 +74,10 @@ async fn list_role_details(iam: &Client) -> ResourceList<LiveRole> {
 
 async fn list_role_names(iam: &Client, place: &RolePlace) -> Result<BTreeSet<String>, CallError> {
     let mut names = BTreeSet::new();
-    let mut pages = iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        names.extend(page.call("iam:ListRoles")?.roles().iter().map(|role| role.role_name().to_owned()));
+    let stream = iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
+    let mut pages = sdk_pages("iam:ListRoles", stream, |page| page.marker());
+    while let Some(page) = pages.next_page().await {
+        names.extend(page?.roles().iter().map(|role| role.role_name().to_owned()));
     }
     Ok(names)
 }
@@ -96,6 +99,12 @@ impl ListedRoles {
                 ours.for_each(|role| role.unmodeled.unread.push(error.to_string()));
             }
         }
+    }
+
+    /// The regions that the paths and the policies of deployments' roles name.
+    pub(super) fn deployed_regions(&self) -> BTreeSet<String> {
+        let Self::Whole(Ok(roles)) = self else { return BTreeSet::new() };
+        roles.values().filter_map(role_deployment).map(|(_, region)| region.to_owned()).collect()
     }
 
     /// Whether a role with this name exists, or may exist.
@@ -192,18 +201,20 @@ async fn read_role(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallErr
     };
     let Some(role) = found.role() else { return Ok(None) };
     let mut policies = BTreeMap::new();
-    let mut pages = iam.list_role_policies().role_name(name).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        for policy in page.call("iam:ListRolePolicies")?.policy_names() {
+    let stream = iam.list_role_policies().role_name(name).into_paginator().send();
+    let mut pages = sdk_pages("iam:ListRolePolicies", stream, |page| page.marker());
+    while let Some(page) = pages.next_page().await {
+        for policy in page?.policy_names() {
             let answer =
                 iam.get_role_policy().role_name(name).policy_name(policy).send().await.call("iam:GetRolePolicy")?;
             policies.insert(policy.clone(), parse_policy_document(answer.policy_document()));
         }
     }
     let mut attached = Vec::new();
-    let mut pages = iam.list_attached_role_policies().role_name(name).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.call("iam:ListAttachedRolePolicies")?;
+    let stream = iam.list_attached_role_policies().role_name(name).into_paginator().send();
+    let mut pages = sdk_pages("iam:ListAttachedRolePolicies", stream, |page| page.marker());
+    while let Some(page) = pages.next_page().await {
+        let page = page?;
         attached.extend(page.attached_policies().iter().filter_map(|policy| policy.policy_arn.clone()));
     }
     Ok(Some(LiveRole {

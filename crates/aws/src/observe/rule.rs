@@ -9,7 +9,7 @@ use super::answer::KeptAnswer;
 use super::tags::KnownTags;
 use super::{ResourceList, to_unreadable};
 use crate::signed::{list_of, text_of};
-use crate::{Call, CallError, FailureKind, Found};
+use crate::{Call, CallError, FailureKind, Found, ListPages};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{LiveRule, Observed, RuleTarget, StringMap};
 use deployer_core::scope::Scope;
@@ -18,17 +18,17 @@ use deployer_core::scope::Scope;
 pub(super) async fn list_rules(events: &Client, deployment: &str) -> ResourceList<LiveRule> {
     const CALL: &str = "events:ListRules";
     let mut found = BTreeMap::new();
-    let mut token = None;
+    let mut pages = ListPages::of_call(CALL);
     loop {
         let kept = KeptAnswer::default();
-        let request = events.list_rules().name_prefix(format!("{deployment}-")).limit(100).set_next_token(token);
+        let request =
+            events.list_rules().name_prefix(format!("{deployment}-")).limit(100).set_next_token(pages.token());
         let page = request.customize().interceptor(kept.clone()).send().await.call(CALL)?;
         for rule in list_of(&kept.read_list(CALL)?, "Rules") {
             let live = build_live_rule(rule);
             found.insert(live.name.clone(), live);
         }
-        token = page.next_token;
-        if token.is_none() {
+        if !pages.advance_to(page.next_token)? {
             return Ok(found);
         }
     }
@@ -101,14 +101,13 @@ pub(super) async fn read_rule_tags(events: &Client, arn: &str) -> Result<StringM
 async fn read_targets(events: &Client, rule: &str) -> Result<Vec<RuleTarget>, CallError> {
     const CALL: &str = "events:ListTargetsByRule";
     let mut found = Vec::new();
-    let mut token = None;
+    let mut pages = ListPages::of_call(CALL);
     loop {
         let kept = KeptAnswer::default();
-        let request = events.list_targets_by_rule().rule(rule).set_next_token(token);
+        let request = events.list_targets_by_rule().rule(rule).set_next_token(pages.token());
         let page = request.customize().interceptor(kept.clone()).send().await.call(CALL)?;
         found.extend(list_of(&kept.read_list(CALL)?, "Targets").iter().map(|target| build_target(rule, target)));
-        token = page.next_token;
-        if token.is_none() {
+        if !pages.advance_to(page.next_token)? {
             return Ok(found);
         }
     }

@@ -10,7 +10,7 @@ use super::answer::{KeptAnswer, PartRead};
 use super::function::parse_statements;
 use super::{ResourceList, to_unreadable};
 use crate::signed::{list_of, tags_of, text_of};
-use crate::{Call, CallError, FailureKind, Found};
+use crate::{Call, CallError, FailureKind, Found, ListPages};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{LiveSecret, Observed};
 
@@ -29,18 +29,17 @@ pub(super) async fn list_secrets(secrets: &Client, deployment: &str) -> Resource
     let prefix = format!("{deployment}/");
     let filter = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
     let mut found = BTreeMap::new();
-    let mut token = None;
+    let mut pages = ListPages::of_call(CALL);
     loop {
         let kept = KeptAnswer::default();
         let request = secrets.list_secrets().filters(filter.clone()).include_planned_deletion(true).max_results(100);
-        let request = request.set_next_token(token).customize().interceptor(kept.clone());
+        let request = request.set_next_token(pages.token()).customize().interceptor(kept.clone());
         let page = request.send().await.call(CALL)?;
         for entry in list_of(&kept.read_list(CALL)?, "SecretList") {
             let listed = ListedSecret::of_answer(entry);
             found.insert(listed.live.name.clone(), listed);
         }
-        token = page.next_token.filter(|token| !token.is_empty());
-        if token.is_none() {
+        if !pages.advance_to(page.next_token)? {
             return Ok(found);
         }
     }

@@ -22,6 +22,9 @@ pub(super) const CALLERS: &[ServiceEntry] = &[
     speak_json("firehose", "firehose", "Firehose", "1.1", "Firehose_20150804", ""),
     speak_json("codepipeline", "codepipeline", "CodePipeline", "1.1", "CodePipeline_20150709", "nextToken"),
     speak_json("codecommit", "codecommit", "CodeCommit", "1.1", "CodeCommit_20150413", "nextToken"),
+    speak_json("memorydb", "memory-db", "MemoryDB", "1.1", "AmazonMemoryDB", "NextToken"),
+    speak_json("dax", "dax", "DAX", "1.1", "AmazonDAXV3", "NextToken"),
+    speak_json("ds", "ds", "Directory Service", "1.1", "DirectoryService_20150416", ""),
     speak_json("kinesis", "kinesis", "Kinesis", "1.1", "Kinesis_20131202", "NextToken"),
     ServiceEntry {
         answer_token: "LastEvaluatedTableName",

@@ -27,24 +27,20 @@ use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
-use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
 use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme};
 use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextMut;
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
-use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::{SharedRuntimePlugin, StaticRuntimePlugin};
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::config_bag::Layer;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http_body_util::Limited;
 use serde_json::Value;
 
+use super::answer_limit::AnswerLimit;
 use super::watch::{CallTimeouts, CallWatch};
 use super::{Call, CallError};
 use answer::{ServiceFailure, read_answer};
@@ -56,8 +52,6 @@ pub use pages::AnswerPages;
 pub use request::RestRequest;
 pub use value::{flag_of, integer_of, list_of, number_of, parse_time, tags_of, text_of, texts_of, time_of};
 
-/// The longest answer. The longest ones are exports of APIs, which are some megabytes.
-const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// Calls any service of [`service`]. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct SignedClient {
@@ -243,31 +237,6 @@ fn shared_plugin(
         components.set_time_source(Some(time));
     }
     StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
-}
-
-/// Ends an answer that is longer than [`MAX_ANSWER`].
-#[derive(Debug)]
-struct AnswerLimit;
-
-impl Intercept for AnswerLimit {
-    fn name(&self) -> &'static str {
-        "AnswerLimit"
-    }
-
-    fn modify_before_deserialization(
-        &self,
-        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let body = context.response_mut().body_mut();
-        // One that is in memory already can't use more of it.
-        if body.bytes().is_none() {
-            let whole = std::mem::replace(body, SdkBody::taken());
-            *body = SdkBody::from_body_1_x(Limited::new(whole, MAX_ANSWER));
-        }
-        Ok(())
-    }
 }
 
 /// The prefix in IAM of the operations of the service with this id.

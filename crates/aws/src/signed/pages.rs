@@ -1,7 +1,6 @@
 //! Lists that come in pages.
 
-use std::collections::HashSet;
-
+use bounds::PageTokens;
 use serde_json::Value;
 
 use super::super::CallError;
@@ -21,15 +20,13 @@ pub(super) enum PageSource {
 pub struct AnswerPages<'c> {
     client: &'c SignedClient,
     source: PageSource,
-    /// The token of the page to come; `None` at the beginning.
-    token: Option<String>,
-    seen: HashSet<String>,
+    tokens: PageTokens,
     ended: bool,
 }
 
 impl<'c> AnswerPages<'c> {
     pub(super) fn new(client: &'c SignedClient, source: PageSource) -> Self {
-        Self { client, source, token: None, seen: HashSet::new(), ended: false }
+        Self { client, source, tokens: PageTokens::default(), ended: false }
     }
 
     /// What is called for each page.
@@ -45,7 +42,7 @@ impl<'c> AnswerPages<'c> {
             return None;
         }
         let page = self.ask_page().await;
-        self.ended = page.is_err() || self.token.is_none();
+        self.ended = page.is_err() || self.tokens.token().is_none();
         Some(page)
     }
 
@@ -67,7 +64,7 @@ impl<'c> AnswerPages<'c> {
         let service = self.source.find_service();
         let token_name = service.map_or("", |service| service.page_token);
         let answered = service.map_or("", ServiceEntry::answered_token);
-        let token = self.token.take();
+        let token = self.tokens.token();
         let page = match &self.source {
             PageSource::Parameters(operation, parameters) => {
                 let mut parameters = parameters.clone();
@@ -84,15 +81,10 @@ impl<'c> AnswerPages<'c> {
                 self.client.send(request).await?
             }
         };
-        if let Some(token) = page[answered].as_str().filter(|token| !token.is_empty()) {
-            if !self.seen.insert(token.to_owned()) {
-                return Err(CallError::unexpected(
-                    self.source.operation(),
-                    "a page's token came a second time, so the list would never end",
-                ));
-            }
-            self.token = Some(token.to_owned());
-        }
+        let next = page[answered].as_str().map(ToOwned::to_owned);
+        self.tokens
+            .advance_to(next)
+            .map_err(|repeated| CallError::unexpected(self.source.operation(), repeated.to_string()))?;
         Ok(page)
     }
 }

@@ -110,6 +110,16 @@ const SERVICES: &[ServiceEntry] = &[
         protocol: WireProtocol::Json { version: "1.1", target: "ServiceQuotasV20190624", was_query: false },
     },
     ServiceEntry {
+        prefix: "kms",
+        signing_name: "kms",
+        host: "kms",
+        id: "KMS",
+        page_token: "Marker",
+        answer_token: "NextMarker",
+        global: None,
+        protocol: WireProtocol::Json { version: "1.1", target: "TrentService", was_query: false },
+    },
+    ServiceEntry {
         prefix: "sns",
         signing_name: "sns",
         host: "sns",

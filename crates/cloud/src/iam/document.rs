@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use super::ApiError;
+use deployer_core::isolation::RequestContext;
+use deployer_core::isolation::policy::{Policy, PolicyRequest, RequestPrincipal, decide_request};
 
 /// The purpose of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,17 +49,15 @@ pub(super) fn check_document(text: &str, purpose: PolicyPurpose) -> Result<(), A
     Ok(())
 }
 
-/// Whether a trust policy lets the service assume the role. One that can't be parsed lets nobody.
-pub(super) fn trusts_service(text: &str, service: &str) -> bool {
+/// Whether a trust policy lets Lambda assume the role on behalf of a function of `account`. One that can't be parsed lets
+/// nobody.
+pub(super) fn trusts_lambda(text: &str, role_arn: &str, account: &str) -> bool {
     let Ok(document) = serde_json::from_str::<Value>(text) else { return false };
-    policy_statements(&document).iter().any(|statement| {
-        statement.get("Effect").and_then(Value::as_str) == Some("Allow")
-            && match statement.get("Principal").and_then(|principal| principal.get("Service")) {
-                Some(Value::String(name)) => name == service,
-                Some(Value::Array(names)) => names.iter().any(|name| name == service),
-                _ => false,
-            }
-    })
+    let Ok(trust) = Policy::parse_document("trust", &document) else { return false };
+    let context = RequestContext::from([("aws:sourceaccount", Some(account.to_owned()))]);
+    let principal = RequestPrincipal::Service("lambda.amazonaws.com");
+    let request = PolicyRequest { principal, action: "sts:AssumeRole", resource: role_arn, context: &context };
+    decide_request(&[], &[trust], &request).is_allowed()
 }
 
 /// A document's statements. A single one needs no list around it.

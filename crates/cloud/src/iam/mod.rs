@@ -68,9 +68,9 @@ pub struct StoredRole {
 }
 
 impl IamState {
-    /// Whether a role with this ARN exists that Lambda can assume.
-    pub fn lambda_can_assume(&self, arn: &str) -> bool {
-        self.roles.values().any(|role| role.arn == arn && document::trusts_service(&role.trust, "lambda.amazonaws.com"))
+    /// Whether a role with this ARN exists that Lambda can assume for a function of `account`.
+    pub fn lambda_can_assume(&self, arn: &str, account: &str) -> bool {
+        self.roles.values().any(|role| role.arn == arn && document::trusts_lambda(&role.trust, arn, account))
     }
 
     fn find_role(&self, name: &str) -> Result<&StoredRole, ApiError> {

@@ -1,6 +1,5 @@
 //! What a principal can do, in the form of IAM's policy simulator. It uses the deployer's own evaluation, so an
-//! agreement of the two on the embedded cloud proves nothing. Context entries, boundaries and resource policies are
-//! ignored.
+//! agreement of the two on the embedded cloud proves nothing. Context entries and resource policies are ignored.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>
 
@@ -8,7 +7,9 @@ use serde_json::Value;
 
 use super::{ApiError, CloudAnswer, IamCall, managed, validation_error, write_truncation};
 use deployer_core::isolation::RequestContext;
-use deployer_core::isolation::policy::{Policy, PolicyDecision, PolicyRequest, RequestPrincipal, decide_request};
+use deployer_core::isolation::policy::{
+    Policy, PolicyDecision, PolicyRequest, RequestPrincipal, RolePolicies, decide_role_request,
+};
 
 /// `SimulatePrincipalPolicy`. A role of this account is evaluated by its inline and attached policies. The embedded
 /// cloud has no policies of other principals, so they can do everything except what [`super::State::denied`] lists.
@@ -28,30 +29,38 @@ pub(super) fn simulate_principal_policy(call: &IamCall<'_, '_>) -> Result<CloudA
     for attached in &role.attached {
         documents.push(managed::find_document(call, attached)?);
     }
-    evaluate_policies(call, &documents, arn)
+    let boundary = role.boundary.as_deref().map(|boundary| managed::find_document(call, boundary)).transpose()?;
+    evaluate_policies(call, &documents, boundary, arn)
 }
 
 /// `SimulateCustomPolicy`.
 pub(super) fn simulate_custom_policy(call: &IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
     let documents = call.form.member_list("PolicyInputList");
     let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
-    evaluate_policies(call, &documents, "arn:aws:iam::000000000000:role/simulated")
+    evaluate_policies(call, &documents, None, "arn:aws:iam::000000000000:role/simulated")
 }
 
-fn evaluate_policies(call: &IamCall<'_, '_>, documents: &[&str], role: &str) -> Result<CloudAnswer, ApiError> {
+fn evaluate_policies(
+    call: &IamCall<'_, '_>,
+    documents: &[&str],
+    boundary: Option<&str>,
+    role: &str,
+) -> Result<CloudAnswer, ApiError> {
     let read = |text: &&str| {
         let document: Value = serde_json::from_str(text)
             .map_err(|_| ApiError::bad_request("MalformedPolicyDocument", "This policy contains invalid Json"))?;
         Policy::parse_document("a policy", &document).map_err(validation_error)
     };
     let policies = documents.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let boundary = boundary.as_ref().map(read).transpose()?;
+    let role_policies = RolePolicies { own: &policies, boundary: boundary.as_ref() };
     let context = RequestContext::from([("aws:sourcearn", None), ("aws:sourceaccount", None)]);
     simulate_actions(call, |action, resource| {
         let request = PolicyRequest { principal: RequestPrincipal::Role(role), action, resource, context: &context };
-        match decide_request(&policies, &[], &request) {
+        match decide_role_request(role_policies, &[], &request) {
             PolicyDecision::Allowed(_) => "allowed",
             PolicyDecision::DeniedBy(_) => "explicitDeny",
-            PolicyDecision::NotAllowed => "implicitDeny",
+            PolicyDecision::OutsideBoundary(_) | PolicyDecision::NotAllowed => "implicitDeny",
         }
     })
 }

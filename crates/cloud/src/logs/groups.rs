@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::{Map, Value, json};
 
 use super::super::ListPage;
-use super::{ApiError, LogsCall, StoredLogGroup, already_exists, invalid_parameter, invalid_token, list_answer};
+use super::{
+    ApiError, JsonBody, LogsCall, StoredLogGroup, already_exists, invalid_parameter, invalid_token, list_answer,
+};
 
 /// The allowed values of `retentionInDays` in `PutRetentionPolicy`.
 const RETENTION_DAYS: [i64; 22] =
@@ -37,7 +39,7 @@ pub(super) fn create_log_group(call: &mut LogsCall<'_, '_>) -> Result<Value, Api
         streams: BTreeMap::new(),
         events: VecDeque::new(),
         ingested: 0,
-        others: given_class(call.body.member_text("logGroupClass")),
+        others: given_members(call.body),
         filters: BTreeMap::new(),
         name: name.clone(),
         tags,
@@ -168,8 +170,9 @@ fn group_json(group: &StoredLogGroup) -> Value {
     entry
 }
 
-fn given_class(class: Option<&str>) -> Map<String, Value> {
-    class.map(|class| ("logGroupClass".to_owned(), json!(class))).into_iter().collect()
+fn given_members(body: &JsonBody) -> Map<String, Value> {
+    let given = |member: &str| Some((member.to_owned(), json!(body.member_text(member)?)));
+    ["logGroupClass", "kmsKeyId"].into_iter().filter_map(given).collect()
 }
 
 /// Sets or removes a member of the answer.

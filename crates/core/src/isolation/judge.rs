@@ -6,18 +6,25 @@ use super::condition::RequestContext;
 use super::model::{
     IsolationCheck, IsolationReport, PairState, Reach, ReadOutcome, RequestVerdict, SharedItem, VenuePair, VenueSubject,
 };
-use super::policy::{Policy, PolicyDecision, PolicyRequest, RequestPrincipal, decide_assumption, decide_request};
-use super::shared::find_shared_items;
+use super::paths::{check_by_delivery, check_by_key, check_by_url};
+use super::policy::{
+    Policy, PolicyDecision, PolicyRequest, RequestPrincipal, RolePolicies, decide_guarded_request, decide_request,
+    decide_role_request,
+};
+use super::shared::{find_shared_deliveries, find_shared_items};
 use super::simulated::SimulationResults;
 
 /// The service principal that fires rules.
 const EVENTS: &str = "events.amazonaws.com";
-/// What a role must not do to another venue's secret.
-const SECRET: [&str; 2] = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"];
-/// What a role must not do to another venue's log group.
-const LOGS: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:FilterLogEvents"];
-/// What a role must not do to another venue's function.
-const FUNCTION: [&str; 2] = ["lambda:InvokeFunction", "lambda:UpdateFunctionCode"];
+/// What a role must not do to another venue's secret: use it, or let others use it.
+const SECRET: [&str; 3] =
+    ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:PutResourcePolicy"];
+/// What a role must not do to another venue's log group: use it, or have it sent somewhere.
+const LOGS: [&str; 4] =
+    ["logs:CreateLogStream", "logs:PutLogEvents", "logs:FilterLogEvents", "logs:PutSubscriptionFilter"];
+/// What a role must not do to another venue's function: call it, change it, or let others call it.
+const FUNCTION: [&str; 4] =
+    ["lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:UpdateFunctionCode", "lambda:AddPermission"];
 const INVOKE: &str = "lambda:InvokeFunction";
 const ASSUME: &str = "sts:AssumeRole";
 
@@ -35,7 +42,7 @@ pub fn requests_to_check(to: &VenueSubject, own: bool) -> Vec<RoleRequest> {
     let stream = format!("{}:log-stream:verify", to.log_group_arn);
     if own {
         let rotates = to.holdings.as_ref().is_ok_and(|holdings| holdings.destination.rotates_tokens());
-        let secret = if rotates { &SECRET[..] } else { &SECRET[..1] };
+        let secret = if rotates { &SECRET[..2] } else { &SECRET[..1] };
         let secret = secret.iter().map(|action| ask(Reach::Secret, *action, to.secret_arn.clone()));
         let logs = [ask(Reach::Logs, LOGS[0], Ok(stream.clone())), ask(Reach::Logs, LOGS[1], Ok(stream))];
         return secret.chain(logs).collect();
@@ -69,7 +76,7 @@ pub fn judge_pairs(
             pairs.push(judge_pair(from, to, simulated, &mut disagreements));
         }
     }
-    let asked = pairs.iter().flat_map(|pair| &pair.checks).filter(|check| check.reach != Reach::Rule);
+    let asked = pairs.iter().flat_map(|pair| &pair.checks).filter(|check| check.reach.can_be_simulated());
     let unanswered = asked.filter(|check| check.verdict != RequestVerdict::Untold && check.simulated.is_none()).count();
     if unanswered > 0 && !simulated.is_empty() {
         notes.push(format!(
@@ -102,12 +109,17 @@ fn judge_pair(
         }
     }
     checks.extend(check_by_rule(from, to, own));
+    checks.extend(check_by_key(from, to, own));
+    if !own {
+        checks.extend(check_by_url(to));
+        checks.extend(check_by_delivery(from, to));
+    }
     let mut untold: BTreeSet<String> = checks
         .iter()
         .filter(|check| check.verdict == RequestVerdict::Untold)
         .map(|check| check.reason.clone())
         .collect();
-    let shared = match (&from.holdings, &to.holdings) {
+    let mut shared = match (&from.holdings, &to.holdings) {
         _ if own => Vec::new(),
         (Ok(mine), Ok(theirs)) => {
             let mut found = find_shared_items(mine, theirs);
@@ -122,6 +134,9 @@ fn judge_pair(
             Vec::new()
         }
     };
+    if let (Ok(mine), Ok(theirs), false) = (&from.deliveries, &to.deliveries, own) {
+        shared.extend(find_shared_deliveries(mine, theirs));
+    }
     let state = pair_state(own, &checks, &shared, !untold.is_empty());
     VenuePair { from: from.venue.clone(), to: to.venue.clone(), state, checks, shared, untold }
 }
@@ -139,7 +154,7 @@ fn pair_state(own: bool, checks: &[IsolationCheck], shared: &[SharedItem], untol
 }
 
 /// A role that makes a request itself: no service makes it for anybody.
-fn context_of(role: &str) -> RequestContext {
+pub(super) fn context_of(role: &str) -> RequestContext {
     RequestContext::from([
         ("aws:sourcearn", None),
         ("aws:sourceaccount", None),
@@ -165,10 +180,10 @@ fn check_by_role(from: &VenueSubject, to: &VenueSubject, asked: &RoleRequest) ->
         Reach::Secret => &to.secret_policy,
         Reach::Function => &to.function_policy,
         Reach::Role => &to.trust,
-        Reach::Logs | Reach::Rule => &none,
+        Reach::Logs | Reach::Rule | Reach::Url | Reach::Key | Reach::Delivery => &none,
     };
-    let (own, theirs) = match (&from.role, theirs) {
-        (Ok(own), Ok(theirs)) => (own, theirs),
+    let (role, theirs) = match (role_policies(from), theirs) {
+        (Ok(role), Ok(theirs)) => (role, theirs),
         (Err(why), _) | (_, Err(why)) => return untold(why, resource),
     };
     let context = context_of(&from.role_arn);
@@ -179,18 +194,14 @@ fn check_by_role(from: &VenueSubject, to: &VenueSubject, asked: &RoleRequest) ->
         context: &context,
     };
     let decision = match asked.reach {
-        Reach::Role => decide_assumption(own, theirs, &request),
-        _ => decide_request(own, theirs, &request),
+        Reach::Role => decide_guarded_request(role, theirs, &request),
+        _ => decide_role_request(role, theirs, &request),
     };
     let reason = match &decision {
-        PolicyDecision::Allowed(by) => format!("allowed by {by}"),
-        PolicyDecision::DeniedBy(by) => format!("denied by {by}"),
         PolicyDecision::NotAllowed if asked.reach == Reach::Role => {
             format!("{}'s role trusts {}", to.venue, trusted_principals_text(theirs))
         }
-        PolicyDecision::NotAllowed => {
-            format!("{}'s role may do this {}", from.venue, allowed_resources_text(own, asked.action))
-        }
+        decision => decision_text(from, asked.action, decision),
     };
     IsolationCheck {
         reach: asked.reach,
@@ -199,6 +210,26 @@ fn check_by_role(from: &VenueSubject, to: &VenueSubject, asked: &RoleRequest) ->
         verdict: if decision.is_allowed() { RequestVerdict::Allowed } else { RequestVerdict::Denied },
         reason,
         simulated: None,
+    }
+}
+
+/// A venue's role with its boundary, or why one of them is unknown.
+pub(super) fn role_policies(subject: &VenueSubject) -> Result<RolePolicies<'_>, &String> {
+    Ok(RolePolicies { own: subject.role.as_ref()?, boundary: subject.boundary.as_ref()?.as_ref() })
+}
+
+/// Why a venue's role may do something or not, in words.
+pub(super) fn decision_text(from: &VenueSubject, action: &str, decision: &PolicyDecision) -> String {
+    match decision {
+        PolicyDecision::Allowed(by) => format!("allowed by {by}"),
+        PolicyDecision::DeniedBy(by) => format!("denied by {by}"),
+        PolicyDecision::OutsideBoundary(by) => {
+            format!("the permissions boundary of {}'s role doesn't allow what {by} allows", from.venue)
+        }
+        PolicyDecision::NotAllowed => {
+            let own = from.role.as_deref().unwrap_or_default();
+            format!("{}'s role may do this {}", from.venue, allowed_resources_text(own, action))
+        }
     }
 }
 
@@ -229,7 +260,7 @@ fn check_by_rule(from: &VenueSubject, to: &VenueSubject, own: bool) -> Vec<Isola
                 match decide_request(&[], policies, &request) {
                     PolicyDecision::Allowed(by) => (RequestVerdict::Allowed, format!("allowed by {by}")),
                     PolicyDecision::DeniedBy(by) => (RequestVerdict::Denied, format!("denied by {by}")),
-                    PolicyDecision::NotAllowed => (
+                    PolicyDecision::OutsideBoundary(_) | PolicyDecision::NotAllowed => (
                         RequestVerdict::Denied,
                         format!("no statement of {}'s function policy allows that rule", to.venue),
                     ),
@@ -241,13 +272,13 @@ fn check_by_rule(from: &VenueSubject, to: &VenueSubject, own: bool) -> Vec<Isola
     resources.into_iter().map(check).collect()
 }
 
-/// IAM simulates only the role's own policies, not the policies of the requested resource.
+/// IAM simulates only the role's own policies and its boundary, not the policies of the requested resource.
 fn find_disagreement(from: &VenueSubject, check: &IsolationCheck, simulated: &str) -> Option<String> {
-    let own = from.role.as_ref().ok()?;
+    let role = role_policies(from).ok()?;
     let context = context_of(&from.role_arn);
     let principal = RequestPrincipal::Role(&from.role_arn);
     let request = PolicyRequest { principal, action: &check.action, resource: &check.resource, context: &context };
-    let here = decide_request(own, &[], &request).is_allowed();
+    let here = decide_role_request(role, &[], &request).is_allowed();
     (here != (simulated == "allowed")).then(|| {
         let found = if here { "allowed" } else { "denied" };
         format!(

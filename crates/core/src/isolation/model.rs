@@ -18,17 +18,71 @@ pub struct VenueSubject {
     pub role_arn: String,
     /// All policies of the role, inline and attached.
     pub role: ReadOutcome<Vec<Policy>>,
+    /// The role's permissions boundary, if it has one.
+    pub boundary: ReadOutcome<Option<Policy>>,
     pub trust: ReadOutcome<Vec<Policy>>,
     pub secret_arn: ReadOutcome<String>,
     pub secret_policy: ReadOutcome<Vec<Policy>>,
+    /// The key of the customer's that the secret is encrypted with. `None` is Secrets Manager's own, which nobody can
+    /// use but through Secrets Manager.
+    pub secret_key: ReadOutcome<Option<SecretKey>>,
     pub log_group_arn: String,
     /// Without a qualifier.
     pub function_arn: String,
     pub function_policy: ReadOutcome<Vec<Policy>>,
+    /// The URLs that invoke the function.
+    pub function_urls: ReadOutcome<Vec<FunctionUrl>>,
+    /// Where its log lines and events are sent.
+    pub deliveries: ReadOutcome<Vec<Delivery>>,
     pub rule_arn: String,
     pub account: String,
     /// What its function works with.
     pub holdings: ReadOutcome<VenueHoldings>,
+}
+
+/// A key in KMS that a secret is encrypted with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretKey {
+    pub arn: String,
+    pub policy: Vec<Policy>,
+    pub grants: Vec<KeyGrant>,
+}
+
+/// A grant: somebody may use a key, whatever the key's policy says.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyGrant {
+    pub id: String,
+    /// The ARN of who may use the key.
+    pub grantee: String,
+    /// `Decrypt`, `CreateGrant`, …
+    pub operations: Vec<String>,
+    /// What must be in the encryption context. For a secret, Secrets Manager puts the ARN there, as `SecretARN`.
+    pub encryption_context: BTreeMap<String, String>,
+}
+
+/// A URL that invokes a function, or one of its aliases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionUrl {
+    pub url: String,
+    /// The function's ARN, with the alias.
+    pub function_arn: String,
+    /// Whether it asks for credentials: `AuthType` is `AWS_IAM`, not `NONE`.
+    pub needs_credentials: bool,
+}
+
+/// A setting that sends something of a venue somewhere: log lines to a subscriber, results of runs to a destination,
+/// events that failed to a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The setting, as in "allowed by the subscription filter copy of b's log group".
+    pub setting: String,
+    /// The ARN of where to.
+    pub destination: String,
+    /// The role with which it is sent, where it isn't sent by a service.
+    pub role: Option<String>,
+    /// The policies of the destination, where it is a queue or a topic.
+    pub policy: ReadOutcome<Vec<Policy>>,
 }
 
 /// What a venue must not share with another.
@@ -66,6 +120,12 @@ pub enum Reach {
     Role,
     /// Its function, by this venue's rule.
     Rule,
+    /// Its function, by a URL.
+    Url,
+    /// The key that its secret is encrypted with, by this venue's role.
+    Key,
+    /// Its log lines or events, which are sent somewhere.
+    Delivery,
 }
 
 impl Reach {
@@ -77,6 +137,17 @@ impl Reach {
             Self::Function => "function",
             Self::Role => "role",
             Self::Rule => "function (through its own rule)",
+            Self::Url => "function (by its URL)",
+            Self::Key => "secret's key",
+            Self::Delivery => "log or events",
+        }
+    }
+
+    /// Whether IAM can simulate it: what depends on the role's policies alone.
+    pub fn can_be_simulated(self) -> bool {
+        match self {
+            Self::Secret | Self::Logs | Self::Function | Self::Role => true,
+            Self::Rule | Self::Url | Self::Key | Self::Delivery => false,
         }
     }
 }

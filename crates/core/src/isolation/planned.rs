@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::model::{ComparedCredential, VenueHoldings, VenueSubject, parse_policies};
 use crate::desired::Desired;
 use crate::manifest::{Manifest, Venue};
-use crate::resource::{DesiredStack, PermissionSpec};
+use crate::resource::{DesiredStack, PermissionSpec, PermissionStatement};
 use crate::scope::Scope;
 
 /// Six random-looking characters, like those that Secrets Manager appends to a secret's ARN.
@@ -47,7 +47,13 @@ fn planned_subject(
         role: parse_policies(&format!("the policy of {name}'s role"), &role.policy),
         trust: parse_policies(&format!("the trust policy of {name}'s role"), &role.trust),
         secret_arn: Ok(scope.regional_arn("secretsmanager", &format!("secret:{}-{SUFFIX}", secret.name))),
+        // What a boundary allows isn't known here. It could only deny more.
+        boundary: Ok(None),
         secret_policy: Ok(Vec::new()),
+        secret_key: Ok(None),
+        // An apply removes URLs and puts back destinations. A log group that it creates has no subscribers.
+        function_urls: Ok(Vec::new()),
+        deliveries: Ok(Vec::new()),
         log_group_arn: log_group_arn(scope, &log_group.name),
         function_policy: parse_policies(
             &format!("the policy of {name}'s function"),
@@ -78,15 +84,7 @@ pub fn manifest_holdings(venue: &Venue, credentials: BTreeMap<String, ComparedCr
 
 /// The policy that `AddPermission` creates from a statement.
 fn planned_function_policy(function_arn: &str, permission: &PermissionSpec) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": permission.statement_id,
-            "Effect": "Allow",
-            "Principal": { "Service": permission.principal },
-            "Action": permission.action,
-            "Resource": format!("{function_arn}:{}", permission.qualifier),
-            "Condition": { "ArnLike": { "AWS:SourceArn": permission.source_arn } },
-        }],
-    })
+    let mut statement = PermissionStatement::of_spec(permission).to_json();
+    statement["Resource"] = json!(format!("{function_arn}:{}", permission.qualifier));
+    json!({ "Version": "2012-10-17", "Statement": [statement] })
 }

@@ -1,9 +1,9 @@
 //! Decides whether IAM would allow a request, from policy documents alone: explicitly denied, allowed, or neither.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html> within one account,
-//! without policies that can only restrict: boundaries, session policies, an organization's policies. Anything that
-//! can't be known from the documents (a condition on an unknown key, an unsupported operator) is treated
-//! conservatively: an allow is assumed to apply, and a deny is assumed not to.
+//! with the permissions boundary of a role, and without other policies that can only restrict: session policies, an
+//! organization's policies. Anything that can't be known from the documents (a condition on an unknown key, an
+//! unsupported operator) is treated conservatively: an allow is assumed to apply, and a deny is assumed not to.
 
 use serde_json::{Map, Value};
 
@@ -39,6 +39,8 @@ pub enum PolicyDecision {
     Allowed(String),
     /// Explicitly denied by this statement.
     DeniedBy(String),
+    /// Denied because the permissions boundary doesn't allow what this statement allows.
+    OutsideBoundary(String),
     /// Denied because no statement allows it.
     NotAllowed,
 }
@@ -246,37 +248,92 @@ pub(super) fn string_list(value: &Value) -> Option<Vec<String>> {
     }
 }
 
+/// A role's policies.
+#[derive(Debug, Clone, Copy)]
+pub struct RolePolicies<'a> {
+    /// Inline and attached ones.
+    pub own: &'a [Policy],
+    /// Its permissions boundary, which allows nothing by itself: what the others allow counts only if it allows it too.
+    pub boundary: Option<&'a Policy>,
+}
+
+impl<'a> RolePolicies<'a> {
+    /// Those of a role without a boundary.
+    pub fn without_boundary(own: &'a [Policy]) -> Self {
+        Self { own, boundary: None }
+    }
+}
+
 /// Decides a request: `identity` are the principal's own policies, `resource` those of the requested resource. Within
 /// one account, either of them may allow it.
 pub fn decide_request(identity: &[Policy], resource: &[Policy], request: &PolicyRequest<'_>) -> PolicyDecision {
-    decide_with_account(identity, resource, false, request)
+    decide_role_request(RolePolicies::without_boundary(identity), resource, request)
 }
 
-/// Decides whether a role may be assumed. Its trust policy must allow it, by naming either the caller or the account.
-/// If it names the account, the caller's own policies must allow it too.
-pub fn decide_assumption(identity: &[Policy], trust: &[Policy], request: &PolicyRequest<'_>) -> PolicyDecision {
-    let own = decide_request(identity, &[], request);
+/// Whether these policies allow a request whatever is unknown about it.
+pub fn surely_allows(identity: &[Policy], request: &PolicyRequest<'_>) -> bool {
+    let best =
+        |allows| identity.iter().filter_map(|policy| policy.best_match(allows, request, false)).map(|fit| fit.0).max();
+    best(false).is_none() && best(true) == Some(Certainty::Yes)
+}
+
+/// Decides a request of a role that may have a boundary. The boundary doesn't limit what a resource's policy allows: IAM
+/// limits only some of that (<https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html>), so it
+/// counts as allowed.
+pub fn decide_role_request(role: RolePolicies<'_>, resource: &[Policy], request: &PolicyRequest<'_>) -> PolicyDecision {
+    decide_with_account(role, resource, false, request)
+}
+
+/// Decides a request on a resource whose own policy must allow it, by naming either the caller or the account: a role to
+/// assume, a key. If it names the account, the caller's own policies must allow it too.
+pub fn decide_guarded_request(
+    role: RolePolicies<'_>,
+    resource: &[Policy],
+    request: &PolicyRequest<'_>,
+) -> PolicyDecision {
+    let own = decide_role_request(role, &[], request);
     if let PolicyDecision::DeniedBy(_) = own {
         return own;
     }
-    decide_with_account(&[], trust, own.is_allowed(), request)
+    let nothing = RolePolicies::without_boundary(&[]);
+    match (decide_with_account(nothing, resource, false, request), own) {
+        (PolicyDecision::NotAllowed, PolicyDecision::Allowed(mine)) => {
+            match decide_with_account(nothing, resource, true, request) {
+                PolicyDecision::Allowed(theirs) => PolicyDecision::Allowed(format!("{mine}, together with {theirs}")),
+                decision => decision,
+            }
+        }
+        (PolicyDecision::NotAllowed, own @ PolicyDecision::OutsideBoundary(_)) => own,
+        (decision, _) => decision,
+    }
 }
 
 fn decide_with_account(
-    identity: &[Policy],
+    role: RolePolicies<'_>,
     resource: &[Policy],
     account_counts: bool,
     request: &PolicyRequest<'_>,
 ) -> PolicyDecision {
-    let all = || identity.iter().chain(resource);
-    let strongest =
-        |allows| all().filter_map(|policy| policy.best_match(allows, request, account_counts)).max_by_key(|fit| fit.0);
-    if let Some((Certainty::Yes, by)) = strongest(false) {
+    let strongest = |policies: &mut dyn Iterator<Item = &Policy>, allows| {
+        policies.filter_map(|policy| policy.best_match(allows, request, account_counts)).max_by_key(|fit| fit.0)
+    };
+    let mut all = role.own.iter().chain(role.boundary).chain(resource);
+    if let Some((Certainty::Yes, by)) = strongest(&mut all, false) {
         return PolicyDecision::DeniedBy(by);
     }
-    match strongest(true) {
-        Some((Certainty::Yes, by)) => PolicyDecision::Allowed(by),
-        Some((_, by)) => PolicyDecision::Allowed(format!("{by}, if its condition holds")),
-        None => PolicyDecision::NotAllowed,
+    let own = strongest(&mut role.own.iter(), true);
+    let (within, outside) = match (own, role.boundary) {
+        (Some((holds, by)), Some(boundary)) => match boundary.best_match(true, request, account_counts) {
+            Some((limit, _)) => (Some((holds.min(limit), by)), None),
+            None => (None, Some(by)),
+        },
+        (own, _) => (own, None),
+    };
+    let allowing = within.into_iter().chain(strongest(&mut resource.iter(), true));
+    match (allowing.max_by_key(|fit| fit.0), outside) {
+        (Some((Certainty::Yes, by)), _) => PolicyDecision::Allowed(by),
+        (Some((_, by)), _) => PolicyDecision::Allowed(format!("{by}, if its condition holds")),
+        (None, Some(by)) => PolicyDecision::OutsideBoundary(by),
+        (None, None) => PolicyDecision::NotAllowed,
     }
 }

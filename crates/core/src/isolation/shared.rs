@@ -6,7 +6,7 @@ use sync_config::config::{
     KEY_TRIPLESEAT_PUBLIC_KEY,
 };
 
-use super::model::{ComparedCredential, SharedItem, VenueHoldings};
+use super::model::{ComparedCredential, Delivery, SharedItem, VenueHoldings};
 
 /// What two venues share.
 pub fn find_shared_items(one: &VenueHoldings, other: &VenueHoldings) -> Vec<SharedItem> {
@@ -48,6 +48,21 @@ pub fn find_shared_items(one: &VenueHoldings, other: &VenueHoldings) -> Vec<Shar
         share("destination", text, tolerated);
     }
     found
+}
+
+/// The places to which both venues send something. That is allowed: a check of its own says whether a venue's role may
+/// read there.
+pub fn find_shared_deliveries(one: &[Delivery], other: &[Delivery]) -> Vec<SharedItem> {
+    let mut places: Vec<&str> = one.iter().map(|delivery| delivery.destination.as_str()).collect();
+    places.retain(|place| other.iter().any(|delivery| delivery.destination == *place));
+    places.sort_unstable();
+    places.dedup();
+    let item = |place| SharedItem {
+        what: "delivery".to_owned(),
+        text: format!("both send log lines or events to {place}: allowed while no venue's role may read there"),
+        tolerated: true,
+    };
+    places.into_iter().map(item).collect()
 }
 
 /// Compares by value if both values are known, or else by reference.

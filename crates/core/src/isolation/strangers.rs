@@ -34,20 +34,14 @@ pub fn find_strangers(live: &LiveStack, account: &str) -> Vec<StrangerAccess> {
     }
     let function = live.function.as_present().map_or("", |function| function.name.as_str());
     if let (Some(permission), Some(_)) = (live.permission.as_present(), live.function.as_present()) {
-        let statement = serde_json::json!({
-            "Effect": "Allow",
-            "Principal": match permission.principal.as_str() {
-                service if service.ends_with(".amazonaws.com") => serde_json::json!({ "Service": service }),
-                principal => serde_json::json!({ "AWS": principal }),
-            },
-            "Condition": { "ArnLike": { "AWS:SourceArn": permission.source_arn } },
-        });
-        found.extend(strangers_of(&statement, account).into_iter().map(|who| StrangerAccess {
-            kind: ResourceKind::Permission,
-            name: format!("{function}:{ALIAS}"),
-            text: format!("{who} can call {} on {function}:{ALIAS}", permission.action),
-            hint: REMOVED.to_owned(),
-        }));
+        for statement in &permission.statements {
+            found.extend(strangers_of(&statement.to_json(), account).into_iter().map(|who| StrangerAccess {
+                kind: ResourceKind::Permission,
+                name: format!("{function}:{ALIAS}"),
+                text: format!("{who} can call {} on {function}:{ALIAS}", statement.action),
+                hint: REMOVED.to_owned(),
+            }));
+        }
     }
     for (answer, members, _) in live.unmodeled_answers() {
         for member in members {

@@ -8,8 +8,8 @@ use toml_edit::{Document, Item, Table, TableLike};
 
 use super::key::{KIND, Key, Optional};
 use super::keys::{
-    AUTH_HEADER, AUTH_QUERY, AuthTable, BLOCKER, DestinationTable, HTTP, INHERITED, ROOT, TRIPLESEAT, TripleseatKeys,
-    VENUE,
+    AUTH_HEADER, AUTH_QUERY, AuthTable, BLOCKER, DEPLOYMENT, DestinationTable, HTTP, INHERITED, ROOT, TRIPLESEAT,
+    TripleseatKeys, VENUE,
 };
 use super::value::WordValue;
 use super::{SecretRef, Status};
@@ -144,6 +144,14 @@ pub fn add_venue(text: &str, new: &NewVenue) -> Result<String, Uneditable> {
             Ok(manifest.replace_text(text.len()..text.len(), &format!("{before}{block}")))
         }
     }
+}
+
+/// Returns `text` with the deployment's region changed.
+pub fn set_region(text: &str, region: &str) -> Result<String, Uneditable> {
+    let manifest = ManifestText::parse_text(text)?;
+    let table = manifest.document.get(ROOT.deployment.name()).and_then(Item::as_table_like);
+    let table = table.ok_or_else(|| Uneditable::new(format!("it has no table {}", ROOT.deployment.name())))?;
+    manifest.set_key(table, DEPLOYMENT.region.name(), &quote_string(region), DEPLOYMENT.name.name())
 }
 
 /// Returns `text` with the venue's status changed.

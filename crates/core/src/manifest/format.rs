@@ -1,15 +1,18 @@
 //! The formats that a string in the manifest can have.
 
+use sync_config::address::refuse_host;
 use sync_config::mapping::find_timezone;
 use url::Url;
 
-use super::{Flaw, ScheduleExpression, SecretRef, parse_duration};
+use super::{Flaw, ScheduleExpression, SecretRef, company, parse_duration};
 use crate::naming::MAX_PROPERTY_NAME;
 
 /// Lambda's longest `Timeout`, in seconds.
 pub(super) const MAX_TIMEOUT_S: u32 = 900;
 /// For HubSpot's labels; longer ones are truncated on its pages.
 const MAX_DISPLAY_NAME: usize = 100;
+/// The longest value of any key, in bytes: what a mapping can say in one expression.
+const MAX_TEXT: usize = 20_000;
 /// A contact that became a lead longer ago is a new request for certain.
 const MAX_RETICK_WINDOW_S: u32 = 366 * 24 * 3600;
 
@@ -40,6 +43,14 @@ pub(super) enum TextFormat {
     TimeZone,
     /// A duration of at most a year, or zero.
     RetickWindow,
+    /// The ARN of a managed policy.
+    PolicyArn,
+    /// The ARN of a KMS key.
+    KeyArn,
+    /// The ARN of an SQS queue or an SNS topic.
+    DeadLetterArn,
+    SubnetId,
+    SecurityGroupId,
     /// The start of an IAM path.
     RolePath,
 }
@@ -60,13 +71,31 @@ impl TextFormat {
             Self::BaseUri | Self::Url | Self::LookupUrl => "^https?://",
             Self::JsonPointer => "^/",
             Self::Domain => r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
+            Self::PolicyArn => "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$",
+            Self::KeyArn => "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$",
+            Self::DeadLetterArn => "^arn:aws[a-z-]*:(sqs|sns):[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$",
+            Self::SubnetId => "^subnet-[0-9a-f]+$",
+            Self::SecurityGroupId => "^sg-[0-9a-f]+$",
             Self::RolePath => r"^/([!-)+->@-~]+/)?$",
             Self::HeaderName => "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
         })
     }
 
+    /// An example of an id; empty for other formats.
+    pub(super) fn example_id(self) -> &'static str {
+        match self {
+            Self::SubnetId => "subnet-0123456789abcdef0",
+            Self::SecurityGroupId => "sg-0123456789abcdef0",
+            _ => "",
+        }
+    }
+
     /// Checks `text`. The error says what is wrong with it.
     pub(super) fn check_text(self, text: &str) -> Result<(), Flaw> {
+        if text.len() > MAX_TEXT {
+            let help = format!("no value needs more than {MAX_TEXT}");
+            return Err(Flaw::new(format!("this text has {} characters", text.chars().count()), help));
+        }
         match self {
             Self::Plain if text.trim().is_empty() => Err(Flaw::new("this is empty", "write at least one word")),
             Self::Plain => Ok(()),
@@ -87,6 +116,11 @@ impl TextFormat {
             Self::Domain => check_domain(text),
             Self::TimeZone => check_timezone(text),
             Self::RetickWindow => check_retick_window(text),
+            Self::PolicyArn => company::check_policy_arn(text),
+            Self::KeyArn => company::check_key_arn(text),
+            Self::DeadLetterArn => company::check_dead_letter_arn(text),
+            Self::SubnetId => company::check_ec2_id(text, "subnet-"),
+            Self::SecurityGroupId => company::check_ec2_id(text, "sg-"),
             Self::RolePath => check_role_path(text),
         }
     }
@@ -206,6 +240,9 @@ fn parse_url(text: &str) -> Result<Url, Flaw> {
             "this URL contains what looks like a credential",
             "use auth = { kind = \"query\", name = \"…\" } and destination_credential under secrets",
         ));
+    }
+    if let Some(why) = url.host_str().and_then(refuse_host) {
+        return Err(Flaw::new(why, "write the address of the platform's API"));
     }
     match (url.scheme(), url.host()) {
         ("https", Some(_)) => Ok(url),

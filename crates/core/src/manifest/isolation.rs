@@ -20,6 +20,16 @@ pub(super) struct IsolationFindings {
     pub(super) advice: Vec<ManifestProblem>,
 }
 
+/// The most mistakes, and the most pieces of advice, that are collected: every two venues can share something.
+const MOST_FINDINGS: usize = 1_000;
+
+impl IsolationFindings {
+    /// Whether another mistake is worth collecting.
+    fn has_room(&self) -> bool {
+        self.problems.len() < MOST_FINDINGS
+    }
+}
+
 /// Compares everything that can be compared without resolving a value.
 pub(super) fn compare_by_reference(venues: &[ParsedVenue]) -> IsolationFindings {
     let mut found = IsolationFindings::default();
@@ -68,6 +78,9 @@ fn check_names(venues: &[ParsedVenue], found: &mut IsolationFindings) {
         venues,
         |read| Some(property_slug(&read.venue.name)),
         |first, second| {
+            if !found.has_room() {
+                return;
+            }
             let (a, b) = (&first.venue.name, &second.venue.name);
             let message = format!(
                 "the venues `{a}` and `{b}` would share a function name, a role and a set of HubSpot properties"
@@ -108,6 +121,9 @@ fn check_flags(venues: &[ParsedVenue], found: &mut IsolationFindings) {
         venues,
         |read| Some(read.venue.flag_property.clone()),
         |first, second| {
+            if !found.has_room() {
+                return;
+            }
             if same_name(first, second)
                 && first.places.flag == first.places.name
                 && second.places.flag == second.places.name
@@ -151,6 +167,9 @@ fn check_canaries(venues: &[ParsedVenue], found: &mut IsolationFindings) {
         venues,
         |read| read.venue.canary.then_some(()),
         |first, second| {
+            if !found.has_room() {
+                return;
+            }
             let message = format!("both `{}` and `{}` are marked as the canary", first.venue.name, second.venue.name);
             let span = |read: &ParsedVenue| read.places.canary.clone().unwrap_or(read.places.name.clone());
             let problem = ManifestProblem::new("canary", span(second), message, "second canary")
@@ -175,7 +194,7 @@ fn check_credentials(
         DestinationConfig::Http(_) => None,
     };
     for_each_clash(venues, key_of, |first, second| {
-        if news(first, second, KEY_TRIPLESEAT_PUBLIC_KEY) {
+        if found.has_room() && news(first, second, KEY_TRIPLESEAT_PUBLIC_KEY) {
             report_same_account(first, second, compared, found);
         }
     });
@@ -185,6 +204,9 @@ fn check_credentials(
         DestinationConfig::Http(http) => Some((http.url.clone(), Some(credential(read, KEY_DESTINATION_CREDENTIAL)?))),
     };
     for_each_clash(venues, endpoint, |first, second| {
+        if !found.has_room() {
+            return;
+        }
         let has_auth = matches!(&first.venue.destination, DestinationConfig::Http(http) if http.auth.is_some());
         if compared == ComparedBy::References || (has_auth && news(first, second, KEY_DESTINATION_CREDENTIAL)) {
             let same = if has_auth { "the same URL and the same credential" } else { "the same URL" };
@@ -201,7 +223,7 @@ fn check_credentials(
         venues,
         |read| credential(read, KEY_HUBSPOT_TOKEN),
         |first, second| {
-            if news(first, second, KEY_HUBSPOT_TOKEN) {
+            if found.advice.len() < MOST_FINDINGS && news(first, second, KEY_HUBSPOT_TOKEN) {
                 let message = format!("`{}` and `{}` share a HubSpot token", first.venue.name, second.venue.name);
                 let advice = ManifestProblem::new(
                     "shared_hubspot_token",
@@ -229,6 +251,7 @@ fn report_same_account(first: &ParsedVenue, second: &ParsedVenue, compared: Comp
         ComparedBy::Values => "the same Tripleseat public key (two references with the same value)",
     };
     match (location(first), location(second)) {
+        (Some(a), Some(b)) if a != b && found.advice.len() >= MOST_FINDINGS => {}
         (Some(a), Some(b)) if a != b => {
             let message = format!(
                 "`{}` and `{}` are two locations ({a} and {b}) of the same Tripleseat account",

@@ -44,6 +44,13 @@ pub(super) enum ValueSpec {
     Kinds(&'static [(&'static str, &'static TableSpec)]),
     /// A table from destination fields to mapping expressions.
     Mapping,
+    /// A table from the keys of tags to their values.
+    Tags,
+    /// A list of strings, with a number of them.
+    Texts {
+        format: TextFormat,
+        most: usize,
+    },
 }
 
 impl TableSpec {
@@ -117,6 +124,12 @@ pub(super) struct KindTable<D>(PhantomData<fn() -> D>);
 
 /// A table from destination fields to mapping expressions.
 pub(super) struct FieldMapping;
+
+/// A table from the keys of tags to their values.
+pub(super) struct TagTable;
+
+/// A list of strings.
+pub(super) struct TextList;
 
 impl<K, P: KeyPresence> Key<K, P> {
     const fn declare(value: ValueSpec, doc: &'static str) -> Self {
@@ -192,6 +205,20 @@ impl<K, P: KeyPresence> Key<K, P> {
         P: KeyPresence<Value = FieldMapping>,
     {
         Self::declare(ValueSpec::Mapping, doc)
+    }
+
+    pub(super) const fn texts(format: TextFormat, most: usize, doc: &'static str) -> Self
+    where
+        P: KeyPresence<Value = TextList>,
+    {
+        Self::declare(ValueSpec::Texts { format, most }, doc)
+    }
+
+    pub(super) const fn tags(doc: &'static str) -> Self
+    where
+        P: KeyPresence<Value = TagTable>,
+    {
+        Self::declare(ValueSpec::Tags, doc)
     }
 
     pub(super) const fn with_example(mut self, example: ScalarValue<'static>) -> Self {

@@ -4,10 +4,11 @@
 
 use sync_config::config::{HUBSPOT_BASE_URI, OAuthGrant, OnAmbiguous, OnExisting, OnRetick, TRIPLESEAT_BASE_URI};
 
+use super::company::Tracing;
 use super::format::TextFormat;
 use super::key::{
     Defaulted, FieldMapping, KIND, Key, KeysOfKind, KindTable, NamedTables, Optional, Required, SubTable, TableKeys,
-    TableKinds, TableSpec, declare_kinds, declare_table, inherited_from, kind_of,
+    TableKinds, TableSpec, TagTable, TextList, declare_kinds, declare_table, inherited_from, kind_of,
 };
 use super::value::ScalarValue::{Bool as B, Integer as I, Text as T};
 use super::value::{BaseUri, DateText, Seconds, declare_words};
@@ -27,6 +28,7 @@ declare_words! {
 }
 declare_words! { OnAmbiguous { NeedsReview = "needs_review", Resend = "resend", } }
 declare_words! { OnRetick { NewLead = "new_lead", Ignore = "ignore", Review = "review", } }
+declare_words! { Tracing { Active = "active", PassThrough = "passthrough", } }
 declare_words! { OnExisting { Create = "create", Link = "link", } }
 
 declare_table! {
@@ -58,10 +60,29 @@ declare_table! {
             "What the IAM path of every role starts with. The names of the deployment and the region follow.",
         )
         .with_default(T(DEFAULT_ROLE_PATH)),
+    may_share_with: Optional<String> =
+        Key::text(
+            TextFormat::Plain,
+            "Other deployments with the same flags or destinations that are no reason to refuse: NAME or NAME@REGION, separated by blanks.",
+        )
+        .with_example(T("venue-sync@eu-west-1")),
     // The default is the longest window that Secrets Manager offers.
     recovery_window_days: Defaulted<u32> =
         Key::integer(7..=30, "How many days the secret of a removed venue can still be restored.")
             .with_default(I(30)),
+    tags: Optional<TagTable> = Key::tags(
+        "Tags of every resource, such as { CostCenter = \"4711\" }. A tag that is removed here is removed there too; tags \
+         of others stay.",
+    ),
+    permissions_boundary: Optional<String> =
+        Key::text(TextFormat::PolicyArn, "Permissions boundary of every role.")
+            .with_example(T("arn:aws:iam::123456789012:policy/boundary")),
+    kms_key: Optional<String> =
+        Key::text(
+            TextFormat::KeyArn,
+            "Key that encrypts every secret, function environment and log group. Its policy must let CloudWatch Logs use it.",
+        )
+        .with_example(T("arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab")),
 }
 
 declare_table! {
@@ -125,6 +146,23 @@ declare_table! {
         Key::text(TextFormat::TimeZone, "IANA time zone of dates and times in leads. Mappings with a time require it.")
             .with_example(T("America/New_York")),
     protect: Defaulted<bool> = Key::bool("Whether removing the venue is refused.").with_default(B(false)),
+    vpc: Optional<SubTable<VpcKeys>> =
+        Key::table("The network that the function is in. It must reach HubSpot, the destination and Secrets Manager."),
+    tracing: Defaulted<Tracing> =
+        Key::one_of("active: runs are traced with X-Ray; passthrough: only if their caller is.")
+            .with_default(T("passthrough")),
+    dead_letter: Optional<String> =
+        Key::text(TextFormat::DeadLetterArn, "SQS queue or SNS topic that gets the event of each failed run.")
+            .with_example(T("arn:aws:sqs:us-east-1:123456789012:failed-runs")),
+}
+
+declare_table! {
+    /// `[defaults.vpc]`
+    VPC: VpcKeys = "A network. Lambda refuses it without both lists.";
+    subnet_ids: Required<TextList> =
+        Key::texts(TextFormat::SubnetId, 16, "Subnets, best private ones in several availability zones, with a way out."),
+    security_group_ids: Required<TextList> =
+        Key::texts(TextFormat::SecurityGroupId, 5, "Security groups. They must allow connections out to port 443."),
 }
 
 declare_table! {
@@ -154,6 +192,14 @@ declare_table! {
     secrets: Optional<SubTable<SecretsKeys>> =
         Key::table("References to the venue's credentials. A blocked venue needs none."),
     destination: Required<KindTable<DestinationTable>> = Key::kinds("Where the leads go."),
+    tags: Optional<TagTable> =
+        Key::tags("Tags of the venue's resources, besides those of [deployment], which these replace."),
+    permissions_boundary: Optional<String> =
+        Key::text(TextFormat::PolicyArn, "Permissions boundary of the venue's role, instead of that of [deployment].")
+            .with_example(T("arn:aws:iam::123456789012:policy/boundary")),
+    kms_key: Optional<String> =
+        Key::text(TextFormat::KeyArn, "Key of the venue's resources, instead of that of [deployment].")
+            .with_example(T("arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab")),
     fields: Optional<FieldMapping> =
         Key::mapping(
             "Destination field = HubSpot property, \"{template}\" or \"=constant\", in addition to the destination's defaults. \

@@ -4,10 +4,12 @@
 //! checks, [`manifest_schema`] and reading all use the declaration. `isolation` checks that no venue can reach another venue's contacts or leads.
 //! [`add_venue`] and the other edits change only what they are about and keep the rest of the text byte for byte.
 
+mod company;
 mod cron;
 mod duration;
 mod edit;
 mod edit_venues;
+mod excerpt;
 mod format;
 mod isolation;
 mod key;
@@ -26,6 +28,7 @@ mod shape;
 mod suggest;
 mod syntax;
 mod table;
+mod tags;
 mod template;
 mod tidy;
 mod trust;
@@ -36,7 +39,9 @@ mod venue;
 pub use cron::{CronBase, CronDays, CronExpression, CronItem, CronList};
 pub use duration::{format_duration, parse_duration};
 pub use edit::secret_keys;
-pub use edit::{BlockerEntry, NewVenue, Uneditable, add_venue, remove_blocker, set_blocker, set_status, status_word};
+pub use edit::{
+    BlockerEntry, NewVenue, Uneditable, add_venue, remove_blocker, set_blocker, set_region, set_status, status_word,
+};
 pub use edit_venues::{remove_venue, rename_venue};
 pub use format::{check_domain, check_name};
 pub use model::*;

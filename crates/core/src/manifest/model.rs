@@ -10,9 +10,11 @@ use sync_config::config::{
 };
 use sync_config::mapping::LeadMapping;
 
+use super::company::CompanyRules;
 use super::schedule::SchedulePattern;
 use super::value::WordValue;
 use crate::naming::RolePlace;
+use crate::resource::StringMap;
 
 /// A valid manifest.
 #[derive(Debug, Clone)]
@@ -38,6 +40,8 @@ pub struct Deployment {
     pub account: Option<String>,
     /// What the IAM path of every role starts with.
     pub role_path: String,
+    /// Other deployments with the same flags or destinations that are no reason to refuse: `NAME` or `NAME@REGION`.
+    pub may_share_with: Vec<String>,
     /// How many days a deleted secret can still be restored.
     pub recovery_window_days: u32,
 }
@@ -109,6 +113,10 @@ pub struct Venue {
     pub protect: bool,
     /// Whether a new artifact goes here first.
     pub canary: bool,
+    /// What a company's account demands of its resources.
+    pub company: CompanyRules,
+    /// Tags of its resources, including those of the deployment.
+    pub tags: StringMap,
 }
 
 impl Venue {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bounds::{MAX_TEXT_FILE, read_regular_file};
 use jiff::Timestamp;
 use toml::de::DeTable;
 
@@ -89,7 +90,7 @@ impl LoadedManifest {
 /// variables or files.
 pub fn load_manifest(path: impl AsRef<Path>) -> Result<LoadedManifest, ManifestErrors> {
     let path = path.as_ref();
-    let bytes = std::fs::read(path).map_err(|error| unreadable_file(path, &error))?;
+    let bytes = read_regular_file(path, MAX_TEXT_FILE).map_err(|error| unreadable_file(path, &error))?;
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => return Err(invalid_utf8(path, error.as_bytes(), error.utf8_error().valid_up_to())),
@@ -147,7 +148,7 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
     }
     let mut read = Vec::new();
     for (name, own) in root.list_tables(&ROOT.venues) {
-        let table = VenueTable { own, defaults };
+        let table = VenueTable { own, defaults, deployment: table };
         read.push(venue::read_venue(&mut reading, &mut advice, name, table, &hubspot));
     }
     names::check_name_lengths(&mut reading, &deployment, root, &read);
@@ -221,6 +222,10 @@ fn read_deployment(table: ManifestTable<'_, '_, DeploymentKeys>) -> Deployment {
         region: table.read(&DEPLOYMENT.region),
         account: table.read(&DEPLOYMENT.account),
         role_path: table.read(&DEPLOYMENT.role_path),
+        may_share_with: table
+            .read(&DEPLOYMENT.may_share_with)
+            .map(|names| names.split_whitespace().map(ToOwned::to_owned).collect())
+            .unwrap_or_default(),
         recovery_window_days: table.read(&DEPLOYMENT.recovery_window_days),
     }
 }

@@ -51,12 +51,16 @@ const KNOWN: &[&str] = &[
     "us-west-2",
 ];
 
+/// The longest text that can be a misspelled region, in bytes.
+const LONGEST: usize = 40;
+
 /// How many letters may be wrong.
 const MOST_WRONG: usize = 2;
 
 /// The known region that an unknown one is probably meant to be.
 pub(super) fn probably_meant(region: &str) -> Option<&'static str> {
-    if KNOWN.contains(&region) {
+    // A name that is longer than any isn't a misspelled one, and comparing it takes as long as it is.
+    if KNOWN.contains(&region) || region.len() > LONGEST {
         return None;
     }
     let distances = KNOWN.iter().map(|known| (strsim::damerau_levenshtein(region, known), *known));
@@ -72,6 +76,7 @@ mod tests {
         assert_eq!(probably_meant("us-esat-1"), Some("us-east-1"));
         assert_eq!(probably_meant("eu-wst-1"), Some("eu-west-1"));
         assert_eq!(probably_meant("us-east-1"), None);
+        assert_eq!(probably_meant(&"a".repeat(40_000)), None);
         assert_eq!(probably_meant("nz-central-9"), None, "it may be new");
     }
 }

@@ -4,13 +4,22 @@
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity};
 use serde::Serialize;
 
+use super::excerpt::{SourceExcerpt, cut_middle};
+use crate::counted::count_with_noun;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
+
+/// The longest message, help or label, in characters. They may repeat what the file says.
+const LONGEST_TEXT: usize = 400;
+/// The most mistakes that a report shows to people; as many fill a few screens.
+const MOST_SHOWN: usize = 20;
+/// The most mistakes that are listed for programs.
+const MOST_LISTED: usize = 200;
 
 /// A byte range of the source.
 pub(super) type Span = Range<usize>;
@@ -59,21 +68,22 @@ pub(super) struct ManifestProblem {
 
 impl ManifestProblem {
     pub(super) fn new(code: &'static str, span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
-        let (message, label) = (message.into(), label.into());
+        let [message, label] = [message.into(), label.into()].map(|text| cut_middle(text, LONGEST_TEXT));
         Self { code, message, span: Some(span), label, others: Vec::new(), help: None }
     }
 
     pub(super) fn without_place(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), span: None, label: String::new(), others: Vec::new(), help: None }
+        let message = cut_middle(message.into(), LONGEST_TEXT);
+        Self { code, message, span: None, label: String::new(), others: Vec::new(), help: None }
     }
 
     pub(super) fn with_other_place(mut self, span: Span, label: impl Into<String>) -> Self {
-        self.others.push((span, label.into()));
+        self.others.push((span, cut_middle(label.into(), LONGEST_TEXT)));
         self
     }
 
     pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(cut_middle(help.into(), LONGEST_TEXT));
         self
     }
 }
@@ -176,19 +186,35 @@ pub struct ManifestErrors {
 }
 
 impl ManifestErrors {
-    /// For programs: one finding per mistake, in the order of the file.
+    /// For programs: one finding per mistake, in the order of the file. Of more than two hundred, the last one says how
+    /// many there are.
     pub fn list_findings(&self) -> Vec<ManifestFinding> {
-        self.problems.iter().map(|problem| self.source.to_finding(problem)).collect()
+        let mut findings: Vec<_> =
+            self.problems.iter().take(MOST_LISTED).map(|problem| self.source.to_finding(problem)).collect();
+        findings.extend(self.summarize_rest(MOST_LISTED).map(|rest| {
+            let rest = ManifestProblem::without_place("more", rest);
+            self.source.to_finding(&rest.with_help("correct these first"))
+        }));
+        findings
     }
 
-    /// For people: each mistake with its line and the offending text underlined.
+    /// How many mistakes there are besides the first `shown`, if there are more.
+    fn summarize_rest(&self, shown: usize) -> Option<String> {
+        let rest = self.problems.len().checked_sub(shown).filter(|rest| *rest > 0)?;
+        Some(format!("there are {} more", count_with_noun(rest as u64, "mistake")))
+    }
+
+    /// For people: each mistake with its line and the offending text underlined. Only the first twenty are shown.
     pub fn render_report(&self, style: ReportStyle) -> String {
         let mut text = String::new();
-        for problem in &self.problems {
+        for problem in self.problems.iter().take(MOST_SHOWN) {
             text.push_str(&render_problem(&self.source, problem, Severity::Error, style));
             text.push('\n');
         }
         text.push_str(&self.summarize_count());
+        if self.problems.len() > MOST_SHOWN {
+            let _ = write!(text, "; the first {MOST_SHOWN} are shown");
+        }
         text.push('\n');
         text
     }
@@ -229,7 +255,8 @@ pub(super) fn render_problem(
 ) -> String {
     let theme = if style.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(style.width).with_links(false);
-    let diagnostic = ProblemDiagnostic { problem, severity, code: source_for_miette(&source.path, &source.redacted) };
+    let excerpt = SourceExcerpt::of_problem(source.path.display().to_string(), &source.redacted, problem);
+    let diagnostic = ProblemDiagnostic { problem, severity, excerpt };
     let mut text = String::new();
     // Writing to a string can't fail, but a span outside the text can. The message alone is still useful then.
     if handler.render_report(&mut text, &diagnostic).is_err() {
@@ -239,15 +266,11 @@ pub(super) fn render_problem(
     text
 }
 
-fn source_for_miette(path: &Path, text: &str) -> NamedSource<String> {
-    NamedSource::new(path.display().to_string(), text.to_owned()).with_language("TOML")
-}
-
 #[derive(Debug)]
 struct ProblemDiagnostic<'p> {
     problem: &'p ManifestProblem,
     severity: Severity,
-    code: NamedSource<String>,
+    excerpt: SourceExcerpt,
 }
 
 impl fmt::Display for ProblemDiagnostic<'_> {
@@ -272,14 +295,14 @@ impl miette::Diagnostic for ProblemDiagnostic<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.problem.span.is_some().then_some(&self.code as &dyn miette::SourceCode)
+        self.excerpt.span.is_some().then_some(&self.excerpt as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let span = self.problem.span.clone()?;
+        let span = self.excerpt.span.clone()?;
         let label = Some(self.problem.label.clone()).filter(|label| !label.is_empty());
         let first = LabeledSpan::new_primary_with_span(label, span);
-        let others = self.problem.others.iter().map(|(span, label)| {
+        let others = self.excerpt.others.iter().map(|(span, label)| {
             LabeledSpan::new_with_span(Some(label.clone()).filter(|label| !label.is_empty()), span.clone())
         });
         Some(Box::new(std::iter::once(first).chain(others)))

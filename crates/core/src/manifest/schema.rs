@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::format::TextFormat;
 use super::key::{KIND, KeySpec, TableKeys, TableSpec, ValueSpec};
 use super::keys::RootKeys;
+use super::tags::MAX_TAGS;
 use super::value::ScalarValue;
 
 /// The schema, in JSON Schema draft 2020-12.
@@ -71,6 +72,20 @@ fn key_schema(key: &KeySpec) -> Json {
             "type": "object",
             "additionalProperties": { "type": "string", "minLength": 1 },
             "examples": [{ "additional_information": "message", "event_description": "event_type:label" }],
+        })),
+        ValueSpec::Texts { format, most } => into_object(json!({
+            "type": "array",
+            "minItems": 1,
+            "maxItems": most,
+            "items": { "type": "string", "pattern": format.json_pattern() },
+            "examples": [[format.example_id()]],
+        })),
+        ValueSpec::Tags => into_object(json!({
+            "type": "object",
+            "maxProperties": MAX_TAGS,
+            "propertyNames": { "minLength": 1, "maxLength": 128 },
+            "additionalProperties": { "type": "string", "maxLength": 256 },
+            "examples": [{ "CostCenter": "4711", "Team": "operations" }],
         })),
     };
     schema.insert("description".into(), json!(key.doc));

@@ -4,14 +4,21 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use bounds::read_regular_file;
+use secrecy::{ExposeSecret, SecretString};
+
 use super::{Flaw, SecretRef, unusable};
+
+/// The longest file with a secret, in bytes: the most that Secrets Manager stores
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>).
+const MAX_SECRET_FILE: u64 = 65_536;
 
 const HELP: &str =
     "write a reference, never the value itself: \"env:NAME\", \"file:PATH\", \"cmd:PROGRAM ARGS\" or \"managed\"";
 
-/// A secret value. It can be written to a secret or a header but is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretValue(String);
+/// A secret value. It can be written to a secret or a header but is never shown, and it is wiped when it is dropped.
+#[derive(Clone)]
+pub struct SecretValue(SecretString);
 
 impl SecretValue {
     /// A value from any source: a file, a variable, a program, a prompt or stdin. The line break at its end, which
@@ -32,16 +39,24 @@ impl SecretValue {
             Some(why) => Err(why),
             None => {
                 secrets::remember_secret(&value);
-                Ok(Self(value))
+                Ok(Self(SecretString::from(value)))
             }
         }
     }
 
     /// The value itself. Call this only where it is sent.
     pub fn expose_value(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 }
+
+impl PartialEq for SecretValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose_value() == other.expose_value()
+    }
+}
+
+impl Eq for SecretValue {}
 
 impl fmt::Debug for SecretValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,12 +77,12 @@ pub enum ResolveError {
     #[error("the environment variable {0} isn't set")]
     NotSet(String),
     /// The file couldn't be read.
-    #[error("could not read {path}", path = path.display())]
+    #[error("could not read {path}: {why}", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// The program couldn't be started.
     #[error("could not start `{program}`")]
@@ -144,7 +159,7 @@ impl SecretRef {
             }
             Self::File(path) => {
                 let path = manifest_dir.join(path);
-                std::fs::read(&path).map_err(|source| ResolveError::File { path, source })?
+                read_regular_file(&path, MAX_SECRET_FILE).map_err(|why| ResolveError::File { path, why })?
             }
             Self::Cmd(words) if !super::trust::may_run_commands() => {
                 return Err(ResolveError::NotAllowed(words.first().cloned().unwrap_or_default()));

@@ -10,7 +10,7 @@ use super::format::TextFormat;
 use super::key::{KIND, KeySpec, TableKeys, TableSpec, ValueSpec};
 use super::keys::RootKeys;
 use super::report::{Flaw, ManifestProblem, Span};
-use super::{format, mapping};
+use super::{format, mapping, tags};
 
 /// The text being read, and the problems found in it so far.
 pub(super) struct ManifestReading<'s> {
@@ -111,6 +111,43 @@ impl ManifestReading<'_> {
                     }
                 }
             }
+            (ValueSpec::Texts { format, most }, DeValue::Array(values)) => {
+                for value in values.iter() {
+                    match value.get_ref() {
+                        DeValue::String(text) => {
+                            if let Err(flaw) = format.check_text(text) {
+                                self.push_flaw(&flaw, problem_code(*format), value.span(), text);
+                            }
+                        }
+                        _ => self.report_wrong_type(value, "a string", at, None),
+                    }
+                }
+                if values.is_empty() || values.len() > *most {
+                    let message = format!("{} has {} entries", at.quoted_path(), values.len());
+                    let problem = ManifestProblem::new("value", span, message, "here");
+                    self.push_problem(problem.with_help(format!("Lambda accepts 1 to {most}")));
+                }
+            }
+            (ValueSpec::Tags, DeValue::Table(inner)) => {
+                for (key, value) in in_file_order(inner) {
+                    if let Err(flaw) = tags::check_tag_key(key.get_ref()) {
+                        self.push_flaw(&flaw, "tag", key.span(), key.get_ref());
+                    }
+                    match value.get_ref() {
+                        DeValue::String(text) => {
+                            if let Err(flaw) = tags::check_tag_value(text) {
+                                self.push_flaw(&flaw, "tag", value.span(), text);
+                            }
+                        }
+                        _ => self.report_wrong_type(
+                            value,
+                            "a string",
+                            &at.child_place(key),
+                            Some("write it in quotes: a tag's value is a text"),
+                        ),
+                    }
+                }
+            }
             _ => self.report_wrong_type(value, describe_expected_type(expected), at, type_help(expected)),
         }
     }
@@ -189,6 +226,9 @@ impl ManifestReading<'_> {
                 let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
                 format!("add [{}] with {} = {}", at.child_path(key.name), KIND.name, join_alternatives(&words))
             }
+            (ValueSpec::Texts { format, .. }, None) => {
+                format!("add it, for example {} = [\"{}\"]", key.name, format.example_id())
+            }
             (_, None) => format!("add [{}]", at.child_path(key.name)),
         };
         let place = if at.path.is_empty() { "the manifest".to_owned() } else { format!("`{}`", at.path) };
@@ -241,8 +281,15 @@ pub(super) fn parse_integer(value: &Spanned<DeValue<'_>>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
+/// The longest word that can be a misspelled one, in bytes.
+const LONGEST_WORD: usize = 200;
+
 /// The known word that `word` was most likely meant to be.
 pub(super) fn find_nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    // Comparing takes as long as both words together.
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
     let word = word.to_lowercase().replace('-', "_");
     let likeness = |other: &str| {
         let contained = other.len() > 3 && word.len() > 3 && (other.contains(&word) || word.contains(other));
@@ -307,7 +354,10 @@ fn describe_expected_type(expected: &ValueSpec) -> &'static str {
         ValueSpec::Integer { .. } | ValueSpec::IntegerOneOf(_) => "an integer",
         ValueSpec::Bool => "true or false",
         ValueSpec::Date => "a date",
-        ValueSpec::Table(_) | ValueSpec::Named(_) | ValueSpec::Kinds(_) | ValueSpec::Mapping => "a table",
+        ValueSpec::Texts { .. } => "a list",
+        ValueSpec::Table(_) | ValueSpec::Named(_) | ValueSpec::Kinds(_) | ValueSpec::Mapping | ValueSpec::Tags => {
+            "a table"
+        }
     }
 }
 
@@ -321,6 +371,7 @@ fn type_help(expected: &ValueSpec) -> Option<&'static str> {
         ValueSpec::Text(_) | ValueSpec::OneOf(_) => Some("write it in quotes"),
         ValueSpec::Integer { .. } | ValueSpec::IntegerOneOf(_) => Some("write it as a whole number, without quotes"),
         ValueSpec::Bool => Some("write true or false, without quotes"),
+        ValueSpec::Texts { .. } => Some("write it in brackets, such as [\"a\", \"b\"]"),
         ValueSpec::Date => Some("write it as YYYY-MM-DD, such as 2025-09-15"),
         _ => None,
     }

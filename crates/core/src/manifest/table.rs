@@ -10,8 +10,9 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::key::{
     Defaulted, FieldMapping, KIND, Key, KeyPresence, KeysOfKind, KindTable, NamedTables, Optional, Required, SubTable,
+    TagTable, TextList,
 };
-use super::keys::{InheritedKeys, RootKeys, VenueKeys};
+use super::keys::{DeploymentKeys, InheritedKeys, RootKeys, VenueKeys};
 use super::report::Span;
 use super::shape::in_file_order;
 use super::value::{ManifestValue, ScalarValue, WordValue};
@@ -112,6 +113,23 @@ impl<'t, 's, K> ManifestTable<'t, 's, K> {
     {
         self.find_table(key).into_iter().flat_map(in_file_order).collect()
     }
+
+    /// The strings that the key holds, in the order of the file.
+    pub(super) fn list_texts<P>(self, key: &Key<K, P>) -> Vec<String>
+    where
+        P: KeyPresence<Value = TextList>,
+    {
+        let values = self.find_value(key).and_then(|value| value.get_ref().as_array());
+        values.into_iter().flatten().filter_map(|value| value.get_ref().as_str().map(ToOwned::to_owned)).collect()
+    }
+
+    /// The tags, in the order of the file.
+    pub(super) fn list_tags<P>(self, key: &Key<K, P>) -> Vec<(&'t Spanned<DeString<'s>>, &'t Spanned<DeValue<'s>>)>
+    where
+        P: KeyPresence<Value = TagTable>,
+    {
+        self.find_table(key).into_iter().flat_map(in_file_order).collect()
+    }
 }
 
 /// A table whose keys depend on its kind.
@@ -144,12 +162,13 @@ impl<'t, 's, D: WordValue> OpenedKind<'t, 's, D> {
     }
 }
 
-/// A venue's table, together with `[defaults]`.
+/// A venue's table, together with `[defaults]` and `[deployment]`.
 #[derive(Clone, Copy)]
 pub(super) struct VenueTable<'t, 's> {
     /// The venue's own keys, which it doesn't inherit.
     pub(super) own: ManifestTable<'t, 's, VenueKeys>,
     pub(super) defaults: ManifestTable<'t, 's, InheritedKeys>,
+    pub(super) deployment: ManifestTable<'t, 's, DeploymentKeys>,
 }
 
 impl<'t, 's> VenueTable<'t, 's> {
@@ -162,6 +181,15 @@ impl<'t, 's> VenueTable<'t, 's> {
     /// The venue's value, or else that of `[defaults]`, or else what the declaration says.
     pub(super) fn read_inherited<P: ReadablePresence>(self, key: &Key<InheritedKeys, P>) -> P::Output {
         read_value(key, self.find_inherited(key))
+    }
+
+    /// The venue's table of this name, or else that of `[defaults]`.
+    pub(super) fn open_inherited<B, P>(self, key: &Key<InheritedKeys, P>) -> Option<ManifestTable<'t, 's, B>>
+    where
+        P: KeyPresence<Value = SubTable<B>>,
+    {
+        let table = self.find_inherited(key)?.get_ref().as_table();
+        table.map(|table| ManifestTable::from_table(Some(table)))
     }
 
     /// The text that is written for the key, if it is a string.

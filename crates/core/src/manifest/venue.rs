@@ -10,15 +10,17 @@ use sync_config::mapping::FieldExpression;
 use toml::Spanned;
 use toml::de::DeString;
 
+use super::company::read_company_rules;
 use super::key::{Key, Optional};
 use super::keys::{
-    AUTH_HEADER, AUTH_QUERY, AuthTable, BLOCKER, BlockerKeys, DestinationTable, HTTP, HttpKeys, INHERITED, SECRETS,
-    SecretsKeys, TRIPLESEAT, TripleseatKeys, VENUE, VenueKeys,
+    AUTH_HEADER, AUTH_QUERY, AuthTable, BLOCKER, BlockerKeys, DEPLOYMENT, DestinationTable, HTTP, HttpKeys, INHERITED,
+    SECRETS, SecretsKeys, TRIPLESEAT, TripleseatKeys, VENUE, VenueKeys,
 };
 use super::mapping::{FieldStanding, judge_field};
 use super::report::{ManifestProblem, Span};
 use super::shape::ManifestReading;
 use super::table::{ManifestTable, OpenedKind, VenueTable};
+use super::tags::merge_tags;
 use super::{
     Blocker, HubSpotSettings, OAuthConsent, ScheduleExpression, SecretRef, Status, Venue, format, format_duration,
 };
@@ -111,6 +113,8 @@ pub(super) fn read_venue(
         timezone: table.read_inherited(&INHERITED.timezone),
         protect: table.read_inherited(&INHERITED.protect),
         canary: own.read(&VENUE.canary),
+        company: read_company_rules(reading, table),
+        tags: merge_tags(reading, &table.deployment.list_tags(&DEPLOYMENT.tags), &own.list_tags(&VENUE.tags)),
     };
     let name_span = name.span();
     let places = VenuePlaces {

@@ -54,7 +54,9 @@ fn plan_alias_update(
     let changes = matches!(verdict, ResourceVerdict::Change(change) if change.operations.iter().any(changes_version));
     let elsewhere = match verdict {
         ResourceVerdict::Change(_) | ResourceVerdict::Unchanged => {
-            function.as_present().is_some_and(|function| runs_another(&function.configuration, &live.configuration))
+            function
+                .as_present()
+                .is_some_and(|function| runs_another(&function.configuration, &live.configuration, &spec.configuration))
                 && !is_pinned(function, live)
         }
         ResourceVerdict::Conflict(_) | ResourceVerdict::Unreadable(_) => false,
@@ -125,8 +127,15 @@ fn plan_alias_update(
 
 /// Whether a version runs something else than the function's configuration. What the function has and an apply leaves
 /// alone is no reason to publish it, and neither is a member that this version of deployer doesn't know.
-fn runs_another(latest: &FunctionConfiguration, version: &FunctionConfiguration) -> bool {
-    let is_put_back = |member: &UnmodeledMember| member.is_put_back(AnswerKind::Configuration);
+fn runs_another(
+    latest: &FunctionConfiguration,
+    version: &FunctionConfiguration,
+    wanted: &FunctionConfiguration,
+) -> bool {
+    let declared = wanted.declared.list_members();
+    let is_put_back = |member: &UnmodeledMember| {
+        member.is_put_back(AnswerKind::Configuration) || declared.iter().any(|declared| declared.path == member.path)
+    };
     let (mut latest, mut version) = (latest.clone(), version.clone());
     let (put_back, left_alone) = latest.unmodeled.into_iter().partition::<Vec<_>, _>(is_put_back);
     latest.unmodeled = put_back;

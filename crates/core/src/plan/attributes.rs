@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Operation;
+use crate::resource::declared::{DeclaredMember, find_undeclared_tags, is_recorded_member};
 use crate::resource::members::{AnswerKind, UnmodeledMember};
 use crate::resource::{SECRET_ARN_PLACEHOLDER, StringMap};
 
@@ -106,9 +107,41 @@ impl Differences {
         removed
     }
 
+    /// Compares what a manifest declares of members that other resources of ours don't have.
+    pub(super) fn compare_declared(&mut self, declared: &[DeclaredMember], found: &[UnmodeledMember]) {
+        for member in declared.iter().filter(|member| !member.is_met(found)) {
+            let before = found.iter().find(|found| found.path == member.path).map(|found| found.value.clone());
+            self.push(member.path, before, Some(member.value.clone()));
+        }
+    }
+
+    /// Adds the members that a manifest declared, according to the record in `tags`, and no longer does. A member that
+    /// isn't recorded was set by somebody else.
+    pub(super) fn remove_undeclared(
+        &mut self,
+        declared: &[DeclaredMember],
+        found: &[UnmodeledMember],
+        tags: &StringMap,
+    ) {
+        let is_declared = |member: &UnmodeledMember| declared.iter().any(|declared| declared.path == member.path);
+        for member in found.iter().filter(|member| !is_declared(member) && is_recorded_member(member, tags)) {
+            self.add_removed(&member.path, member.value.clone());
+        }
+    }
+
     /// Adds an attribute whose new value is only known during the apply.
     pub(super) fn add_known_after_apply(&mut self, path: &str, before: Option<Value>) {
         self.attributes.push(AttributeChange { path: path.to_owned(), before, after: None, known_after_apply: true });
+    }
+
+    /// Adds the tags that a manifest declared and no longer does, and returns their keys. They are removed before the
+    /// record of what is declared is written.
+    pub(super) fn remove_tags(&mut self, before: &StringMap, after: &StringMap) -> Vec<String> {
+        let keys = find_undeclared_tags(before, after);
+        for key in &keys {
+            self.add_removed(&format!("tags.{key}"), before[key].as_str());
+        }
+        keys
     }
 
     /// Compares our tags. Other people's tags are left alone.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Plan, UnreadableResource};
 use crate::isolation::strangers::find_strangers;
 use crate::resource::members::{AnswerKind, MemberRemedy, UnmodeledMember};
-use crate::resource::{LiveStack, Observed, ResourceAddress, ResourceKind};
+use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind};
 
 /// Something that a plan reports. It is no change, but `plan --detailed-exitcode` exits with 10 for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +82,14 @@ impl UnknownMembers {
 }
 
 /// Reports what no attribute of a venue's resources models. Resources that aren't ours are left out.
-pub(super) fn report_unmodeled(plan: &mut Plan, unknown: &mut UnknownMembers, venue: &str, live: &LiveStack) {
+/// What the manifest declares, or did, is compared instead.
+pub(super) fn report_unmodeled(
+    plan: &mut Plan,
+    unknown: &mut UnknownMembers,
+    venue: &str,
+    stack: &DesiredStack,
+    live: &LiveStack,
+) {
     let address = |kind| ResourceAddress { venue: venue.to_owned(), kind };
     let foreign = |plan: &Plan, kind: ResourceKind| {
         let whole = kind.parent_kind().unwrap_or(kind);
@@ -108,7 +115,9 @@ pub(super) fn report_unmodeled(plan: &mut Plan, unknown: &mut UnknownMembers, ve
         for member in members {
             if !member.known {
                 unknown.0.entry((kind, member.path.clone())).or_default().push(venue.to_owned());
-            } else if let Some(finding) = report_member(answer, member, address(kind), live) {
+            } else if !stack.settles_member(answer, member, live)
+                && let Some(finding) = report_member(answer, member, address(kind), live)
+            {
                 plan.findings.push(finding);
             }
         }

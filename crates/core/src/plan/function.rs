@@ -1,7 +1,10 @@
 //! Lambda function: its configuration, code, reserved concurrency and tags. [`super::alias`] publishes its versions.
 
+use std::collections::BTreeSet;
+
 use super::{Action, Differences, LambdaOperation, ResourceVerdict, VenueContext};
-use crate::resource::members::AnswerKind;
+use crate::resource::declared::is_recorded_member;
+use crate::resource::members::{AnswerKind, FunctionSetting, UnmodeledMember};
 use crate::resource::{
     FunctionConfiguration, FunctionSpec, LiveFunction, LiveSecret, Observed, ResourceKind, SECRET_ARN_PLACEHOLDER,
     StringMap,
@@ -74,6 +77,7 @@ fn plan_function_creation(context: &VenueContext, function: &FunctionSpec) -> Re
         role_arn,
         environment,
         code_sha256,
+        declared,
         unmodeled: _,
     } = &function.configuration;
     attributes.add_new("runtime", runtime.as_str());
@@ -85,6 +89,7 @@ fn plan_function_creation(context: &VenueContext, function: &FunctionSpec) -> Re
     attributes.compare_environment(&StringMap::new(), environment);
     attributes.add_new("code_sha256", code_sha256.as_str());
     attributes.add_new("reserved_concurrency", function.reserved_concurrency);
+    attributes.compare_declared(&declared.list_members(), &[]);
     attributes.compare_tags(&StringMap::new(), &function.tags);
     let operations =
         vec![LambdaOperation::CreateFunction { function: function.clone() }.into(), put_concurrency(function).into()];
@@ -95,6 +100,8 @@ fn function_differences(function: &FunctionSpec, live: &LiveFunction, new_role: 
     let mut differences = Differences::default();
     let (before, after) = (&live.configuration, &function.configuration);
     compare_settings(&mut differences, before, after);
+    let declared = after.declared.list_members();
+    differences.compare_declared(&declared, &before.unmodeled);
     // Lambda knows a role by its unique id, so one that was created again has to be set again.
     if (new_role || live.role_recreated) && before.role_arn == after.role_arn {
         differences.add_change("role", "(deleted since)", after.role_arn.as_str());
@@ -106,11 +113,16 @@ fn function_differences(function: &FunctionSpec, live: &LiveFunction, new_role: 
         function: function.name.clone(),
         configuration: after.clone(),
     });
-    let reset = differences.add_unmodeled(AnswerKind::Configuration, &before.unmodeled);
-    differences.fix_with(|| LambdaOperation::ResetFunctionSettings {
-        function: function.name.clone(),
-        settings: reset.iter().filter_map(|member| member.function_setting()).collect(),
-    });
+    let is_declared = |member: &UnmodeledMember| declared.iter().any(|declared| declared.path == member.path);
+    let others: Vec<UnmodeledMember> = before.unmodeled.iter().filter(|member| !is_declared(member)).cloned().collect();
+    let reset = differences.add_unmodeled(AnswerKind::Configuration, &others);
+    let mut settings: BTreeSet<FunctionSetting> = reset.iter().filter_map(|member| member.function_setting()).collect();
+    // The key is the only setting that isn't reset without a record.
+    if others.iter().any(|member| is_recorded_member(member, &live.tags)) {
+        settings.insert(FunctionSetting::EncryptionKey);
+    }
+    differences.remove_undeclared(&declared, &others, &live.tags);
+    differences.fix_with(|| LambdaOperation::ResetFunctionSettings { function: function.name.clone(), settings });
     differences.compare_value("architecture", before.architecture.as_str(), after.architecture.as_str());
     differences.compare_value("code_sha256", before.code_sha256.as_str(), after.code_sha256.as_str());
     differences.fix_with(|| LambdaOperation::UpdateFunctionCode {
@@ -120,6 +132,8 @@ fn function_differences(function: &FunctionSpec, live: &LiveFunction, new_role: 
     });
     differences.compare_optional("reserved_concurrency", live.reserved_concurrency, function.reserved_concurrency);
     differences.fix_with(|| put_concurrency(function));
+    let undeclared = differences.remove_tags(&live.tags, &function.tags);
+    differences.fix_with(|| LambdaOperation::UntagFunction { arn: function.arn.clone(), keys: undeclared });
     differences.compare_tags(&live.tags, &function.tags);
     differences.fix_with(|| LambdaOperation::TagFunction { arn: function.arn.clone(), tags: function.tags.clone() });
     for member in differences.add_unmodeled(AnswerKind::Function, &live.unmodeled.members) {
@@ -152,6 +166,8 @@ pub(super) fn compare_settings(
         role_arn,
         environment,
         code_sha256: _,
+        // Compared with what was found, which has it elsewhere.
+        declared: _,
         unmodeled: _,
     } = after;
     differences.compare_value("description", before.description.as_str(), description.as_str());

@@ -7,8 +7,9 @@ use sync_config::config::SECRET_KEYS;
 use super::{Action, Change, HubSpotOperation, Operation, Plan, SecretsManagerOperation, is_owner, listed};
 use crate::desired::Desired;
 use crate::manifest::SecretRef;
-use crate::naming::{self, RolePlace, VenueNames, is_role_name};
+use crate::naming::{self, RolePlace, TAG_PINNED, VenueNames, is_role_name};
 use crate::property::PROPERTY_GROUP;
+use crate::resource::declared::may_remove_tag;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceKind};
 use crate::role_owner::RoleOwner;
 use crate::snapshot::Snapshot;
@@ -26,6 +27,11 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
         let live = snapshot.venues.get(&address.venue).unwrap_or(&nothing);
         let stack = stacks.get(address.venue.as_str()).copied().flatten();
         let live = &*listed::complete_unread(snapshot, &address.venue, live, stack);
+        for key in change.operations.iter().flat_map(Operation::removed_tags) {
+            if key != TAG_PINNED && !live.find_tags(address.kind).is_some_and(|tags| may_remove_tag(key, tags)) {
+                found.push(format!("{address}: would remove the tag {key}, which isn't ours"));
+            }
+        }
         if address.kind.is_property() {
             found.extend(property_violations(change, desired, snapshot));
             continue;
@@ -159,7 +165,9 @@ fn has_credential(operation: &Operation) -> bool {
             }
             SecretsManagerOperation::RestoreSecret { .. }
             | SecretsManagerOperation::UpdateSecretDescription { .. }
+            | SecretsManagerOperation::UpdateSecretKey { .. }
             | SecretsManagerOperation::TagSecret { .. }
+            | SecretsManagerOperation::UntagSecret { .. }
             | SecretsManagerOperation::DeleteResourcePolicy { .. }
             | SecretsManagerOperation::DeleteSecret { .. } => false,
         },

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::resource::members::UnmodeledPart;
-use crate::resource::{DesiredStack, LiveAlias, LivePermission, LiveStack, Observed};
+use crate::resource::{DesiredStack, LiveAlias, LivePermission, LiveStack, Observed, PermissionStatement};
 use crate::snapshot::Snapshot;
 
 /// Placeholder for the version that the alias points to.
@@ -45,10 +45,7 @@ fn assume_declared(mut live: LiveStack, stack: &DesiredStack) -> LiveStack {
         maximum_event_age_s: Some(stack.alias.maximum_event_age_s),
         unmodeled: UnmodeledPart::default(),
     });
-    *permission = function.map(|_| LivePermission {
-        action: stack.permission.action.clone(),
-        principal: stack.permission.principal.clone(),
-        source_arn: Some(stack.permission.source_arn.clone()),
-    });
+    *permission =
+        function.map(|_| LivePermission { statements: vec![PermissionStatement::of_spec(&stack.permission)] });
     live
 }

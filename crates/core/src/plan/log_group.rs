@@ -22,6 +22,7 @@ pub(super) fn compare_log_group(
 fn plan_log_group_creation(context: &VenueContext, group: &LogGroupSpec) -> ResourceVerdict {
     let mut attributes = Differences::default();
     attributes.add_new("retention_days", group.retention_days);
+    attributes.compare_declared(&group.declared_members(), &[]);
     attributes.compare_tags(&StringMap::new(), &group.tags);
     let operations =
         vec![LogsOperation::CreateLogGroup { log_group: group.clone() }.into(), put_retention(group).into()];
@@ -32,6 +33,14 @@ fn log_group_differences(group: &LogGroupSpec, live: &LiveLogGroup) -> Differenc
     let mut differences = Differences::default();
     differences.compare_optional("retention_days", live.retention_days, group.retention_days);
     differences.fix_with(|| put_retention(group));
+    let (declared, found) = (group.declared_members(), &live.unmodeled.members);
+    differences.compare_declared(&declared, found);
+    let kms_key = group.kms_key.clone().unwrap_or_default();
+    differences.fix_with(|| LogsOperation::AssociateKmsKey { log_group: group.name.clone(), kms_key });
+    differences.remove_undeclared(&declared, found, &live.tags);
+    differences.fix_with(|| LogsOperation::DisassociateKmsKey { log_group: group.name.clone() });
+    let undeclared = differences.remove_tags(&live.tags, &group.tags);
+    differences.fix_with(|| LogsOperation::UntagLogGroup { arn: live.arn.clone(), keys: undeclared });
     differences.compare_tags(&live.tags, &group.tags);
     differences.fix_with(|| LogsOperation::TagLogGroup { arn: live.arn.clone(), tags: group.tags.clone() });
     differences

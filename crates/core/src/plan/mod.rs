@@ -20,6 +20,7 @@ mod permission;
 pub mod problem;
 mod property;
 mod prune;
+mod renamed;
 mod role;
 mod rollback;
 mod rule;
@@ -50,6 +51,7 @@ use crate::desired::{Desired, DesiredVenue};
 use crate::naming::{TAG_DEPLOYMENT, TAG_VENUE};
 use crate::property::ObservedPortal;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
+use crate::rival::{Rival, find_rivals};
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
 
@@ -67,6 +69,9 @@ pub struct Plan {
     pub unchanged: usize,
     /// Resources that have our names but another owner. An apply doesn't start while there are any.
     pub conflicts: Vec<Conflict>,
+    /// Other deployments that do what venues of this one would do. An apply doesn't start while there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rivals: Vec<Rival>,
     /// Protected venues that would be removed. An apply doesn't start while there are any.
     pub protected: Vec<String>,
     /// The venue that gets new code before all others and tests it in a dry run.
@@ -160,6 +165,7 @@ impl Plan {
             changes: Vec::new(),
             unchanged: 0,
             conflicts: Vec::new(),
+            rivals: Vec::new(),
             protected: Vec::new(),
             canary: None,
             unreadable: Vec::new(),
@@ -209,6 +215,9 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     plan.unreadable
         .extend(snapshot.unreadable.iter().map(|reason| UnreadableResource { address: None, reason: reason.clone() }));
     property::report_portal(&mut plan, desired, &snapshot.portal);
+    renamed::report_renamings(&mut plan, desired, snapshot);
+    plan.rivals = find_rivals(desired, snapshot);
+    plan.rivals.retain(|rival| wanted(&rival.venue));
     let nothing = LiveStack::default();
     let mut unknown = UnknownMembers::default();
     let place = desired.role_place();
@@ -219,7 +228,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
             let stack = &*role::settle_stack(stack, &live, &place, &desired.scope);
             superseded.extend(plan_venue(&mut plan, venue, stack, &live, &snapshot.portal));
-            finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, &live);
+            finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, stack, &live);
         }
     }
     former_role::add_deletions(&mut plan, superseded);

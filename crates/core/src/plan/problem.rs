@@ -1,6 +1,9 @@
 //! What keeps a plan from being applied, in words: shown with the plan, and nowhere else.
 
+use std::collections::BTreeMap;
+
 use super::{Conflict, Plan};
+use crate::rival::{Rival, SharedPart};
 
 /// An error in a plan, and what to do about it.
 pub struct PlanProblem {
@@ -13,6 +16,7 @@ pub fn plan_problems(plan: &Plan) -> impl Iterator<Item = PlanProblem> {
     plan.conflicts
         .iter()
         .map(|found| conflict_problem(plan, found))
+        .chain(rival_problems(plan))
         .chain(plan.protected.iter().map(|venue| protection_problem(venue)))
 }
 
@@ -23,6 +27,20 @@ fn conflict_problem(plan: &Plan, conflict: &Conflict) -> PlanProblem {
             hint: format!(
                 "nothing was changed, because the contacts' values would be lost. Archive it in HubSpot (Settings, \
                  Properties); the next apply creates it again. To apply without {}, use `--target`",
+                conflict.address.venue
+            ),
+        };
+    }
+    if let Some(owner) = conflict.owner.as_deref().filter(|_| conflict.address.kind.is_property()) {
+        return PlanProblem {
+            message: format!(
+                "{} {} in HubSpot belongs to {owner}, so two deployments would take the same contacts",
+                conflict.address.kind, conflict.name
+            ),
+            hint: format!(
+                "nothing was changed. If this deployment was renamed, set `name` to its former one again. Otherwise give {} a \
+                 name and a `flag_property` of its own. If the other deployment is gone for good, remove the description of \
+                 the property in HubSpot (Settings, Properties), and the next apply takes it over",
                 conflict.address.venue
             ),
         };
@@ -39,6 +57,58 @@ fn conflict_problem(plan: &Plan, conflict: &Conflict) -> PlanProblem {
             conflict.address.venue
         ),
     }
+}
+
+/// One problem for each other deployment.
+fn rival_problems(plan: &Plan) -> Vec<PlanProblem> {
+    let mut others: BTreeMap<(&Option<String>, &str, &Option<String>), Vec<&Rival>> = BTreeMap::new();
+    for rival in &plan.rivals {
+        others.entry((&rival.deployment, &rival.region, &rival.account)).or_default().push(rival);
+    }
+    others.into_values().filter_map(|rivals| rival_problem(plan, &rivals)).collect()
+}
+
+fn rival_problem(plan: &Plan, rivals: &[&Rival]) -> Option<PlanProblem> {
+    let first = rivals.first()?;
+    let Rival { deployment, region, account, function, shared, .. } = first;
+    let owner = match (deployment, account) {
+        (Some(name), Some(account)) => format!("deployment {name} in account {account}, {region}"),
+        (Some(name), None) => format!("deployment {name} in {region}"),
+        (None, _) => format!("a function that no deployment owns, in {region}"),
+    };
+    let by = function.as_ref().map_or_else(String::new, |function| format!(" (function {function})"));
+    let what = match shared {
+        SharedPart::Flag(flag) => format!("takes the same flag, {flag}"),
+        SharedPart::Ledger => "records in the same contact properties".to_owned(),
+        SharedPart::Destination(place) => format!("sends to the same destination, {place}"),
+    };
+    let venues: Vec<&str> = rivals.iter().map(|rival| rival.venue.as_str()).collect();
+    let message = format!("{owner} already does the work of {}: it {what}{by}", venues.join(", "));
+    let (ours, here) = (&plan.deployment, &plan.scope.region);
+    let remedy = match deployment {
+        Some(name) if name == ours && account.is_none() => format!(
+            "If the region was edited, set `region = \"{region}\"` again and run `deployer move --to-region {here}`, which loses and \
+             repeats nothing. To start anew here instead, set `region = \"{region}\"` again, run `deployer destroy`, and then \
+             apply with `region = \"{here}\"`"
+        ),
+        Some(name) if name == ours => {
+            "If the deployment was moved to this account, run `deployer destroy` with the other \
+            account's credentials first"
+                .to_owned()
+        }
+        Some(name) => format!(
+            "If this deployment was renamed, set `name = \"{name}\"` again; or remove the other one with its own manifest \
+             (`name = \"{name}\"`): `deployer destroy`. Other portals are told apart by `[hubspot] portal_id`"
+        ),
+        None => format!("Delete that function, if nobody needs it (`aws lambda delete-function --region {region}`)"),
+    };
+    let both = match deployment {
+        Some(name) => format!(
+            ". If both are meant, or the other one no longer runs: `may_share_with = \"{name}@{region}\"` in [deployment]"
+        ),
+        None => String::new(),
+    };
+    Some(PlanProblem { message, hint: format!("nothing was changed. {remedy}{both}") })
 }
 
 fn protection_problem(venue: &str) -> PlanProblem {

@@ -50,6 +50,7 @@ fn plan_role_creation(context: &VenueContext, role: &RoleSpec) -> ResourceVerdic
     attributes.add_new("path", role.path.as_str());
     attributes.add_new("trust", role.trust.clone());
     attributes.add_new("policy", role.policy.clone());
+    attributes.compare_declared(&role.declared_members(), &[]);
     attributes.compare_tags(&StringMap::new(), &role.tags);
     let operations = vec![IamOperation::CreateRole { role: role.clone() }.into(), put_policy(role).into()];
     context.plan_creation(ResourceKind::Role, &role.name, attributes, operations)
@@ -81,6 +82,11 @@ fn plan_role_update(context: &VenueContext, role: &RoleSpec, live: &LiveRole) ->
         description: role.description.clone(),
         max_session_s: MAX_SESSION_S,
     });
+    // First, because a company may allow no other change of a role without it.
+    let (declared, found) = (role.declared_members(), &live.unmodeled.members);
+    differences.compare_declared(&declared, found);
+    let boundary = role.permissions_boundary.clone().unwrap_or_default();
+    differences.fix_with(|| IamOperation::PutRolePermissionsBoundary { role: role.name.clone(), boundary });
     differences.compare_policy("trust", &live.trust, &role.trust);
     differences
         .fix_with(|| IamOperation::UpdateAssumeRolePolicy { role: role.name.clone(), document: role.trust.clone() });
@@ -97,6 +103,10 @@ fn plan_role_update(context: &VenueContext, role: &RoleSpec, live: &LiveRole) ->
         differences.add_removed("attached_policies", Value::from(arn.as_str()));
         differences.fix_with(|| IamOperation::DetachRolePolicy { role: role.name.clone(), policy_arn: arn.clone() });
     }
+    differences.remove_undeclared(&declared, found, &live.tags);
+    differences.fix_with(|| IamOperation::DeleteRolePermissionsBoundary { role: role.name.clone() });
+    let undeclared = differences.remove_tags(&live.tags, &role.tags);
+    differences.fix_with(|| IamOperation::UntagRole { role: role.name.clone(), keys: undeclared });
     differences.compare_tags(&live.tags, &role.tags);
     differences.fix_with(|| IamOperation::TagRole { role: role.name.clone(), tags: role.tags.clone() });
     context.plan_update(ResourceKind::Role, &role.name, differences)

@@ -36,6 +36,8 @@ fn rule_differences(rule: &RuleSpec, live: &LiveRule) -> Differences {
     // PutRule removes what it doesn't say.
     differences.fix_with(|| EventBridgeOperation::PutRule { rule: rule.clone() });
     // PutRule doesn't change an existing rule's tags.
+    let undeclared = differences.remove_tags(&live.tags, &rule.tags);
+    differences.fix_with(|| EventBridgeOperation::UntagRule { arn: rule.arn.clone(), keys: undeclared });
     differences.compare_tags(&live.tags, &rule.tags);
     differences.fix_with(|| EventBridgeOperation::TagRule { arn: rule.arn.clone(), tags: rule.tags.clone() });
     differences

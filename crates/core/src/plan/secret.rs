@@ -4,6 +4,9 @@ use super::{Action, Change, Differences, ResourceVerdict, SecretsManagerOperatio
 use crate::resource::members::AnswerKind;
 use crate::resource::{LiveSecret, Observed, ResourceKind, SecretSpec, StringMap};
 
+/// The key of secrets that have no other (`KmsKeyId` of `UpdateSecret`).
+const AWS_KEY: &str = "alias/aws/secretsmanager";
+
 pub(super) fn compare_secret(
     context: &VenueContext,
     secret: &SecretSpec,
@@ -27,6 +30,7 @@ fn plan_secret_creation(context: &VenueContext, secret: &SecretSpec) -> Resource
     for (key, reference) in &secret.references {
         attributes.add_new(&format!("value.{key}"), format!("(value of {reference})"));
     }
+    attributes.compare_declared(&secret.declared_members(), &[]);
     attributes.compare_tags(&StringMap::new(), &secret.tags);
     let operations = vec![SecretsManagerOperation::CreateSecret { secret: secret.clone() }.into()];
     context.plan_creation(ResourceKind::Secret, &secret.name, attributes, operations)
@@ -51,6 +55,13 @@ fn secret_differences(secret: &SecretSpec, live: &LiveSecret) -> Differences {
         secret: secret.name.clone(),
         description: secret.description.clone(),
     });
+    let (declared, found) = (secret.declared_members(), &live.unmodeled.members);
+    differences.compare_declared(&declared, found);
+    differences.remove_undeclared(&declared, found, &live.tags);
+    let kms_key = secret.kms_key.clone().unwrap_or_else(|| AWS_KEY.to_owned());
+    differences.fix_with(|| SecretsManagerOperation::UpdateSecretKey { secret: secret.name.clone(), kms_key });
+    let undeclared = differences.remove_tags(&live.tags, &secret.tags);
+    differences.fix_with(|| SecretsManagerOperation::UntagSecret { secret: secret.name.clone(), keys: undeclared });
     differences.compare_tags(&live.tags, &secret.tags);
     differences
         .fix_with(|| SecretsManagerOperation::TagSecret { secret: secret.name.clone(), tags: secret.tags.clone() });

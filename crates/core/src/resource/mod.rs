@@ -2,6 +2,7 @@
 //!
 //! Plain data, without a client or a clock. The planner compares the two sides, and the executor writes the first.
 
+pub mod declared;
 mod kind;
 pub mod members;
 
@@ -9,8 +10,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use declared::DeclaredSettings;
 pub use kind::{ResourceAddress, ResourceKind};
 use members::{AnswerKind, UnmodeledMember, UnmodeledPart};
 
@@ -78,6 +80,9 @@ pub struct RoleSpec {
     pub trust: Value,
     /// Document of its only inline policy.
     pub policy: Value,
+    /// ARN of the declared permissions boundary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
     /// Tags.
     pub tags: StringMap,
 }
@@ -120,6 +125,9 @@ pub struct SecretSpec {
     pub description: String,
     /// For each key of the secret's JSON object, the reference that its value comes from, such as `env:NAME`.
     pub references: StringMap,
+    /// ARN of the declared key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Tags.
     pub tags: StringMap,
 }
@@ -147,6 +155,9 @@ pub struct LogGroupSpec {
     pub name: String,
     /// Days that events are kept.
     pub retention_days: u32,
+    /// ARN of the declared key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Tags.
     pub tags: StringMap,
 }
@@ -188,6 +199,9 @@ pub struct FunctionConfiguration {
     pub environment: StringMap,
     /// Base64 of the SHA-256 of the zip.
     pub code_sha256: String,
+    /// What the manifest declares besides. Empty in what was observed, where it is in `unmodeled`.
+    #[serde(default, skip_serializing_if = "DeclaredSettings::is_empty")]
+    pub declared: DeclaredSettings,
     /// What else its answer contains that ours don't have. Empty in a specification.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmodeled: Vec<UnmodeledMember>,
@@ -363,17 +377,59 @@ pub struct PermissionSpec {
     pub principal: String,
     /// ARN of the rule that is allowed to invoke the alias.
     pub source_arn: String,
+    /// The account that the rule must be in.
+    pub source_account: String,
 }
 
-/// The observed permission.
+/// The observed permission: our statements in the alias's policy. There are two after a replacement that was broken off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LivePermission {
+    pub statements: Vec<PermissionStatement>,
+}
+
+/// An observed statement of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermissionStatement {
+    /// Statement id: one of [`PERMISSION_SIDS`](crate::naming::PERMISSION_SIDS).
+    pub statement_id: String,
     /// The allowed action.
     pub action: String,
     /// The principal that is allowed to do it.
     pub principal: String,
     /// ARN of the allowed source.
     pub source_arn: Option<String>,
+    /// The account that the source must be in.
+    pub source_account: Option<String>,
+}
+
+impl PermissionStatement {
+    /// What Lambda has after `AddPermission`.
+    pub fn of_spec(permission: &PermissionSpec) -> Self {
+        Self {
+            statement_id: permission.statement_id.clone(),
+            action: permission.action.clone(),
+            principal: permission.principal.clone(),
+            source_arn: Some(permission.source_arn.clone()),
+            source_account: Some(permission.source_account.clone()),
+        }
+    }
+
+    /// The statement, as far as it is read, in the form of a policy.
+    pub fn to_json(&self) -> Value {
+        let principal = match self.principal.as_str() {
+            service if service.ends_with(".amazonaws.com") => json!({ "Service": service }),
+            principal => json!({ "AWS": principal }),
+        };
+        let mut statement =
+            json!({ "Sid": self.statement_id, "Effect": "Allow", "Principal": principal, "Action": self.action });
+        if let Some(arn) = &self.source_arn {
+            statement["Condition"]["ArnLike"]["AWS:SourceArn"] = json!(arn);
+        }
+        if let Some(account) = &self.source_account {
+            statement["Condition"]["StringEquals"]["AWS:SourceAccount"] = json!(account);
+        }
+        statement
+    }
 }
 
 /// Everything that an active or paused venue should have.

@@ -7,10 +7,11 @@ use deployer_core::isolation::planned::{CredentialsByVenue, planned_subjects};
 use deployer_core::isolation::{ComparedCredential, IsolationReport, SimulationResults, VenueSubject, judge_pairs};
 use deployer_core::manifest::{self, Manifest};
 use deployer_core::property::{ContactProperty, LivePortal, ObservedPortal};
-use deployer_core::resource::members::UnmodeledPart;
+use deployer_core::resource::declared::DeclaredSettings;
+use deployer_core::resource::members::{AnswerKind, UnmodeledMember, UnmodeledPart};
 use deployer_core::resource::{
     DesiredStack, FunctionState, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret,
-    LiveStack, Observed, SECRET_ARN_PLACEHOLDER,
+    LiveStack, Observed, PermissionStatement, SECRET_ARN_PLACEHOLDER,
 };
 use deployer_core::role_owner::OtherRoles;
 use deployer_core::scope::Scope;
@@ -47,6 +48,13 @@ pub fn desired_from(manifest: &str) -> Desired {
     derive_desired(&loaded.manifest, &scope, |_| "c29tZSBjb2Rl".to_owned())
 }
 
+/// The members that AWS's answer has because the manifest declares them.
+fn declared_part(stack: &DesiredStack, answer: AnswerKind) -> UnmodeledPart {
+    let members = stack.declared_members(answer).into_iter();
+    let members = members.map(|it| UnmodeledMember { path: it.path.to_owned(), value: it.value, known: true });
+    UnmodeledPart { members: members.collect(), unread: Vec::new() }
+}
+
 /// What AWS has after `stack` is applied.
 pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
     let arn = format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{}-AbCdEf", stack.secret.name);
@@ -54,6 +62,8 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
     for value in configuration.environment.values_mut().filter(|value| *value == SECRET_ARN_PLACEHOLDER) {
         value.clone_from(&arn);
     }
+    configuration.declared = DeclaredSettings::default();
+    configuration.unmodeled = declared_part(stack, AnswerKind::Configuration).members;
     LiveStack {
         role: Observed::Present(LiveRole {
             name: stack.role.name.clone(),
@@ -65,7 +75,7 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
             description: Some(stack.role.description.clone()),
             max_session_s: Some(3600),
             created: None,
-            unmodeled: UnmodeledPart::default(),
+            unmodeled: declared_part(stack, AnswerKind::Role),
         }),
         other_roles: OtherRoles::default(),
         secret: Observed::Present(LiveSecret {
@@ -73,14 +83,14 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
             arn,
             description: stack.secret.description.clone(),
             tags: stack.secret.tags.clone(),
-            unmodeled: UnmodeledPart::default(),
+            unmodeled: declared_part(stack, AnswerKind::Secret),
         }),
         log_group: Observed::Present(LiveLogGroup {
             name: stack.log_group.name.clone(),
             arn: format!("arn:aws:logs:eu-west-1:123456789012:log-group:{}", stack.log_group.name),
             retention_days: Some(stack.log_group.retention_days),
             tags: stack.log_group.tags.clone(),
-            unmodeled: UnmodeledPart::default(),
+            unmodeled: declared_part(stack, AnswerKind::LogGroup),
         }),
         function: Observed::Present(LiveFunction {
             name: stack.function.name.clone(),
@@ -108,9 +118,7 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
             unmodeled: UnmodeledPart::default(),
         }),
         permission: Observed::Present(LivePermission {
-            action: stack.permission.action.clone(),
-            principal: stack.permission.principal.clone(),
-            source_arn: Some(stack.permission.source_arn.clone()),
+            statements: vec![PermissionStatement::of_spec(&stack.permission)],
         }),
     }
 }

@@ -1,13 +1,17 @@
 //! The tests of everything that needs no SDK, no HTTP and no tokio, in one binary.
 
+#![allow(clippy::disallowed_methods, reason = "tests read what they wrote, and ask servers of their own")]
+
 mod assertions;
 mod cost;
+mod declared;
 mod fixtures;
 mod isolation;
 mod manifest;
 mod planner;
 mod properties;
 mod random_plans;
+mod rivals;
 mod test_files;
 mod unmodeled;
 

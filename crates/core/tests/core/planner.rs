@@ -1,8 +1,9 @@
 //! The pure planner: what it plans from the two sides.
 
 use deployer_core::desired::Desired;
-use deployer_core::plan::{Action, Operation, Plan, invariants, plan};
-use deployer_core::resource::{LiveStack, Observed, ResourceKind};
+use deployer_core::naming::PERMISSION_SIDS;
+use deployer_core::plan::{Action, LambdaOperation, Operation, Plan, invariants, plan};
+use deployer_core::resource::{LiveStack, Observed, PermissionStatement, ResourceKind};
 use deployer_core::snapshot::Snapshot;
 
 use crate::fixtures::{MANIFEST, converged_snapshot, desired_from, expect_present, harbour_stack};
@@ -95,7 +96,7 @@ fn fixes_drift_with_the_matching_call() {
         }),
         ("target gone", |live| expect_present(&mut live.rule).targets.clear()),
         ("permission gone", |live| live.permission = Observed::Absent),
-        ("permission widened", |live| expect_present(&mut live.permission).source_arn = None),
+        ("permission widened", |live| expect_present(&mut live.permission).statements[0].source_arn = None),
         ("policy added", |live| {
             expect_present(&mut live.role).policies.insert("extra".to_owned(), serde_json::json!({}));
         }),
@@ -111,6 +112,62 @@ fn fixes_drift_with_the_matching_call() {
         format!("{name}: {}", describe_calls(&plan).join("; "))
     });
     insta::assert_snapshot!(found.join("\n"));
+}
+
+/// The rule may invoke the alias before, between and after the calls that replace its permission. Wherever an apply is
+/// broken off, the next one completes it.
+#[test]
+fn replaces_a_permission_without_a_gap() {
+    let desired = desired_from(MANIFEST);
+    let wanted = |sid: &str| {
+        let stack = desired.venues.iter().find(|venue| venue.venue == "harbour").and_then(|venue| venue.stack.as_ref());
+        let statement = PermissionStatement::of_spec(&stack.expect("a stack").permission);
+        PermissionStatement { statement_id: sid.to_owned(), ..statement }
+    };
+    // As an earlier version wrote it.
+    let earlier = |sid: &str| PermissionStatement { source_account: None, ..wanted(sid) };
+    let [first, second] = PERMISSION_SIDS;
+    for start in [
+        vec![earlier(first)],
+        vec![earlier(second)],
+        vec![earlier(first), wanted(second)],
+        vec![wanted(first), earlier(second)],
+        vec![earlier(first), earlier(second)],
+        vec![wanted(first), wanted(second)],
+        vec![wanted(second)],
+    ] {
+        let operations_from = |statements: &[PermissionStatement]| {
+            let mut snapshot = converged_snapshot(&desired);
+            expect_present(&mut harbour_stack(&mut snapshot).permission).statements = statements.to_vec();
+            let plan = plan_checked(&desired, &snapshot);
+            plan.changes.into_iter().flat_map(|change| change.operations).collect::<Vec<_>>()
+        };
+        for broken_off_after in 0..=3 {
+            let mut statements = start.clone();
+            let mut execute = |operations: Vec<Operation>| {
+                for operation in operations {
+                    match operation {
+                        Operation::Lambda(LambdaOperation::AddPermission { permission }) => {
+                            let added = PermissionStatement::of_spec(&permission);
+                            assert!(statements.iter().all(|other| other.statement_id != added.statement_id));
+                            statements.push(added);
+                        }
+                        Operation::Lambda(LambdaOperation::RemovePermission { statement_id, .. }) => {
+                            statements.retain(|statement| statement.statement_id != statement_id);
+                        }
+                        other => panic!("{}", other.call_name()),
+                    }
+                    assert!(!statements.is_empty(), "the rule can't invoke the alias");
+                    statements.sort_by(|one, other| one.statement_id.cmp(&other.statement_id));
+                }
+                statements.clone()
+            };
+            let left = execute(operations_from(&start).into_iter().take(broken_off_after).collect());
+            let after = execute(operations_from(&left));
+            assert!(after == [wanted(first)] || after == [wanted(second)], "{start:?} becomes {after:?}");
+            assert_eq!(operations_from(&after), []);
+        }
+    }
 }
 
 #[test]

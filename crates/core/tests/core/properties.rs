@@ -62,7 +62,7 @@ fn creates_the_group_and_five_properties_per_venue() {
       type - -> "enumeration"
       fieldType - -> "select"
       groupName - -> "tripleseat_sync"
-      description - -> "Managed by deployer: deployment sync, venue harbour"
+      description - -> "Managed by deployer: deployment sync, venue harbour, account 123456789012, region eu-west-1"
       options.sending - -> "Sending"
       options.synced - -> "Synced"
       options.failed - -> "Failed"

@@ -3,9 +3,8 @@
 //!
 //! Nothing is written anywhere, except that a venue's function is asked to renew an access token that has expired. A failed
 //! check doesn't stop the others. [`examine`] returns the checks in a fixed
-//! order. [`actions`] lists the AWS actions that the deployer must be allowed to do.
+//! order. [`deployer_core::permissions`] lists the AWS actions that the deployer must be allowed to do.
 
-pub mod actions;
 mod aws;
 mod consent;
 mod credentials;

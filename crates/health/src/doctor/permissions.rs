@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
 use futures_util::future::join_all;
 
-use super::actions::{ACTIONS, ActionTarget, IamAction, simulated_arns};
 use super::aws::{ExaminedCaller, finding_for_call, not_checked};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
-use deployer_aws::{Aws, Call, CallError, FailureKind};
+use deployer_aws::{Aws, Call, CallError, FailureKind, sdk_pages};
 use deployer_core::arn::Arn;
 use deployer_core::manifest::Status;
 use deployer_core::naming::TAG_DEPLOYMENT;
+use deployer_core::permissions::{ActionRow, ActionTarget, PolicyCommand, PolicyPlace, all_actions};
 
 /// The principal whose policies are simulated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +91,7 @@ fn not_simulated(error: &CallError) -> DoctorFinding {
 
 /// An action that is not allowed on a resource, and why.
 struct DeniedAction {
-    action: &'static IamAction,
+    action: &'static ActionRow,
     resource: String,
     reason: String,
     /// Whether the decision depends on a condition key whose value the simulator doesn't have.
@@ -105,28 +105,28 @@ async fn simulate_actions(
     principal: &str,
     venues: &[String],
 ) -> Result<Vec<DeniedAction>, CallError> {
-    let place = &examination.patient.manifest.deployment.role_place();
-    let deployment = &place.deployment;
-    let mut groups: BTreeMap<ActionTarget, Vec<&'static IamAction>> = BTreeMap::new();
-    for action in ACTIONS {
-        groups.entry(action.on).or_default().push(action);
+    let roles = examination.patient.manifest.deployment.role_place();
+    let mut groups: BTreeMap<ActionTarget, Vec<&'static ActionRow>> = BTreeMap::new();
+    for action in examined_actions() {
+        groups.entry(action.target).or_default().push(action);
     }
-    let context = context_entries(deployment, &identity.scope.region);
-    let context = &context;
+    let context = context_entries(&roles.deployment, &identity.scope.region);
+    let (context, place) = (&context, &PolicyPlace { scope: identity.scope.clone(), roles });
     let groups = groups.into_iter().map(|(on, actions)| async move {
-        let resources = simulated_arns(on, &identity.scope, place, venues);
+        let resources = on.simulated_arns(place, venues);
         if resources.is_empty() {
             return Ok(Vec::new());
         }
-        let names = actions.iter().map(|action| action.name.to_owned()).collect();
+        let names = actions.iter().map(|action| action.action.to_owned()).collect();
         let request = aws.iam.simulate_principal_policy().policy_source_arn(principal).set_action_names(Some(names));
         let request = request.set_resource_arns(Some(resources)).set_context_entries(Some(context.clone()));
-        let mut pages = request.max_items(1000).into_paginator().send();
+        let stream = request.max_items(1000).into_paginator().send();
+        let mut pages = sdk_pages("iam:SimulatePrincipalPolicy", stream, |page| page.marker());
         let mut denied = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.call("iam:SimulatePrincipalPolicy")?;
+        while let Some(page) = pages.next_page().await {
+            let page = page?;
             for result in page.evaluation_results() {
-                let action = actions.iter().find(|action| action.name == result.eval_action_name());
+                let action = actions.iter().find(|action| action.action == result.eval_action_name());
                 denied.extend(action.into_iter().flat_map(|action| denials_in_result(action, result)));
             }
         }
@@ -135,8 +135,8 @@ async fn simulate_actions(
     let denied: Result<Vec<_>, _> = join_all(groups).await.into_iter().collect();
     let mut denied: Vec<DeniedAction> = denied?.into_iter().flatten().collect();
     // One result can repeat the results of all resources.
-    denied.sort_by(|one, other| (one.action.name, &one.resource).cmp(&(other.action.name, &other.resource)));
-    denied.dedup_by(|one, other| (one.action.name, &one.resource) == (other.action.name, &other.resource));
+    denied.sort_by(|one, other| (one.action.action, &one.resource).cmp(&(other.action.action, &other.resource)));
+    denied.dedup_by(|one, other| (one.action.action, &one.resource) == (other.action.action, &other.resource));
     Ok(denied)
 }
 
@@ -156,7 +156,7 @@ fn context_entries(deployment: &str, region: &str) -> Vec<ContextEntry> {
 }
 
 /// The denials in a result. One result can cover all resources and list those that differ.
-fn denials_in_result(action: &'static IamAction, result: &EvaluationResult) -> Vec<DeniedAction> {
+fn denials_in_result(action: &'static ActionRow, result: &EvaluationResult) -> Vec<DeniedAction> {
     let elsewhere = if result.organizations_decision_detail().is_some_and(|detail| !detail.allowed_by_organizations()) {
         ", by a policy of the organization"
     } else if result
@@ -192,27 +192,30 @@ fn denials_in_result(action: &'static IamAction, result: &EvaluationResult) -> V
         .collect()
 }
 
-fn action_service(action: &IamAction) -> &'static str {
-    action.name.split(':').next().unwrap_or_default()
+/// What plan, apply and destroy need, and what the commands for secrets do.
+fn examined_actions() -> impl Iterator<Item = &'static ActionRow> {
+    const EXAMINED: [PolicyCommand; 4] =
+        [PolicyCommand::Plan, PolicyCommand::Apply, PolicyCommand::Destroy, PolicyCommand::Secret];
+    all_actions().filter(|row| EXAMINED.iter().any(|command| row.is_taken_by(*command)))
 }
 
-/// The services, in the order of [`ACTIONS`].
+/// The services, in the order of the table.
 fn action_services() -> Vec<&'static str> {
-    let mut services: Vec<&'static str> = ACTIONS.iter().map(action_service).collect();
+    let mut services: Vec<&'static str> = examined_actions().map(ActionRow::service).collect();
     services.dedup();
     services
 }
 
 /// One finding for all actions of a service.
 fn judge_service(name: &str, denied: &[DeniedAction], principal: &str, arn: &str) -> DoctorFinding {
-    let denied: Vec<&DeniedAction> = denied.iter().filter(|denied| action_service(denied.action) == name).collect();
+    let denied: Vec<&DeniedAction> = denied.iter().filter(|denied| denied.action.service() == name).collect();
     let mut by_action: BTreeMap<&str, Vec<&DeniedAction>> = BTreeMap::new();
     for denied in &denied {
-        by_action.entry(denied.action.name).or_default().push(denied);
+        by_action.entry(denied.action.action).or_default().push(denied);
     }
     if by_action.is_empty() {
         let mut actions: Vec<&str> =
-            ACTIONS.iter().filter(|action| action_service(action) == name).map(|action| action.name).collect();
+            examined_actions().filter(|action| action.service() == name).map(|action| action.action).collect();
         actions.sort_unstable();
         actions.dedup();
         let session = if arn == principal { "" } else { "; session policies are not included" };
@@ -232,8 +235,11 @@ fn judge_service(name: &str, denied: &[DeniedAction], principal: &str, arn: &str
         .collect();
     let evidence = format!("not allowed: {}", evidence.join("; "));
     let names: Vec<&str> = by_action.keys().copied().collect();
-    let policy =
-        format!("ask an administrator of the account to add to the policies of {principal}: {}", names.join(", "));
+    let policy = format!(
+        "ask an administrator of the account to add to the policies of {principal}: {} (`deployer iam-policy --for all` \
+             prints whole policies)",
+        names.join(", ")
+    );
     let certain = denied.iter().any(|denied| denied.action.otherwise.is_none() && !denied.undecided);
     let needed = denied.iter().any(|denied| denied.action.otherwise.is_none());
     if certain {
@@ -242,7 +248,7 @@ fn judge_service(name: &str, denied: &[DeniedAction], principal: &str, arn: &str
         DoctorFinding::unknown(evidence).with_advice(policy)
     } else {
         let without =
-            |denied: &&DeniedAction| Some(format!("without {}, {}", denied.action.name, denied.action.otherwise?));
+            |denied: &&DeniedAction| Some(format!("without {}, {}", denied.action.action, denied.action.otherwise?));
         let mut without: Vec<String> = denied.iter().filter_map(without).collect();
         without.dedup();
         DoctorFinding::warning(evidence).with_advice(format!("{}; {policy}", without.join("; ")))
@@ -273,7 +279,7 @@ mod tests {
 
     #[test]
     fn warns_about_optional_actions_and_reports_undecided_ones_as_unknown() {
-        let action = |name: &str| ACTIONS.iter().find(|action| action.name == name).expect("a listed action");
+        let action = |name: &str| examined_actions().find(|action| action.action == name).expect("a listed action");
         let denied = |name: &str, undecided: bool| DeniedAction {
             action: action(name),
             resource: "*".to_owned(),

@@ -64,7 +64,7 @@ fn type_words(wanted: &ContactProperty) -> String {
 fn check_ledger_properties(venue: &Venue, definitions: &PropertyDefinitions) -> DoctorFinding {
     let names = LedgerProperties::new(&venue.name, &venue.flag_property);
     let (mut missing, mut wrong) = (Vec::new(), Vec::new());
-    for (_, wanted) in venue_properties(&names, &venue.display_name, "") {
+    for (_, wanted) in venue_properties(&names, &venue.display_name, ("", "")) {
         let name = &wanted.name;
         match definitions.get(name) {
             None => missing.push(format!("{name} doesn't exist")),

@@ -6,7 +6,7 @@ use aws_sdk_iam::types::SummaryKeyType;
 
 use super::aws::{finding_for_call, not_checked};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
-use deployer_aws::{Aws, Call, CallError};
+use deployer_aws::{Aws, Call, CallError, ListPages, sdk_pages};
 use deployer_core::manifest::Status;
 use deployer_core::naming::{RolePlace, VenueNames};
 
@@ -135,9 +135,10 @@ async fn read_account_settings(aws: &Aws) -> Result<LambdaAccountSettings, CallE
 
 async fn read_function_names(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
     let mut names = BTreeSet::new();
-    let mut pages = aws.lambda.list_functions().into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.call("lambda:ListFunctions")?;
+    let stream = aws.lambda.list_functions().into_paginator().send();
+    let mut pages = sdk_pages("lambda:ListFunctions", stream, |page| page.next_marker());
+    while let Some(page) = pages.next_page().await {
+        let page = page?;
         names.extend(page.functions().iter().filter_map(|function| function.function_name.clone()));
     }
     Ok(names)
@@ -145,12 +146,11 @@ async fn read_function_names(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
 
 async fn read_rule_names(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
     let mut names = BTreeSet::new();
-    let mut token = None;
+    let mut pages = ListPages::of_call("events:ListRules");
     loop {
-        let page = aws.events.list_rules().set_next_token(token).send().await.call("events:ListRules")?;
+        let page = aws.events.list_rules().set_next_token(pages.token()).send().await.call("events:ListRules")?;
         names.extend(page.rules().iter().filter_map(|rule| rule.name.clone()));
-        token = page.next_token;
-        if token.is_none() {
+        if !pages.advance_to(page.next_token)? {
             return Ok(names);
         }
     }
@@ -164,9 +164,10 @@ async fn read_role_usage(aws: &Aws, place: RolePlace) -> Result<(u64, u64, BTree
         u64::try_from(number.unwrap_or_default()).unwrap_or_default()
     };
     let mut ours = BTreeSet::new();
-    let mut pages = aws.iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        ours.extend(page.call("iam:ListRoles")?.roles().iter().map(|role| role.role_name().to_owned()));
+    let stream = aws.iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
+    let mut pages = sdk_pages("iam:ListRoles", stream, |page| page.marker());
+    while let Some(page) = pages.next_page().await {
+        ours.extend(page?.roles().iter().map(|role| role.role_name().to_owned()));
     }
     Ok((number(SummaryKeyType::from("Roles")), number(SummaryKeyType::RolesQuota), ours))
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sync_config::config::{ENV_FLAG_PROPERTY, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI, SyncConfig};
 
+use super::paths::read_function_urls;
 use deployer_aws::observe::{observe, read_versions};
 use deployer_aws::{Aws, Call, CallError, Found};
 use deployer_core::isolation::planned::{CredentialsByVenue, log_group_arn, manifest_holdings};
@@ -81,10 +82,10 @@ pub async fn read_live_subjects(
 /// What strangers can do to versions of a function that the alias doesn't point to.
 type VersionPolicies = ReadOutcome<Vec<String>>;
 
-struct LiveVenueReader<'a> {
-    aws: &'a Aws,
+pub(super) struct LiveVenueReader<'a> {
+    pub(super) aws: &'a Aws,
     scope: &'a Scope,
-    venue: &'a Venue,
+    pub(super) venue: &'a Venue,
     names: VenueNames,
     role_path: String,
 }
@@ -97,7 +98,10 @@ impl LiveVenueReader<'_> {
     ) -> (VenueSubject, Vec<String>) {
         let (name, scope) = (&self.venue.name, self.scope);
         let secret_arn = self.require_present(&live.secret, "secret").map(|secret| secret.arn.clone());
-        let (role, function_policy, secret_policy, stored) = tokio::join!(
+        let (boundary, secret_key, deliveries, role, function_policy, secret_policy, stored) = tokio::join!(
+            self.read_boundary(self.require_present(&live.role, "role")),
+            self.read_secret_key(self.require_present(&live.secret, "secret")),
+            self.read_deliveries(live),
             self.read_role_policies(&live.role),
             self.read_function_policies(self.require_present(&live.function, "function").map(drop)),
             self.read_secret_policy(secret_arn.is_ok()),
@@ -120,14 +124,21 @@ impl LiveVenueReader<'_> {
                 |role| scope.role_arn(&role.path, &role.name),
             ),
             role,
+            boundary,
             trust: self
                 .require_present(&live.role, "role")
                 .and_then(|role| parse_policies(&format!("the trust policy of {name}'s role"), &role.trust)),
             secret_arn,
             secret_policy,
+            secret_key,
             log_group_arn: log_group_arn(scope, &self.names.log_group),
             function_arn: scope.regional_arn("lambda", &format!("function:{}", self.names.function)),
             function_policy,
+            function_urls: read_function_urls(
+                name,
+                self.require_present(&live.function, "function").map(|function| &function.unmodeled),
+            ),
+            deliveries,
             rule_arn: scope.regional_arn("events", &format!("rule/{}", self.names.rule)),
             account: scope.account.clone(),
             holdings: self
@@ -139,7 +150,7 @@ impl LiveVenueReader<'_> {
     }
 
     /// The live resource, or why it is unknown.
-    fn require_present<'l, T>(&self, observed: &'l Observed<T>, what: &str) -> ReadOutcome<&'l T> {
+    pub(super) fn require_present<'l, T>(&self, observed: &'l Observed<T>, what: &str) -> ReadOutcome<&'l T> {
         match observed {
             Observed::Present(live) => Ok(live),
             Observed::Unreadable(why) => Err(format!("could not read {}'s {what}: {why}", self.venue.name)),
@@ -158,16 +169,19 @@ impl LiveVenueReader<'_> {
         let mut all = inline.collect::<Result<Vec<_>, _>>()?;
         for arn in &role.attached {
             let what = format!("policy {arn}, attached to {}'s role", self.venue.name);
-            let text =
-                self.read_attached_policy(arn).await.map_err(|error| format!("could not read {what}: {error}"))?;
-            // AWS percent-encodes the document (RFC 3986); some emulators don't.
-            let decoded = percent_decode_str(&text).decode_utf8_lossy();
-            all.push(parse_policy(&what, &text).or_else(|_| parse_policy(&what, &decoded))?);
+            all.push(self.read_managed_policy(&what, arn).await?);
         }
         Ok(all)
     }
 
-    async fn read_attached_policy(&self, arn: &str) -> Result<String, CallError> {
+    pub(super) async fn read_managed_policy(&self, what: &str, arn: &str) -> ReadOutcome<Policy> {
+        let text = self.read_policy_document(arn).await.map_err(|error| format!("could not read {what}: {error}"))?;
+        // AWS percent-encodes the document (RFC 3986); some emulators don't.
+        let decoded = percent_decode_str(&text).decode_utf8_lossy();
+        parse_policy(what, &text).or_else(|_| parse_policy(what, &decoded))
+    }
+
+    async fn read_policy_document(&self, arn: &str) -> Result<String, CallError> {
         let iam = &self.aws.iam;
         let policy = iam.get_policy().policy_arn(arn).send().await.call("iam:GetPolicy")?;
         let version = policy.policy().and_then(|policy| policy.default_version_id()).unwrap_or("v1");
@@ -268,7 +282,7 @@ impl LiveVenueReader<'_> {
 }
 
 /// A policy in a response. One that can't be parsed is unreadable: it isn't empty.
-fn parse_policy(what: &str, text: &str) -> ReadOutcome<Policy> {
+pub(super) fn parse_policy(what: &str, text: &str) -> ReadOutcome<Policy> {
     let document = serde_json::from_str(text).map_err(|error| format!("could not read {what}: {error}"))?;
     Policy::parse_document(what, &document)
 }

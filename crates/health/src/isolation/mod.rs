@@ -1,4 +1,5 @@
 //! Isolation as it is in AWS: what is deployed, and what IAM itself says of it.
 
 pub mod live;
+mod paths;
 pub mod simulation;

@@ -10,7 +10,7 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 use futures_util::{StreamExt, stream};
 
-use deployer_aws::{Call, CallError};
+use deployer_aws::{CallError, sdk_pages};
 use deployer_core::isolation::{SimulationResults, VenueSubject, requests_to_check};
 
 /// How many roles are simulated concurrently. IAM's limits aren't published.
@@ -63,9 +63,10 @@ async fn simulate_role(
                 .policy_source_arn(&from.role_arn)
                 .set_action_names(Some(actions.iter().map(|action| (*action).to_owned()).collect()))
                 .set_resource_arns(Some(resources.to_vec()));
-            let mut pages = request.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                for result in page.call("iam:SimulatePrincipalPolicy")?.evaluation_results() {
+            let stream = request.into_paginator().send();
+            let mut pages = sdk_pages("iam:SimulatePrincipalPolicy", stream, |page| page.marker());
+            while let Some(page) = pages.next_page().await {
+                for result in page?.evaluation_results() {
                     let mut answer = |resource: &str, decision: &PolicyEvaluationDecisionType| {
                         let key = (from.venue.clone(), result.eval_action_name().to_owned(), resource.to_owned());
                         answers.insert(key, decision.as_str().to_owned());

@@ -18,7 +18,7 @@ mod read;
 pub mod sources;
 mod venues;
 
-pub use judge::judge_inventory;
+pub use judge::{judge_and_count, judge_inventory};
 pub use model::*;
-pub use read::{HubSpotSource, Options, read};
+pub use read::{AuditProgress, HubSpotSource, Options, read};
 pub use venues::VenueMarks;

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bounds::{MAX_INPUT_FILE, read_regular_file};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -402,7 +403,7 @@ impl Archive {
     }
 
     fn read_sums(&self) -> Result<String> {
-        match std::fs::read(self.directory.join(SUMS)) {
+        match read_regular_file(&self.directory.join(SUMS), MAX_INPUT_FILE) {
             Ok(sums) => Ok(String::from_utf8_lossy(&sums).into_owned()),
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.manifest.entries.is_empty() => {
                 Ok(String::new())
@@ -461,8 +462,8 @@ impl Archive {
             if Path::new(&shown).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
                 return Err(changed_error(&self.directory, &shown));
             }
-            let bytes =
-                std::fs::read(self.directory.join(&shown)).map_err(|error| unusable_error(&self.directory, &error))?;
+            let bytes = read_regular_file(&self.directory.join(&shown), MAX_INPUT_FILE)
+                .map_err(|error| unusable_error(&self.directory, &error))?;
             if sha256_hex(&bytes) != file.sha256 || bytes.len() as u64 != file.bytes {
                 return Err(changed_error(&self.directory, &shown));
             }
@@ -495,7 +496,7 @@ impl Drop for Archive {
 }
 
 fn read_manifest(directory: &Path) -> Result<ArchiveManifest> {
-    let text = std::fs::read(directory.join(MANIFEST))
+    let text = read_regular_file(&directory.join(MANIFEST), MAX_INPUT_FILE)
         .map_err(|error| Error::usage(format!("{} is not an archive", directory.display())).caused_by(&error))?;
     let manifest: ArchiveManifest =
         serde_json::from_slice(&text).map_err(|_| changed_error(directory, "manifest.json"))?;

@@ -205,6 +205,7 @@ impl JournalLines {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 mod tests {
     use super::*;
 

@@ -54,7 +54,7 @@ impl AccountRecheck<'_> {
         let read_at = Instant::now();
         let mut inventory = match self.stand_in {
             Some(inventory) => inventory.clone(),
-            None => read(cx.aws, cx.scope, None, &options, &|_, _| {}).await,
+            None => read(cx.aws, cx.scope, None, &options, &|_| {}).await,
         };
         if let Some(audit) = self.audit {
             keep_hubspot(&audit.inventory, &mut inventory);

@@ -3,7 +3,6 @@
 //! called with JSON anyway ([`deployer_aws::signed`]).
 
 use parking_lot::Mutex;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +22,8 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 
 use super::{DecommissionContext, unexpected_error};
-use deployer_aws::CallError;
 pub(super) use deployer_aws::signed::{list_of, text_of};
+use deployer_aws::{CallError, ListPages};
 
 /// Lambda allows 250 MB of unzipped code for a function, and a zip isn't larger.
 const MAX_DOWNLOAD: usize = 300 * 1024 * 1024;
@@ -164,14 +163,13 @@ pub(super) async fn collect_pages(
     token_member: &str,
     mut page: impl AsyncFnMut(Option<String>) -> Result<Value, CallError>,
 ) -> Result<Vec<Value>, CallError> {
-    let (mut all, mut seen, mut token) = (Vec::new(), HashSet::new(), None);
+    let mut all = Vec::new();
+    let mut pages = ListPages::of_call(operation);
     loop {
-        let answer = page(token).await?;
+        let answer = page(pages.token()).await?;
         all.extend(list_of(&answer, member).iter().cloned());
-        token = text_of(&answer, token_member).filter(|token| !token.is_empty()).map(ToOwned::to_owned);
-        let Some(next) = &token else { return Ok(all) };
-        if !seen.insert(next.clone()) {
-            return Err(unexpected_error(operation, "a page's token came a second time, so the list would never end"));
+        if !pages.advance_to(text_of(&answer, token_member).map(ToOwned::to_owned))? {
+            return Ok(all);
         }
     }
 }

@@ -12,10 +12,11 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::cost::{RemovalCost, RemovalTerms};
+use super::table::TableWriter;
 use super::{DuplicateFinding, DuplicateRow, DuplicateSummary};
 
 /// Version of the CSV and JSON formats. Existing members keep their meaning; new ones may be added.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 /// How many groups of each kind the page shows.
 pub const MAX_GROUPS: usize = 100;
 /// How many leads of a group the page shows.
@@ -23,7 +24,7 @@ pub const MAX_MEMBERS: usize = 10;
 /// How many of another venue's leads the page shows.
 pub const MAX_FOREIGN: usize = 100;
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 18] = [
     "finding",
     "group",
     "role",
@@ -39,6 +40,9 @@ const COLUMNS: [&str; 15] = [
     "reference",
     "belongs_to",
     "origin",
+    "company",
+    "status",
+    "reason",
 ];
 
 /// The subject of the report.
@@ -62,6 +66,8 @@ pub struct ReportSubject {
     pub other_locations: u64,
     /// Leads disappeared during reading, so some may have been missed.
     pub shrunk: bool,
+    /// The country of phone numbers without a country code.
+    pub country: Option<String>,
     /// Minutes of work per lead, as given on the command line.
     pub minutes_per_lead: String,
 }
@@ -80,16 +86,16 @@ pub struct GroupExcerpt {
 pub struct ReportExcerpt {
     /// Another venue's leads.
     pub another_venue: Vec<DuplicateRow>,
-    /// Groups with the same e-mail address.
+    /// Groups of which leads are one person's.
     pub duplicates: Vec<GroupExcerpt>,
-    /// Groups with the same phone number.
+    /// Groups that share a contact only.
     pub possible: Vec<GroupExcerpt>,
 }
 
 /// The files while they are being written.
 pub struct ReportFiles {
     directory: PathBuf,
-    csv: csv::Writer<NamedTempFile>,
+    csv: TableWriter<NamedTempFile>,
     json: BufWriter<NamedTempFile>,
     rows: u64,
     open: Option<(DuplicateFinding, GroupExcerpt)>,
@@ -104,8 +110,8 @@ impl ReportFiles {
     /// # Errors
     /// They can't be written.
     pub fn create_in(directory: &Path, about: &ReportSubject) -> io::Result<Self> {
-        let mut csv = csv::Writer::from_writer(NamedTempFile::new_in(directory)?);
-        csv.write_record(COLUMNS)?;
+        let mut csv = TableWriter::new(NamedTempFile::new_in(directory)?);
+        csv.write_row(COLUMNS)?;
         let mut json = BufWriter::new(NamedTempFile::new_in(directory)?);
         write!(json, "{{\"format_version\":{FORMAT_VERSION},\"about\":{},\"rows\":[", serde_json::to_string(about)?)?;
         let directory = directory.to_owned();
@@ -119,7 +125,7 @@ impl ReportFiles {
     /// It can't be written.
     pub fn write_row(&mut self, row: DuplicateRow) -> io::Result<()> {
         let cells = row_cells(&row);
-        self.csv.write_record(cells.iter().map(|cell| escape_formula(cell)))?;
+        self.csv.write_row(cells.iter().map(String::as_str))?;
         let members = COLUMNS.iter().zip(&cells).map(|(name, cell)| ((*name).to_owned(), json!(cell)));
         let mut object: serde_json::Map<_, _> = members.collect();
         object.insert("group".to_owned(), json!((row.group > 0).then_some(row.group)));
@@ -182,7 +188,7 @@ impl ReportFiles {
         writeln!(self.json, "\n],{}", &end[1..])?;
         let mut page = NamedTempFile::new_in(&self.directory)?;
         page.write_all(draw(&excerpt).as_bytes())?;
-        let csv = self.csv.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        let csv = self.csv.finish_file()?;
         let json = self.json.into_inner().map_err(io::IntoInnerError::into_error)?;
         let mut paths = Vec::new();
         for (file, extension) in [(csv, "csv"), (json, "json"), (page, "html")] {
@@ -204,10 +210,10 @@ fn row_cells(row: &DuplicateRow) -> [String; COLUMNS.len()] {
     [
         word(row.finding).to_owned(),
         if row.group > 0 { row.group.to_string() } else { String::new() },
-        match (row.finding, row.position) {
+        match (row.finding, row.keep) {
             (DuplicateFinding::AnotherVenue, _) => "",
-            (_, 0) => "oldest",
-            _ => "repeat",
+            (_, true) => "keep",
+            (_, false) => "repeat",
         }
         .to_owned(),
         if row.remove { "yes" } else { "no" }.to_owned(),
@@ -222,12 +228,10 @@ fn row_cells(row: &DuplicateRow) -> [String; COLUMNS.len()] {
         lead.reference.clone().unwrap_or_default(),
         lead.origin.other_venue().unwrap_or_default().to_owned(),
         lead.origin.describe_origin(),
+        lead.company.clone(),
+        lead.status.describe_status(),
+        row.reason.clone(),
     ]
-}
-
-/// Escapes a cell that a spreadsheet would treat as a formula, since a guest can enter one in a form.
-fn escape_formula(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }
 
 /// The largest groups; among groups of equal size, the first ones.
@@ -287,12 +291,5 @@ mod tests {
         let sizes: Vec<u64> = largest.into_sorted().iter().map(|group| group.size).collect();
         assert_eq!((sizes.len(), sizes[0], sizes[MAX_GROUPS - 1]), (MAX_GROUPS, 251, 202));
         assert!(sizes.is_sorted_by(|one, other| one >= other));
-    }
-
-    #[test]
-    fn escapes_formulas_in_cells() {
-        assert_eq!(escape_formula("=HYPERLINK(1)"), "'=HYPERLINK(1)");
-        assert_eq!(escape_formula("+1 555"), "'+1 555");
-        assert_eq!(escape_formula("ana"), "ana");
     }
 }

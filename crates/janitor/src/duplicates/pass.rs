@@ -4,13 +4,36 @@ use std::io;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use super::group::{GroupedLead, LeadGrouper};
+use super::person::{
+    self, ComparedLead, LeadAction, LeadGroup, MAX_LEADS, PersonVerdict, SharedContact, judge_contact, judge_crowd,
+};
+use super::phone::PhoneCountry;
 use super::sort::DiskSorter;
-use super::{AccountLead, DuplicateFinding, DuplicateRow, DuplicateSummary, keys};
+use super::status::LeadStatus;
+use super::{AccountLead, DuplicateFinding, DuplicateRow, DuplicateSummary};
 
-/// How many characters [`key`] appends to the compared value.
+/// How many characters [`sort_key`] appends to the compared value.
 const SUFFIX: usize = 40;
+
+/// How leads are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ComparisonOptions {
+    /// How long after the first lead another one belongs to its group.
+    pub window: SignedDuration,
+    /// Where phone numbers without a country code are meant.
+    pub country: Option<PhoneCountry>,
+}
+
+/// A lead on disk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct SortedLead {
+    lead: AccountLead,
+    at: Timestamp,
+    /// It is kept in a group, and so isn't removed from another.
+    is_kept: bool,
+}
 
 /// A key that sorts by the compared value, then by time and ID.
 fn sort_key(compared: &str, at: Timestamp, id: u64) -> String {
@@ -18,215 +41,207 @@ fn sort_key(compared: &str, at: Timestamp, id: u64) -> String {
     format!("{compared}{:020}{id:020}", at.as_millisecond().max(0))
 }
 
-/// Passes every row to `sink`: another venue's leads, duplicates, then possible duplicates, oldest first within each
-/// group. Sorts in unnamed temporary files in `directory`.
+/// Passes every row to `sink`: another venue's leads, groups with one e-mail address, then groups with one phone number,
+/// oldest first within each group. Sorts in unnamed temporary files in `directory`.
 ///
 /// # Errors
 /// A file can't be read or written.
 pub fn find_duplicates(
     leads: impl Iterator<Item = io::Result<AccountLead>>,
-    window: SignedDuration,
+    options: &ComparisonOptions,
     directory: &Path,
     sink: &mut impl FnMut(DuplicateRow) -> io::Result<()>,
 ) -> io::Result<DuplicateSummary> {
-    let mut summary = DuplicateSummary::default();
-    let by_email = sort_distinct_leads(leads, directory, &mut summary, sink)?;
+    let mut pass = DuplicatePass { options, directory, summary: DuplicateSummary::default(), groups: 0, sink };
+    let by_email = pass.sort_distinct_leads(leads)?;
     let mut by_phone = DiskSorter::new(directory);
-    let mut grouper = LeadGrouper::new(window);
-    let mut oldest_date = String::new();
-    let mut place = |grouped: GroupedLead<AccountLead>, summary: &mut DuplicateSummary| -> io::Result<()> {
-        match grouped {
-            GroupedLead::Alone(lead) => push_by_phone(&mut by_phone, lead),
-            GroupedLead::Member(group, 0, lead) => {
-                summary.groups += 1;
-                oldest_date.clone_from(&lead.event_date);
-                push_by_phone(&mut by_phone, lead.clone())?;
-                sink(DuplicateRow { finding: DuplicateFinding::Duplicate, group, position: 0, remove: false, lead })
-            }
-            GroupedLead::Member(group, position, lead) => {
-                let dates = [&lead.event_date, &oldest_date];
-                let other_date = dates[0] != dates[1] && dates.iter().all(|date| !date.is_empty());
-                summary.repeats += 1;
-                summary.repeats_made_here += u64::from(lead.reference.is_some());
-                summary.other_event_date += u64::from(other_date);
-                summary.remove += u64::from(!other_date);
-                sink(DuplicateRow { finding: DuplicateFinding::Duplicate, group, position, remove: !other_date, lead })
-            }
-        }
-    };
-    for entry in by_email.into_sorted()? {
-        let (key, (lead, at)): (String, (AccountLead, Timestamp)) = entry?;
-        // Leads without an address come through here too, to be compared by phone number.
-        let compared = &key[..key.len().saturating_sub(SUFFIX)];
-        if compared.is_empty() {
-            place(GroupedLead::Alone(lead), &mut summary)?;
-            continue;
-        }
-        for grouped in grouper.push_lead(compared, at, lead) {
-            place(grouped, &mut summary)?;
-        }
-    }
-    for grouped in grouper.finish_group() {
-        place(grouped, &mut summary)?;
-    }
-    find_possible_duplicates(by_phone, window, &mut summary, sink)?;
-    Ok(summary)
+    pass.judge_sorted(by_email, SharedContact::Email, &mut |compared, is_kept| {
+        let Some(phone) = compared.contact_key(SharedContact::Phone) else { return Ok(()) };
+        let key = sort_key(phone, compared.at, compared.lead.id);
+        by_phone.push(key, SortedLead { lead: compared.lead, at: compared.at, is_kept })
+    })?;
+    pass.judge_sorted(by_phone, SharedContact::Phone, &mut |_, _| Ok(()))?;
+    Ok(pass.summary)
 }
 
-/// Drops leads that were read twice, counts them, emits those of another venue, and sorts the rest by address.
-fn sort_distinct_leads(
-    leads: impl Iterator<Item = io::Result<AccountLead>>,
-    directory: &Path,
-    summary: &mut DuplicateSummary,
-    sink: &mut impl FnMut(DuplicateRow) -> io::Result<()>,
-) -> io::Result<DiskSorter<(AccountLead, Timestamp)>> {
-    // A lead that is created while pages are read shifts others to the next page, where they are read again.
-    let mut by_id = DiskSorter::new(directory);
-    for lead in leads {
-        let lead = lead?;
-        by_id.push(format!("{:020}", lead.id), lead)?;
-    }
-    let mut by_email = DiskSorter::new(directory);
-    let mut last = None;
-    for entry in by_id.into_sorted()? {
-        let (_, lead) = entry?;
-        if last.replace(lead.id) == Some(lead.id) {
-            continue;
+struct DuplicatePass<'a, S> {
+    options: &'a ComparisonOptions,
+    directory: &'a Path,
+    summary: DuplicateSummary,
+    groups: u64,
+    sink: &'a mut S,
+}
+
+impl<S: FnMut(DuplicateRow) -> io::Result<()>> DuplicatePass<'_, S> {
+    /// Drops leads that were read twice, counts them, emits those of another venue, and sorts the rest by address.
+    fn sort_distinct_leads(
+        &mut self,
+        leads: impl Iterator<Item = io::Result<AccountLead>>,
+    ) -> io::Result<DiskSorter<SortedLead>> {
+        // A lead that is created while pages are read shifts others to the next page, where they are read again.
+        let mut by_id = DiskSorter::new(self.directory);
+        for lead in leads {
+            let lead = lead?;
+            by_id.push(format!("{:020}", lead.id), lead)?;
         }
+        let mut by_email = DiskSorter::new(self.directory);
+        let mut last = None;
+        for entry in by_id.into_sorted()? {
+            let (_, lead) = entry?;
+            if last.replace(lead.id) == Some(lead.id) {
+                continue;
+            }
+            self.count_lead(&lead);
+            if lead.origin.other_venue().is_some() {
+                self.emit_foreign_lead(lead)?;
+                continue;
+            }
+            let Some(at) = lead.created_at else {
+                self.summary.not_compared += 1;
+                continue;
+            };
+            let compared = ComparedLead::new(lead, at, self.options.country);
+            let contacts = [SharedContact::Email, SharedContact::Phone].map(|contact| compared.contact_key(contact));
+            if contacts == [None, None] {
+                self.summary.not_compared += 1;
+                continue;
+            }
+            // Leads without an address come through here too, to be compared by phone number.
+            let key = sort_key(contacts[0].unwrap_or_default(), at, compared.lead.id);
+            by_email.push(key, SortedLead { lead: compared.lead, at, is_kept: false })?;
+        }
+        Ok(by_email)
+    }
+
+    fn count_lead(&mut self, lead: &AccountLead) {
+        let summary = &mut self.summary;
         summary.leads += 1;
         summary.made_here += u64::from(lead.reference.is_some());
         summary.origin_unknown += u64::from(lead.origin.is_unknown());
-        if lead.origin.other_venue().is_some() {
-            summary.another_venue += 1;
-            summary.remove += 1;
-            sink(DuplicateRow { finding: DuplicateFinding::AnotherVenue, group: 0, position: 0, remove: true, lead })?;
-            continue;
-        }
-        let email = keys::normalize_email(&lead.email);
-        let comparable = email.is_some() || keys::normalize_phone(&lead.phone).is_some();
-        match lead.created_at.filter(|_| comparable) {
-            Some(at) => by_email.push(sort_key(&email.unwrap_or_default(), at, lead.id), (lead, at))?,
-            None => summary.not_compared += 1,
-        }
+        summary.handled += u64::from(matches!(lead.status, LeadStatus::Handled { .. }));
+        summary.status_unknown += u64::from(lead.status == LeadStatus::Unknown);
     }
-    Ok(by_email)
-}
 
-fn push_by_phone(by_phone: &mut DiskSorter<(AccountLead, Timestamp)>, lead: AccountLead) -> io::Result<()> {
-    match (keys::normalize_phone(&lead.phone), lead.created_at) {
-        (Some(phone), Some(at)) => by_phone.push(sort_key(&phone, at, lead.id), (lead, at)),
-        _ => Ok(()),
+    fn emit_foreign_lead(&mut self, lead: AccountLead) -> io::Result<()> {
+        let remove = lead.status == LeadStatus::Open;
+        self.summary.another_venue += 1;
+        self.summary.remove += u64::from(remove);
+        let reason = match remove {
+            true => "it is another venue's".to_owned(),
+            false => format!("another venue's, but not marked: its status is {}", lead.status.describe_status()),
+        };
+        let finding = DuplicateFinding::AnotherVenue;
+        (self.sink)(DuplicateRow { finding, contact: None, group: 0, position: 0, keep: false, remove, reason, lead })
     }
-}
 
-fn find_possible_duplicates(
-    by_phone: DiskSorter<(AccountLead, Timestamp)>,
-    window: SignedDuration,
-    summary: &mut DuplicateSummary,
-    sink: &mut impl FnMut(DuplicateRow) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut grouper = LeadGrouper::new(window);
-    for entry in by_phone.into_sorted()? {
-        let (key, (lead, at)) = entry?;
-        for grouped in grouper.push_lead(&key[..key.len().saturating_sub(SUFFIX)], at, lead) {
-            if let GroupedLead::Member(group, position, lead) = grouped {
-                summary.possible_groups += u64::from(position == 0);
-                summary.possible_repeats += u64::from(position > 0);
-                sink(DuplicateRow {
-                    finding: DuplicateFinding::PossibleDuplicate,
-                    group,
-                    position,
-                    remove: false,
-                    lead,
-                })?;
+    /// Judges leads contact by contact. `pass_on` gets those that are alone or kept, and whether they are kept.
+    fn judge_sorted(
+        &mut self,
+        sorted: DiskSorter<SortedLead>,
+        contact: SharedContact,
+        pass_on: &mut impl FnMut(ComparedLead, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut open = ContactRun::default();
+        for entry in sorted.into_sorted()? {
+            let (key, SortedLead { lead, at, is_kept }) = entry?;
+            let compared = ComparedLead::new(lead, at, self.options.country).kept_elsewhere(is_kept);
+            let value = &key[..key.len().saturating_sub(SUFFIX)];
+            if value.is_empty() {
+                pass_on(compared, false)?;
+                continue;
+            }
+            if value != open.value {
+                self.judge_run(std::mem::take(&mut open), contact, pass_on)?;
+                value.clone_into(&mut open.value);
+            }
+            open.leads.push(compared);
+            if open.leads.len() > MAX_LEADS || open.crowd.is_some() {
+                let crowd = std::mem::take(&mut open.leads);
+                open.crowd = Some(self.emit_crowd(crowd, contact, open.crowd, pass_on)?);
             }
         }
+        self.judge_run(open, contact, pass_on)
     }
-    Ok(())
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::duplicates::LeadOrigin;
+    fn judge_run(
+        &mut self,
+        run: ContactRun,
+        contact: SharedContact,
+        pass_on: &mut impl FnMut(ComparedLead, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let (groups, alone) = judge_contact(run.leads, contact, self.options.window);
+        for group in groups {
+            self.groups += 1;
+            self.emit_group(group, contact, self.groups, 0, pass_on)?;
+        }
+        alone.into_iter().try_for_each(|lead| pass_on(lead, false))
+    }
 
-    const DAY: i64 = 86_400;
+    /// Emits leads of a contact that has too many. `so_far` is its group, and how many of it were emitted.
+    fn emit_crowd(
+        &mut self,
+        leads: Vec<ComparedLead>,
+        contact: SharedContact,
+        so_far: Option<(u64, u64)>,
+        pass_on: &mut impl FnMut(ComparedLead, bool) -> io::Result<()>,
+    ) -> io::Result<(u64, u64)> {
+        let (group, position) = so_far.unwrap_or_else(|| {
+            self.groups += 1;
+            (self.groups, 0)
+        });
+        let count = leads.len() as u64;
+        self.emit_group(judge_crowd(leads, position == 0), contact, group, position, pass_on)?;
+        Ok((group, position + count))
+    }
 
-    fn lead_on_day(id: u64, day: i64, email: &str, phone: &str) -> AccountLead {
-        AccountLead {
-            id,
-            created_at: Timestamp::from_second(day * DAY).ok(),
-            name: String::new(),
-            email: email.to_owned(),
-            phone: phone.to_owned(),
-            event_date: String::new(),
-            reference: None,
-            contact_id: None,
-            origin: LeadOrigin::Elsewhere,
+    fn emit_group(
+        &mut self,
+        leads: LeadGroup,
+        contact: SharedContact,
+        group: u64,
+        first_position: u64,
+        pass_on: &mut impl FnMut(ComparedLead, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let person = |verdict: &PersonVerdict| matches!(verdict.action, LeadAction::Remove | LeadAction::OtherEvent);
+        let is_person = leads.iter().any(|(_, verdict)| person(verdict));
+        let finding = if is_person { DuplicateFinding::Duplicate } else { DuplicateFinding::PossibleDuplicate };
+        for (offset, (compared, PersonVerdict { action, reason })) in leads.into_iter().enumerate() {
+            let position = first_position + offset as u64;
+            let (keep, remove) = (action == LeadAction::Keep, action == LeadAction::Remove);
+            self.count_row(finding, position, &compared.lead, action);
+            if keep {
+                pass_on(compared.clone(), true)?;
+            }
+            let (contact, lead) = (Some(contact), compared.lead);
+            (self.sink)(DuplicateRow { finding, contact, group, position, keep, remove, reason, lead })?;
+        }
+        Ok(())
+    }
+
+    fn count_row(&mut self, finding: DuplicateFinding, position: u64, lead: &AccountLead, action: LeadAction) {
+        let summary = &mut self.summary;
+        // Of a group without a kept lead, the first counts as such.
+        let repeat = action != LeadAction::Keep && position > 0 || position == 0 && action == LeadAction::Remove;
+        summary.remove += u64::from(action == LeadAction::Remove);
+        summary.other_event_date += u64::from(action == LeadAction::OtherEvent);
+        if finding == DuplicateFinding::Duplicate {
+            summary.groups += u64::from(position == 0);
+            summary.repeats += u64::from(repeat);
+            summary.repeats_made_here += u64::from(repeat && lead.reference.is_some());
+        } else {
+            summary.possible_groups += u64::from(position == 0);
+            summary.possible_repeats += u64::from(repeat);
         }
     }
-
-    fn find_in_leads(leads: Vec<AccountLead>) -> (DuplicateSummary, Vec<(DuplicateFinding, u64, u64, bool)>) {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mut rows = Vec::new();
-        let window = SignedDuration::from_hours(30 * 24);
-        let summary = find_duplicates(leads.into_iter().map(Ok), window, directory.path(), &mut |row| {
-            rows.push((row.finding, row.group, row.lead.id, row.remove));
-            Ok(())
-        });
-        (summary.expect("passed"), rows)
-    }
-
-    #[test]
-    fn finds_duplicates_in_any_order_and_counts_them_once() {
-        let leads = vec![
-            lead_on_day(3, 30, "ANA@example.com", ""),
-            lead_on_day(1, 0, "ana@example.com", "555 010 0100"),
-            lead_on_day(2, 1, "ana@example.com", "555 010 0100"),
-            lead_on_day(2, 1, "ana@example.com", "555 010 0100"),
-            lead_on_day(4, 31, "ana@example.com", ""),
-            lead_on_day(5, 2, "ben@example.com", "+1 555 010 0100"),
-            lead_on_day(6, 3, "", "5550100100"),
-            lead_on_day(7, 3, "", ""),
-            AccountLead { created_at: None, ..lead_on_day(8, 0, "ana@example.com", "") },
-        ];
-        let (summary, rows) = find_in_leads(leads);
-        use DuplicateFinding::{Duplicate, PossibleDuplicate};
-        assert_eq!(
-            rows,
-            [
-                (Duplicate, 1, 1, false),
-                (Duplicate, 1, 2, true),
-                (Duplicate, 1, 3, true),
-                (PossibleDuplicate, 1, 1, false),
-                (PossibleDuplicate, 1, 5, false),
-                (PossibleDuplicate, 1, 6, false),
-            ]
-        );
-        let counts = (summary.leads, summary.not_compared, summary.groups, summary.repeats, summary.remove);
-        assert_eq!(counts, (8, 2, 1, 2, 2));
-        assert_eq!((summary.possible_groups, summary.possible_repeats), (1, 2));
-    }
-
-    #[test]
-    fn skips_leads_of_another_venue_and_keeps_other_event_dates() {
-        let dated =
-            |id, date: &str| AccountLead { event_date: date.to_owned(), ..lead_on_day(id, 0, "ana@example.com", "") };
-        let foreign = AccountLead {
-            origin: LeadOrigin::NamedByAnother("b".to_owned()),
-            ..lead_on_day(1, 0, "ana@example.com", "")
-        };
-        let (summary, rows) =
-            find_in_leads(vec![foreign, dated(2, "2026-06-01"), dated(3, "2026-07-01"), dated(4, "")]);
-        assert_eq!(
-            rows,
-            [
-                (DuplicateFinding::AnotherVenue, 0, 1, true),
-                (DuplicateFinding::Duplicate, 1, 2, false),
-                (DuplicateFinding::Duplicate, 1, 3, false),
-                (DuplicateFinding::Duplicate, 1, 4, true),
-            ]
-        );
-        assert_eq!((summary.another_venue, summary.other_event_date, summary.remove), (1, 1, 2));
-    }
 }
+
+/// The leads with one contact, as far as they were read.
+#[derive(Default)]
+struct ContactRun {
+    value: String,
+    leads: Vec<ComparedLead>,
+    /// The group, and how many of it were emitted, if there are too many.
+    crowd: Option<(u64, u64)>,
+}
+
+const _: () = assert!(person::MAX_LEADS < super::sort::RUN, "a contact's leads take less memory than a run");

@@ -18,6 +18,7 @@ use sync_lambda::ledger::Attempt;
 use sync_lambda::retry::retry_pauses;
 use tokio::time::Instant;
 
+use super::status::LeadStatus;
 use super::{AccountLead, LeadOrigin, origin, trim_field};
 
 /// Leads per page, as documented.
@@ -163,13 +164,17 @@ fn parse_lead(value: &Value) -> Option<(AccountLead, Option<u64>)> {
     };
     let information = value.get("additional_information").and_then(Value::as_str).unwrap_or_default();
     let attempt = origin::parse_attempt(information);
+    let (phone, extension) = (text("phone_number"), text("phone_number_extension"));
+    let phone = if extension.is_empty() { phone } else { format!("{phone} ext. {extension}") };
     let lead = AccountLead {
         id: parse_number(value.get("id"))?,
         created_at: value.get("created_at").and_then(Value::as_str).and_then(parse_time),
         name: trim_field(&format!("{} {}", text("first_name"), text("last_name"))),
         email: text("email_address"),
-        phone: text("phone_number"),
+        phone,
+        company: text("company"),
         event_date: text("event_date"),
+        status: LeadStatus::from_answer(value, parse_time),
         reference: attempt.as_ref().map(Attempt::reference_text),
         contact_id: attempt.as_ref().map(|attempt| attempt.contact_id().to_owned()),
         origin: if attempt.is_some() { LeadOrigin::NotAsked } else { LeadOrigin::Elsewhere },
@@ -212,6 +217,12 @@ mod tests {
         .expect("a lead");
         assert_eq!((full.name.as_str(), full.phone.as_str(), location), ("Ana Silva", "5550100", Some(12)));
         assert_eq!((full.contact_id.as_deref(), full.origin), (Some("501"), LeadOrigin::NotAsked));
+        assert_eq!(full.status, LeadStatus::Unknown);
+        let (open, _) = parse_lead(&json!({
+            "id": 9, "phone_number": "646-555-0123", "phone_number_extension": 12, "converted_at": null,
+        }))
+        .expect("a lead");
+        assert_eq!((open.phone.as_str(), open.status), ("646-555-0123 ext. 12", LeadStatus::Open));
         let (bare, location) = parse_lead(&json!({ "id": "8" })).expect("a lead");
         assert_eq!(
             (bare.created_at, bare.name.as_str(), bare.origin, location),

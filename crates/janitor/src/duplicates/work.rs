@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::AccountLead;
 
 /// Work in another format can't be resumed.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The progress of reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,7 +98,7 @@ impl ReadWork {
                 && progress.bytes <= length
                 && !fresh
         };
-        let kept = match std::fs::read(state) {
+        let kept = match bounds::read_regular_file(state, bounds::MAX_TEXT_FILE) {
             // Another version's, or one that a crash left incomplete: the leads are read again from the start.
             Ok(text) => serde_json::from_slice::<ReadProgress>(&text).ok(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,

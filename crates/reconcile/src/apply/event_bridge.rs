@@ -27,6 +27,10 @@ impl Executor<'_> {
                 let request = events.tag_resource().resource_arn(arn).set_tags(Some(build_tags(call, wanted)?));
                 request.send().await.call(call).map(drop)
             }
+            EventBridgeOperation::UntagRule { arn, keys } => {
+                let request = events.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.clone()));
+                request.send().await.call(call).map(drop)
+            }
             EventBridgeOperation::DeleteRule { rule } => {
                 events.delete_rule().name(rule).send().await.call(call).map(drop)
             }
@@ -90,6 +94,7 @@ impl Executor<'_> {
             // A rule and a target are put: what exists is overwritten.
             EventBridgeOperation::PutRule { .. } | EventBridgeOperation::PutTargets { .. } => false,
             EventBridgeOperation::TagRule { .. }
+            | EventBridgeOperation::UntagRule { .. }
             | EventBridgeOperation::DeleteRule { .. }
             | EventBridgeOperation::RemoveTargets { .. } => false,
         }

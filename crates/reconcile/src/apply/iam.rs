@@ -18,6 +18,7 @@ impl Executor<'_> {
                     .path(&role.path)
                     .description(&role.description)
                     .assume_role_policy_document(role.trust.to_string())
+                    .set_permissions_boundary(role.permissions_boundary.clone())
                     .set_tags(Some(build_tags(call, &role.tags)?));
                 request.send().await.call(call).map(drop)
             }
@@ -44,6 +45,16 @@ impl Executor<'_> {
                 .await
                 .call(call)
                 .map(drop),
+            IamOperation::PutRolePermissionsBoundary { role, boundary } => {
+                let request = iam.put_role_permissions_boundary().role_name(role).permissions_boundary(boundary);
+                request.send().await.call(call).map(drop)
+            }
+            IamOperation::DeleteRolePermissionsBoundary { role } => {
+                iam.delete_role_permissions_boundary().role_name(role).send().await.call(call).map(drop)
+            }
+            IamOperation::UntagRole { role, keys } => {
+                iam.untag_role().role_name(role).set_tag_keys(Some(keys.clone())).send().await.call(call).map(drop)
+            }
             IamOperation::UpdateRole { role, description, max_session_s } => {
                 let session = i32::try_from(*max_session_s).unwrap_or(i32::MAX);
                 let request = iam.update_role().role_name(role).description(description).max_session_duration(session);
@@ -61,7 +72,10 @@ impl Executor<'_> {
             | IamOperation::PutRolePolicy { .. }
             | IamOperation::DeleteRolePolicy { .. }
             | IamOperation::DetachRolePolicy { .. }
+            | IamOperation::PutRolePermissionsBoundary { .. }
+            | IamOperation::DeleteRolePermissionsBoundary { .. }
             | IamOperation::TagRole { .. }
+            | IamOperation::UntagRole { .. }
             | IamOperation::UpdateRole { .. }
             | IamOperation::DeleteRole { .. } => Ok(false),
         }

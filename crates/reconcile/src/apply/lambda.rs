@@ -13,6 +13,7 @@ use bytes::Bytes;
 use super::{Executor, OperationAnswers};
 use deployer_aws::{Call, CallError, wait_until_function_ready};
 use deployer_core::plan::{LambdaOperation, ServiceOperation};
+use deployer_core::resource::declared::DeclaredSettings;
 use deployer_core::resource::members::FunctionSetting;
 use deployer_core::resource::{FunctionConfiguration, FunctionSpec, ResourceAddress, SECRET_ARN_PLACEHOLDER};
 
@@ -36,6 +37,7 @@ impl Executor<'_> {
                     role_arn,
                     environment: _,
                     code_sha256,
+                    declared,
                     unmodeled: _,
                 } = &function.configuration;
                 let code = FunctionCode::builder().zip_file(self.artifact_zip(call, code_sha256)?).build();
@@ -50,6 +52,10 @@ impl Executor<'_> {
                     .timeout(to_signed(*timeout_s))
                     .role(role_arn)
                     .environment(resolve_environment(call, &function.configuration, answers)?)
+                    .set_kms_key_arn(declared.kms_key.clone())
+                    .set_vpc_config(build_vpc(declared))
+                    .set_tracing_config(build_tracing(declared))
+                    .set_dead_letter_config(build_dead_letter(declared))
                     .set_tags(Some(function.tags.clone().into_iter().collect()))
                     .code(code)
                     // Publishing here needs no waiting for the function to become active.
@@ -69,6 +75,7 @@ impl Executor<'_> {
                     role_arn,
                     environment: _,
                     code_sha256: _,
+                    declared,
                     unmodeled: _,
                 } = configuration;
                 let request = lambda
@@ -80,7 +87,12 @@ impl Executor<'_> {
                     .memory_size(to_signed(*memory_mb))
                     .timeout(to_signed(*timeout_s))
                     .role(role_arn)
-                    .environment(resolve_environment(call, configuration, answers)?);
+                    .environment(resolve_environment(call, configuration, answers)?)
+                    // What isn't declared stays as it is; another call resets it.
+                    .set_kms_key_arn(declared.kms_key.clone())
+                    .set_vpc_config(build_vpc(declared))
+                    .set_tracing_config(build_tracing(declared))
+                    .set_dead_letter_config(build_dead_letter(declared));
                 request.send().await.call(call)?;
                 self.wait_until_ready(function).await
             }
@@ -166,7 +178,8 @@ impl Executor<'_> {
                     .statement_id(&permission.statement_id)
                     .action(&permission.action)
                     .principal(&permission.principal)
-                    .source_arn(&permission.source_arn);
+                    .source_arn(&permission.source_arn)
+                    .source_account(&permission.source_account);
                 request.send().await.call(call).map(drop)
             }
             LambdaOperation::RemovePermission { function, qualifier, statement_id } => {
@@ -271,6 +284,22 @@ fn resolve_environment(
     Ok(environment.build())
 }
 
+fn build_vpc(declared: &DeclaredSettings) -> Option<VpcConfig> {
+    let vpc = declared.vpc.as_ref()?;
+    let config = VpcConfig::builder().set_subnet_ids(Some(vpc.subnet_ids.clone()));
+    // IPv6 is off unless it is said each time.
+    let config = config.set_security_group_ids(Some(vpc.security_group_ids.clone())).ipv6_allowed_for_dual_stack(false);
+    Some(config.build())
+}
+
+fn build_tracing(declared: &DeclaredSettings) -> Option<TracingConfig> {
+    declared.active_tracing.then(|| TracingConfig::builder().mode(TracingMode::Active).build())
+}
+
+fn build_dead_letter(declared: &DeclaredSettings) -> Option<DeadLetterConfig> {
+    declared.dead_letter.as_ref().map(|arn| DeadLetterConfig::builder().target_arn(arn).build())
+}
+
 /// Sets a setting to Lambda's default: <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html>.
 fn reset_setting(
     request: UpdateFunctionConfigurationFluentBuilder,
@@ -292,6 +321,7 @@ fn reset_setting(
             request.set_ephemeral_storage(EphemeralStorage::builder().size(512).build().ok())
         }
         FunctionSetting::SnapStart => request.snap_start(SnapStart::builder().apply_on(SnapStartApplyOn::None).build()),
+        FunctionSetting::EncryptionKey => request.kms_key_arn(""),
         FunctionSetting::Logging => {
             let group = format!("/aws/lambda/{function}");
             request.logging_config(LoggingConfig::builder().log_format(LogFormat::Text).log_group(group).build())

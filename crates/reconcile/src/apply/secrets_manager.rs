@@ -25,6 +25,7 @@ impl Executor<'_> {
                     .name(&secret.name)
                     .description(&secret.description)
                     .secret_string(value.expose_value())
+                    .set_kms_key_id(secret.kms_key.clone())
                     .set_tags(Some(build_tags(&secret.tags)))
                     .send()
                     .await
@@ -40,6 +41,9 @@ impl Executor<'_> {
             SecretsManagerOperation::UpdateSecretDescription { secret, description } => {
                 secrets.update_secret().secret_id(secret).description(description).send().await.call(call).map(drop)
             }
+            SecretsManagerOperation::UpdateSecretKey { secret, kms_key } => {
+                secrets.update_secret().secret_id(secret).kms_key_id(kms_key).send().await.call(call).map(drop)
+            }
             SecretsManagerOperation::TagSecret { secret, tags: wanted } => secrets
                 .tag_resource()
                 .secret_id(secret)
@@ -48,6 +52,10 @@ impl Executor<'_> {
                 .await
                 .call(call)
                 .map(drop),
+            SecretsManagerOperation::UntagSecret { secret, keys } => {
+                let request = secrets.untag_resource().secret_id(secret).set_tag_keys(Some(keys.clone()));
+                request.send().await.call(call).map(drop)
+            }
             SecretsManagerOperation::DeleteResourcePolicy { secret } => {
                 secrets.delete_resource_policy().secret_id(secret).send().await.call(call).map(drop)
             }
@@ -76,7 +84,9 @@ impl Executor<'_> {
             SecretsManagerOperation::CreateSecret { secret } => self.owns_secret(secret, answers).await,
             SecretsManagerOperation::RestoreSecret { .. }
             | SecretsManagerOperation::UpdateSecretDescription { .. }
+            | SecretsManagerOperation::UpdateSecretKey { .. }
             | SecretsManagerOperation::TagSecret { .. }
+            | SecretsManagerOperation::UntagSecret { .. }
             | SecretsManagerOperation::DeleteResourcePolicy { .. }
             | SecretsManagerOperation::DeleteSecret { .. } => Ok(false),
         }

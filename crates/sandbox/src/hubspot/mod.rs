@@ -111,7 +111,7 @@ impl SandboxHubSpot {
     /// One of the names isn't allowed for a property.
     pub fn define_sync_properties(&self, ledger: &LedgerProperties, display_name: &str) -> Result<(), HubSpotRefusal> {
         self.lock_state().groups.entry(PROPERTY_GROUP.to_owned()).or_insert_with(|| PROPERTY_GROUP_LABEL.to_owned());
-        let properties = property::venue_properties(ledger, display_name, "");
+        let properties = property::venue_properties(ledger, display_name, ("", ""));
         properties.into_iter().try_for_each(|(_, property)| self.define_property(property.into()))
     }
 

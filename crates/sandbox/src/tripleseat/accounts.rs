@@ -128,8 +128,8 @@ impl TripleseatState {
         let site = self.sites.get_mut(&site_id)?;
         self.leads += 1;
         let AcceptedLead { fields, location_id } = accepted;
-        let lead =
-            TripleseatLead { id: 5_000 + self.leads, site_id, location_id, fields, created_at: now, updated_at: now };
+        let (id, outcome) = (5_000 + self.leads, serde_json::Map::new());
+        let lead = TripleseatLead { id, site_id, location_id, fields, outcome, created_at: now, updated_at: now };
         site.leads.push(lead.clone());
         Some(lead)
     }

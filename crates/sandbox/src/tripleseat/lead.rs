@@ -19,9 +19,14 @@ pub struct TripleseatLead {
     pub location_id: Option<u64>,
     /// `first_name` and the other fields, as sent.
     pub fields: Map<String, Value>,
+    /// What staff did with it: members of [`OUTCOMES`] that aren't null.
+    pub outcome: Map<String, Value>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
+
+/// The members that tell what became of a lead, null in an open one (seen in public client code).
+const OUTCOMES: [&str; 5] = ["converted_at", "event_id", "booking_id", "turned_down_at", "deleted_at"];
 
 /// The fields that are accepted, besides those that a lead form requires. Others are ignored.
 const FIELDS: [&str; 25] = [
@@ -212,6 +217,8 @@ impl TripleseatLead {
     pub(super) fn to_json(&self) -> Value {
         let mut json = Map::from_iter([("id".to_owned(), json!(self.id))]);
         json.extend(self.fields.clone());
+        json.extend(OUTCOMES.map(|member| (member.to_owned(), Value::Null)));
+        json.extend(self.outcome.clone());
         json.insert("site_id".to_owned(), json!(self.site_id));
         json.insert("location_id".to_owned(), json!(self.location_id));
         json.insert("created_at".to_owned(), json!(format_iso(self.created_at)));

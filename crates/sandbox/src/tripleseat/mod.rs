@@ -114,6 +114,15 @@ impl SandboxTripleseat {
         self.lock_state().sites.get(&site_id).map(|site| site.leads.clone()).unwrap_or_default()
     }
 
+    /// Sets what staff did with a lead, such as `converted_at`; nothing if there is no such lead.
+    pub fn set_lead_outcome(&self, lead_id: u64, member: &str, value: serde_json::Value) {
+        let mut state = self.lock_state();
+        let leads = state.sites.values_mut().flat_map(|site| &mut site.leads);
+        for lead in leads.filter(|lead| lead.id == lead_id) {
+            lead.outcome.insert(member.to_owned(), value.clone());
+        }
+    }
+
     /// A counter that grows with every change.
     pub fn watch_changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()

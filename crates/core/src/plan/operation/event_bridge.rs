@@ -11,6 +11,7 @@ use crate::resource::{RuleSpec, RuleTarget, StringMap};
 pub enum EventBridgeOperation {
     PutRule { rule: RuleSpec },
     TagRule { arn: String, tags: StringMap },
+    UntagRule { arn: String, keys: Vec<String> },
     DeleteRule { rule: String },
     PutTargets { rule: String, targets: Vec<RuleTarget> },
     RemoveTargets { rule: String, ids: Vec<String> },
@@ -21,6 +22,7 @@ impl ServiceOperation for EventBridgeOperation {
         match self {
             Self::PutRule { .. } => "events:PutRule",
             Self::TagRule { .. } => "events:TagResource",
+            Self::UntagRule { .. } => "events:UntagResource",
             Self::DeleteRule { .. } => "events:DeleteRule",
             Self::PutTargets { .. } => "events:PutTargets",
             Self::RemoveTargets { .. } => "events:RemoveTargets",
@@ -31,7 +33,7 @@ impl ServiceOperation for EventBridgeOperation {
         match self {
             Self::PutRule { rule } => &rule.name,
             Self::DeleteRule { rule } | Self::PutTargets { rule, .. } | Self::RemoveTargets { rule, .. } => rule,
-            Self::TagRule { arn, .. } => arn,
+            Self::TagRule { arn, .. } | Self::UntagRule { arn, .. } => arn,
         }
     }
 
@@ -39,7 +41,9 @@ impl ServiceOperation for EventBridgeOperation {
         match self {
             Self::DeleteRule { .. } => Removal::Resource,
             Self::RemoveTargets { .. } => Removal::Part,
-            Self::PutRule { .. } | Self::TagRule { .. } | Self::PutTargets { .. } => Removal::Nothing,
+            Self::PutRule { .. } | Self::TagRule { .. } | Self::UntagRule { .. } | Self::PutTargets { .. } => {
+                Removal::Nothing
+            }
         }
     }
 }

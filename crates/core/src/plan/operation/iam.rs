@@ -15,7 +15,10 @@ pub enum IamOperation {
     PutRolePolicy { role: String, policy: String, document: Value },
     DeleteRolePolicy { role: String, policy: String },
     DetachRolePolicy { role: String, policy_arn: String },
+    PutRolePermissionsBoundary { role: String, boundary: String },
+    DeleteRolePermissionsBoundary { role: String },
     TagRole { role: String, tags: StringMap },
+    UntagRole { role: String, keys: Vec<String> },
     UpdateRole { role: String, description: String, max_session_s: u32 },
     DeleteRole { role: String },
 }
@@ -28,7 +31,10 @@ impl ServiceOperation for IamOperation {
             Self::PutRolePolicy { .. } => "iam:PutRolePolicy",
             Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
             Self::DetachRolePolicy { .. } => "iam:DetachRolePolicy",
+            Self::PutRolePermissionsBoundary { .. } => "iam:PutRolePermissionsBoundary",
+            Self::DeleteRolePermissionsBoundary { .. } => "iam:DeleteRolePermissionsBoundary",
             Self::TagRole { .. } => "iam:TagRole",
+            Self::UntagRole { .. } => "iam:UntagRole",
             Self::UpdateRole { .. } => "iam:UpdateRole",
             Self::DeleteRole { .. } => "iam:DeleteRole",
         }
@@ -41,7 +47,10 @@ impl ServiceOperation for IamOperation {
             | Self::PutRolePolicy { role, .. }
             | Self::DeleteRolePolicy { role, .. }
             | Self::DetachRolePolicy { role, .. }
+            | Self::PutRolePermissionsBoundary { role, .. }
+            | Self::DeleteRolePermissionsBoundary { role }
             | Self::TagRole { role, .. }
+            | Self::UntagRole { role, .. }
             | Self::UpdateRole { role, .. }
             | Self::DeleteRole { role } => role,
         }
@@ -54,7 +63,10 @@ impl ServiceOperation for IamOperation {
             Self::CreateRole { .. }
             | Self::UpdateAssumeRolePolicy { .. }
             | Self::PutRolePolicy { .. }
+            | Self::PutRolePermissionsBoundary { .. }
+            | Self::DeleteRolePermissionsBoundary { .. }
             | Self::TagRole { .. }
+            | Self::UntagRole { .. }
             | Self::UpdateRole { .. } => Removal::Nothing,
         }
     }

@@ -11,7 +11,10 @@ use crate::resource::{LogGroupSpec, StringMap};
 pub enum LogsOperation {
     CreateLogGroup { log_group: LogGroupSpec },
     PutRetentionPolicy { log_group: String, days: u32 },
+    AssociateKmsKey { log_group: String, kms_key: String },
+    DisassociateKmsKey { log_group: String },
     TagLogGroup { arn: String, tags: StringMap },
+    UntagLogGroup { arn: String, keys: Vec<String> },
     DeleteLogGroup { log_group: String },
 }
 
@@ -20,7 +23,10 @@ impl ServiceOperation for LogsOperation {
         match self {
             Self::CreateLogGroup { .. } => "logs:CreateLogGroup",
             Self::PutRetentionPolicy { .. } => "logs:PutRetentionPolicy",
+            Self::AssociateKmsKey { .. } => "logs:AssociateKmsKey",
+            Self::DisassociateKmsKey { .. } => "logs:DisassociateKmsKey",
             Self::TagLogGroup { .. } => "logs:TagResource",
+            Self::UntagLogGroup { .. } => "logs:UntagResource",
             Self::DeleteLogGroup { .. } => "logs:DeleteLogGroup",
         }
     }
@@ -28,17 +34,23 @@ impl ServiceOperation for LogsOperation {
     fn resource_name(&self) -> &str {
         match self {
             Self::CreateLogGroup { log_group } => &log_group.name,
-            Self::PutRetentionPolicy { log_group, .. } | Self::DeleteLogGroup { log_group } => log_group,
-            Self::TagLogGroup { arn, .. } => arn,
+            Self::PutRetentionPolicy { log_group, .. }
+            | Self::DeleteLogGroup { log_group }
+            | Self::AssociateKmsKey { log_group, .. }
+            | Self::DisassociateKmsKey { log_group } => log_group,
+            Self::TagLogGroup { arn, .. } | Self::UntagLogGroup { arn, .. } => arn,
         }
     }
 
     fn removal(&self) -> Removal {
         match self {
             Self::DeleteLogGroup { .. } => Removal::Resource,
-            Self::CreateLogGroup { .. } | Self::PutRetentionPolicy { .. } | Self::TagLogGroup { .. } => {
-                Removal::Nothing
-            }
+            Self::CreateLogGroup { .. }
+            | Self::PutRetentionPolicy { .. }
+            | Self::AssociateKmsKey { .. }
+            | Self::DisassociateKmsKey { .. }
+            | Self::TagLogGroup { .. }
+            | Self::UntagLogGroup { .. } => Removal::Nothing,
         }
     }
 }

@@ -76,6 +76,23 @@ impl Operation {
         self.as_service().resource_name()
     }
 
+    /// The keys of the tags that the operation removes.
+    pub fn removed_tags(&self) -> &[String] {
+        match self {
+            Self::Iam(IamOperation::UntagRole { keys, .. })
+            | Self::SecretsManager(SecretsManagerOperation::UntagSecret { keys, .. })
+            | Self::Logs(LogsOperation::UntagLogGroup { keys, .. })
+            | Self::Lambda(LambdaOperation::UntagFunction { keys, .. })
+            | Self::EventBridge(EventBridgeOperation::UntagRule { keys, .. }) => keys,
+            Self::Iam(_)
+            | Self::SecretsManager(_)
+            | Self::Logs(_)
+            | Self::Lambda(_)
+            | Self::EventBridge(_)
+            | Self::HubSpot(_) => &[],
+        }
+    }
+
     /// Whether the operation removes something, so that it succeeds if there is nothing to remove.
     pub fn removes_something(&self) -> bool {
         self.as_service().removal() != Removal::Nothing

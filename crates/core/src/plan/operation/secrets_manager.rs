@@ -20,9 +20,18 @@ pub enum SecretsManagerOperation {
         secret: String,
         description: String,
     },
+    /// Encrypts the secret with another key.
+    UpdateSecretKey {
+        secret: String,
+        kms_key: String,
+    },
     TagSecret {
         secret: String,
         tags: StringMap,
+    },
+    UntagSecret {
+        secret: String,
+        keys: Vec<String>,
     },
     DeleteResourcePolicy {
         secret: String,
@@ -39,8 +48,9 @@ impl ServiceOperation for SecretsManagerOperation {
         match self {
             Self::CreateSecret { .. } => "secretsmanager:CreateSecret",
             Self::RestoreSecret { .. } => "secretsmanager:RestoreSecret",
-            Self::UpdateSecretDescription { .. } => "secretsmanager:UpdateSecret",
+            Self::UpdateSecretDescription { .. } | Self::UpdateSecretKey { .. } => "secretsmanager:UpdateSecret",
             Self::TagSecret { .. } => "secretsmanager:TagResource",
+            Self::UntagSecret { .. } => "secretsmanager:UntagResource",
             Self::DeleteResourcePolicy { .. } => "secretsmanager:DeleteResourcePolicy",
             Self::DeleteSecret { .. } => "secretsmanager:DeleteSecret",
         }
@@ -51,7 +61,9 @@ impl ServiceOperation for SecretsManagerOperation {
             Self::CreateSecret { secret } => &secret.name,
             Self::RestoreSecret { secret }
             | Self::UpdateSecretDescription { secret, .. }
+            | Self::UpdateSecretKey { secret, .. }
             | Self::TagSecret { secret, .. }
+            | Self::UntagSecret { secret, .. }
             | Self::DeleteResourcePolicy { secret }
             | Self::DeleteSecret { secret, .. } => secret,
         }
@@ -64,7 +76,9 @@ impl ServiceOperation for SecretsManagerOperation {
             Self::CreateSecret { .. }
             | Self::RestoreSecret { .. }
             | Self::UpdateSecretDescription { .. }
-            | Self::TagSecret { .. } => Removal::Nothing,
+            | Self::UpdateSecretKey { .. }
+            | Self::TagSecret { .. }
+            | Self::UntagSecret { .. } => Removal::Nothing,
         }
     }
 }

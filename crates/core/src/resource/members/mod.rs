@@ -57,7 +57,7 @@ pub enum MemberRemedy {
     Report(&'static str),
 }
 
-/// A setting of a function that no manifest can set, and that can be reset to Lambda's default.
+/// A setting of a function that the manifest doesn't declare, and that can be reset to Lambda's default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FunctionSetting {
@@ -69,6 +69,7 @@ pub enum FunctionSetting {
     EphemeralStorage,
     SnapStart,
     Logging,
+    EncryptionKey,
 }
 
 /// A row: a member by its path in AWS's names.

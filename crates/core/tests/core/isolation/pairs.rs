@@ -1,7 +1,11 @@
 //! Every pair of venues, as planned and with changes that break the isolation.
 
 use deployer_core::isolation::planned::CredentialsByVenue;
-use deployer_core::isolation::{IsolationReport, PairState, Reach, RequestVerdict, parse_policies};
+use deployer_core::isolation::policy::Policy;
+use deployer_core::isolation::{
+    Delivery, FunctionUrl, IsolationReport, KeyGrant, PairState, Reach, RequestVerdict, SecretKey, VenueSubject,
+    parse_policies,
+};
 use serde_json::json;
 use sync_config::config::{DestinationConfig, TripleseatDestination};
 
@@ -174,4 +178,227 @@ fn finds_a_function_that_uses_another_venues_secret() {
         subjects[1].holdings.as_mut().expect("read").secret_arn = a;
     });
     assert!(report.distinct_pairs().all(|pair| pair.state == PairState::Open));
+}
+
+/// Judges `a` and `b` with a change, and returns what is allowed and why.
+fn open_paths(change: impl Fn(&mut [VenueSubject])) -> Vec<(String, String, Reach, String)> {
+    let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), change);
+    let mut open = Vec::new();
+    for pair in report.distinct_pairs() {
+        let allowed = pair.checks.iter().filter(|check| check.verdict == RequestVerdict::Allowed);
+        open.extend(allowed.map(|check| (pair.from.clone(), pair.to.clone(), check.reach, check.reason.clone())));
+    }
+    open
+}
+
+fn expect_only(open: &[(String, String, Reach, String)], reach: Reach, path: &str) {
+    assert!(!open.is_empty(), "{path}");
+    for (from, to, found, reason) in open {
+        assert_eq!((from.as_str(), to.as_str(), *found), ("a", "b", reach), "{reason}");
+        assert!(reason.contains(path), "{reason}");
+    }
+}
+
+#[test]
+fn finds_a_url_that_asks_for_no_credentials() {
+    let with_url = |needs_credentials: bool| {
+        open_paths(move |subjects| {
+            let function_arn = format!("{}:live", subjects[1].function_arn);
+            let url = "https://abc.lambda-url.us-east-1.on.aws/".to_owned();
+            subjects[1].function_urls = Ok(vec![FunctionUrl { url, function_arn, needs_credentials }]);
+        })
+    };
+    expect_only(&with_url(false), Reach::Url, "the URL https://abc.lambda-url.us-east-1.on.aws/");
+    assert_eq!(with_url(true), []);
+    let by_role = open_paths(|subjects| {
+        let statement = json!({
+            "Sid": "url", "Effect": "Allow", "Action": "lambda:InvokeFunctionUrl",
+            "Resource": subjects[1].function_arn, "Principal": { "AWS": subjects[0].role_arn },
+            "Condition": { "StringEquals": { "lambda:FunctionUrlAuthType": "AWS_IAM" } },
+        });
+        let more = parse_policies("the policy of b's function", &json!({ "Statement": statement }));
+        subjects[1].function_policy.as_mut().expect("read").extend(more.expect("a policy"));
+    });
+    expect_only(&by_role, Reach::Function, "the policy of b's function, statement url");
+}
+
+const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/k";
+
+/// The key of `b`'s secret, with the policy that KMS gives a key by itself.
+fn give_key(subject: &mut VenueSubject, statements: Vec<serde_json::Value>, grants: Vec<KeyGrant>) {
+    let root = json!({
+        "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::123456789012:root" }, "Action": "kms:*", "Resource": "*",
+    });
+    let statements = [vec![root], statements].concat();
+    let policy = parse_policies("the policy of the key", &json!({ "Statement": statements })).expect("a policy");
+    subject.secret_key = Ok(Some(SecretKey { arn: KEY.to_owned(), policy, grants }));
+    // The venue's own role may decrypt its own secret, and nothing else.
+    let own = json!({ "Statement": [
+        {
+            "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY, "Condition": {
+                "StringEquals": { "kms:ViaService": "secretsmanager.us-east-1.amazonaws.com" },
+                "StringLike": { "kms:EncryptionContext:SecretARN": subject.secret_arn.clone().expect("planned") },
+            },
+        },
+        {
+            "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY,
+            "Condition": { "StringEquals": { "kms:EncryptionContext:aws:lambda:FunctionArn": subject.function_arn } },
+        },
+    ] });
+    subject.role.as_mut().expect("read").extend(parse_policies("keys", &own).expect("a policy"));
+}
+
+#[test]
+fn roles_that_decrypt_only_their_own_secrets_are_isolated() {
+    // Both secrets have the same key.
+    let open = open_paths(|subjects| subjects.iter_mut().for_each(|subject| give_key(subject, vec![], vec![])));
+    assert_eq!(open, []);
+    let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
+        give_key(&mut subjects[1], vec![], vec![]);
+        subjects[1].role.as_mut().expect("read").pop();
+    });
+    assert_eq!(state_of(&report, "b", "b"), PairState::OwnDenied, "without its key, a secret can't be read");
+}
+
+#[test]
+fn finds_a_role_that_decrypts_another_secret() {
+    let by_role = open_paths(|subjects| {
+        give_key(&mut subjects[1], vec![], vec![]);
+        let wide =
+            json!({ "Statement": { "Sid": "all", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*" } });
+        subjects[0].role.as_mut().expect("read").extend(parse_policies("wide", &wide).expect("a policy"));
+    });
+    expect_only(&by_role, Reach::Key, "wide, statement all");
+    let by_policy = open_paths(|subjects| {
+        let role = subjects[0].role_arn.clone();
+        let named = json!({
+            "Sid": "a", "Effect": "Allow", "Principal": { "AWS": role }, "Action": "kms:Decrypt", "Resource": "*",
+        });
+        give_key(&mut subjects[1], vec![named], vec![]);
+    });
+    expect_only(&by_policy, Reach::Key, "the policy of the key, statement a");
+}
+
+#[test]
+fn finds_a_grant_for_another_role() {
+    let with_grant = |change: &dyn Fn(&mut KeyGrant, &[VenueSubject])| {
+        open_paths(|subjects| {
+            let mut grant = KeyGrant {
+                id: "g-1".to_owned(),
+                grantee: subjects[0].role_arn.clone(),
+                operations: vec!["Decrypt".to_owned(), "DescribeKey".to_owned()],
+                encryption_context: [].into(),
+            };
+            change(&mut grant, subjects);
+            give_key(&mut subjects[1], vec![], vec![grant]);
+        })
+    };
+    expect_only(&with_grant(&|_, _| ()), Reach::Key, "the grant g-1 of the key");
+    let limit = |grant: &mut KeyGrant, secret: String| {
+        grant.encryption_context.insert("SecretARN".to_owned(), secret);
+    };
+    let to_b = with_grant(&|grant, subjects| limit(grant, subjects[1].secret_arn.clone().expect("planned")));
+    expect_only(&to_b, Reach::Key, "the grant g-1 of the key");
+    assert_eq!(with_grant(&|grant, subjects| limit(grant, subjects[0].secret_arn.clone().expect("planned"))), []);
+    assert_eq!(with_grant(&|grant, _| grant.operations = vec!["Encrypt".to_owned()]), []);
+    assert_eq!(with_grant(&|grant, _| grant.grantee = "arn:aws:iam::123456789012:role/other".to_owned()), []);
+    let session = "arn:aws:sts::123456789012:assumed-role/sync-a-role/sync-a".to_owned();
+    expect_only(&with_grant(&|grant, _| grant.grantee.clone_from(&session)), Reach::Key, "the grant g-1");
+}
+
+fn planted_delivery(destination: String, role: Option<String>) -> Delivery {
+    let setting = "the subscription filter copy of b's log group".to_owned();
+    Delivery { setting, destination, role, policy: Ok(Vec::new()) }
+}
+
+#[test]
+fn finds_what_is_sent_to_another_venue() {
+    let sent = |destination: &dyn Fn(&VenueSubject) -> (String, Option<String>)| {
+        open_paths(|subjects| {
+            let (destination, role) = destination(&subjects[0]);
+            subjects[1].deliveries = Ok(vec![planted_delivery(destination, role)]);
+        })
+    };
+    let filter = "the subscription filter copy of b's log group";
+    expect_only(&sent(&|a| (a.function_arn.clone(), None)), Reach::Delivery, filter);
+    expect_only(&sent(&|a| (format!("{}:live", a.function_arn), None)), Reach::Delivery, filter);
+    let stream = || "arn:aws:kinesis:us-east-1:123456789012:stream/logs".to_owned();
+    expect_only(&sent(&|a| (stream(), Some(a.role_arn.clone()))), Reach::Delivery, "with a's role");
+    assert_eq!(sent(&|a| (format!("{}x", a.function_arn), None)), [], "a longer name is another function");
+    assert_eq!(sent(&|_| (stream(), None)), []);
+}
+
+#[test]
+fn finds_a_queue_that_another_role_may_read() {
+    const QUEUE: &str = "arn:aws:sqs:us-east-1:123456789012:dead-letters";
+    let shared = |subjects: &mut [VenueSubject]| {
+        for subject in subjects {
+            subject.deliveries = Ok(vec![planted_delivery(QUEUE.to_owned(), None)]);
+        }
+    };
+    let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), shared);
+    assert_eq!(state_of(&report, "a", "b"), PairState::Isolated, "both only send there");
+    assert!(report.pairs[1].shared.iter().all(|item| item.tolerated && item.text.contains(QUEUE)));
+    assert_eq!(report.pairs[1].shared.len(), 1);
+    let open = open_paths(|subjects| {
+        subjects[1].deliveries = Ok(vec![planted_delivery(QUEUE.to_owned(), None)]);
+        let read = json!({ "Statement": {
+            "Sid": "read", "Effect": "Allow", "Principal": { "AWS": subjects[0].role_arn },
+            "Action": "sqs:ReceiveMessage", "Resource": QUEUE,
+        } });
+        subjects[1].deliveries.as_mut().expect("known")[0].policy = parse_policies("the queue's policy", &read);
+    });
+    expect_only(&open, Reach::Delivery, "the queue's policy, statement read");
+}
+
+#[test]
+fn boundaries_count() {
+    let wide = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
+    let with_boundary = |boundary: serde_json::Value| {
+        judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
+            subjects[0].role.as_mut().expect("read").extend(parse_policies("wide", &wide).expect("a policy"));
+            subjects[0].boundary = Policy::parse_document("the boundary", &boundary).map(Some);
+        })
+    };
+    // It keeps a widened role to its own venue.
+    let own = json!({ "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "arn:aws:secretsmanager:*:*:secret:sync/a-??????" },
+        { "Effect": "Allow", "Action": "*", "Resource": "arn:aws:logs:*:*:log-group:/aws/lambda/sync-a:*" },
+    ] });
+    let report = with_boundary(own);
+    assert_eq!((state_of(&report, "a", "b"), state_of(&report, "a", "a")), (PairState::Isolated, PairState::Own));
+    let text = format!("{:?}", report.pairs);
+    assert!(
+        text.contains("the permissions boundary of a's role doesn't allow what wide, statement 1 allows"),
+        "{text}"
+    );
+    let open = with_boundary(wide.clone());
+    assert_eq!(state_of(&open, "a", "b"), PairState::Open);
+    // It may also keep a role from its own work.
+    let nothing = json!({ "Statement": { "Effect": "Allow", "Action": "s3:*", "Resource": "*" } });
+    assert_eq!(state_of(&with_boundary(nothing), "a", "a"), PairState::OwnDenied);
+}
+
+#[test]
+fn what_could_not_be_read_is_no_proof() {
+    let changes: [fn(&mut VenueSubject); 5] = [
+        |b| b.function_urls = Err("no".to_owned()),
+        |b| b.secret_key = Err("no".to_owned()),
+        |b| b.deliveries = Err("no".to_owned()),
+        |b| {
+            b.deliveries = Ok(vec![Delivery {
+                policy: Err("no".to_owned()),
+                ..planted_delivery("arn:aws:sqs:us-east-1:123456789012:q".to_owned(), None)
+            }])
+        },
+        |b| b.secret_policy = Err("no".to_owned()),
+    ];
+    for (place, change) in changes.iter().enumerate() {
+        let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| change(&mut subjects[1]));
+        assert_eq!(state_of(&report, "a", "b"), PairState::Untold, "change {place}");
+    }
+    let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
+        subjects[0].boundary = Err("no".to_owned());
+    });
+    assert_eq!(state_of(&report, "a", "b"), PairState::Untold);
 }

@@ -1,7 +1,8 @@
 //! Policy evaluation by IAM's rules.
 
 use deployer_core::isolation::policy::{
-    Policy, PolicyDecision, PolicyRequest, RequestPrincipal, decide_assumption, decide_request,
+    Policy, PolicyDecision, PolicyRequest, RequestPrincipal, RolePolicies, decide_guarded_request, decide_request,
+    decide_role_request,
 };
 use deployer_core::isolation::{Certainty, RequestContext, action_matches, glob_matches, resource_matches};
 use proptest::prelude::*;
@@ -76,6 +77,54 @@ fn all_conditions_must_hold() {
     })));
 }
 
+fn decide_within(own: Value, boundary: Value) -> PolicyDecision {
+    let context = RequestContext::from([("aws:principalarn", Some(ROLE.to_owned()))]);
+    let principal = RequestPrincipal::Role(ROLE);
+    let action = "secretsmanager:GetSecretValue";
+    let request = PolicyRequest { principal, action, resource: SECRET, context: &context };
+    let (own, boundary) = ([parsed_policy(own)], parsed_policy(boundary));
+    decide_role_request(RolePolicies { own: &own, boundary: Some(&boundary) }, &[], &request)
+}
+
+#[test]
+fn boundary_limits_and_allows_nothing_by_itself() {
+    let allow = |action: &str| json!({ "Effect": "Allow", "Action": action, "Resource": "*" });
+    let all = || allow("*");
+    assert!(decide_within(all(), allow("secretsmanager:*")).is_allowed());
+    assert_eq!(decide_within(json!([]), all()), PolicyDecision::NotAllowed);
+    let outside = PolicyDecision::OutsideBoundary("p, statement 1".to_owned());
+    assert_eq!(decide_within(all(), allow("logs:*")), outside);
+    let denied = json!([all(), { "Effect": "Deny", "Action": "secretsmanager:*", "Resource": "*" }]);
+    assert_eq!(decide_within(all(), denied), PolicyDecision::DeniedBy("p, statement 2".to_owned()));
+    // A boundary that may or may not allow it is no proof of a limit.
+    let mut unknown = all();
+    unknown["Condition"] = json!({ "StringEquals": { "aws:PrincipalTag/team": "x" } });
+    let decision = PolicyDecision::Allowed("p, statement 1, if its condition holds".to_owned());
+    assert_eq!(decide_within(all(), unknown), decision);
+}
+
+/// A key's policy must allow it too, unlike a secret's.
+#[test]
+fn boundary_limits_what_a_resource_leaves_to_the_account() {
+    let context = RequestContext::new();
+    let principal = RequestPrincipal::Role(ROLE);
+    let request = PolicyRequest { principal, action: "kms:Decrypt", resource: "k", context: &context };
+    let decide = |boundary: &str, named: Value| {
+        let allow = |action: &str| json!({ "Effect": "Allow", "Action": action, "Resource": "*" });
+        let (own, boundary) = ([parsed_policy(allow("kms:*"))], parsed_policy(allow(boundary)));
+        let mut of_key = allow("kms:*");
+        of_key["Principal"] = json!({ "AWS": named });
+        let role = RolePolicies { own: &own, boundary: Some(&boundary) };
+        decide_guarded_request(role, &[parsed_policy(of_key)], &request)
+    };
+    let root = || json!("arn:aws:iam::123456789012:root");
+    assert!(decide("*", root()).is_allowed());
+    assert!(matches!(decide("logs:*", root()), PolicyDecision::OutsideBoundary(_)));
+    assert_eq!(decide("*", json!("arn:aws:iam::999999999999:root")), PolicyDecision::NotAllowed);
+    // IAM limits some of what a policy gives to the role itself; it counts as allowed.
+    assert!(decide("logs:*", json!(ROLE)).is_allowed());
+}
+
 /// If something is unknown, an allow is assumed to apply and a deny is assumed not to.
 #[test]
 fn unknowns_are_treated_conservatively() {
@@ -137,7 +186,9 @@ fn trust_policy_decides_who_may_assume_a_role() {
     };
     let trusts = |own: Value, principal: Value| {
         let trust = json!({ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole" });
-        decide_assumption(&[parsed_policy(own)], &[parsed_policy(trust)], &request).is_allowed()
+        let own = [parsed_policy(own)];
+        let role = RolePolicies::without_boundary(&own);
+        decide_guarded_request(role, &[parsed_policy(trust)], &request).is_allowed()
     };
     let may = json!({ "Effect": "Allow", "Action": "sts:*", "Resource": "*" });
     let root = json!({ "AWS": "arn:aws:iam::123456789012:root" });
@@ -248,5 +299,35 @@ proptest! {
         let mut turned = with.clone();
         turned.reverse();
         prop_assert_eq!(decide_for_role(json!(turned), action, resource).is_allowed(), after, "the order makes no difference");
+    }
+
+    /// A boundary never allows more, and one that allows everything changes nothing.
+    #[test]
+    fn boundaries_only_limit(
+        statements in proptest::collection::vec(arbitrary_statement(), 0..5),
+        limits in proptest::collection::vec(arbitrary_statement(), 0..5),
+        more in arbitrary_statement(),
+        action in proptest::sample::select(vec!["s:Gets", "t:Put", "u:X"]),
+        resource in proptest::sample::select(vec!["arn:a:s:r:1:x", "arn:a:s:r:1:y", "b"]),
+    ) {
+        let context = RequestContext::new();
+        let request = PolicyRequest { principal: RequestPrincipal::Role(ROLE), action, resource, context: &context };
+        let own = [parsed_policy(json!(statements))];
+        let within = |limits: &Value| {
+            let boundary = parsed_policy(limits.clone());
+            decide_role_request(RolePolicies { own: &own, boundary: Some(&boundary) }, &[], &request).is_allowed()
+        };
+        let free = decide_request(&own, &[], &request).is_allowed();
+        let all = json!([{ "Effect": "Allow", "Action": "*", "Resource": "*" }]);
+        prop_assert_eq!(within(&all), free);
+        let limited = within(&json!(limits));
+        prop_assert!(free || !limited, "{limits:?} allows {action} on {resource}");
+        let mut narrower = limits.clone();
+        narrower.push(more.clone());
+        if more["Effect"] == "Deny" {
+            prop_assert!(limited || !within(&json!(narrower)), "{more} allows {action} on {resource}");
+        } else {
+            prop_assert!(!limited || within(&json!(narrower)), "{more} denies {action} on {resource}");
+        }
     }
 }

@@ -64,6 +64,23 @@ golden! {
     missing_destination: format!("{HEAD}[venues.a]\ndisplay_name = \"A\"\nstatus = \"paused\"");
     missing_required_tables: "[venues.a]\n";
     region_and_account: manifest_with("", "").replace("\"us-east-1\"", "\"us-east-1a\"\naccount = 123456789012");
+    tags_that_aws_refuses: manifest_with(
+        "tags = { \"deployer:venue\" = \"x\", \"AWS:x\" = \"x\", Cost = 4711, Team = \"ops & dev\", \" x\" = \"\" }",
+        "",
+    );
+    tags_that_iam_takes_for_one: manifest_with("tags = { costcenter = \"1\" }", "")
+        .replacen("[deployment]", "[deployment]\ntags = { CostCenter = \"4711\" }", 1);
+    company_rules_that_cannot_be: manifest_with(
+        "permissions_boundary = \"boundary\"\nkms_key = \"alias/company\"\ntracing = \"on\"\n\
+         dead_letter = \"arn:aws:sqs:us-east-1:123456789012:failed.fifo\"\n\
+         vpc = { subnet_ids = [\"subnet-1\", \"sg-1\"], security_group_ids = [] }",
+        "",
+    );
+    company_rules_of_another_region: manifest_with(
+        "kms_key = \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd\"\n\
+         dead_letter = \"arn:aws:sns:eu-west-1:123456789012:failed\"\nvpc = { subnet_ids = \"subnet-1\" }",
+        "",
+    );
     role_path_without_slashes: with_role_path("app/deployer");
     role_path_with_wildcard: with_role_path("/app/*/");
     role_path_too_long: with_role_path(&format!("/{}/", "x".repeat(500)));
@@ -186,6 +203,22 @@ fn rejects_a_mapping_too_long_for_lambda() {
 }
 
 #[test]
+fn limits_the_number_and_the_length_of_tags() {
+    let tags = |count: usize| {
+        let tags: Vec<String> = (0..count).map(|number| format!("key{number} = \"\"")).collect();
+        manifest_with(&format!("tags = {{ {} }}", tags.join(", ")), "")
+    };
+    super::parse_accepted(&tags(40));
+    assert_eq!(error_codes(&tags(41)), ["tag"]);
+    let long = |key: usize, value: usize| {
+        manifest_with(&format!("tags = {{ {} = \"{}\" }}", "k".repeat(key), "v".repeat(value)), "")
+    };
+    super::parse_accepted(&long(128, 256));
+    assert_eq!(error_codes(&long(129, 256)), ["tag"]);
+    assert_eq!(error_codes(&long(128, 257)), ["tag"]);
+}
+
+#[test]
 fn a_misspelled_region_is_advice() {
     let text = |region: &str| {
         format!("[deployment]\nname = \"sync\"\nregion = \"{region}\"\n\n{}", crate::fixtures::venue_tables("a", ""))
@@ -197,4 +230,21 @@ fn a_misspelled_region_is_advice() {
     assert_eq!(advice("us-east-1"), []);
     assert_eq!(advice("nz-central-9"), [], "it may be new");
     assert_eq!(advice("us-esat-1"), [("unknown_region", Some("did you mean us-east-1?".to_owned()))]);
+}
+
+#[test]
+fn addresses_that_serve_credentials_are_refused_in_every_form() {
+    for host in [
+        "169.254.169.254",
+        "2852039166",
+        "0xa9.0xfe.0xa9.0xfe",
+        "0251.0376.0251.0376",
+        "[::ffff:169.254.169.254]",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+        "metadata.google.internal",
+    ] {
+        let errors = parse_errors(&manifest_with("", &format!("base_uri = \"https://{host}/\""))).to_string();
+        assert!(errors.contains("an instance's own credentials"), "{host}: {errors}");
+    }
 }

@@ -36,6 +36,7 @@ fn validate_value(value: &Value, schema: &Value, path: &str) {
         Some("integer") => value.is_i64(),
         Some("boolean") => value.is_boolean(),
         Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
         Some(other) => panic!("{other}"),
     };
     assert!(fits, "{path}: {value} is not {}", schema["type"]);

@@ -37,9 +37,22 @@ email = "email"
 /// Every venue of [`manifests`].
 const VENUES: [&str; 3] = ["harbour", "mill", "quay"];
 
-/// Manifests of one deployment, which together have every status, both kinds of destination, protection, a canary, and
-/// are with and without a HubSpot token.
-fn manifests() -> [String; 5] {
+/// A manifest with everything that companies demand.
+fn declaring(manifest: &str) -> String {
+    let region = "region = \"eu-west-1\"";
+    let lines = "tags = { CostCenter = \"4711\", Team = \"ops\" }
+permissions_boundary = \"arn:aws:iam::123456789012:policy/boundary\"
+kms_key = \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd\"
+[defaults]
+vpc = { subnet_ids = [\"subnet-1\"], security_group_ids = [\"sg-1\"] }
+tracing = \"active\"
+dead_letter = \"arn:aws:sqs:eu-west-1:123456789012:failed\"";
+    manifest.replace(region, &format!("{region}\n{lines}"))
+}
+
+/// Manifests of one deployment, which together have every status, both kinds of destination, protection, a canary, what
+/// companies demand, and are with and without a HubSpot token.
+fn manifests() -> [String; 6] {
     let harbour = |lines: &str| {
         MANIFEST.replacen("display_name = \"Harbour\"", &format!("display_name = \"Harbour\"\n{lines}"), 1)
     };
@@ -54,6 +67,7 @@ fn manifests() -> [String; 5] {
             harbour(blocked).replace("\nstatus = \"paused\"", "\nmemory_mb = 256\ncanary = true")
         )),
         token(&harbour("status = \"paused\"\nprotect = true\nflag_property = \"send_to_harbour\"")),
+        declaring(MANIFEST),
         format!("{}{}", &MANIFEST[..MANIFEST.find("[venues.").expect("the manifest has venues")], QUAY),
     ]
 }

@@ -266,7 +266,11 @@ impl VenueStates {
         change_state(
             &mut live.permission,
             self.permission,
-            &Changes { drift: |permission| permission.source_arn = None, disown: |_, _| (), mark: |_| () },
+            &Changes {
+                drift: |permission| permission.statements[0].source_arn = None,
+                disown: |_, _| (),
+                mark: |_| (),
+            },
         );
         // Lambda deletes the parts of a function together with it.
         if matches!(live.function, Observed::Absent | Observed::PendingDeletion(_)) {

@@ -1,5 +1,6 @@
 //! The inventory as a graph: who points at whom.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::arn::arn_node_kind;
@@ -13,6 +14,10 @@ pub(super) struct InventoryGraph<'a> {
     nodes: BTreeMap<&'a str, &'a Node>,
     incoming: BTreeMap<&'a str, Vec<&'a Edge>>,
     outgoing: BTreeMap<&'a str, Vec<&'a Edge>>,
+    /// The ends of edges that are calls.
+    calls: BTreeSet<(&'a str, &'a str)>,
+    /// How many edges were looked at.
+    followed: Cell<u64>,
     pub(super) blind: BlindSpots<'a>,
 }
 
@@ -28,12 +33,33 @@ impl<'a> InventoryGraph<'a> {
         // Sorted, so that nothing depends on the order in which things were read.
         let edges: BTreeSet<&Edge> = inventory.edges.iter().collect();
         let (mut incoming, mut outgoing) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        let mut calls = BTreeSet::new();
         for edge in edges {
+            if edge.kind.is_call() {
+                calls.insert((edge.from.as_str(), edge.to.as_str()));
+            }
             incoming.entry(edge.to.as_str()).or_default().push(edge);
             outgoing.entry(edge.from.as_str()).or_default().push(edge);
         }
         let nodes = inventory.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
-        Self { inventory, nodes, incoming, outgoing, blind: BlindSpots::new(inventory) }
+        let (blind, followed) = (BlindSpots::new(inventory), Cell::new(0));
+        Self { inventory, nodes, incoming, outgoing, calls, followed, blind }
+    }
+
+    /// Whether an edge of a kind that is a call leads from one to the other.
+    pub(super) fn has_call(&self, from: &str, to: &str) -> bool {
+        self.calls.contains(&(from, to))
+    }
+
+    /// How many edges were looked at so far.
+    pub(super) fn followed_edges(&self) -> u64 {
+        self.followed.get()
+    }
+
+    fn follow_edges<'s>(&'s self, edges: Option<&'s Vec<&'a Edge>>) -> &'s [&'a Edge] {
+        let edges = edges.map(Vec::as_slice).unwrap_or_default();
+        self.followed.set(self.followed.get() + edges.len() as u64);
+        edges
     }
 
     pub(super) fn find_node(&self, id: &str) -> Option<&'a Node> {
@@ -45,11 +71,11 @@ impl<'a> InventoryGraph<'a> {
     }
 
     pub(super) fn edges_to(&self, id: &str) -> &[&'a Edge] {
-        self.incoming.get(id).map(Vec::as_slice).unwrap_or_default()
+        self.follow_edges(self.incoming.get(id))
     }
 
     pub(super) fn edges_from(&self, id: &str) -> &[&'a Edge] {
-        self.outgoing.get(id).map(Vec::as_slice).unwrap_or_default()
+        self.follow_edges(self.outgoing.get(id))
     }
 
     /// Everything that can be reached from `starts` over enabled edges that `follow` accepts, and the alarms that watch

@@ -42,7 +42,7 @@ mod signs;
 mod suspect;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AuditFinding, AuditInventory, AuditVerdict, Edge, EdgeKind, Node, NodeKind, NodeUsage};
 use graph::InventoryGraph;
@@ -51,15 +51,21 @@ use signs::own_activity;
 
 /// Returns a verdict for each node, in the order of the nodes. The module's documentation has the rules.
 pub fn judge_inventory(inventory: &AuditInventory) -> Vec<AuditFinding> {
+    judge_and_count(inventory).0
+}
+
+/// As [`judge_inventory`], with how much work it was: how many edges were looked at and patterns compared. It grows with
+/// the nodes, the edges and what policies name, and not with their product.
+pub fn judge_and_count(inventory: &AuditInventory) -> (Vec<AuditFinding>, u64) {
     let graph = InventoryGraph::new(inventory);
     let reach = Reach::new(&graph);
     let mut verdicts = own_verdicts(&graph);
-    let stirring: Vec<&str> =
+    let stirring: BTreeSet<&str> =
         graph.all_nodes().filter(|node| own_activity(&graph, node).is_some()).map(|node| node.id.as_str()).collect();
-    for (id, edge) in graph.reachable_from(stirring, |edge| edge.kind.is_need()) {
+    for (id, edge) in graph.reachable_from(stirring.iter().copied(), |edge| edge.kind.is_need()) {
         let Some(node) = graph.find_node(id) else { continue };
         verdicts.entry(&node.id).or_insert_with(|| {
-            let mut evidence = vec![describe_need(&graph, edge, id)];
+            let mut evidence = vec![describe_need(&graph, edge, id, stirring.contains(edge.from.as_str()))];
             evidence.extend(words::describe_usage(inventory, node));
             (AuditVerdict::Active, evidence)
         });
@@ -88,7 +94,7 @@ pub fn judge_inventory(inventory: &AuditInventory) -> Vec<AuditFinding> {
         let (verdict, evidence) = verdicts.get(node.id.as_str())?.clone();
         Some(AuditFinding { id: node.id.clone(), verdict, evidence })
     });
-    found.collect()
+    (found.collect(), graph.followed_edges() + reach.compared_patterns())
 }
 
 fn is_dead(verdict: AuditVerdict) -> bool {
@@ -147,12 +153,11 @@ fn gone_target(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
     format!("its target {} doesn't exist", words::describe_node(graph, &edge.to))
 }
 
-fn describe_need(graph: &InventoryGraph<'_>, edge: &Edge, id: &str) -> String {
+fn describe_need(graph: &InventoryGraph<'_>, edge: &Edge, id: &str, from_is_in_use: bool) -> String {
     if edge.kind == EdgeKind::Watch && edge.from == id {
         return format!("it watches {}, which is in use or needed", words::describe_node(graph, &edge.to));
     }
-    let from = graph.find_node(&edge.from).and_then(|node| own_activity(graph, node));
-    let why = if from.is_some() { "is in use" } else { "is needed by something in use" };
+    let why = if from_is_in_use { "is in use" } else { "is needed by something in use" };
     format!("{} and {why}", words::describe_edge(graph, edge))
 }
 
@@ -211,9 +216,10 @@ fn describe_callers(graph: &InventoryGraph<'_>, node: &Node) -> (bool, Vec<Strin
 fn describe_idle_edge(graph: &InventoryGraph<'_>, edge: &Edge) -> String {
     let reaches = words::describe_edge(graph, edge);
     let from = graph.find_node(&edge.from);
-    let calls = || graph.edges_from(&edge.from).iter().any(|other| other.to == edge.to && other.kind.is_call());
     match (edge.kind, from) {
-        (EdgeKind::Permission, Some(_)) if !calls() => format!("{reaches}, but nothing that was read of that does"),
+        (EdgeKind::Permission, Some(_)) if !graph.has_call(&edge.from, &edge.to) => {
+            format!("{reaches}, but nothing that was read of that does")
+        }
         (EdgeKind::Permission, _) => reaches,
         (_, Some(from)) if !from.enabled => format!("{reaches} but is disabled"),
         (_, Some(_)) if edge.enabled => format!("{reaches} but is not used itself"),
@@ -254,33 +260,38 @@ fn describe_targets(graph: &InventoryGraph<'_>, node: &Node) -> (bool, Vec<Strin
 
 /// Rule 5: what something unknown needs is unknown too, and so is what the role of a function that isn't dead may use.
 fn spread_unknown<'a>(graph: &InventoryGraph<'a>, reach: &Reach<'a>, verdicts: &mut VerdictsById<'a>) {
-    let granted: Vec<(&str, Vec<&str>)> = graph
-        .all_nodes()
-        .filter(|node| {
-            reach::is_called(node.kind) && verdicts.get(node.id.as_str()).is_some_and(|(now, _)| is_dead(*now))
-        })
-        .map(|node| (node.id.as_str(), reach.roles_that_may_use(graph, node)))
-        .collect();
-    loop {
-        let unknown: Vec<&str> =
-            verdicts.iter().filter(|(_, (verdict, _))| *verdict == AuditVerdict::Unknown).map(|(id, _)| *id).collect();
-        for (id, edge) in graph.reachable_from(unknown, |edge| edge.kind.is_need()) {
+    let dead = |verdicts: &VerdictsById<'a>, id: &str| verdicts.get(id).is_some_and(|(now, _)| is_dead(*now));
+    // The nodes that a role may use.
+    let mut used_by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for node in graph.all_nodes().filter(|node| reach::is_called(node.kind) && dead(verdicts, &node.id)) {
+        for role in reach.roles_that_may_use(graph, node) {
+            used_by.entry(role).or_default().push(&node.id);
+        }
+    }
+    // All roles that are alive first, and then those that turn out not to be dead.
+    let mut alive: Vec<&str> =
+        used_by.keys().filter(|role| verdicts.contains_key(**role) && !dead(verdicts, role)).copied().collect();
+    let mut unknown: Vec<&str> =
+        verdicts.iter().filter(|(_, (verdict, _))| *verdict == AuditVerdict::Unknown).map(|(id, _)| *id).collect();
+    while !alive.is_empty() || !unknown.is_empty() {
+        let mut doubted = Vec::new();
+        for (id, edge) in graph.reachable_from(std::mem::take(&mut unknown), |edge| edge.kind.is_need()) {
             let what = match edge.kind == EdgeKind::Watch && edge.from == id {
                 true => format!("it watches {}", words::describe_node(graph, &edge.to)),
                 false => words::describe_edge(graph, edge),
             };
-            doubt(verdicts, id, format!("{what}, and whether that is in use is unknown"));
-        }
-        let mut changed = false;
-        for (id, roles) in &granted {
-            let alive = roles.iter().find(|role| verdicts.get(**role).is_some_and(|(verdict, _)| !is_dead(*verdict)));
-            if let Some(role) = alive {
-                let role = words::describe_node(graph, role);
-                changed |= doubt(verdicts, id, format!("{role}, which isn't unused, may use it"));
+            if doubt(verdicts, id, format!("{what}, and whether that is in use is unknown")) {
+                doubted.push(id);
             }
         }
-        if !changed {
-            break;
+        alive.extend(doubted.into_iter().filter(|id| used_by.contains_key(id)));
+        for role in std::mem::take(&mut alive) {
+            let name = words::describe_node(graph, role);
+            for id in used_by.get(role).into_iter().flatten() {
+                if doubt(verdicts, id, format!("{name}, which isn't unused, may use it")) {
+                    unknown.push(id);
+                }
+            }
         }
     }
 }

@@ -4,12 +4,16 @@
 //! given. A caller that no list shows (a program with a role, anybody on the internet) is ruled out only by the whole
 //! history of the node's use.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::SignedDuration;
 
 use super::super::read::policy::THIS_ACCOUNT;
-use super::super::sources::{CallerSource, ELSEWHERE_CALL, Gate, IAM_CALL, PROGRAMS, SOURCES, sources_of};
+use super::super::sources::{
+    CallerSource, ELSEWHERE_CALL, Gate, IAM_CALL, PROGRAMS, SOURCES, is_listed_source, sources_of, statement_sources_of,
+};
 use super::super::{EdgeKind, HISTORY_DAYS, IdentityGrant, Node, NodeKind, NodeUsage};
-use super::grants::{GrantIndex, GrantedMatch};
+use super::grants::GrantIndex;
 use super::graph::InventoryGraph;
 use super::words;
 use deployer_core::arn::Arn;
@@ -24,7 +28,18 @@ pub(super) struct Reach<'a> {
     elsewhere_read: bool,
     counted: bool,
     uses_tracked: bool,
-    pub(super) grants: GrantIndex<'a>,
+    grants: GrantIndex<'a>,
+    /// Who may use all of a kind, in words, by kind.
+    wide: BTreeMap<NodeKind, WideUse>,
+}
+
+/// What identities that may use all of a kind mean for each of it.
+#[derive(Default)]
+struct WideUse {
+    /// A service that wasn't read.
+    service: Option<String>,
+    /// Programs and people, whose calls are counted.
+    programs: Option<String>,
 }
 
 impl<'a> Reach<'a> {
@@ -33,7 +48,7 @@ impl<'a> Reach<'a> {
         let failed = |call: &str| graph.blind.has_failed(call);
         let made = |call: &str| called(call) && !failed(call);
         let policies = ["iam:GetPolicy", "iam:GetPolicyVersion"];
-        Self {
+        let mut reach = Self {
             unread: SOURCES.iter().filter(|source| !source.is_read(called, failed)).collect(),
             iam_read: made(IAM_CALL) && !policies.iter().any(|call| failed(call)),
             elsewhere_read: made(ELSEWHERE_CALL),
@@ -43,7 +58,16 @@ impl<'a> Reach<'a> {
                     .all_nodes()
                     .any(|node| node.kind == NodeKind::Role && node.attributes.contains_key("last_used")),
             grants: GrantIndex::new(graph.inventory),
-        }
+            wide: BTreeMap::new(),
+        };
+        let called = NodeKind::ALL.into_iter().filter(|kind| is_called(*kind));
+        reach.wide = called.map(|kind| (kind, reach.describe_wide_use(graph, kind))).collect();
+        reach
+    }
+
+    /// How many patterns of policies were compared.
+    pub(super) fn compared_patterns(&self) -> u64 {
+        self.grants.compared()
     }
 
     fn is_read(&self, source: &CallerSource) -> bool {
@@ -112,7 +136,8 @@ impl<'a> Reach<'a> {
     ) -> Option<String> {
         let inventory = graph.inventory;
         let all_read = |principal: &str| {
-            let mut sources = sources_of(principal).filter(|source| source.reaches.contains(&node.kind)).peekable();
+            let sources = statement_sources_of(principal).filter(|source| source.reaches.contains(&node.kind));
+            let mut sources = sources.peekable();
             sources.peek().is_some() && sources.all(|source| self.is_read(source))
         };
         if let Some(principal) = from.strip_prefix("principal:") {
@@ -147,7 +172,9 @@ impl<'a> Reach<'a> {
             Ok(arn) => arn.account == inventory.account && (arn.region == inventory.region || arn.region.is_empty()),
             Err(_) => false,
         };
-        if here && all_read(&service) {
+        // What isn't a node is gone only if a list would have shown it.
+        let listed = graph.find_node(from).is_some() || parsed.as_ref().is_ok_and(is_listed_source);
+        if here && listed && all_read(&service) {
             return None;
         }
         let what = words::describe_node(graph, from);
@@ -162,25 +189,14 @@ impl<'a> Reach<'a> {
         if !is_called(node.kind) {
             return Vec::new();
         }
-        let quiet = self.was_always_quiet(graph, node);
-        let mut wide_programs: Vec<&str> = Vec::new();
         let mut found = Vec::new();
-        for GrantedMatch { grant, wide, everything } in self.grants.matches(node) {
+        for granted in self.grants.matches(node) {
+            let grant = granted.grant;
             let holder = words::describe_node(graph, &grant.holder);
             for trusted in &grant.trusted {
-                let program = PROGRAMS.contains(&trusted.as_str()) || trusted.contains("oidc.eks.");
-                let sources: Vec<_> =
-                    sources_of(trusted).filter(|source| source.reaches.contains(&node.kind)).collect();
-                let service = trusted.ends_with(".amazonaws.com");
-                if service && !program {
-                    let read = !sources.is_empty() && sources.iter().all(|source| self.is_read(source));
-                    if !read {
+                if is_service(trusted) {
+                    if !self.is_service_read(trusted, node.kind) {
                         found.push(format!("{holder} lets {trusted} use it, and whether that does was not read"));
-                    }
-                } else if wide {
-                    // People and pipelines may do everything; that makes nothing needed.
-                    if (program || !everything && trusted == "user") && self.may_act(graph, grant) && !quiet {
-                        wide_programs.push(&grant.holder);
                     }
                 // A function's role is judged with the function: see `spread_unknown`.
                 } else if self.may_act(graph, grant)
@@ -192,27 +208,58 @@ impl<'a> Reach<'a> {
                 }
             }
         }
-        wide_programs.sort_unstable();
-        wide_programs.dedup();
-        if let Some(first) = wide_programs.first() {
-            let more = match wide_programs.len() - 1 {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            found.push(format!(
-                "programs with {}{more} may use every {}, and it was used, or is not old enough, in the {HISTORY_DAYS} days \
-                 that CloudWatch keeps",
-                words::describe_node(graph, first),
-                node.kind.display_name(),
-            ));
+        if let Some(wide) = self.wide.get(&node.kind) {
+            found.extend(wide.service.clone());
+            found.extend(wide.programs.clone().filter(|_| !self.was_always_quiet(graph, node)));
         }
         found
     }
 
+    fn is_service_read(&self, principal: &str, kind: NodeKind) -> bool {
+        let mut sources = sources_of(principal).filter(|source| source.reaches.contains(&kind)).peekable();
+        sources.peek().is_some() && sources.all(|source| self.is_read(source))
+    }
+
+    fn describe_wide_use(&self, graph: &InventoryGraph<'a>, kind: NodeKind) -> WideUse {
+        let (mut programs, mut services) = (BTreeSet::new(), BTreeSet::new());
+        for wide in self.grants.wide_grants(kind) {
+            for trusted in &wide.grant.trusted {
+                if is_service(trusted) {
+                    if !self.is_service_read(trusted, kind) {
+                        services.insert((wide.grant.holder.as_str(), trusted.as_str()));
+                    }
+                // People and pipelines may do everything; that makes nothing needed.
+                } else if (is_program(trusted) || !wide.everything && trusted == "user")
+                    && self.may_act(graph, wide.grant)
+                {
+                    programs.insert(wide.grant.holder.as_str());
+                }
+            }
+        }
+        let more = |count: usize| if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        let service = services.first().map(|(holder, trusted)| {
+            format!(
+                "{}{} lets {trusted} use every {}, and whether that does was not read",
+                words::describe_node(graph, holder),
+                more(services.len()),
+                kind.display_name()
+            )
+        });
+        let programs = programs.first().map(|holder| {
+            format!(
+                "programs with {}{} may use every {}, and it was used, or is not old enough, in the {HISTORY_DAYS} days \
+                 that CloudWatch keeps",
+                words::describe_node(graph, holder),
+                more(programs.len()),
+                kind.display_name(),
+            )
+        });
+        WideUse { service, programs }
+    }
+
     /// The roles of functions whose policies name a node: they are judged with their functions.
     pub(super) fn roles_that_may_use(&self, graph: &InventoryGraph<'a>, node: &Node) -> Vec<&'a str> {
-        let matches = self.grants.matches(node).into_iter().filter(|found| !found.wide);
-        let holders = matches.map(|found| found.grant.holder.as_str());
+        let holders = self.grants.matches(node).into_iter().map(|found| found.grant.holder.as_str());
         holders.filter(|holder| graph.find_node(holder).is_some()).collect()
     }
 
@@ -252,6 +299,16 @@ impl<'a> Reach<'a> {
 /// Kinds that something may call, read or start.
 pub(super) fn is_called(kind: NodeKind) -> bool {
     matches!(kind, NodeKind::Function | NodeKind::Queue | NodeKind::Topic | NodeKind::StateMachine | NodeKind::Secret)
+}
+
+/// Programs that people write.
+fn is_program(principal: &str) -> bool {
+    PROGRAMS.contains(&principal) || principal.contains("oidc.eks.")
+}
+
+/// A service of AWS that isn't a program of somebody's.
+fn is_service(principal: &str) -> bool {
+    principal.ends_with(".amazonaws.com") && !is_program(principal)
 }
 
 /// Whether CloudWatch has counted any use of a node.

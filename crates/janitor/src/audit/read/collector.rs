@@ -13,9 +13,10 @@ use serde_json::Value;
 
 use super::super::arn::node_id;
 use super::super::{Edge, EdgeKind, IdentityGrant, Node, NodeKind, NodeUsage, UnreadCall};
+use super::progress::{AuditProgress, PendingItems, estimate_left};
 use deployer_aws::limiter::AwsLimiter;
 use deployer_aws::signed::{AnswerPages, list_of};
-use deployer_aws::{Call, CallError, FailureKind};
+use deployer_aws::{Call, CallError, FailureKind, SdkPages};
 use deployer_core::scope::Scope;
 use deployer_hubspot::VendorError;
 
@@ -62,6 +63,9 @@ const CALLS_PER_SECOND: [(&str, u32); 25] = [
     ("iam", 15),
 ];
 
+/// What is called for each log group, after everything else.
+pub(super) const SUBSCRIPTION_CALLS: [&str; 1] = ["logs:DescribeSubscriptionFilters"];
+
 /// Calls of one reader that run at the same time.
 const CONCURRENT_CALLS: usize = 24;
 
@@ -105,6 +109,8 @@ pub(super) struct Gathered {
     pub(super) owned: Vec<OwnedName>,
     pub(super) log_groups: Vec<String>,
     pub(super) grants: BTreeSet<IdentityGrant>,
+    /// What is known to be still to call, one entry for each [`Collector::for_each`].
+    pending: Vec<PendingItems>,
     /// Custom domains: host, base path, API.
     pub(super) domains: Vec<(String, String, String)>,
 }
@@ -121,14 +127,15 @@ pub(super) struct CountedUses {
 pub(super) struct Collector<'a> {
     pub(super) scope: &'a Scope,
     limiter: AwsLimiter,
+    is_limited: bool,
     gathered: Mutex<Gathered>,
-    on_progress: &'a (dyn Fn(u64, usize) + Sync),
+    on_progress: &'a (dyn Fn(AuditProgress) + Sync),
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(scope: &'a Scope, limited: bool, on_progress: &'a (dyn Fn(u64, usize) + Sync)) -> Self {
+    pub(super) fn new(scope: &'a Scope, limited: bool, on_progress: &'a (dyn Fn(AuditProgress) + Sync)) -> Self {
         let limiter = if limited { AwsLimiter::new(&CALLS_PER_SECOND) } else { AwsLimiter::unlimited() };
-        Self { scope, limiter, gathered: Mutex::default(), on_progress }
+        Self { scope, limiter, is_limited: limited, gathered: Mutex::default(), on_progress }
     }
 
     /// Makes one call. `call` is its name as IAM or, where IAM has none, the service's API reference writes it.
@@ -161,18 +168,15 @@ impl<'a> Collector<'a> {
     }
 
     /// Makes the call for a list's next page of a generated client.
-    pub(super) async fn next_sdk_page<T, E>(
-        &self,
-        call: &'static str,
-        next: impl Future<Output = Option<Result<T, SdkError<E, HttpResponse>>>>,
-    ) -> Option<Result<T, CallError>>
+    pub(super) async fn next_sdk_page<T, E>(&self, pages: &mut SdkPages<T, E>) -> Option<Result<T, CallError>>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
+        let call = pages.operation();
         self.limiter.wait_for_slot(call).await;
-        let page = next.await?;
+        let page = pages.next_page().await?;
         self.count_call(call);
-        Some(page.call(call))
+        Some(page)
     }
 
     /// Makes the call for a list's next page.
@@ -256,16 +260,35 @@ impl<'a> Collector<'a> {
     }
 
     fn count_call(&self, call: &str) {
-        let (calls, found) = {
+        let progress = {
             let mut gathered = self.gathered();
             *gathered.calls.entry(call.to_owned()).or_default() += 1;
-            (gathered.calls.values().sum(), gathered.nodes.len())
+            let left = self.is_limited.then(|| {
+                // What log groups feed is asked when everything else is read.
+                let later = PendingItems { calls: SUBSCRIPTION_CALLS.to_vec(), items: gathered.log_groups.len() };
+                estimate_left(&gathered.pending, &CALLS_PER_SECOND) + estimate_left([&later], &CALLS_PER_SECOND)
+            });
+            AuditProgress { calls: gathered.calls.values().sum(), found: gathered.nodes.len(), left }
         };
-        (self.on_progress)(calls, found);
+        (self.on_progress)(progress);
     }
 
-    /// Does `work` for each item, several at a time.
-    pub(super) async fn for_each<T, F: Future<Output = ()>>(&self, items: Vec<T>, work: impl Fn(T) -> F) {
+    /// Does `work` for each item, several at a time. `calls` are what each item needs, for the estimate.
+    pub(super) async fn for_each<T, F: Future<Output = ()>>(
+        &self,
+        items: Vec<T>,
+        calls: &[&'static str],
+        work: impl Fn(T) -> F,
+    ) {
+        let at = {
+            let pending = &mut self.gathered().pending;
+            pending.push(PendingItems { calls: calls.to_vec(), items: items.len() });
+            pending.len() - 1
+        };
+        let work = async |item| {
+            work(item).await;
+            self.gathered().pending[at].items -= 1;
+        };
         stream::iter(items).for_each_concurrent(CONCURRENT_CALLS, work).await;
     }
 

@@ -5,19 +5,21 @@ use aws_sdk_eventbridge::types::{Rule, RuleState, Target};
 
 use super::super::{EdgeKind, Node, NodeKind};
 use super::collector::Collector;
-use deployer_aws::Found;
+use deployer_aws::{Found, ListPages};
 use deployer_core::naming;
 
 pub(super) async fn read_rules(events: &Client, collector: &Collector<'_>) {
     let mut buses = Vec::new();
-    let mut token = None;
+    let mut pages = ListPages::of_call("events:ListEventBuses");
     loop {
-        let request = events.list_event_buses().set_next_token(token).send();
-        match collector.make_sdk_call("events:ListEventBuses", request).await {
-            Ok(page) => {
-                buses.extend(page.event_buses().iter().filter_map(|bus| bus.name.clone()));
-                token = page.next_token;
-            }
+        let request = events.list_event_buses().set_next_token(pages.token()).send();
+        let read = collector.make_sdk_call("events:ListEventBuses", request).await.and_then(|page| {
+            buses.extend(page.event_buses().iter().filter_map(|bus| bus.name.clone()));
+            pages.advance_to(page.next_token)
+        });
+        match read {
+            Ok(true) => {}
+            Ok(false) => break,
             Err(error) => {
                 collector.note_failure(
                     &error,
@@ -25,33 +27,29 @@ pub(super) async fn read_rules(events: &Client, collector: &Collector<'_>) {
                     "event buses, and therefore rules on buses other than the default one",
                 );
                 buses = vec!["default".to_owned()];
-                token = None;
+                break;
             }
         }
-        if token.is_none() {
-            break;
-        }
     }
-    collector.for_each(buses, |bus| read_bus(events, collector, bus)).await;
+    collector.for_each(buses, &["events:ListRules"], |bus| read_bus(events, collector, bus)).await;
 }
 
 async fn read_bus(events: &Client, collector: &Collector<'_>, bus: String) {
     let mut found = Vec::new();
-    let mut token = None;
+    let mut pages = ListPages::of_call("events:ListRules");
     loop {
-        let request = events.list_rules().event_bus_name(&bus).set_next_token(token).send();
-        match collector.make_sdk_call("events:ListRules", request).await {
-            Ok(page) => {
-                found.extend(page.rules().iter().filter_map(|found| add_rule(collector, &bus, found)));
-                token = page.next_token;
-            }
+        let request = events.list_rules().event_bus_name(&bus).set_next_token(pages.token()).send();
+        let read = collector.make_sdk_call("events:ListRules", request).await.and_then(|page| {
+            found.extend(page.rules().iter().filter_map(|found| add_rule(collector, &bus, found)));
+            pages.advance_to(page.next_token)
+        });
+        match read {
+            Ok(true) => {}
+            Ok(false) => break,
             Err(error) => {
                 collector.note_failure(&error, None, format!("rules on event bus {bus}"));
-                token = None;
+                break;
             }
-        }
-        if token.is_none() {
-            break;
         }
     }
     for (arn, name, enabled) in found {
@@ -77,19 +75,18 @@ fn add_rule(collector: &Collector<'_>, bus: &str, found: &Rule) -> Option<(Strin
 }
 
 async fn read_targets(events: &Client, collector: &Collector<'_>, bus: &str, arn: &str, name: &str, enabled: bool) {
-    let mut token = None;
+    let mut pages = ListPages::of_call("events:ListTargetsByRule");
     loop {
-        let request = events.list_targets_by_rule().rule(name).event_bus_name(bus).set_next_token(token).send();
-        match collector.make_sdk_call("events:ListTargetsByRule", request).await.found() {
-            Ok(page) => {
-                let Some(page) = page else { return };
-                page.targets().iter().for_each(|found| add_target(collector, arn, found, enabled));
-                token = page.next_token;
-            }
+        let request = events.list_targets_by_rule().rule(name).event_bus_name(bus).set_next_token(pages.token()).send();
+        let read = collector.make_sdk_call("events:ListTargetsByRule", request).await.found().and_then(|page| {
+            let Some(page) = page else { return Ok(false) };
+            page.targets().iter().for_each(|found| add_target(collector, arn, found, enabled));
+            pages.advance_to(page.next_token)
+        });
+        match read {
+            Ok(true) => {}
+            Ok(false) => return,
             Err(error) => return collector.note_failure(&error, Some(arn), format!("the targets of rule {name}")),
-        }
-        if token.is_none() {
-            return;
         }
     }
 }

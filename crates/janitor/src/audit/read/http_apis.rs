@@ -19,7 +19,13 @@ pub(super) async fn read_http_apis(aws: &SignedClient, collector: &Collector<'_>
     collector
         .list_items_of(None, list_pages(aws, "apigateway:GetApis", &["v2", "apis"]), "items", "HTTP APIs", add)
         .await;
-    collector.for_each(found, |(node, id)| read_routes(aws, collector, node, id)).await;
+    const CALLS: &[&str] = &[
+        "apigateway:GetRoutes",
+        "apigateway:GetIntegrations",
+        "apigateway:GetHttpAuthorizers",
+        "apigateway:GetHttpStages",
+    ];
+    collector.for_each(found, CALLS, |(node, id)| read_routes(aws, collector, node, id)).await;
     read_domains(aws, collector).await;
 }
 
@@ -127,7 +133,7 @@ async fn read_domains(aws: &SignedClient, collector: &Collector<'_>) {
     };
     let pages = list_pages(aws, "apigateway:GetHttpDomainNames", &["v2", "domainnames"]);
     if collector.list_items_of(None, pages, "items", "custom domains of HTTP APIs", add).await {
-        collector.for_each(names, |name| read_mappings(aws, collector, name)).await;
+        collector.for_each(names, &["apigateway:GetApiMappings"], |name| read_mappings(aws, collector, name)).await;
     }
 }
 

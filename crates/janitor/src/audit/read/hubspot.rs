@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use bounds::PageTokens;
 use jiff::Timestamp;
 use serde_json::Value;
 use sync_config::hubspot_api::HUBSPOT_API_VERSION;
@@ -53,11 +54,19 @@ async fn read_workflows(client: &HubSpotClient, collector: &Collector<'_>) {
         Err(error) => return failed(error),
     };
     let mut ids = Vec::new();
+    let mut pages = PageTokens::default();
     loop {
         ids.extend(page["results"].as_array().into_iter().flatten().filter_map(|flow| id_text(&flow["id"])));
-        let Some(next) = id_text(&page["paging"]["next"]["after"]) else { break };
+        match pages.advance_to(id_text(&page["paging"]["next"]["after"])) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(repeated) => {
+                collector.note_unread("hubspot:workflows", None, WORKFLOWS.to_owned(), repeated.to_string());
+                break;
+            }
+        }
         collector.wait_and_count("hubspot:workflows").await;
-        page = match client.workflows_page(&path, PAGE, Some(&next)).await {
+        page = match client.workflows_page(&path, PAGE, pages.token().as_deref()).await {
             Ok(page) => page,
             Err(error) => {
                 failed(error);
@@ -65,7 +74,7 @@ async fn read_workflows(client: &HubSpotClient, collector: &Collector<'_>) {
             }
         };
     }
-    collector.for_each(ids, |id| read_workflow(client, collector, &path, id)).await;
+    collector.for_each(ids, &[], |id| read_workflow(client, collector, &path, id)).await;
 }
 
 async fn read_workflow(client: &HubSpotClient, collector: &Collector<'_>, path: &WorkflowsPath, id: String) {

@@ -12,8 +12,8 @@ use super::super::{EdgeKind, GrantedUse, IdentityGrant, Node, NodeKind, NodeUsag
 use super::collector::Collector;
 use super::policy::elements;
 use super::{Window, format_day, sdk_time};
-use deployer_aws::Found;
 use deployer_aws::observe::parse_policy_document;
+use deployer_aws::{Found, sdk_pages};
 use deployer_core::isolation::action_matches;
 
 const NOTE: &str = "its policy names it";
@@ -42,12 +42,13 @@ struct Identity {
 
 pub(super) async fn read_identities(iam: &Client, collector: &Collector<'_>, window: &Window) {
     let request = iam.get_account_authorization_details().max_items(1000);
-    let mut pages = request.into_paginator().send();
+    let stream = request.into_paginator().send();
     let mut identities: Vec<Identity> = Vec::new();
     let mut users: Vec<UserDetail> = Vec::new();
     let mut groups: BTreeMap<String, GroupDetail> = BTreeMap::new();
     let mut documents: BTreeMap<String, Value> = BTreeMap::new();
-    while let Some(page) = collector.next_sdk_page(IAM_CALL, pages.next()).await {
+    let mut pages = sdk_pages(IAM_CALL, stream, |page| page.marker());
+    while let Some(page) = collector.next_sdk_page(&mut pages).await {
         let page = match page {
             Ok(page) => page,
             Err(error) => return collector.note_failure(&error, None, "roles and what they may do"),
@@ -71,7 +72,7 @@ pub(super) async fn read_identities(iam: &Client, collector: &Collector<'_>, win
     for identity in known {
         add_grant(collector, identity.grant);
     }
-    collector.for_each(asked, |identity| read_last_use(iam, collector, window, identity)).await;
+    collector.for_each(asked, &["iam:GetRole"], |identity| read_last_use(iam, collector, window, identity)).await;
 }
 
 fn default_document(policy: &ManagedPolicyDetail) -> Option<(String, Value)> {

@@ -9,7 +9,7 @@ use super::super::{EdgeKind, Node, NodeKind, VenueMarks};
 use super::collector::Collector;
 use super::policy::add_permissions;
 use super::sdk_time;
-use deployer_aws::{FailureKind, Found};
+use deployer_aws::{FailureKind, Found, sdk_pages};
 use deployer_core::naming;
 
 pub(super) async fn read_functions(lambda: &Client, collector: &Collector<'_>, venues: &[VenueMarks]) {
@@ -17,9 +17,10 @@ pub(super) async fn read_functions(lambda: &Client, collector: &Collector<'_>, v
 }
 
 async fn list_functions(lambda: &Client, collector: &Collector<'_>, venues: &[VenueMarks]) {
-    let mut pages = lambda.list_functions().into_paginator().send();
+    let stream = lambda.list_functions().into_paginator().send();
     let mut arns = Vec::new();
-    while let Some(page) = collector.next_sdk_page("lambda:ListFunctions", pages.next()).await {
+    let mut pages = sdk_pages("lambda:ListFunctions", stream, |page| page.next_marker());
+    while let Some(page) = collector.next_sdk_page(&mut pages).await {
         match page {
             Ok(page) => arns.extend(page.functions().iter().filter_map(|found| add_function(collector, found, venues))),
             Err(error) => {
@@ -28,7 +29,14 @@ async fn list_functions(lambda: &Client, collector: &Collector<'_>, venues: &[Ve
             }
         }
     }
-    collector.for_each(arns, |arn| read_details(lambda, collector, arn)).await;
+    const CALLS: &[&str] = &[
+        "lambda:GetFunction",
+        "lambda:GetPolicy",
+        "lambda:ListFunctionUrlConfigs",
+        "lambda:ListFunctionEventInvokeConfigs",
+        "lambda:ListAliases",
+    ];
+    collector.for_each(arns, CALLS, |arn| read_details(lambda, collector, arn)).await;
 }
 
 /// Returns the function's ARN.
@@ -121,8 +129,9 @@ async fn read_configuration(lambda: &Client, collector: &Collector<'_>, arn: &st
 }
 
 async fn read_urls(lambda: &Client, collector: &Collector<'_>, arn: &str) {
-    let mut pages = lambda.list_function_url_configs().function_name(arn).into_paginator().send();
-    while let Some(page) = collector.next_sdk_page("lambda:ListFunctionUrlConfigs", pages.next()).await {
+    let stream = lambda.list_function_url_configs().function_name(arn).into_paginator().send();
+    let mut pages = sdk_pages("lambda:ListFunctionUrlConfigs", stream, |page| page.next_marker());
+    while let Some(page) = collector.next_sdk_page(&mut pages).await {
         match page.found() {
             Ok(page) => {
                 for url in page.iter().flat_map(|page| page.function_url_configs()) {
@@ -168,8 +177,9 @@ async fn read_single_urls(lambda: &Client, collector: &Collector<'_>, arn: &str)
 
 /// Reads where the results of asynchronous invocations go.
 async fn read_destinations(lambda: &Client, collector: &Collector<'_>, arn: &str) {
-    let mut pages = lambda.list_function_event_invoke_configs().function_name(arn).into_paginator().send();
-    while let Some(page) = collector.next_sdk_page("lambda:ListFunctionEventInvokeConfigs", pages.next()).await {
+    let stream = lambda.list_function_event_invoke_configs().function_name(arn).into_paginator().send();
+    let mut pages = sdk_pages("lambda:ListFunctionEventInvokeConfigs", stream, |page| page.next_marker());
+    while let Some(page) = collector.next_sdk_page(&mut pages).await {
         match page.found() {
             Ok(page) => {
                 for config in page.iter().flat_map(|page| page.function_event_invoke_configs()) {
@@ -198,8 +208,9 @@ fn add_destinations(collector: &Collector<'_>, arn: &str, config: Option<&Destin
 /// Reads the policy of the function and of each alias: every alias has its own.
 async fn read_policies(lambda: &Client, collector: &Collector<'_>, arn: &str) {
     let mut qualifiers = vec![None];
-    let mut pages = lambda.list_aliases().function_name(arn).into_paginator().send();
-    while let Some(page) = collector.next_sdk_page("lambda:ListAliases", pages.next()).await {
+    let stream = lambda.list_aliases().function_name(arn).into_paginator().send();
+    let mut pages = sdk_pages("lambda:ListAliases", stream, |page| page.next_marker());
+    while let Some(page) = collector.next_sdk_page(&mut pages).await {
         match page.found() {
             Ok(page) => {
                 let aliases = page.iter().flat_map(|page| page.aliases());
@@ -233,8 +244,9 @@ async fn read_policies(lambda: &Client, collector: &Collector<'_>, arn: &str) {
 }
 
 async fn read_mappings(lambda: &Client, collector: &Collector<'_>) {
-    let mut pages = lambda.list_event_source_mappings().into_paginator().send();
-    while let Some(page) = collector.next_sdk_page("lambda:ListEventSourceMappings", pages.next()).await {
+    let stream = lambda.list_event_source_mappings().into_paginator().send();
+    let mut pages = sdk_pages("lambda:ListEventSourceMappings", stream, |page| page.next_marker());
+    while let Some(page) = collector.next_sdk_page(&mut pages).await {
         let page = match page {
             Ok(page) => page,
             Err(error) => return collector.note_failure(&error, None, "event source mappings"),

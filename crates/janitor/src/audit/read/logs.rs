@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::{EdgeKind, Node, NodeKind};
-use super::collector::Collector;
+use super::collector::{Collector, SUBSCRIPTION_CALLS};
 use deployer_aws::SignedClient;
 use deployer_aws::signed::{integer_of, text_of};
 
@@ -18,7 +18,7 @@ pub(super) async fn read_log_groups(aws: &SignedClient, collector: &Collector<'_
 pub(super) async fn read_subscriptions(aws: &SignedClient, collector: &Collector<'_>) {
     let names = std::mem::take(&mut collector.gathered().log_groups);
     collector
-        .for_each(names, async |name| {
+        .for_each(names, &SUBSCRIPTION_CALLS, async |name| {
             const CALL: &str = "logs:DescribeSubscriptionFilters";
             let id = collector.scope.regional_arn("logs", &format!("log-group:{name}"));
             let what = format!("the subscriptions of log group {name}");

@@ -38,7 +38,9 @@ pub(super) async fn read_uses(aws: &SignedClient, collector: &Collector<'_>, win
     let queries = build_queries(&collector.gathered());
     let size = METRICS_PER_CALL.min(DATA_POINTS / (HISTORY_DAYS as usize + 2)).max(1);
     let batches = queries.chunks(size).map(<[UseQuery]>::to_vec).collect();
-    collector.for_each(batches, |batch| count_batch(aws, collector, window, batch)).await;
+    collector
+        .for_each(batches, &["cloudwatch:GetMetricData"], |batch| count_batch(aws, collector, window, batch))
+        .await;
 }
 
 async fn count_batch(aws: &SignedClient, collector: &Collector<'_>, window: &Window, batch: Vec<UseQuery>) {

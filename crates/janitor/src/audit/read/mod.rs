@@ -15,6 +15,7 @@ mod link;
 mod logs;
 mod metrics;
 pub(super) mod policy;
+mod progress;
 mod regions;
 mod rest_apis;
 mod scheduler;
@@ -31,6 +32,7 @@ use serde_json::Value;
 
 use callers::items_at as callers_items;
 pub use hubspot::HubSpotSource;
+pub use progress::AuditProgress;
 
 use super::{AuditInventory, VenueMarks};
 use collector::Collector;
@@ -50,13 +52,13 @@ pub struct Options {
     pub rate_limited: bool,
 }
 
-/// Reads one region of an account. After each call, `on_progress` gets the number of calls and of nodes so far.
+/// Reads one region of an account. After each call, `on_progress` gets how far it is.
 pub async fn read(
     aws: &Aws,
     scope: &Scope,
     hubspot: Option<&HubSpotSource>,
     options: &Options,
-    on_progress: &(dyn Fn(u64, usize) + Sync),
+    on_progress: &(dyn Fn(AuditProgress) + Sync),
 ) -> AuditInventory {
     let taken_at = Timestamp::now();
     let window =

@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn reads_every_principal_of_a_statement() {
         let scope = deployer_core::scope::Scope::new("1", "us-east-1");
-        let collector = Collector::new(&scope, false, &|_, _| {});
+        let collector = Collector::new(&scope, false, &|_| {});
         let policy = r#"{"Statement":[
             {"Effect":"Allow","Principal":"*","Condition":{"StringEquals":{"AWS:SourceOwner":"1"}}},
             {"Effect":"Allow","Principal":{"Service":["s3.amazonaws.com","ses.amazonaws.com"]}},

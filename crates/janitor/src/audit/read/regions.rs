@@ -26,7 +26,9 @@ pub(super) async fn read_other_regions(aws: &SignedClient, collector: &Collector
     }
     collector.count_made(ELSEWHERE_CALL);
     let others = names.into_iter().filter(|region| *region != collector.scope.region).collect();
-    collector.for_each(others, |region| read_region(aws.in_region(&region), collector, region)).await;
+    collector
+        .for_each(others, &["lambda:ListFunctions"], |region| read_region(aws.in_region(&region), collector, region))
+        .await;
 }
 
 async fn read_region(aws: SignedClient, collector: &Collector<'_>, region: String) {

@@ -22,7 +22,13 @@ pub(super) async fn read_rest_apis(aws: &SignedClient, collector: &Collector<'_>
         Ok(())
     };
     collector.list_items(aws.send_pages(request), "item", "REST APIs", add).await;
-    collector.for_each(found, |(node, id)| read_routes(aws, collector, node, id)).await;
+    collector
+        .for_each(
+            found,
+            &["apigateway:GetResources", "apigateway:GetAuthorizers", "apigateway:GetStages"],
+            |(node, id)| read_routes(aws, collector, node, id),
+        )
+        .await;
     read_domains(aws, collector).await;
 }
 
@@ -180,7 +186,9 @@ async fn read_domains(aws: &SignedClient, collector: &Collector<'_>) {
         Ok(())
     };
     if collector.list_items(aws.send_pages(request), "item", "custom domains of REST APIs", add).await {
-        collector.for_each(names, |name| read_mappings(aws, collector, name)).await;
+        collector
+            .for_each(names, &["apigateway:GetBasePathMappings"], |name| read_mappings(aws, collector, name))
+            .await;
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) async fn read_schedules(aws: &SignedClient, collector: &Collector<'_>
         Ok(())
     };
     collector.list_items(pages, "Schedules", what, add).await;
-    collector.for_each(found, |schedule| read_details(aws, collector, schedule)).await;
+    collector.for_each(found, &["scheduler:GetSchedule"], |schedule| read_details(aws, collector, schedule)).await;
 }
 
 /// A schedule as calls name it.

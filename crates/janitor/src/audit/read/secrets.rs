@@ -6,13 +6,14 @@ use super::super::{EdgeKind, Node, NodeKind, NodeUsage};
 use super::collector::Collector;
 use super::policy::add_permissions;
 use super::{Window, format_day, sdk_time};
-use deployer_aws::Found;
+use deployer_aws::{Found, sdk_pages};
 
 pub(super) async fn read_secrets(secrets: &Client, collector: &Collector<'_>, window: &Window) {
     // Secrets that are scheduled for deletion aren't listed: someone has already decided.
     let mut read = Vec::new();
-    let mut pages = secrets.list_secrets().max_results(100).into_paginator().send();
-    while let Some(page) = collector.next_sdk_page("secretsmanager:ListSecrets", pages.next()).await {
+    let stream = secrets.list_secrets().max_results(100).into_paginator().send();
+    let mut pages = sdk_pages("secretsmanager:ListSecrets", stream, |page| page.next_token());
+    while let Some(page) = collector.next_sdk_page(&mut pages).await {
         let page = match page {
             Ok(page) => page,
             Err(error) => return collector.note_failure(&error, None, "secrets"),
@@ -47,7 +48,9 @@ pub(super) async fn read_secrets(secrets: &Client, collector: &Collector<'_>, wi
             }
         }
     }
-    collector.for_each(read, |(arn, name)| read_policy(secrets, collector, arn, name)).await;
+    collector
+        .for_each(read, &["secretsmanager:GetResourcePolicy"], |(arn, name)| read_policy(secrets, collector, arn, name))
+        .await;
 }
 
 /// Reads who else may read a secret.

@@ -15,7 +15,9 @@ pub(super) async fn read_state_machines(aws: &SignedClient, collector: &Collecto
         Ok(())
     };
     collector.list_items(pages, "stateMachines", "state machines", add).await;
-    collector.for_each(found, |(arn, name)| read_definition(aws, collector, arn, name)).await;
+    collector
+        .for_each(found, &["states:DescribeStateMachine"], |(arn, name)| read_definition(aws, collector, arn, name))
+        .await;
 }
 
 /// Returns ARN and name.

@@ -26,7 +26,7 @@ async fn list_topics(aws: &SignedClient, collector: &Collector<'_>) {
         Ok(())
     };
     collector.list_items(pages, "Topics", "topics", add).await;
-    collector.for_each(topics, |topic| read_policy(aws, collector, topic)).await;
+    collector.for_each(topics, &["sns:GetTopicAttributes"], |topic| read_policy(aws, collector, topic)).await;
 }
 
 /// Reads who may publish to a topic.
@@ -61,7 +61,11 @@ async fn list_subscriptions(aws: &SignedClient, collector: &Collector<'_>) {
         Ok(())
     };
     collector.list_items(pages, "Subscriptions", "subscriptions of topics", add).await;
-    collector.for_each(found, |(topic, subscription)| read_redrive_policy(aws, collector, topic, subscription)).await;
+    collector
+        .for_each(found, &["sns:GetSubscriptionAttributes"], |(topic, subscription)| {
+            read_redrive_policy(aws, collector, topic, subscription)
+        })
+        .await;
 }
 
 /// Returns topic and subscription if the subscription is confirmed: only then it has attributes.

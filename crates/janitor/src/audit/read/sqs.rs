@@ -26,7 +26,7 @@ pub(super) async fn read_queues(aws: &SignedClient, collector: &Collector<'_>) {
         Ok(())
     };
     collector.list_items(pages, "QueueUrls", "queues", add).await;
-    collector.for_each(urls, |url| read_queue(aws, collector, url)).await;
+    collector.for_each(urls, &["sqs:GetQueueAttributes"], |url| read_queue(aws, collector, url)).await;
 }
 
 async fn read_queue(aws: &SignedClient, collector: &Collector<'_>, url: String) {
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn rejects_attributes_that_it_cannot_parse() {
         let scope = deployer_core::scope::Scope::new("1", "us-east-1");
-        let collector = Collector::new(&scope, false, &|_, _| {});
+        let collector = Collector::new(&scope, false, &|_| {});
         let add = |attributes: Value| add_queue(&collector, Node::new(NodeKind::Queue, "arn", "q"), &attributes);
         assert_eq!(add(json!({ "ApproximateNumberOfMessages": "3", "LastModifiedTimestamp": "1700000000.5" })), Ok(()));
         assert_eq!(collector.gathered().nodes["arn"].attributes["messages"], "3");

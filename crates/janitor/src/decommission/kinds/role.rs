@@ -13,7 +13,7 @@ use super::super::wire::text_of;
 use super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
 use super::parse_time;
 use crate::audit::NodeKind;
-use deployer_aws::{Call, CallError, FailureKind, Found};
+use deployer_aws::{Call, CallError, FailureKind, Found, ListPages};
 
 const VOLATILE: &[&str] = &["role.json/LastUsed"];
 
@@ -52,43 +52,40 @@ impl ArchivableKind for Role {
             };
             let role = answer.role().ok_or_else(|| unexpected_error("iam:GetRole", "the response has no role"))?;
             let mut inline = Map::new();
-            let mut marker = None;
+            let mut pages = ListPages::of_call("iam:ListRolePolicies");
             loop {
-                let request = iam.list_role_policies().role_name(name).set_marker(marker);
+                let request = iam.list_role_policies().role_name(name).set_marker(pages.token());
                 let page = request.send().await.call("iam:ListRolePolicies")?;
                 for policy in page.policy_names() {
                     let request = iam.get_role_policy().role_name(name).policy_name(policy);
                     let answer = request.send().await.call("iam:GetRolePolicy")?;
                     inline.insert(policy.clone(), parse_document(answer.policy_document()));
                 }
-                marker = page.marker().map(ToOwned::to_owned).filter(|_| page.is_truncated());
-                if marker.is_none() {
+                if !pages.advance_to(page.marker().map(ToOwned::to_owned).filter(|_| page.is_truncated()))? {
                     break;
                 }
             }
             let mut attached = Vec::new();
-            let mut marker = None;
+            let mut pages = ListPages::of_call("iam:ListAttachedRolePolicies");
             loop {
-                let request = iam.list_attached_role_policies().role_name(name).set_marker(marker);
+                let request = iam.list_attached_role_policies().role_name(name).set_marker(pages.token());
                 let page = request.send().await.call("iam:ListAttachedRolePolicies")?;
                 attached.extend(
                     page.attached_policies().iter().filter_map(|policy| policy.policy_arn()).map(ToOwned::to_owned),
                 );
-                marker = page.marker().map(ToOwned::to_owned).filter(|_| page.is_truncated());
-                if marker.is_none() {
+                if !pages.advance_to(page.marker().map(ToOwned::to_owned).filter(|_| page.is_truncated()))? {
                     break;
                 }
             }
             let mut profiles = Vec::new();
-            let mut marker = None;
+            let mut pages = ListPages::of_call("iam:ListInstanceProfilesForRole");
             loop {
-                let request = iam.list_instance_profiles_for_role().role_name(name).set_marker(marker);
+                let request = iam.list_instance_profiles_for_role().role_name(name).set_marker(pages.token());
                 let page = none_if_missing(request.send().await.call("iam:ListInstanceProfilesForRole"))?;
                 let Some(page) = page else { break };
                 profiles
                     .extend(page.instance_profiles().iter().map(|profile| profile.instance_profile_name().to_owned()));
-                marker = page.marker().map(ToOwned::to_owned).filter(|_| page.is_truncated());
-                if marker.is_none() {
+                if !pages.advance_to(page.marker().map(ToOwned::to_owned).filter(|_| page.is_truncated()))? {
                     break;
                 }
             }

@@ -17,14 +17,15 @@ use deployer_aws::{CallError, Found, SignedClient};
 use table::{Ask, CallerDetail, CallerList, LISTS};
 
 pub(super) async fn read_callers(aws: &SignedClient, collector: &Collector<'_>) {
-    let lists = collector.for_each(LISTS.iter().collect(), |list| read_list(aws, collector, list));
+    let lists = collector.for_each(LISTS.iter().collect(), &[], |list| read_list(aws, collector, list));
     tokio::join!(lists, budgets::read_budgets(aws, collector), stacks::read_stacks(aws, collector));
 }
 
 async fn read_list(aws: &SignedClient, collector: &Collector<'_>, list: &'static CallerList) {
     let Some(items) = list_all(aws, collector, &list.ask, list.items, list.what).await else { return };
     let found: Vec<Value> = items.into_iter().filter(|item| is_here(collector, item)).collect();
-    collector.for_each(found, |item| read_item(aws, collector, list, item)).await;
+    let calls: Vec<&str> = list.details.iter().map(|detail| detail.ask.call()).collect();
+    collector.for_each(found, &calls, |item| read_item(aws, collector, list, item)).await;
 }
 
 /// All items of a list. `None` if it couldn't be read.

@@ -35,7 +35,11 @@ pub(super) async fn read_stacks(aws: &SignedClient, collector: &Collector<'_>) {
     let stacks = collect_pages(collector, pages, "Stacks", "CloudFormation stacks").await.unwrap_or_default();
     let live: Vec<Value> =
         stacks.into_iter().filter(|stack| text_of(stack, "StackStatus") != Some("DELETE_COMPLETE")).collect();
-    collector.for_each(live, |stack| read_stack(aws, collector, stack)).await;
+    collector
+        .for_each(live, &["cloudformation:ListStackResources", "cloudformation:GetTemplate"], |stack| {
+            read_stack(aws, collector, stack)
+        })
+        .await;
 }
 
 async fn read_stack(aws: &SignedClient, collector: &Collector<'_>, stack: Value) {

@@ -10,7 +10,6 @@ pub(super) enum Ask {
 
 impl Ask {
     /// The call's name.
-    #[cfg(test)]
     pub(super) fn call(&self) -> &'static str {
         match self {
             Self::Call(call, _) | Self::Get(call, ..) => call,
@@ -157,6 +156,25 @@ pub(super) const LISTS: &[CallerList] = &[
         &[detail(Ask::Call("ses:DescribeReceiptRuleSet", &[("RuleSetName", "{name}")]))],
     ),
     list(
+        "SES identity",
+        "notifications of SES identities",
+        Ask::Call("ses:ListIdentities", &[]),
+        "Identities",
+        &[],
+        &[detail(Ask::Call("ses:GetIdentityNotificationAttributes", &[("Identities.member.1", "{name}")]))],
+    ),
+    list(
+        "SES configuration set",
+        "SES configuration sets",
+        Ask::Call("ses:ListConfigurationSets", &[]),
+        "ConfigurationSets",
+        &["Name"],
+        &[detail(Ask::Call(
+            "ses:DescribeConfigurationSet",
+            &[("ConfigurationSetName", "{name}"), ("ConfigurationSetAttributeNames.member.1", "eventDestinations")],
+        ))],
+    ),
+    list(
         "account policy of CloudWatch Logs",
         "account policies of CloudWatch Logs",
         Ask::Call("logs:DescribeAccountPolicies", &[("policyType", "SUBSCRIPTION_FILTER_POLICY")]),
@@ -208,6 +226,36 @@ pub(super) const LISTS: &[CallerList] = &[
         Ask::Call("elasticache:DescribeCacheClusters", &[]),
         "CacheClusters.CacheCluster",
         &["CacheClusterId"],
+        &[],
+    ),
+    CallerList {
+        id: &["ARN"],
+        ..list(
+            "MemoryDB cluster",
+            "notifications of MemoryDB",
+            Ask::Call("memorydb:DescribeClusters", &[]),
+            "Clusters",
+            &["Name"],
+            &[],
+        )
+    },
+    CallerList {
+        id: &["ClusterArn"],
+        ..list(
+            "DAX cluster",
+            "notifications of DAX",
+            Ask::Call("dax:DescribeClusters", &[]),
+            "Clusters",
+            &["ClusterName"],
+            &[],
+        )
+    },
+    list(
+        "directory",
+        "notifications of directories",
+        Ask::Call("ds:DescribeEventTopics", &[]),
+        "EventTopics",
+        &["DirectoryId"],
         &[],
     ),
     list(
@@ -278,6 +326,17 @@ pub(super) const LISTS: &[CallerList] = &[
         "graphqlApis",
         &["apiId"],
         &[detail(Ask::Get("appsync:ListDataSources", &["v1", "apis", "{name}", "datasources"], &[]))],
+    ),
+    list(
+        "AppSync event API",
+        "AppSync event APIs",
+        Ask::Get("appsync:ListApis", &["v2", "apis"], &[]),
+        "apis",
+        &["apiId"],
+        &[
+            detail(Ask::Get("appsync:ListChannelNamespaces", &["v2", "apis", "{name}", "channelNamespaces"], &[])),
+            detail(Ask::Get("appsync:ListDataSources", &["v1", "apis", "{name}", "datasources"], &[])),
+        ],
     ),
     list(
         "delivery stream",

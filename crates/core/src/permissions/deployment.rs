@@ -1,0 +1,153 @@
+//! What a deployment's own commands do, to its own resources.
+
+use super::ActionTarget as On;
+use super::PolicyCommand::{
+    self, Adopt, Apply, Connect, Destroy, Doctor, Duplicates, Invoke, Logs, Plan, Report, Retry, Rollback, Secret,
+    Status, Unlock, Verify,
+};
+use super::{ActionCondition, ActionRow, action};
+
+/// They read everything that exists of the deployment.
+const READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify];
+/// They hold the lock.
+const LOCKERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback];
+/// They read, or hold the lock.
+const LOCK_READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Unlock, Doctor, Verify];
+const LOCK_REMOVERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback, Unlock];
+/// They make what the manifest declares.
+const MAKERS: &[PolicyCommand] = &[Apply];
+const DELETERS: &[PolicyCommand] = &[Apply, Destroy];
+const TAGGERS: &[PolicyCommand] = &[Apply, Adopt];
+
+const OWNED: ActionCondition = ActionCondition::Owned;
+const TAGGING: ActionCondition = ActionCondition::Tagging;
+
+/// Every action, including those that a call implies: tagging what it creates, passing the role to Lambda.
+pub(super) const ACTIONS: &[ActionRow] = &[
+    action("iam:GetAccountAuthorizationDetails", On::Any, READERS).optional("roles are read one by one"),
+    action("iam:GetAccountSummary", On::Any, &[Apply, Doctor])
+        .optional("an apply doesn't check the quota of roles first"),
+    action("iam:ListRoles", On::Roles, READERS),
+    action("iam:GetRole", On::RoleOfAnyPath, READERS),
+    action("iam:ListRolePolicies", On::RoleOfAnyPath, READERS),
+    action("iam:GetRolePolicy", On::RoleOfAnyPath, READERS),
+    action("iam:ListAttachedRolePolicies", On::RoleOfAnyPath, READERS),
+    action("iam:CreateRole", On::Role, MAKERS).on_condition(TAGGING),
+    action("iam:TagRole", On::Role, TAGGERS).on_condition(TAGGING),
+    action("iam:TagRole", On::RoleOfAnyPath, &[Adopt]).on_condition(ActionCondition::TaggingAdopted),
+    action("iam:UntagRole", On::Role, MAKERS).optional("an apply that removes a declared tag fails"),
+    action("iam:PutRolePermissionsBoundary", On::Role, MAKERS)
+        .optional("a declared permissions_boundary can't be set, or removed again"),
+    action("iam:DeleteRolePermissionsBoundary", On::Role, MAKERS)
+        .optional("a declared permissions_boundary can't be set, or removed again"),
+    action("iam:UpdateAssumeRolePolicy", On::Role, MAKERS),
+    action("iam:UpdateRole", On::Role, MAKERS),
+    action("iam:PutRolePolicy", On::Role, MAKERS),
+    action("iam:DeleteRolePolicy", On::Role, DELETERS),
+    action("iam:DetachRolePolicy", On::Role, DELETERS),
+    action("iam:DeleteRole", On::Role, DELETERS),
+    action("iam:DeleteRolePolicy", On::RoleOfAnyPath, DELETERS).on_condition(OWNED),
+    action("iam:DetachRolePolicy", On::RoleOfAnyPath, DELETERS).on_condition(OWNED),
+    action("iam:DeleteRole", On::RoleOfAnyPath, DELETERS).on_condition(OWNED),
+    action("iam:PassRole", On::Role, MAKERS).on_condition(ActionCondition::PassedToLambda),
+    action("iam:GetPolicy", On::ManagedPolicy, &[Verify]),
+    action("iam:GetPolicyVersion", On::ManagedPolicy, &[Verify]),
+    action("iam:SimulatePrincipalPolicy", On::Role, &[Verify]),
+    action("iam:GetRole", On::Caller, &[Doctor]),
+    action("iam:SimulatePrincipalPolicy", On::Caller, &[Doctor]),
+    action("secretsmanager:ListSecrets", On::Any, READERS),
+    action(
+        "secretsmanager:DescribeSecret",
+        On::Secret,
+        &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Secret, Connect],
+    ),
+    action("secretsmanager:GetResourcePolicy", On::Secret, READERS),
+    action("secretsmanager:DeleteResourcePolicy", On::Secret, MAKERS).on_condition(OWNED),
+    action("secretsmanager:CreateSecret", On::Secret, MAKERS).on_condition(TAGGING),
+    action("secretsmanager:TagResource", On::Secret, TAGGERS).on_condition(TAGGING),
+    action("secretsmanager:UntagResource", On::Secret, MAKERS)
+        .on_condition(OWNED)
+        .optional("an apply that removes a declared tag fails"),
+    action("secretsmanager:UpdateSecret", On::Secret, MAKERS).on_condition(OWNED),
+    action("secretsmanager:RestoreSecret", On::Secret, MAKERS).on_condition(OWNED),
+    action("secretsmanager:DeleteSecret", On::Secret, DELETERS).on_condition(OWNED),
+    action("secretsmanager:GetSecretValue", On::Secret, &[Secret, Connect, Doctor, Duplicates, Retry, Verify])
+        .on_condition(OWNED)
+        .optional("`secret set`, `push`, `status --compare` and `connect` don't work"),
+    // Of a secret that isn't tagged yet: which credentials it lacks.
+    action("secretsmanager:GetSecretValue", On::Secret, &[Adopt]),
+    action("secretsmanager:PutSecretValue", On::Secret, &[Secret, Connect])
+        .on_condition(OWNED)
+        .optional("`secret set`, `push` and `connect` don't work"),
+    action("logs:DescribeLogGroups", On::LogGroups, LOCK_READERS),
+    action("logs:DescribeLogStreams", On::LogGroup, READERS),
+    action("logs:DescribeSubscriptionFilters", On::LogGroup, READERS),
+    action("logs:FilterLogEvents", On::LogGroup, &[Status, Report, Logs, Verify]),
+    action("logs:CreateLogGroup", On::LogGroup, MAKERS).on_condition(TAGGING),
+    action("logs:PutRetentionPolicy", On::LogGroup, MAKERS).on_condition(OWNED),
+    action("logs:DeleteLogGroup", On::LogGroup, DELETERS).on_condition(OWNED),
+    action("logs:ListTagsForResource", On::LogGroupTags, READERS),
+    action("logs:TagResource", On::LogGroupTags, TAGGERS).on_condition(TAGGING),
+    action("logs:UntagResource", On::LogGroupTags, MAKERS)
+        .on_condition(OWNED)
+        .optional("an apply that removes a declared tag fails"),
+    action("logs:AssociateKmsKey", On::LogGroup, MAKERS)
+        .on_condition(OWNED)
+        .optional("the declared kms_key of a log group can't be set, or removed again"),
+    action("logs:DisassociateKmsKey", On::LogGroup, MAKERS)
+        .on_condition(OWNED)
+        .optional("the declared kms_key of a log group can't be set, or removed again"),
+    action("logs:CreateLogGroup", On::Lock, LOCKERS).on_condition(TAGGING),
+    action("logs:DeleteLogGroup", On::Lock, LOCK_REMOVERS),
+    action("logs:ListTagsForResource", On::LockTags, LOCK_READERS),
+    action("logs:TagResource", On::LockTags, LOCKERS).on_condition(TAGGING),
+    action("lambda:GetAccountSettings", On::Any, &[Apply, Doctor])
+        .optional("an apply doesn't check the quota of executions first"),
+    action("lambda:ListFunctions", On::Any, READERS),
+    action(
+        "lambda:GetFunction",
+        On::Function,
+        &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report],
+    ),
+    action("lambda:GetFunctionConfiguration", On::Function, MAKERS),
+    action("lambda:GetFunctionEventInvokeConfig", On::Function, READERS),
+    action("lambda:GetAlias", On::Function, READERS),
+    action("lambda:GetPolicy", On::Function, READERS),
+    action("lambda:ListFunctionUrlConfigs", On::Function, READERS),
+    action("lambda:DeleteFunctionUrlConfig", On::Function, MAKERS).on_condition(OWNED),
+    action("lambda:ListTags", On::Function, &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report]),
+    action("lambda:ListVersionsByFunction", On::Function, READERS),
+    action("lambda:CreateFunction", On::Function, MAKERS).on_condition(TAGGING),
+    action("lambda:UpdateFunctionConfiguration", On::Function, MAKERS).on_condition(OWNED),
+    action("lambda:UpdateFunctionCode", On::Function, MAKERS).on_condition(OWNED),
+    action("lambda:PutFunctionConcurrency", On::Function, MAKERS).on_condition(OWNED),
+    action("lambda:PublishVersion", On::Function, MAKERS).on_condition(OWNED),
+    // Of a function that isn't tagged yet, so that its code is kept.
+    action("lambda:PublishVersion", On::Function, &[Adopt]),
+    action("lambda:CreateAlias", On::Function, MAKERS).on_condition(OWNED),
+    action("lambda:UpdateAlias", On::Function, &[Apply, Rollback]).on_condition(OWNED),
+    action("lambda:PutFunctionEventInvokeConfig", On::Function, MAKERS).on_condition(OWNED),
+    action("lambda:AddPermission", On::Function, MAKERS).on_condition(OWNED),
+    action("lambda:RemovePermission", On::Function, DELETERS).on_condition(OWNED),
+    action("lambda:TagResource", On::Function, TAGGERS).on_condition(TAGGING),
+    action("lambda:TagResource", On::Function, &[Rollback]).on_condition(OWNED),
+    action("lambda:UntagResource", On::Function, &[Apply, Rollback]).on_condition(OWNED),
+    action("lambda:DeleteFunction", On::Function, DELETERS).on_condition(OWNED),
+    action("lambda:InvokeFunction", On::Version, &[Apply, Invoke, Verify, Connect, Duplicates, Retry])
+        .optional("new code can't be tried first: use `apply --no-canary`"),
+    action("events:ListRules", On::Rules, READERS),
+    action("events:DescribeRule", On::Rule, &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report]),
+    action("events:ListTargetsByRule", On::Rule, READERS),
+    action("events:ListTagsForResource", On::Rule, READERS),
+    action("events:PutRule", On::Rule, MAKERS).on_condition(TAGGING),
+    action("events:TagResource", On::Rule, TAGGERS).on_condition(TAGGING),
+    action("events:UntagResource", On::Rule, MAKERS)
+        .on_condition(OWNED)
+        .optional("an apply that removes a declared tag fails"),
+    action("events:PutTargets", On::Rule, MAKERS).on_condition(OWNED),
+    action("events:RemoveTargets", On::Rule, DELETERS).on_condition(OWNED),
+    action("events:DeleteRule", On::Rule, DELETERS).on_condition(OWNED),
+    action("servicequotas:GetServiceQuota", On::RuleQuota, &[Apply])
+        .optional("an apply doesn't know whether the quota of rules was raised"),
+    action("tag:GetResources", On::Any, READERS).optional("a plan reads the tags of log groups and rules one by one"),
+];

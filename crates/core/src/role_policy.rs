@@ -1,0 +1,142 @@
+//! What a venue's function may do: the trust policy and the only inline policy of its role.
+
+use serde_json::{Value, json};
+
+use crate::manifest::Venue;
+use crate::naming::VenueNames;
+use crate::resource::declared::VpcSettings;
+use crate::scope::Scope;
+
+/// Only Lambda, and only on behalf of this account. Lambda sends the account of the function whenever it takes on a role:
+/// AWS's own templates of execution roles have the same condition. That it sends the function's ARN too is documented
+/// nowhere, so there is no condition on it.
+pub(crate) fn trust_policy(scope: &Scope) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": "lambda.amazonaws.com" },
+            "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "aws:SourceAccount": scope.account } },
+        }],
+    })
+}
+
+/// What a venue's function may do: read its own secret and write to its own log group, nothing else. Where it rotates
+/// tokens, it may also write its own secret. What else the manifest declares needs one statement each.
+///
+/// A secret's ARN ends in a hyphen and six random characters. `??????` matches exactly those, so the pattern matches no
+/// other secret: a longer name's ARN is longer than the pattern.
+pub(crate) fn role_policy(scope: &Scope, names: &VenueNames, venue: &Venue) -> Value {
+    let rotates_tokens = venue.destination.rotates_tokens();
+    let secret = scope.regional_arn("secretsmanager", &format!("secret:{}-??????", names.secret));
+    let function = scope.regional_arn("lambda", &format!("function:{}", names.function));
+    let mut statements = vec![
+        json!({
+            "Sid": "ReadOwnSecret",
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": secret,
+        }),
+        json!({
+            "Sid": "WriteOwnLogs",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": scope.regional_arn("logs", &format!("log-group:{}:*", names.log_group)),
+        }),
+    ];
+    if rotates_tokens {
+        statements.push(json!({
+            "Sid": "RotateOwnTokens",
+            "Effect": "Allow",
+            "Action": "secretsmanager:PutSecretValue",
+            "Resource": secret,
+        }));
+    }
+    let company = &venue.company;
+    if let Some(key) = &company.kms_key {
+        statements.extend(key_statements(scope, key, &secret, &function, rotates_tokens));
+    }
+    if let Some(vpc) = &company.vpc {
+        statements.extend(network_statements(scope, vpc, &function));
+    }
+    if company.active_tracing {
+        // Neither action can be limited to a resource.
+        statements.push(json!({
+            "Sid": "SendTraces",
+            "Effect": "Allow",
+            "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+            "Resource": "*",
+        }));
+    }
+    if let Some(arn) = &company.dead_letter {
+        let action = if arn.contains(":sns:") { "sns:Publish" } else { "sqs:SendMessage" };
+        statements.push(json!({ "Sid": "SendDeadLetters", "Effect": "Allow", "Action": action, "Resource": arn }));
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// All venues may share a key, so the encryption context says of which secret and which function something may be
+/// decrypted: <https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html> and
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html>. A new version of a secret is
+/// encrypted with a new data key.
+fn key_statements(scope: &Scope, key: &str, secret: &str, function: &str, rotates_tokens: bool) -> [Value; 2] {
+    let actions = if rotates_tokens { json!(["kms:Decrypt", "kms:GenerateDataKey"]) } else { json!("kms:Decrypt") };
+    [
+        json!({
+            "Sid": "DecryptOwnSecret",
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": key,
+            "Condition": { "StringLike": {
+                "kms:ViaService": format!("secretsmanager.{}.*", scope.region),
+                "kms:EncryptionContext:SecretARN": secret,
+            } },
+        }),
+        json!({
+            "Sid": "DecryptOwnEnvironment",
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": key,
+            "Condition": { "StringEquals": { "kms:EncryptionContext:aws:lambda:FunctionArn": function } },
+        }),
+    ]
+}
+
+/// Lambda itself makes these calls with the function's role; the function's code may not
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html>). Lists can't be limited to a resource. A subnet
+/// may be shared by another account.
+fn network_statements(scope: &Scope, vpc: &VpcSettings, function: &str) -> [Value; 3] {
+    let interfaces = scope.regional_arn("ec2", "network-interface/*");
+    let (partition, region) = (scope.aws_partition(), &scope.region);
+    let any_account = |kind: &str, id: &String| format!("arn:{partition}:ec2:{region}:*:{kind}/{id}");
+    let mut used: Vec<String> = vec![interfaces.clone()];
+    used.extend(vpc.subnet_ids.iter().map(|id| any_account("subnet", id)));
+    used.extend(vpc.security_group_ids.iter().map(|id| any_account("security-group", id)));
+    [
+        json!({
+            "Sid": "UseNetwork",
+            "Effect": "Allow",
+            "Action": [
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            "Resource": used,
+        }),
+        json!({
+            "Sid": "ListNetworks",
+            "Effect": "Allow",
+            "Action": ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"],
+            "Resource": "*",
+        }),
+        json!({
+            "Sid": "KeepNetworkFromCode",
+            "Effect": "Deny",
+            "Action": "ec2:*",
+            "Resource": "*",
+            "Condition": { "ArnEquals": { "lambda:SourceFunctionArn": function } },
+        }),
+    ]
+}
