@@ -7,20 +7,22 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::shared::reconcile::confirm_on_terminal;
-use super::shared::session::connect_to_region;
+use super::shared::session::{connect_to_region, state_directory};
 use crate::cli::{GlobalArgs, parse_time_window};
 use crate::render::{FORMAT_VERSION, JsonLines, decommission_text, event_text, outcome_text};
+use crate::terminal::quote_for_shell;
 use deployer_aws::Aws;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::scope::Scope;
-use deployer_janitor::audit::{AUDIT_VERSION, Audit, Options, read};
+use deployer_janitor::audit::{AUDIT_VERSION, Audit};
 use deployer_janitor::decommission::DecommissionContext;
-use deployer_janitor::decommission::archive::{Archive, ArchiveManifest};
+use deployer_janitor::decommission::archive::{Archive, ArchiveManifest, JournalPlaces};
 use deployer_janitor::decommission::carry_out::{DecommissionEvent, DecommissionOutcome, carry_out};
 use deployer_janitor::decommission::check::{DecommissionTerms, check_candidates};
+use deployer_janitor::decommission::evidence::judge_again;
 use deployer_janitor::decommission::plan::{DecommissionItem, DecommissionPlan, PendingResources};
-use deployer_janitor::decommission::reread::find_new_needs;
+use deployer_janitor::decommission::reread::{AccountRecheck, READING_COUNTS_FOR};
 use deployer_janitor::decommission::select::DecommissionRequest;
 
 /// Archive and delete what an audit found unneeded
@@ -52,6 +54,9 @@ pub struct DecommissionArgs {
     /// Include log groups, although their events are not archived
     #[arg(long)]
     pub with_logs: bool,
+    /// Include what couldn't be restored from the archive, or not completely: the plan names what is lost
+    #[arg(long)]
+    pub accept_loss: bool,
     /// Show the plan and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -63,6 +68,10 @@ pub struct DecommissionArgs {
 pub(super) async fn run_decommission(global: &GlobalArgs, args: &DecommissionArgs) -> Result<ExitCode> {
     let now = Timestamp::now();
     let audit = args.audit.as_deref().map(|path| read_audit(path, args.max_age, now)).transpose()?;
+    let (audit, edited) = match audit.map(judge_again) {
+        Some((audit, edited)) => (Some(audit), edited),
+        None => (None, Vec::new()),
+    };
     let manifest = read_archive_manifest(&args.archive)?;
     let region = match (&audit, &manifest) {
         (Some(audit), _) => audit.inventory.region.clone(),
@@ -90,16 +99,21 @@ pub(super) async fn run_decommission(global: &GlobalArgs, args: &DecommissionArg
     let mut plan = match &audit {
         Some(audit) => {
             let request = DecommissionRequest { ids: args.ids.clone(), stale: args.stale };
-            let (checked, refusals) =
-                check_candidates(&cx, audit, &request, DecommissionTerms { with_logs: args.with_logs }, &pending).await;
+            let terms = DecommissionTerms { with_logs: args.with_logs, accept_loss: args.accept_loss };
+            let (checked, refusals) = check_candidates(&cx, audit, &request, terms, &pending).await;
             let until = args.quarantine.map(|days| now + SignedDuration::from_hours(24 * i64::from(days)));
             DecommissionPlan::from_checked(checked, refusals, until)
         }
         None => DecommissionPlan::default(),
     };
+    plan.accept_loss = args.accept_loss;
     plan.add_pending(&cx, pending).await;
+    if let (Some(archive), Some(audit)) = (&opened, &audit) {
+        plan.settle_deleted(archive, audit);
+    }
     let json = global.json.then(JsonLines::default);
     show_plan(json.as_ref(), &plan, &scope, &args.archive);
+    show_edited(json.as_ref(), &edited);
     refuse_named_resources(&plan, &args.ids)?;
     if args.dry_run || !plan.has_changes() {
         let code = if plan.refusals.is_empty() || !plan.items.is_empty() { ExitCode::Done } else { ExitCode::Refused };
@@ -108,29 +122,61 @@ pub(super) async fn run_decommission(global: &GlobalArgs, args: &DecommissionArg
         }
         return Ok(code);
     }
-    confirm_on_terminal(global.json, args.yes, &confirmation_question(&plan, &scope), &scope.account)?;
+    let command = repeat_command(args);
+    let question = confirmation_question(&plan, &scope);
+    confirm_on_terminal(global.json, args.yes, &question, &scope.account, &format!("{command} --dry-run"))?;
 
-    if !global.json {
-        errln!("Reading the account again, to see that nothing needs it by now.");
-    }
-    check_nothing_new(global, &aws, &scope, audit.as_ref(), &plan).await?;
     let taken_at = audit.as_ref().map_or(now, |audit| audit.inventory.taken_at);
     let mut archive = match opened {
         Some(archive) => archive,
         None => Archive::open_or_create(&args.archive, &scope, taken_at)?,
     };
     let on_event = |event: &DecommissionEvent| report_step(json.as_ref(), event);
-    let outcome = carry_out(&cx, &plan, &mut archive, &on_event).await?;
-    Ok(report_outcome(json.as_ref(), &outcome, "the same command"))
+    if !global.json {
+        errln!("After archiving, the account is read again, to see that nothing needs these by now.");
+    }
+    let recheck = AccountRecheck {
+        audit: audit.as_ref(),
+        rate_limited: !global.local,
+        counts_for: READING_COUNTS_FOR,
+        stand_in: None,
+    };
+    let outcome = carry_out(&cx, &plan, &mut archive, &recheck, &on_event).await?;
+    let code = outcome_code(&outcome);
+    report_outcome(json.as_ref(), &outcome, &command, code);
+    Ok(code)
 }
 
-/// Reports the outcome and returns the exit code.
-pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &DecommissionOutcome, command: &str) -> ExitCode {
-    let code = match (&outcome.failed, outcome.done.is_empty()) {
+/// The command that repeats or resumes this run.
+fn repeat_command(args: &DecommissionArgs) -> String {
+    let mut words = vec!["deployer decommission".to_owned()];
+    let path = |path: &Path| quote_for_shell(&path.to_string_lossy());
+    words.extend(args.audit.as_deref().map(path));
+    words.extend(args.ids.iter().map(|id| quote_for_shell(id)));
+    for (given, flag) in [
+        (args.stale, "--stale"),
+        (args.resume, "--resume"),
+        (args.with_logs, "--with-logs"),
+        (args.accept_loss, "--accept-loss"),
+    ] {
+        words.extend(given.then(|| flag.to_owned()));
+    }
+    words.extend([format!("--archive {}", path(&args.archive))]);
+    words.extend(args.quarantine.map(|days| format!("--quarantine {days}")));
+    words.join(" ")
+}
+
+/// The exit code of a decommission.
+fn outcome_code(outcome: &DecommissionOutcome) -> ExitCode {
+    match (&outcome.failed, outcome.done.is_empty()) {
         (None, _) => ExitCode::Done,
         (Some(_), true) => ExitCode::Failed,
         (Some(_), false) => ExitCode::Partial,
-    };
+    }
+}
+
+/// Reports the outcome.
+pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &DecommissionOutcome, command: &str, code: ExitCode) {
     match json {
         Some(lines) => {
             let failed = outcome.failed.as_ref().map(|(id, why)| json!({ "id": id, "why": why }));
@@ -142,7 +188,6 @@ pub(super) fn report_outcome(json: Option<&JsonLines>, outcome: &DecommissionOut
         }
         None => out!("\n{}", outcome_text(outcome, command)),
     }
-    code
 }
 
 /// Reports one step.
@@ -171,6 +216,25 @@ fn show_plan(json: Option<&JsonLines>, plan: &DecommissionPlan, scope: &Scope, a
     }
 }
 
+/// Says which verdicts of the file don't follow from its own inventory. They count for nothing.
+fn show_edited(json: Option<&JsonLines>, edited: &[String]) {
+    match json {
+        Some(lines) => edited.iter().for_each(|what| lines.print_line("edited", json!({ "what": what }))),
+        None if edited.is_empty() => {}
+        None => {
+            let many = edited.len() - edited.len().min(EDITED_SHOWN);
+            outln!("\nThe audit file was edited, or made by another version. Its own inventory decides:");
+            edited.iter().take(EDITED_SHOWN).for_each(|what| outln!("  {what}"));
+            if many > 0 {
+                outln!("  and {many} more");
+            }
+        }
+    }
+}
+
+/// How many edited verdicts are listed.
+const EDITED_SHOWN: usize = 20;
+
 fn item_json(item: &DecommissionItem) -> Value {
     let DecommissionItem { target, action, evidence, notes, lost, .. } = item;
     let mut line = serde_json::to_value(action).expect("an action has nothing but texts and lists of texts");
@@ -185,12 +249,27 @@ fn item_json(item: &DecommissionItem) -> Value {
 
 fn confirmation_question(plan: &DecommissionPlan, scope: &Scope) -> String {
     let count = plan.items.iter().filter(|item| item.action.changes_account()).count();
+    let lost = lost_lines(plan);
     let secrets = if plan.items.iter().any(|item| item.action.archives_first()) {
         "The archive will contain everything about them, including secrets in environment variables: keep it private.\n"
     } else {
         ""
     };
-    format!("{secrets}Do you want to carry out this plan for {count} resources in account {}?", scope.account)
+    format!("{lost}{secrets}Do you want to carry out this plan for {count} resources in account {}?", scope.account)
+}
+
+/// What no restore brings back, for the question.
+fn lost_lines(plan: &DecommissionPlan) -> String {
+    let leaving = plan.items.iter().filter(|item| item.action.archives_first() || item.action.deletes());
+    let lines = leaving.flat_map(|item| {
+        let what = item.target.kind_and_name();
+        item.lost.iter().map(move |line| format!("  {what}: {line}\n"))
+    });
+    let lines: Vec<String> = lines.collect();
+    match lines.is_empty() {
+        true => String::new(),
+        false => format!("Not in the archive, and lost with a deletion ({}):\n{}", lines.len(), lines.concat()),
+    }
 }
 
 /// A resource that was named is wanted for sure, so nothing is done if it is refused.
@@ -232,33 +311,6 @@ fn read_audit(path: &Path, max_age: SignedDuration, now: Timestamp) -> Result<Au
     Ok(audit)
 }
 
-/// Asks again for everything that the audit's verdicts stood on, over the same window.
-async fn check_nothing_new(
-    global: &GlobalArgs,
-    aws: &Aws,
-    scope: &Scope,
-    audit: Option<&Audit>,
-    plan: &DecommissionPlan,
-) -> Result<()> {
-    let options = Options {
-        days: audit.map_or(DAYS, |audit| audit.inventory.days),
-        venues: Vec::new(),
-        all_regions: true,
-        rate_limited: !global.local,
-    };
-    let inventory = read(aws, scope, None, &options, &|_| {}).await;
-    let needs = find_new_needs(plan, audit, &inventory);
-    if needs.is_empty() {
-        return Ok(());
-    }
-    let mut error = Error::refused("the account is not as it was audited; nothing was changed");
-    error.causes = needs;
-    Err(error.hint(MAKE_ONE))
-}
-
-/// The window without an audit, for what was in quarantine.
-const DAYS: u32 = 90;
-
 const MAKE_ONE: &str = "make a new audit with `deployer audit --out FILE`, and review it";
 
 fn check_same_account(audit: &Audit, scope: &Scope) -> Result<()> {
@@ -282,11 +334,17 @@ fn no_archive_error(directory: &Path) -> Error {
         .hint("--resume needs the archive of an earlier run")
 }
 
-/// Opens an archive for `restore`, with clients for its account.
-pub(super) async fn open_archive(global: &GlobalArgs, directory: &Path) -> Result<(Aws, Scope, Archive)> {
+/// Opens an archive for `restore`, with clients for its account. `journal` is where the journal is kept, if not in the
+/// archive.
+pub(super) async fn open_archive(
+    global: &GlobalArgs,
+    directory: &Path,
+    journal: Option<&Path>,
+) -> Result<(Aws, Scope, Archive)> {
     let manifest = Archive::read_manifest_only(directory)?;
     let (aws, scope) = connect_to_region(global, &manifest.region).await?;
-    let archive = Archive::open_verified(directory, &scope)?;
+    let state = state_directory(&global.manifest);
+    let archive = Archive::open_for_restore(directory, &scope, JournalPlaces { chosen: journal, state: &state })?;
     Ok((aws, scope, archive))
 }
 

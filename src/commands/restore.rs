@@ -9,6 +9,7 @@ use super::decommission::{open_archive, report_outcome, report_step};
 use super::shared::reconcile::confirm_on_terminal;
 use crate::cli::GlobalArgs;
 use crate::render::{FORMAT_VERSION, JsonLines, comparison_text, restore_text};
+use crate::terminal::quote_for_shell;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_janitor::decommission::DecommissionContext;
@@ -23,6 +24,9 @@ pub struct RestoreArgs {
     /// ARNs or names of what to restore (default: everything deleted or in quarantine)
     #[arg(value_name = "ID")]
     pub ids: Vec<String>,
+    /// Where the journal of this restore is kept, if not in the archive; automatic for an archive that can't be written to
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
     /// Show the plan and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -32,7 +36,7 @@ pub struct RestoreArgs {
 }
 
 pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Result<ExitCode> {
-    let (aws, scope, mut archive) = open_archive(global, &args.archive).await?;
+    let (aws, scope, mut archive) = open_archive(global, &args.archive, args.journal.as_deref()).await?;
     let cx = DecommissionContext { aws: &aws, scope: &scope, delays: true };
     let plan = RestorePlan::new(&cx, &archive, &args.ids).await?;
     let json = global.json.then(JsonLines::default);
@@ -42,6 +46,9 @@ pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Resu
                 "restore",
                 json!({ "format_version": FORMAT_VERSION, "account": scope.account, "region": scope.region }),
             );
+            for note in &archive.notes {
+                lines.print_line("note", json!({ "what": note }));
+            }
             for (target, action) in &plan.items {
                 lines.print_line(
                     "item",
@@ -57,6 +64,7 @@ pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Resu
         }
         None => {
             outln!("Account {}, region {}; archive {}\n", scope.account, scope.region, args.archive.display());
+            archive.notes.iter().for_each(|note| outln!("{note}\n"));
             out!("{}", restore_text(&plan));
         }
     }
@@ -72,7 +80,8 @@ pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Resu
          mappings poll.",
         scope.account
     );
-    confirm_on_terminal(global.json, args.yes, &question, &scope.account)?;
+    let command = repeat_command(args);
+    confirm_on_terminal(global.json, args.yes, &question, &scope.account, &format!("{command} --dry-run"))?;
     let on_event = |event: &DecommissionEvent| report_step(json.as_ref(), event);
     let (outcome, comparisons) = carry_out_restore(&cx, &plan, &mut archive, &on_event).await;
     match &json {
@@ -92,6 +101,17 @@ pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Resu
         None => out!("\n{}", comparison_text(&comparisons)),
     }
     let differs = comparisons.iter().any(|comparison| !comparison.differences.is_empty());
-    let code = report_outcome(json.as_ref(), &outcome, "the same command");
-    Ok(if code == ExitCode::Done && (differs || plan.is_partial()) { ExitCode::Partial } else { code })
+    let code =
+        if differs || plan.is_partial() || outcome.failed.is_some() { ExitCode::Partial } else { ExitCode::Done };
+    report_outcome(json.as_ref(), &outcome, &command, code);
+    Ok(code)
+}
+
+/// The command that repeats or resumes this run.
+fn repeat_command(args: &RestoreArgs) -> String {
+    let words = args.ids.iter().map(|id| quote_for_shell(id));
+    let words = std::iter::once(quote_for_shell(&args.archive.to_string_lossy())).chain(words);
+    let journal =
+        args.journal.as_deref().map(|path| format!(" --journal {}", quote_for_shell(&path.to_string_lossy())));
+    format!("deployer restore {}{}", words.collect::<Vec<_>>().join(" "), journal.unwrap_or_default())
 }

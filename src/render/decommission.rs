@@ -46,7 +46,7 @@ pub fn decommission_text(plan: &DecommissionPlan) -> String {
         (count_actions(plan, |action| matches!(action, DecommissionAction::Release { .. })), "to release"),
         (count_actions(plan, |action| matches!(action, DecommissionAction::GoOn)), "to resume"),
         (count_actions(plan, |action| matches!(action, DecommissionAction::Wait { .. })), "waiting"),
-        (count_actions(plan, |action| matches!(action, DecommissionAction::Gone)), "already gone"),
+        (count_actions(plan, |action| matches!(action, DecommissionAction::Gone)), "already deleted"),
         (plan.refusals.len(), "refused"),
     ];
     let counts: Vec<String> =
@@ -78,7 +78,7 @@ fn action_words(action: &DecommissionAction) -> String {
         DecommissionAction::Release { why } => format!("release: {why}"),
         DecommissionAction::Wait { until } => format!("in quarantine until {}", day(until)),
         DecommissionAction::GoOn => "resume an interrupted run".to_owned(),
-        DecommissionAction::Gone => "already gone".to_owned(),
+        DecommissionAction::Gone => "already deleted".to_owned(),
     }
 }
 

@@ -65,7 +65,7 @@ async fn create_function(aws: &Aws, legacy: &LegacyAccount, sample: &SampleFunct
     let variables = sample.variable.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     let request = aws.lambda.create_function().function_name(sample.name).description(sample.description);
     let request = request
-        .runtime(Runtime::from("nodejs20.x"))
+        .runtime(Runtime::from("nodejs24.x"))
         .handler("index.handler")
         .role(legacy.role_arn(&format!("service-role/{ROLE}")))
         .memory_size(256)

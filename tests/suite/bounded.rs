@@ -167,7 +167,7 @@ async fn every_list_ends_although_its_tokens_repeat() {
     assert!(calls.load(Ordering::SeqCst) < MOST_CALLS, "a plan");
 
     let options = Options { days: 30, venues: Vec::new(), all_regions: false, rate_limited: false };
-    let inventory = audit::read(&aws, &endless.scope, None, &options, &|_, _| ()).await;
+    let inventory = audit::read(&aws, &endless.scope, None, &options, &|_| ()).await;
     assert!(calls.load(Ordering::SeqCst) < MOST_CALLS, "an audit");
     let unread = format!("{:?}", inventory.unread);
     for call in

@@ -82,7 +82,7 @@ impl TestServer {
 }
 
 /// An account that no other test in this process uses.
-fn new_account() -> String {
+pub fn new_account() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
     NEXT.fetch_add(1, Ordering::Relaxed).to_string()
 }

@@ -59,17 +59,23 @@ pub(in crate::commands) fn show_plan(session: &Session, planned: &PlannedChanges
 
 /// Asks for confirmation before anything is changed.
 pub(in crate::commands) fn confirm_changes(session: &Session, yes: bool, question: &str, answer: &str) -> Result<()> {
-    confirm_on_terminal(session.json.is_some(), yes, question, answer)
+    confirm_on_terminal(session.json.is_some(), yes, question, answer, "deployer plan")
 }
 
-/// Like [`confirm_changes`], without a session.
-pub(in crate::commands) fn confirm_on_terminal(json: bool, yes: bool, question: &str, answer: &str) -> Result<()> {
+/// Like [`confirm_changes`], without a session. `review` is the command that shows the plan and changes nothing.
+pub(in crate::commands) fn confirm_on_terminal(
+    json: bool,
+    yes: bool,
+    question: &str,
+    answer: &str,
+    review: &str,
+) -> Result<()> {
     if yes {
         return Ok(());
     }
     if json || !std::io::stdin().is_terminal() {
         return Err(Error::usage("confirmation needed, but stdin is not a terminal or --json was given")
-            .hint("review the plan (`deployer plan` or --dry-run), then pass --yes"));
+            .hint(format!("review the plan with `{review}`, then pass --yes")));
     }
     err!("\n{question}\nType `{answer}` to confirm: ");
     let mut line = String::new();

@@ -85,7 +85,7 @@ fn finds_deletes_and_restores_leftovers() {
     assert_eq!(queues.collect::<Vec<_>>(), ["image-jobs", "partner-orders"]);
     assert!(!left.iter().any(|(_, kind, _)| kind == "rest_api"), "{left:?}");
     let (code, text) = site.run_deployer(&decommission);
-    assert!(code == 0 && text.contains("8 already gone"), "a second time does nothing: {code} {text}");
+    assert!(code == 0 && text.contains("8 already deleted"), "a second time does nothing: {code} {text}");
 
     // SQS doesn't create the queue without the one for its dead letters.
     let (code, text) = site.run_deployer(&["restore", "old", "contacts.fifo", "--local", "--yes"]);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use deployer_cloud::{ApiError, CallKind, CloudCall, CloudFault, InjectedFault};
 use deployer_janitor::decommission::archive::Archive;
+use deployer_janitor::decommission::reread::AccountRecheck;
 use deployer_janitor::decommission::restore;
 use jiff::Timestamp;
 
@@ -36,10 +37,13 @@ async fn run_decommission(legacy: &LegacyCloud, audit: &deployer_janitor::audit:
     let mut archive =
         Archive::open_or_create(&path, &legacy.scope, Timestamp::now()).unwrap_or_else(|error| panic!("{error}"));
     let plan = legacy.plan_again(audit, None, &archive).await;
+    let dead = super::dead_inventory(&legacy.scope, &legacy.nodes, &legacy.edges);
+    let recheck = AccountRecheck { stand_in: Some(&dead), ..super::recheck(Some(audit)) };
     match deployer_janitor::decommission::carry_out::carry_out(
         &legacy.decommission_context(),
         &plan,
         &mut archive,
+        &recheck,
         &|_| {},
     )
     .await

@@ -2,9 +2,12 @@
 
 mod commands;
 mod crash;
+mod journals;
+mod kill_loop;
 mod kinds;
 mod quarantine;
 mod refusals;
+mod reread;
 mod restore;
 mod select;
 
@@ -12,6 +15,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionUrlAuthType, Runtime};
+use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, ScheduleState, Target as ScheduleTarget};
 use aws_sdk_sqs::types::QueueAttributeName;
 use deployer_artifact::zip;
 use deployer_aws::Aws;
@@ -19,16 +23,19 @@ use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::scope::Scope;
 use deployer_janitor::audit::{
     AUDIT_VERSION, Audit, AuditFinding, AuditInventory, AuditVerdict, Edge, EdgeKind, Node, NodeKind, NodeUsage,
+    Options, judge_inventory, read,
 };
 use deployer_janitor::decommission::archive::Archive;
 use deployer_janitor::decommission::carry_out::{DecommissionOutcome, carry_out};
 use deployer_janitor::decommission::check::{DecommissionTerms, check_candidates};
 use deployer_janitor::decommission::parts::ResourceParts;
 use deployer_janitor::decommission::plan::{DecommissionPlan, PendingResources};
+use deployer_janitor::decommission::reread::{AccountRecheck, READING_COUNTS_FOR};
 use deployer_janitor::decommission::select::DecommissionRequest;
 use deployer_janitor::decommission::{DecommissionContext, DecommissionTarget};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::audit::{AuditedAccount, midnight_of};
 use crate::sdk::{GeneratedClients as _, SdkClients};
 
 pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
@@ -69,14 +76,25 @@ impl LegacyCloud {
             rest_api: String::new(),
             queue_url: String::new(),
         };
+        // Everything is older than the counts that CloudWatch keeps, and something else is in use: so silence means
+        // something.
+        legacy.cloud.set_time("2024-03-02T10:00:00Z".parse().expect("a time"));
         legacy.create_resources().await;
+        legacy.cloud.set_time(Timestamp::now());
+        let used = Timestamp::now() - SignedDuration::from_hours(72);
+        let queue = [("QueueName", "orders-in-use")];
+        let counted = legacy.cloud.with_context(|cx| {
+            cx.switch_region("us-east-1");
+            cx.count_metric_at(used, "AWS/SQS", "NumberOfMessagesSent", &queue, 1.0);
+        });
+        counted.expect("the state");
         legacy.cloud.forget_calls();
         legacy
     }
 
     async fn create_resources(&mut self) {
         let Aws { iam, lambda, events, secrets, .. } = self.aws.clone();
-        let SdkClients { sqs, apigateway, apigatewayv2, logs, cloudwatch, .. } = self.aws.sdk();
+        let SdkClients { sqs, apigateway, apigatewayv2, logs, cloudwatch, sns, scheduler, .. } = self.aws.sdk();
         let account = self.scope.account.clone();
         let arn = |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:{account}:{rest}");
         let role_arn = format!("arn:aws:iam::{account}:role/legacy/legacy-push");
@@ -193,6 +211,17 @@ impl LegacyCloud {
             secrets.create_secret().name("legacy/push").secret_string("s3cret-value").send().await.expect("a secret");
 
         let function_arn = arn("lambda", "function:legacy-push");
+        sqs.create_queue().queue_name("orders-in-use").send().await.expect("a queue");
+        sns.create_topic().name("legacy-events").attributes("DisplayName", "Old").send().await.expect("a topic");
+        let topic_arn = arn("sns", "legacy-events");
+        let subscription = sns.subscribe().topic_arn(&topic_arn).protocol("lambda").endpoint(&function_arn);
+        subscription.send().await.expect("a subscription");
+        let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("a window");
+        let target = ScheduleTarget::builder().arn(&function_arn).role_arn(&role_arn).input("{}").build();
+        let schedule = scheduler.create_schedule().name("legacy-hourly").schedule_expression("rate(1 hour)");
+        let schedule = schedule.flexible_time_window(window).target(target.expect("a target"));
+        schedule.state(ScheduleState::Disabled).send().await.expect("a schedule");
+        let schedule_arn = arn("scheduler", "schedule/default/legacy-hourly");
         let rest_arn = format!("arn:aws:apigateway:us-east-1::/restapis/{}", self.rest_api);
         let http_arn = format!("arn:aws:apigateway:us-east-1::/apis/{http}");
         for (kind, id, name) in [
@@ -206,6 +235,8 @@ impl LegacyCloud {
             (NodeKind::LogGroup, &arn("logs", "log-group:/aws/lambda/legacy-push"), "/aws/lambda/legacy-push"),
             (NodeKind::Alarm, &arn("cloudwatch", "alarm:legacy-push-errors"), "legacy-push-errors"),
             (NodeKind::Secret, secret.arn().expect("an ARN"), "legacy/push"),
+            (NodeKind::Topic, &topic_arn, "legacy-events"),
+            (NodeKind::Schedule, &schedule_arn, "legacy-hourly"),
         ] {
             self.nodes.push(stale_node(kind, id, name));
         }
@@ -216,6 +247,8 @@ impl LegacyCloud {
             (rest_arn.clone(), function_arn.clone(), EdgeKind::Integration),
             (http_arn, function_arn.clone(), EdgeKind::Integration),
             (rest_arn, function_arn.clone(), EdgeKind::Permission),
+            (topic_arn, function_arn.clone(), EdgeKind::Subscription),
+            (schedule_arn, function_arn.clone(), EdgeKind::Target),
             (function_arn.clone(), role_arn.clone(), EdgeKind::Role),
             (function_arn.clone(), arn("logs", "log-group:/aws/lambda/legacy-push"), EdgeKind::Log),
             (arn("cloudwatch", "alarm:legacy-push-errors"), function_arn.clone(), EdgeKind::Watch),
@@ -227,6 +260,13 @@ impl LegacyCloud {
     /// An audit taken now, in which everything is stale.
     pub fn stale_audit(&self) -> Audit {
         audit_of(&self.scope, &self.nodes, &self.edges)
+    }
+
+    /// An audit as the command makes one.
+    pub async fn read_audit(&self) -> Audit {
+        let options = Options { days: 90, venues: Vec::new(), all_regions: true, rate_limited: false };
+        let inventory = read(&self.aws, &self.scope, None, &options, &|_| {}).await;
+        Audit { version: AUDIT_VERSION, findings: judge_inventory(&inventory), inventory }
     }
 
     pub fn decommission_context(&self) -> DecommissionContext<'_> {
@@ -263,7 +303,7 @@ impl LegacyCloud {
     ) -> DecommissionPlan {
         let cx = self.decommission_context();
         let request = DecommissionRequest { ids: Vec::new(), stale: true };
-        let terms = DecommissionTerms { with_logs: true };
+        let terms = DecommissionTerms { with_logs: true, accept_loss: false };
         let (checked, refusals) = check_candidates(&cx, audit, &request, terms, &pending).await;
         let mut plan = DecommissionPlan::from_checked(checked, refusals, until);
         plan.add_pending(&cx, pending).await;
@@ -271,7 +311,10 @@ impl LegacyCloud {
     }
 
     pub async fn carry_out_plan(&self, plan: &DecommissionPlan, archive: &mut Archive) -> DecommissionOutcome {
-        carry_out(&self.decommission_context(), plan, archive, &|_| {}).await.unwrap_or_else(|error| panic!("{error}"))
+        let dead = dead_inventory(&self.scope, &self.nodes, &self.edges);
+        let recheck = AccountRecheck { stand_in: Some(&dead), ..recheck(None) };
+        let outcome = carry_out(&self.decommission_context(), plan, archive, &recheck, &|_| {}).await;
+        outcome.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Everything that still exists, by id.
@@ -288,6 +331,32 @@ impl LegacyCloud {
         }
         found
     }
+}
+
+/// How the account is read again before a plan is carried out.
+pub fn recheck(audit: Option<&Audit>) -> AccountRecheck<'_> {
+    AccountRecheck { audit, rate_limited: false, counts_for: READING_COUNTS_FOR, stand_in: None }
+}
+
+/// What a reading finds of an account in which everything was read and nothing is needed. Reading all of it takes most of
+/// the time of a test that isn't about that.
+pub fn dead_inventory(scope: &Scope, nodes: &[Node], edges: &[Edge]) -> AuditInventory {
+    let dead = |node: &Node| {
+        let mut node = Node { changed_at: Some(midnight_of("2024-03-02")), enabled: false, ..node.clone() };
+        node.attributes.insert("default_endpoint".to_owned(), "disabled".to_owned());
+        node
+    };
+    let watches = edges.iter().filter(|edge| edge.kind == EdgeKind::Watch).cloned();
+    let inventory = AuditInventory {
+        account: scope.account.clone(),
+        nodes: nodes.iter().map(dead).collect(),
+        edges: watches.collect(),
+        ..AuditedAccount::new().0
+    };
+    for finding in judge_inventory(&inventory) {
+        assert!(matches!(finding.verdict, AuditVerdict::Stale | AuditVerdict::Orphaned), "{finding:?}");
+    }
+    inventory
 }
 
 pub fn stale_node(kind: NodeKind, id: &str, name: &str) -> Node {

@@ -162,7 +162,7 @@ async fn refuses_a_changed_archive() {
         .entries
         .iter()
         .flat_map(|entry| entry.files.iter().map(|file| directory.join(&entry.directory).join(&file.path)))
-        .chain([directory.join("manifest.json"), directory.join("SHA256SUMS")])
+        .chain(["manifest.json", "SHA256SUMS", "journal.jsonl"].map(|name| directory.join(name)))
         .collect();
     drop(archive);
     assert!(files.len() > 30, "{files:?}");

@@ -12,6 +12,7 @@ use super::check::DecommissionTerms;
 use super::kinds::find_archivable;
 use super::order::{DeletionStage, RestoreStage};
 use super::parts::ResourceParts;
+use super::proof::{RebuiltCall, RestoreProof};
 use super::{DecommissionContext, DecommissionTarget, callers};
 use crate::audit::NodeKind;
 use crate::audit::arn::short_name;
@@ -69,6 +70,17 @@ pub trait ArchivableKind: Send + Sync {
         target: &'a DecommissionTarget,
         parts: &'a ResourceParts,
     ) -> KindFuture<'a, RestoredResource>;
+
+    /// The calls of [`ArchivableKind::restore_resource`] that create the resource, rebuilt from the archive alone, with the
+    /// same code. [`super::proof::REQUIRED`] has what each of them needs.
+    ///
+    /// # Errors
+    /// Why they can't be rebuilt, in words.
+    fn rebuild_calls(&self, target: &DecommissionTarget, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String>;
+
+    /// Adds what else speaks against a restore. By default, nothing: what AWS requires of each call is in
+    /// [`super::proof::REQUIRED`].
+    fn add_restore_doubts(&self, _: &ResourceParts, _: Timestamp, _: &mut RestoreProof) {}
 
     /// Finishes a restore once the journal has the new id. `target` is the restored resource. By default, there is
     /// nothing to finish: only a resource with a new id is marked while it is being restored.

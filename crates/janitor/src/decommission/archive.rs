@@ -1,7 +1,7 @@
 //! The archive: a directory that only its owner may read, with a manifest and the SHA-256 of every file.
 //!
-//! `manifest.json` lists its contents, `SHA256SUMS` has the checksums of all files and of the manifest (`sha256sum -c`
-//! reads it), and `journal.jsonl` records what was done. `KIND/NAME/` has the files of one resource.
+//! `manifest.json` lists its contents, `SHA256SUMS` has the checksums of all files, of the manifest and of the journal
+//! (`sha256sum -c` reads it), and `journal.jsonl` records what was done. `KIND/NAME/` has the files of one resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -22,8 +22,23 @@ use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::scope::Scope;
 
-/// The version of the manifest's format.
-pub const ARCHIVE_VERSION: u32 = 1;
+/// The version of the manifest's format. In version 1, the journal had no checksum.
+pub const ARCHIVE_VERSION: u32 = 2;
+/// The earliest version that is still understood.
+const EARLIEST_VERSION: u32 = 1;
+
+const MANIFEST: &str = "manifest.json";
+const JOURNAL: &str = "journal.jsonl";
+const SUMS: &str = "SHA256SUMS";
+
+/// Where the journal of a restore is kept if not in the archive.
+#[derive(Debug, Clone, Copy)]
+pub struct JournalPlaces<'p> {
+    /// Where the user wants it.
+    pub chosen: Option<&'p Path>,
+    /// The directory for it if the archive can't be written to.
+    pub state: &'p Path,
+}
 
 /// The contents of an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +102,13 @@ pub struct Archive {
     pub manifest: ArchiveManifest,
     /// What was done with its resources.
     pub journal: DecommissionJournal,
-    _lock: File,
+    /// What a person must know about how it was opened, in words.
+    pub notes: Vec<String>,
+    /// Whether the journal is outside of the archive, so that nothing in it is written.
+    journal_elsewhere: bool,
+    /// The checksum of the manifest on the disk.
+    manifest_sum: String,
+    lock: Option<File>,
 }
 
 impl Archive {
@@ -97,11 +118,10 @@ impl Archive {
     /// It can't be written, another process uses it, it belongs to another account, or it was changed.
     pub fn open_or_create(directory: &Path, scope: &Scope, audit_taken_at: Timestamp) -> Result<Self> {
         private_files::create_private_directory(directory).map_err(|error| unusable_error(directory, &error))?;
-        if !directory.join("manifest.json").exists() {
+        if !directory.join(MANIFEST).exists() {
             // A crash before the first manifest leaves these files behind.
-            let known = |name: String| {
-                [".gitignore", "lock", "journal.jsonl"].contains(&name.as_str()) || name.starts_with(".tmp")
-            };
+            let known =
+                |name: String| [".gitignore", "lock", JOURNAL].contains(&name.as_str()) || name.starts_with(".tmp");
             let entries = std::fs::read_dir(directory).map_err(|error| unusable_error(directory, &error))?;
             if entries.flatten().any(|entry| !known(entry.file_name().to_string_lossy().into_owned())) {
                 return Err(Error::usage(format!("{} isn't empty and isn't an archive", directory.display()))
@@ -112,7 +132,7 @@ impl Archive {
             let made_at = Timestamp::now();
             let manifest =
                 ArchiveManifest { version: ARCHIVE_VERSION, account, region, made_at, audit_taken_at, entries };
-            let archive = Self::with_lock(directory, manifest)?;
+            let mut archive = Self::with_lock(directory, manifest)?;
             private_files::keep_out_of_git(directory).map_err(|error| unusable_error(directory, &error))?;
             archive.write_manifest().map_err(|error| unusable_error(directory, &error))?;
             return Ok(archive);
@@ -125,6 +145,97 @@ impl Archive {
     /// # Errors
     /// There is none, another process uses it, it belongs to another account, or it was changed.
     pub fn open_verified(directory: &Path, scope: &Scope) -> Result<Self> {
+        let manifest = Self::read_manifest_of(directory, scope)?;
+        // Without the journal of an archive with contents, what was deleted isn't known.
+        if !manifest.entries.is_empty() && !directory.join(JOURNAL).exists() {
+            return Err(Error::refused(format!(
+                "{JOURNAL} is missing from {}, so what was done with its resources is unknown; nothing was changed",
+                directory.display()
+            ))
+            .hint("put the journal back, or bring back what is missing with `deployer restore`, which goes by the contents"));
+        }
+        let archive = Self::with_lock(directory, manifest)?;
+        archive.verify_everything(directory)?;
+        Ok(archive)
+    }
+
+    /// Opens an existing archive to restore from it, and verifies every checksum. An archive that can't be written to has
+    /// its journal elsewhere, and one without a journal gets a new one: [`Archive::notes`] says so.
+    ///
+    /// # Errors
+    /// The same as [`Archive::open_verified`], except for the missing journal; or the journal's place can't be written.
+    pub fn open_for_restore(directory: &Path, scope: &Scope, places: JournalPlaces<'_>) -> Result<Self> {
+        let manifest = Self::read_manifest_of(directory, scope)?;
+        let own = std::fs::read(directory.join(JOURNAL)).ok();
+        let mut notes = Vec::new();
+        if own.is_none() && !manifest.entries.is_empty() {
+            notes.push(format!(
+                "{JOURNAL} is missing from {}: everything in the archive that the account doesn't have is restored.",
+                directory.display()
+            ));
+        }
+        let elsewhere = match places.chosen {
+            Some(path) => Some(path.to_owned()),
+            None => match private_files::open_private_file(&directory.join("lock")) {
+                Err(error) if is_unwritable(&error) => {
+                    let sum = sha256_hex(&std::fs::read(directory.join(MANIFEST)).unwrap_or_default());
+                    Some(places.state.join("journals").join(format!("{}.jsonl", &sum[..16])))
+                }
+                _ => None,
+            },
+        };
+        let mut archive = match elsewhere {
+            None => {
+                let mut archive = Self::with_lock(directory, manifest)?;
+                if own.is_none() && !archive.manifest.entries.is_empty() {
+                    archive.journal.begin_anew().map_err(|error| unusable_error(directory, &error))?;
+                }
+                archive
+            }
+            Some(path) => {
+                notes.push(format!("The journal of this restore is {}: the next one continues there.", path.display()));
+                Self::with_journal_elsewhere(directory, manifest, &path, own.as_deref())?
+            }
+        };
+        if own.is_some() || archive.journal_elsewhere {
+            archive.verify_everything(directory)?;
+        } else {
+            archive.verify_contents(directory)?;
+            archive.write_sums().map_err(|error| unusable_error(directory, &error))?;
+        }
+        archive.notes = notes;
+        Ok(archive)
+    }
+
+    fn with_journal_elsewhere(
+        directory: &Path,
+        manifest: ArchiveManifest,
+        path: &Path,
+        own: Option<&[u8]>,
+    ) -> Result<Self> {
+        let journal = DecommissionJournal::open_elsewhere(path, own).map_err(|error| {
+            Error::failed(format!("could not use the journal {}", path.display())).caused_by(&error)
+        })?;
+        if let Some((id, _)) = journal.last_steps().find(|(id, _)| manifest.entries.iter().all(|entry| entry.id != *id))
+        {
+            return Err(Error::usage(format!("{} is the journal of another archive: it has {id}", path.display()))
+                .hint("name a file that doesn't exist yet"));
+        }
+        let manifest_sum = sum_of_file(directory, MANIFEST)?;
+        let notes = Vec::new();
+        Ok(Self {
+            directory: directory.to_owned(),
+            manifest,
+            journal,
+            notes,
+            journal_elsewhere: true,
+            manifest_sum,
+            lock: None,
+        })
+    }
+
+    /// Reads the manifest of an archive of this account.
+    fn read_manifest_of(directory: &Path, scope: &Scope) -> Result<ArchiveManifest> {
         let manifest = read_manifest(directory)?;
         if (&manifest.account, &manifest.region) != (&scope.account, &scope.region) {
             return Err(Error::refused(format!(
@@ -137,12 +248,35 @@ impl Archive {
             ))
             .hint("nothing was changed; use credentials for the archive's account (AWS_PROFILE)"));
         }
-        let archive = Self::with_lock(directory, manifest)?;
-        archive.verify_sums()?;
-        for entry in &archive.manifest.entries {
-            archive.read_parts(entry)?;
+        Ok(manifest)
+    }
+
+    /// Verifies the journal and the contents.
+    fn verify_everything(&self, directory: &Path) -> Result<()> {
+        self.verify_contents(directory)?;
+        let sums = self.read_sums()?;
+        let recorded = sums.lines().find_map(|line| line.strip_suffix(JOURNAL)).map(str::trim_end);
+        let genuine = match recorded {
+            // An archive of the first version, or a crash before the first checksums.
+            None => self.manifest.version == EARLIEST_VERSION || self.manifest.entries.is_empty(),
+            Some(sum) if self.journal_elsewhere => match std::fs::read(directory.join(JOURNAL)) {
+                Ok(own) => has_checksum(&own, sum),
+                // Its absence was said.
+                Err(_) => true,
+            },
+            Some(sum) => self.journal.has_checksum(sum),
+        };
+        if genuine { Ok(()) } else { Err(changed_error(directory, JOURNAL)) }
+    }
+
+    /// Verifies the manifest and every archived file.
+    fn verify_contents(&self, directory: &Path) -> Result<()> {
+        if self.manifest.entries.is_empty() && !directory.join(SUMS).exists() {
+            // A crash while it was created.
+            return Ok(());
         }
-        Ok(archive)
+        self.verify_sums()?;
+        self.manifest.entries.iter().try_for_each(|entry| self.read_parts(entry).map(drop))
     }
 
     /// Reads an archive's manifest without verifying the archive.
@@ -164,9 +298,36 @@ impl Archive {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(unusable_error(directory, &error)),
         }
-        let journal = DecommissionJournal::open_or_create(&directory.join("journal.jsonl"))
+        let journal = DecommissionJournal::open_or_create(&directory.join(JOURNAL))
             .map_err(|error| unusable_error(directory, &error))?;
-        Ok(Self { directory: directory.to_owned(), manifest, journal, _lock: lock })
+        let manifest_sum = match directory.join(MANIFEST).exists() {
+            true => sum_of_file(directory, MANIFEST)?,
+            false => String::new(),
+        };
+        let notes = Vec::new();
+        let lock = Some(lock);
+        Ok(Self {
+            directory: directory.to_owned(),
+            manifest,
+            journal,
+            notes,
+            journal_elsewhere: false,
+            manifest_sum,
+            lock,
+        })
+    }
+
+    /// Records a step on the disk, and the journal's checksum after it.
+    ///
+    /// # Errors
+    /// It can't be written. The caller must not begin the step then.
+    pub fn write_step(&mut self, id: &str, step: JournalStep) -> io::Result<()> {
+        self.journal.write_step(id, step)?;
+        match self.manifest.version == ARCHIVE_VERSION {
+            _ if self.journal_elsewhere => Ok(()),
+            true => self.write_sums(),
+            false => self.write_manifest(),
+        }
     }
 
     /// The archive's directory.
@@ -227,32 +388,48 @@ impl Archive {
         }
     }
 
-    fn write_manifest(&self) -> io::Result<()> {
+    fn write_manifest(&mut self) -> io::Result<()> {
+        self.manifest.version = ARCHIVE_VERSION;
         let text = format!("{}\n", serde_json::to_string_pretty(&self.manifest)?);
-        persist_file(&self.directory, Path::new("manifest.json"), text.as_bytes())?;
-        persist_file(&self.directory, Path::new("SHA256SUMS"), self.render_checksums(text.as_bytes()).as_bytes())?;
+        persist_file(&self.directory, Path::new(MANIFEST), text.as_bytes())?;
+        self.manifest_sum = sha256_hex(text.as_bytes());
+        self.write_sums()
+    }
+
+    fn write_sums(&self) -> io::Result<()> {
+        let sums = format!("{}{}  {JOURNAL}\n", self.render_checksums(), self.journal.checksum());
+        persist_file(&self.directory, Path::new(SUMS), sums.as_bytes())?;
         sync_names(&self.directory, Path::new(""))
     }
 
-    fn render_checksums(&self, manifest: &[u8]) -> String {
+    fn read_sums(&self) -> Result<String> {
+        match read_regular_file(&self.directory.join(SUMS), MAX_INPUT_FILE) {
+            Ok(sums) => Ok(String::from_utf8_lossy(&sums).into_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.manifest.entries.is_empty() => {
+                Ok(String::new())
+            }
+            Err(error) => Err(unusable_error(&self.directory, &error)),
+        }
+    }
+
+    /// The checksums of everything but the journal.
+    fn render_checksums(&self) -> String {
         let mut sums: BTreeMap<String, String> = BTreeMap::new();
         for entry in &self.manifest.entries {
             for file in &entry.files {
                 sums.insert(format!("{}/{}", entry.directory, file.path), file.sha256.clone());
             }
         }
-        sums.insert("manifest.json".to_owned(), sha256_hex(manifest));
+        sums.insert(MANIFEST.to_owned(), self.manifest_sum.clone());
         sums.into_iter().map(|(path, sum)| format!("{sum}  {path}\n")).collect()
     }
 
     fn verify_sums(&self) -> Result<()> {
-        let read = |name: &str| {
-            read_regular_file(&self.directory.join(name), MAX_INPUT_FILE)
-                .map_err(|error| unusable_error(&self.directory, &error))
-        };
-        let manifest = read("manifest.json")?;
-        let sums = String::from_utf8_lossy(&read("SHA256SUMS")?).into_owned();
-        if sums == self.render_checksums(&manifest) {
+        let sums = self.read_sums()?;
+        let others = sums.lines().filter(|line| !line.ends_with(&format!("  {JOURNAL}")));
+        let sums: String = others.map(|line| format!("{line}\n")).collect();
+        let wanted = self.render_checksums();
+        if sums == wanted {
             return Ok(());
         }
         // A crash between the two files can explain a difference: the resource of the last entry was never deleted, and
@@ -267,7 +444,7 @@ impl Archive {
             let lines = sums.lines().filter(|line| names.iter().any(|name| line.contains(name.as_str())));
             lines.map(ToOwned::to_owned).collect()
         };
-        if others(&sums) == others(&self.render_checksums(&manifest)) {
+        if others(&sums) == others(&wanted) {
             return Ok(());
         }
         Err(changed_error(&self.directory, "manifest.json or SHA256SUMS"))
@@ -309,12 +486,21 @@ impl Archive {
     }
 }
 
+impl Drop for Archive {
+    /// As for the journal: closing the file isn't enough.
+    fn drop(&mut self) {
+        if let Some(lock) = &self.lock {
+            let _ = lock.unlock();
+        }
+    }
+}
+
 fn read_manifest(directory: &Path) -> Result<ArchiveManifest> {
-    let text = read_regular_file(&directory.join("manifest.json"), MAX_INPUT_FILE)
+    let text = read_regular_file(&directory.join(MANIFEST), MAX_INPUT_FILE)
         .map_err(|error| Error::usage(format!("{} is not an archive", directory.display())).caused_by(&error))?;
     let manifest: ArchiveManifest =
         serde_json::from_slice(&text).map_err(|_| changed_error(directory, "manifest.json"))?;
-    if manifest.version != ARCHIVE_VERSION {
+    if !(EARLIEST_VERSION..=ARCHIVE_VERSION).contains(&manifest.version) {
         let what =
             format!("{} was made by another version of deployer (format {})", directory.display(), manifest.version);
         return Err(Error::new(ExitCode::Usage, what).hint("use that version"));
@@ -337,6 +523,24 @@ fn sync_names(archive: &Path, below: &Path) -> io::Result<()> {
         File::open(archive.join(level))?.sync_all()?;
     }
     Ok(())
+}
+
+/// Whether a file can't be written where it is: its medium or its directory is read-only.
+fn is_unwritable(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+}
+
+/// Whether `sum` is the checksum of a journal, with or without its last line.
+fn has_checksum(journal: &[u8], sum: &str) -> bool {
+    let text = &journal[..journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)];
+    let before = text.split_last().map_or(&[][..], |(_, rest)| rest);
+    let before = &before[..before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)];
+    sha256_hex(text) == sum || sha256_hex(before) == sum
+}
+
+fn sum_of_file(directory: &Path, name: &str) -> Result<String> {
+    let bytes = std::fs::read(directory.join(name)).map_err(|error| unusable_error(directory, &error))?;
+    Ok(sha256_hex(&bytes))
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {

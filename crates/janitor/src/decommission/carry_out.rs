@@ -11,6 +11,8 @@ use super::archive::Archive;
 use super::journal::JournalStep;
 use super::parts::ResourceParts;
 use super::plan::{ARCHIVED_AT_ONCE, DecommissionAction, DecommissionItem, DecommissionPlan};
+use super::proof::prove_restore;
+use super::reread::{AccountReading, AccountRecheck, find_new_needs, takes_out_of_use};
 use super::{DecommissionContext, DecommissionTarget, TAG_ARCHIVE, TAG_QUARANTINE};
 use deployer_core::error::{Error, Result};
 
@@ -48,22 +50,32 @@ pub struct DecommissionOutcome {
     pub not_started: Vec<String>,
 }
 
-/// Archives, verifies, and then carries out `plan` in its order. It stops at the first failure, because the resource
-/// that failed may need what comes later.
+/// Archives, verifies, reads the account again, and then carries out `plan` in its order. It stops at the first failure,
+/// because the resource that failed may need what comes later.
 ///
 /// # Errors
-/// A resource or the archive can't be read, or the archive can't be written. Then nothing was disabled or deleted.
+/// A resource or the archive can't be read, the archive can't be written, or the account isn't as it was audited. Then
+/// nothing was disabled or deleted.
 pub async fn carry_out(
     cx: &DecommissionContext<'_>,
     plan: &DecommissionPlan,
     archive: &mut Archive,
+    recheck: &AccountRecheck<'_>,
     on_event: &dyn Fn(&DecommissionEvent),
 ) -> Result<DecommissionOutcome> {
     archive_all(cx, plan, archive, on_event).await?;
+    prove_restores(plan, archive)?;
+    let mut last_look = LastLook { cx, plan, recheck, reading: None };
+    let needs = if takes_out_of_use(plan) { last_look.read_account().await } else { Vec::new() };
+    if !needs.is_empty() {
+        let mut error = Error::refused("the account is not as it was audited; nothing was disabled or deleted");
+        error.causes = needs;
+        return Err(error.hint("make a new audit with `deployer audit --out FILE`, and review it"));
+    }
     let mut outcome = DecommissionOutcome::default();
     let mut items = plan.items.iter().filter(|item| !matches!(item.action, DecommissionAction::Wait { .. }));
     for item in items.by_ref() {
-        match carry_out_item(cx, item, archive).await {
+        match carry_out_item(item, archive, &mut last_look).await {
             Ok(step) => {
                 on_event(&DecommissionEvent::new(&item.target, step));
                 outcome.done.entry(step).or_default().push(item.target.id.clone());
@@ -71,7 +83,7 @@ pub async fn carry_out(
             Err(why) => {
                 on_event(&DecommissionEvent::new(&item.target, "failed").with_notes(vec![why.clone()]));
                 // If this can't be written either, the next run starts where the journal ends.
-                let _ = archive.journal.write_step(&item.target.id, JournalStep::Failed { why: why.clone() });
+                let _ = archive.write_step(&item.target.id, JournalStep::Failed { why: why.clone() });
                 outcome.failed = Some((item.target.id.clone(), why));
                 break;
             }
@@ -127,16 +139,70 @@ async fn archive_all(
     Ok(())
 }
 
+/// What is asked again right before each change.
+struct LastLook<'a> {
+    cx: &'a DecommissionContext<'a>,
+    plan: &'a DecommissionPlan,
+    recheck: &'a AccountRecheck<'a>,
+    reading: Option<AccountReading>,
+}
+
+impl LastLook<'_> {
+    /// Refuses to change a resource that something needs by now. `parts` is what AWS returns about it now.
+    ///
+    /// # Errors
+    /// What needs it, in words.
+    async fn check_item(&mut self, item: &DecommissionItem, parts: &ResourceParts) -> Result<(), String> {
+        if self.reading.as_ref().is_none_or(AccountReading::is_outdated) {
+            let needs = self.read_account().await;
+            if !needs.is_empty() {
+                return Err(format!("the account is no longer as it was audited: {}", needs.join("; ")));
+            }
+        }
+        let Some(reading) = &self.reading else { return Err("the account was not read".to_owned()) };
+        match reading.find_late_need(self.cx, self.plan, item, parts).await {
+            Some(why) => Err(why),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the whole account, and returns what needs something of the plan.
+    async fn read_account(&mut self) -> Vec<String> {
+        // Every reader of an audit is in this future.
+        let reading = Box::pin(self.recheck.read_account(self.cx)).await;
+        let needs = find_new_needs(self.plan, self.recheck.audit, &reading.inventory);
+        self.reading = Some(reading);
+        needs
+    }
+}
+
+/// Imports the archive in a dry way: everything that is about to be disabled or deleted is read back, and the calls that
+/// create it are rebuilt.
+fn prove_restores(plan: &DecommissionPlan, archive: &Archive) -> Result<()> {
+    let mut gaps = Vec::new();
+    for item in plan.items.iter().filter(|item| item.action.archives_first() || item.action.deletes()) {
+        let Some(entry) = archive.find_entry(&item.target.id) else { continue };
+        let proof = prove_restore(&item.target, &archive.read_parts(entry)?, Timestamp::now());
+        gaps.extend(proof.gaps.into_iter().map(|gap| format!("{}: {gap}", item.target.kind_and_name())));
+    }
+    if plan.accept_loss || gaps.is_empty() {
+        return Ok(());
+    }
+    let mut error = Error::refused("the archive is not enough to restore from; nothing was disabled or deleted");
+    error.causes = gaps;
+    Err(error.hint("leave these out, or pass --accept-loss to delete them anyway"))
+}
+
 /// Carries out one item, and returns a word for what was done.
 ///
 /// # Errors
 /// Why it wasn't done, in words.
 async fn carry_out_item(
-    cx: &DecommissionContext<'_>,
     item: &DecommissionItem,
     archive: &mut Archive,
+    last_look: &mut LastLook<'_>,
 ) -> Result<&'static str, String> {
-    let target = &item.target;
+    let (target, cx) = (&item.target, last_look.cx);
     let last = archive.journal.last_step(&target.id).cloned();
     match (&item.action, last) {
         (DecommissionAction::Wait { .. }, _) => Ok("waiting"),
@@ -146,7 +212,11 @@ async fn carry_out_item(
             }
             Ok("gone")
         }
-        (DecommissionAction::Quarantine { until }, _) => disable_target(cx, target, *until, archive).await,
+        (DecommissionAction::Quarantine { until }, _) => {
+            let now = target.kind.read_parts(cx, target).await.map_err(|error| error.to_string())?;
+            last_look.check_item(item, &now.ok_or("it no longer exists")?).await?;
+            disable_target(cx, target, *until, archive).await
+        }
         (DecommissionAction::Release { .. }, _) | (DecommissionAction::GoOn, Some(JournalStep::Releasing)) => {
             release_target(cx, target, archive).await
         }
@@ -172,6 +242,7 @@ async fn carry_out_item(
                     if let Some(why) = target.kind.find_late_objection(&now) {
                         return Err(why);
                     }
+                    last_look.check_item(item, &now).await?;
                 }
             }
             write_journal(archive, target, JournalStep::Deleting)?;
@@ -229,7 +300,7 @@ fn archived_parts(archive: &Archive, target: &DecommissionTarget) -> Result<Reso
 }
 
 fn write_journal(archive: &mut Archive, target: &DecommissionTarget, step: JournalStep) -> Result<(), String> {
-    archive.journal.write_step(&target.id, step).map_err(|error| format!("could not write the journal: {error}"))
+    archive.write_step(&target.id, step).map_err(|error| format!("could not write the journal: {error}"))
 }
 
 /// Keeps the characters that every service accepts in a tag.

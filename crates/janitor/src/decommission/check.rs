@@ -11,6 +11,7 @@ use super::callers::CallerLists;
 use super::kinds;
 use super::parts::ResourceParts;
 use super::plan::PendingResources;
+use super::proof::prove_restore;
 use super::select::{
     DecommissionRefusal, DecommissionRequest, DeletionCandidate, DeletionSelection, select_candidates,
 };
@@ -35,6 +36,8 @@ pub struct CheckedCandidate {
 pub struct DecommissionTerms {
     /// Log groups, whose events aren't archived.
     pub with_logs: bool,
+    /// What couldn't be restored from its archive, or not completely.
+    pub accept_loss: bool,
 }
 
 /// Selects candidates and checks their current state. A refusal may leave a caller of another candidate behind, so it
@@ -184,6 +187,13 @@ impl CandidateFacts {
             Err(why) => return Some(why),
             Ok(0) => {}
             Ok(count) => return Some(format!("it was used {count} times since the audit")),
+        }
+        let gaps = prove_restore(target, parts, Timestamp::now()).gaps;
+        if !terms.accept_loss && !gaps.is_empty() {
+            return Some(format!(
+                "it couldn't be restored: {}; pass --accept-loss to delete it anyway",
+                gaps.join("; ")
+            ));
         }
         self.find_caller(cx, target, chosen).await
     }

@@ -7,6 +7,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::parts::hex_string;
 
 /// The state of a resource. Its last line in the journal counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +48,8 @@ pub enum JournalStep {
         /// Other ids that changed, each as (old, new).
         renamed: Vec<(String, String)>,
     },
+    /// The journal was missing, and was begun anew: what was done before isn't known. The line is about no resource.
+    BegunAnew,
     /// A step failed. This doesn't change the state: the previous step still counts.
     Failed {
         /// Why.
@@ -66,6 +71,10 @@ struct JournalLine {
 pub struct DecommissionJournal {
     file: File,
     last: BTreeMap<String, JournalStep>,
+    begun_anew: bool,
+    hash: Sha256,
+    /// The checksum without the last line.
+    before_last: String,
 }
 
 impl DecommissionJournal {
@@ -75,33 +84,79 @@ impl DecommissionJournal {
     /// The file can't be read or written, or has a line that this version doesn't understand.
     pub fn open_or_create(path: &Path) -> io::Result<Self> {
         let mut file = private_files::open_private_log(path)?;
-        let mut last = BTreeMap::new();
-        let mut whole = 0;
+        let mut lines = JournalLines::default();
         let mut reader = BufReader::new(&file);
         let mut line = String::new();
         while reader.read_line(&mut line)? > 0 && line.ends_with('\n') {
-            let JournalLine { id, step, .. } = serde_json::from_str(&line).map_err(io::Error::other)?;
-            if !matches!(step, JournalStep::Failed { .. }) {
-                last.insert(id, step);
-            }
-            whole += line.len() as u64;
+            lines.add_line(&line)?;
             line.clear();
         }
-        file.set_len(whole)?;
+        file.set_len(lines.bytes)?;
         file.flush()?;
-        Ok(Self { file, last })
+        let JournalLines { last, begun_anew, hash, before_last, .. } = lines;
+        Ok(Self { file, last, begun_anew, hash, before_last })
+    }
+
+    /// Opens a journal that is kept outside of the archive. A new one begins as a copy of `original`, the archive's own;
+    /// without that, it is begun anew.
+    ///
+    /// # Errors
+    /// The same as [`DecommissionJournal::open_or_create`]; or another process uses it.
+    pub fn open_elsewhere(path: &Path, original: Option<&[u8]>) -> io::Result<Self> {
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            private_files::create_private_directory(parent)?;
+        }
+        let new = path.symlink_metadata().is_err();
+        if let (true, Some(original)) = (new, original) {
+            private_files::replace_private_file(path, original)?;
+        }
+        let mut journal = Self::open_or_create(path)?;
+        journal.file.try_lock().map_err(io::Error::from)?;
+        if new && original.is_none() {
+            journal.begin_anew()?;
+        }
+        Ok(journal)
+    }
+
+    /// Records that what was done before isn't known.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub(super) fn begin_anew(&mut self) -> io::Result<()> {
+        self.write_step("", JournalStep::BegunAnew)
+    }
+
+    /// Whether an earlier journal is missing, so that a resource without a step may have been deleted.
+    pub fn is_begun_anew(&self) -> bool {
+        self.begun_anew
+    }
+
+    /// The checksum of the whole journal.
+    pub(super) fn checksum(&self) -> String {
+        hex_string(&self.hash.clone().finalize())
+    }
+
+    /// Whether `sum` is the checksum of the journal, or of the journal without its last line: a crash may come between
+    /// the two.
+    pub(super) fn has_checksum(&self, sum: &str) -> bool {
+        sum == self.checksum() || sum == self.before_last
     }
 
     /// Writes a step to the disk.
     ///
     /// # Errors
     /// It can't be written. The caller must not begin the step then.
-    pub fn write_step(&mut self, id: &str, step: JournalStep) -> io::Result<()> {
+    pub(super) fn write_step(&mut self, id: &str, step: JournalStep) -> io::Result<()> {
         let line = JournalLine { at: Timestamp::now(), id: id.to_owned(), step: step.clone() };
-        writeln!(self.file, "{}", serde_json::to_string(&line)?)?;
+        let line = format!("{}\n", serde_json::to_string(&line)?);
+        self.file.write_all(line.as_bytes())?;
         self.file.sync_data()?;
-        if !matches!(step, JournalStep::Failed { .. }) {
-            self.last.insert(id.to_owned(), step);
+        self.before_last = self.checksum();
+        self.hash.update(line.as_bytes());
+        match step {
+            JournalStep::Failed { .. } => {}
+            JournalStep::BegunAnew => self.begun_anew = true,
+            step => drop(self.last.insert(id.to_owned(), step)),
         }
         Ok(())
     }
@@ -114,6 +169,38 @@ impl DecommissionJournal {
     /// The last step of every resource in the journal, by id.
     pub fn last_steps(&self) -> impl Iterator<Item = (&str, &JournalStep)> {
         self.last.iter().map(|(id, step)| (id.as_str(), step))
+    }
+}
+
+impl Drop for DecommissionJournal {
+    /// Closing the file isn't enough: a process that is being started may have inherited it for a moment.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
+/// The lines that were read so far.
+#[derive(Debug, Default)]
+struct JournalLines {
+    last: BTreeMap<String, JournalStep>,
+    begun_anew: bool,
+    hash: Sha256,
+    before_last: String,
+    bytes: u64,
+}
+
+impl JournalLines {
+    fn add_line(&mut self, line: &str) -> io::Result<()> {
+        let JournalLine { id, step, .. } = serde_json::from_str(line).map_err(io::Error::other)?;
+        match step {
+            JournalStep::Failed { .. } => {}
+            JournalStep::BegunAnew => self.begun_anew = true,
+            step => drop(self.last.insert(id, step)),
+        }
+        self.before_last = hex_string(&self.hash.clone().finalize());
+        self.hash.update(line.as_bytes());
+        self.bytes += line.len() as u64;
+        Ok(())
     }
 }
 

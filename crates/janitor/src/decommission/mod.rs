@@ -2,7 +2,8 @@
 //!
 //! 1. [`select`]: pure; turns an audit and the requested resources into candidates, and into refusals with a reason.
 //! 2. [`check`]: reads each candidate again, and refuses it if it was changed, used or reached since the audit.
-//!    [`reread`] reads the whole account again right before the first change.
+//!    [`evidence`] judges the audit's inventory again; [`reread`] reads the whole account again right before the first
+//!    change.
 //! 3. [`archive`]: writes everything that AWS returns about it to files with their SHA-256, and reads them back before
 //!    anything is deleted.
 //! 4. [`carry_out`]: archives, verifies, then deletes (or disables, for a quarantine) in the [`order`] of dependencies;
@@ -18,13 +19,16 @@ pub mod archive;
 pub mod callers;
 pub mod carry_out;
 pub mod check;
+pub mod evidence;
 pub mod journal;
 pub mod kinds;
 pub mod order;
 pub mod parts;
 pub mod plan;
+pub mod proof;
 pub mod reread;
 pub mod restore;
+pub mod runtimes;
 pub mod select;
 pub mod usage;
 mod wire;

@@ -10,8 +10,10 @@ use super::archive::Archive;
 use super::check::{AT_ONCE, CandidateFacts, CheckedCandidate, read_targets, refuse_target};
 use super::journal::JournalStep;
 use super::parts::ResourceParts;
+use super::proof::prove_restore;
 use super::select::{DecommissionRefusal, DeletionCandidate};
 use super::{DecommissionContext, DecommissionTarget, order};
+use crate::audit::Audit;
 
 /// What to do with one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,6 +50,11 @@ impl DecommissionAction {
         !matches!(self, Self::Wait { .. } | Self::Gone)
     }
 
+    /// Whether it deletes the resource as it is now.
+    pub fn deletes(&self) -> bool {
+        matches!(self, Self::Delete | Self::DeleteQuiet)
+    }
+
     /// Whether it archives the resource first.
     pub fn archives_first(&self) -> bool {
         matches!(self, Self::Delete | Self::Quarantine { .. })
@@ -78,6 +85,8 @@ pub struct DecommissionPlan {
     pub items: Vec<DecommissionItem>,
     /// What was requested and won't be done.
     pub refusals: Vec<DecommissionRefusal>,
+    /// Whether what couldn't be restored from its archive may be deleted.
+    pub accept_loss: bool,
 }
 
 impl DecommissionPlan {
@@ -94,16 +103,17 @@ impl DecommissionPlan {
         until: Option<Timestamp>,
     ) -> Self {
         let item = |CheckedCandidate { candidate, parts }: CheckedCandidate| {
-            let DeletionCandidate { target, evidence, notes, .. } = candidate;
+            let DeletionCandidate { target, evidence, mut notes, .. } = candidate;
             let action = match (&parts, until) {
                 (None, _) => DecommissionAction::Gone,
                 (Some(_), None) => DecommissionAction::Delete,
                 (Some(_), Some(until)) => DecommissionAction::Quarantine { until },
             };
-            let lost = parts.as_ref().map(|parts| target.kind.lost_parts(parts)).unwrap_or_default();
+            let (lost, warnings) = describe_losses(&target, parts.as_ref());
+            notes.extend(warnings);
             DecommissionItem { target, action, evidence, notes, lost, parts }
         };
-        Self { items: checked.into_iter().map(item).collect(), refusals }
+        Self { items: checked.into_iter().map(item).collect(), refusals, accept_loss: false }
     }
 
     /// Adds the pending resources. They replace the items of `self` for the same resources.
@@ -124,6 +134,26 @@ impl DecommissionPlan {
         let mut targets: Vec<DecommissionTarget> = self.items.iter().map(|item| item.target.clone()).collect();
         order::sort_for_deletion(&mut targets);
         self.items.sort_by_key(|item| targets.iter().position(|target| *target == item.target));
+    }
+
+    /// Turns the refusal of what this archive's journal has as deleted, and the audit doesn't have, into nothing to do.
+    pub fn settle_deleted(&mut self, archive: &Archive, audit: &Audit) {
+        let audited = |asked: &str| audit.inventory.nodes.iter().any(|node| node.id == asked || node.name == asked);
+        let refusals = std::mem::take(&mut self.refusals);
+        for refusal in refusals {
+            let asked = refusal.id.as_str();
+            let mut entries = archive.manifest.entries.iter();
+            let entry = entries.find(|entry| {
+                (entry.id == asked || entry.name == asked)
+                    && archive.journal.last_step(&entry.id) == Some(&JournalStep::Deleted)
+            });
+            match entry.filter(|_| !audited(asked)) {
+                Some(entry) => {
+                    self.items.push(pending_item(&entry.archived_target(), DecommissionAction::Gone, None));
+                }
+                None => self.refusals.push(refusal),
+            }
+        }
     }
 
     /// Adds the due resources that nothing else reaches. It repeats, since a refusal may leave a caller of another
@@ -263,8 +293,17 @@ fn pending_item(
     action: DecommissionAction,
     parts: Option<ResourceParts>,
 ) -> DecommissionItem {
-    let lost = parts.as_ref().map(|parts| target.kind.lost_parts(parts)).unwrap_or_default();
-    DecommissionItem { target: target.clone(), action, evidence: Vec::new(), notes: Vec::new(), lost, parts }
+    let (lost, notes) = describe_losses(target, parts.as_ref());
+    DecommissionItem { target: target.clone(), action, evidence: Vec::new(), notes, lost, parts }
+}
+
+/// What a deletion loses, and until when a restore is possible.
+fn describe_losses(target: &DecommissionTarget, parts: Option<&ResourceParts>) -> (Vec<String>, Vec<String>) {
+    let Some(parts) = parts else { return (Vec::new(), Vec::new()) };
+    let proof = prove_restore(target, parts, Timestamp::now());
+    let mut lost = target.kind.lost_parts(parts);
+    lost.extend(proof.gaps.into_iter().map(|gap| format!("its restore: {gap}")));
+    (lost, proof.warnings)
 }
 
 fn is_pending(step: &JournalStep) -> bool {

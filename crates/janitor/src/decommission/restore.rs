@@ -128,8 +128,10 @@ impl RestorePlan {
             }
             for entry in &archive.manifest.entries {
                 let kind = target.kind.requires_kind(entry.kind.node_kind());
-                let gone =
-                    matches!(archive.journal.last_step(&entry.id), Some(JournalStep::Deleted | JournalStep::Deleting));
+                let gone = match archive.journal.last_step(&entry.id) {
+                    Some(step) => matches!(step, JournalStep::Deleted | JournalStep::Deleting),
+                    None => archive.journal.is_begun_anew(),
+                };
                 let planned = self.items.iter().any(|(item, _)| item.id == entry.id)
                     || self.refusals.iter().chain(&self.left).any(|refusal| refusal.id == entry.id);
                 if kind && gone && !planned && parts.mentions_arn(&entry.id) {
@@ -233,12 +235,12 @@ async fn restore_target(
     let now = current_target(archive, target);
     let made = matches!(archive.journal.last_step(&target.id), Some(JournalStep::Restored { .. }));
     if !made || now.kind.read_parts(cx, &now).await.map_err(|error| error.to_string())?.is_none() {
-        archive.journal.write_step(&target.id, JournalStep::Restoring).map_err(unwritten)?;
+        archive.write_step(&target.id, JournalStep::Restoring).map_err(unwritten)?;
         let parts = plan.renamed_parts(archive, target);
         let RestoredResource { id, renamed, notes } =
             target.kind.restore_resource(cx, target, &parts).await.map_err(|error| error.to_string())?;
         let now = id.unwrap_or_else(|| target.id.clone());
-        archive.journal.write_step(&target.id, JournalStep::Restored { now, renamed }).map_err(unwritten)?;
+        archive.write_step(&target.id, JournalStep::Restored { now, renamed }).map_err(unwritten)?;
         said = notes;
     }
     target.kind.settle_restore(cx, &current_target(archive, target)).await.map_err(|error| error.to_string())?;
@@ -283,7 +285,12 @@ fn choose_targets(archive: &Archive, ids: &[String]) -> Result<Vec<DecommissionT
     let entries = &archive.manifest.entries;
     if ids.is_empty() {
         let went = |id: &str| match archive.journal.last_step(id) {
-            None | Some(JournalStep::Archived | JournalStep::Released | JournalStep::Failed { .. }) => false,
+            // What was done isn't known: whatever doesn't exist was deleted.
+            None if archive.journal.is_begun_anew() => true,
+            None
+            | Some(
+                JournalStep::BegunAnew | JournalStep::Archived | JournalStep::Released | JournalStep::Failed { .. },
+            ) => false,
             // It was restored under a new id and archived again under that one: restore it only once.
             Some(JournalStep::Restored { now, .. }) => now == id || archive.find_entry(now).is_none(),
             Some(_) => true,

@@ -6,7 +6,7 @@
 mod account;
 mod answers;
 mod contents;
-mod listed;
+pub mod listed;
 
 use std::collections::BTreeMap;
 

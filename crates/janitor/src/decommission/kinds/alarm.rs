@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
+use super::super::proof::RebuiltCall;
 use super::super::wire::{list_of, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
 use super::{arn_resource, parse_time, tag_list, tag_object};
@@ -82,37 +83,15 @@ impl ArchivableKind for Alarm {
         parts: &'a ResourceParts,
     ) -> KindFuture<'a, RestoredResource> {
         Box::pin(async move {
-            let alarm = parts.get("alarm.json");
-            let queries: Vec<Value> = list_of(alarm, "Metrics").iter().map(build_query).collect();
-            // What is null, empty or an empty list isn't sent.
-            let parameters = json!({
-                "AlarmName": target.aws_identifier(),
-                "AlarmDescription": text_of(alarm, "AlarmDescription"),
-                "ActionsEnabled": alarm["ActionsEnabled"],
-                "OKActions": alarm["OKActions"],
-                "AlarmActions": alarm["AlarmActions"],
-                "InsufficientDataActions": alarm["InsufficientDataActions"],
-                "MetricName": text_of(alarm, "MetricName"),
-                "Namespace": text_of(alarm, "Namespace"),
-                "Statistic": text_of(alarm, "Statistic"),
-                "ExtendedStatistic": text_of(alarm, "ExtendedStatistic"),
-                "Dimensions": alarm["Dimensions"],
-                "Period": alarm["Period"],
-                "Unit": text_of(alarm, "Unit"),
-                "EvaluationPeriods": alarm["EvaluationPeriods"],
-                "DatapointsToAlarm": alarm["DatapointsToAlarm"],
-                "Threshold": alarm["Threshold"],
-                "ComparisonOperator": text_of(alarm, "ComparisonOperator"),
-                "TreatMissingData": text_of(alarm, "TreatMissingData"),
-                "EvaluateLowSampleCountPercentile": text_of(alarm, "EvaluateLowSampleCountPercentile"),
-                "ThresholdMetricId": text_of(alarm, "ThresholdMetricId"),
-                "Metrics": queries,
-                "Tags": tag_list(super::resource_tags(parts)),
-            });
+            let parameters = alarm_request(target, parts);
             cx.call_with_retry(async || cx.aws.signed.call("cloudwatch:PutMetricAlarm", parameters.clone()).await)
                 .await?;
             Ok(RestoredResource::default())
         })
+    }
+
+    fn rebuild_calls(&self, target: &DecommissionTarget, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+        Ok(vec![RebuiltCall::new("cloudwatch:PutMetricAlarm", alarm_request(target, parts))])
     }
 
     /// An alarm only calls what its actions name, so it is only tagged.
@@ -149,12 +128,42 @@ impl ArchivableKind for Alarm {
     }
 
     fn lost_parts(&self, _: &ResourceParts) -> Vec<String> {
-        Vec::new()
+        vec!["its history of states".to_owned()]
     }
 
     fn changed_at(&self, parts: &ResourceParts) -> Option<Timestamp> {
         parse_time(&parts.get("alarm.json")["UpdatedAt"])
     }
+}
+
+/// The parameters of `PutMetricAlarm`. What is null, empty or an empty list isn't sent.
+fn alarm_request(target: &DecommissionTarget, parts: &ResourceParts) -> Value {
+    let alarm = parts.get("alarm.json");
+    let queries: Vec<Value> = list_of(alarm, "Metrics").iter().map(build_query).collect();
+    json!({
+        "AlarmName": target.aws_identifier(),
+        "AlarmDescription": text_of(alarm, "AlarmDescription"),
+        "ActionsEnabled": alarm["ActionsEnabled"],
+        "OKActions": alarm["OKActions"],
+        "AlarmActions": alarm["AlarmActions"],
+        "InsufficientDataActions": alarm["InsufficientDataActions"],
+        "MetricName": text_of(alarm, "MetricName"),
+        "Namespace": text_of(alarm, "Namespace"),
+        "Statistic": text_of(alarm, "Statistic"),
+        "ExtendedStatistic": text_of(alarm, "ExtendedStatistic"),
+        "Dimensions": alarm["Dimensions"],
+        "Period": alarm["Period"],
+        "Unit": text_of(alarm, "Unit"),
+        "EvaluationPeriods": alarm["EvaluationPeriods"],
+        "DatapointsToAlarm": alarm["DatapointsToAlarm"],
+        "Threshold": alarm["Threshold"],
+        "ComparisonOperator": text_of(alarm, "ComparisonOperator"),
+        "TreatMissingData": text_of(alarm, "TreatMissingData"),
+        "EvaluateLowSampleCountPercentile": text_of(alarm, "EvaluateLowSampleCountPercentile"),
+        "ThresholdMetricId": text_of(alarm, "ThresholdMetricId"),
+        "Metrics": queries,
+        "Tags": tag_list(super::resource_tags(parts)),
+    })
 }
 
 /// The alarm, with numbers and booleans, which the query protocol returns as strings.

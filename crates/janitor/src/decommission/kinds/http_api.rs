@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
+use super::super::proof::{RebuiltCall, RestoreProof};
 use super::super::wire::{pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, TAG_RESTORING, none_if_missing, unexpected_error};
 use super::{new_api_arn, parse_time, tag_map};
@@ -133,7 +134,8 @@ const FACTS: KindFacts = KindFacts {
     deletion_stage: DeletionStage::Api,
     restore_stage: RestoreStage::Api,
     rule_target: true,
-    volatile_attributes: &[],
+    // It says when it was made, and what it contains is also in the parts.
+    volatile_attributes: &["openapi"],
     new_attributes: NEW,
 };
 
@@ -277,6 +279,39 @@ impl ArchivableKind for HttpApi {
         })
     }
 
+    fn rebuild_calls(&self, target: &DecommissionTarget, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+        let old = target.aws_identifier();
+        let mut calls = vec![RebuiltCall::new("apigateway:CreateApi", create_request(old, parts))];
+        for (part, operation, taken) in [
+            ("authorizers", "apigateway:CreateAuthorizer", AUTHORIZER),
+            ("integrations", "apigateway:CreateIntegration", INTEGRATION),
+            ("routes", "apigateway:CreateRoute", ROUTE),
+            ("stages", "apigateway:CreateStage", STAGE),
+        ] {
+            let all = parts.get(&format!("{part}.json")).as_array().into_iter().flatten();
+            calls.extend(all.map(|one| RebuiltCall::new(operation, pick_members(one, taken))));
+        }
+        Ok(calls)
+    }
+
+    fn add_restore_doubts(&self, parts: &ResourceParts, _: Timestamp, proof: &mut RestoreProof) {
+        let has = |part: &str, member: &str, id: &str| {
+            let mut all = parts.get(part).as_array().into_iter().flatten();
+            all.any(|one| text_of(one, member) == Some(id))
+        };
+        for route in parts.get("routes.json").as_array().into_iter().flatten() {
+            let key = text_of(route, "routeKey").unwrap_or_default();
+            let integration = text_of(route, "target").and_then(|target| target.strip_prefix("integrations/"));
+            if let Some(id) = integration.filter(|id| !has("integrations.json", "integrationId", id)) {
+                proof.gaps.push(format!("the archive has no integration {id}, which route {key} leads to"));
+            }
+            let authorizer = text_of(route, "authorizerId");
+            if let Some(id) = authorizer.filter(|id| !has("authorizers.json", "authorizerId", id)) {
+                proof.gaps.push(format!("the archive has no authorizer {id}, which route {key} needs"));
+            }
+        }
+    }
+
     /// Removes the tag by which an interrupted restore finds the API that it created.
     fn settle_restore<'a>(
         &self,
@@ -334,7 +369,7 @@ impl ArchivableKind for HttpApi {
     }
 
     fn lost_parts(&self, _: &ResourceParts) -> Vec<String> {
-        vec!["its id and so its address".to_owned()]
+        vec!["its id, and so its address; CloudWatch keeps its metrics under the old id".to_owned()]
     }
 
     fn changed_at(&self, parts: &ResourceParts) -> Option<Timestamp> {
@@ -359,12 +394,18 @@ async fn create_api(cx: &DecommissionContext<'_>, old: &str, parts: &ResourcePar
             cx.aws.signed.send(api_request("apigateway:DeleteApi", Method::DELETE, &["apis", id])).await.found()?;
         }
     }
-    let mut body = pick_members(parts.get("api.json"), API);
-    body["tags"] = parts.get("tags.json").clone();
-    body["tags"][TAG_RESTORING] = json!(old);
+    let body = create_request(old, parts);
     let made = create_part(cx, "apigateway:CreateApi", &["apis"], &body).await?;
     let id = text_of(&made, "apiId").map(ToOwned::to_owned);
     id.ok_or_else(|| unexpected_error("apigateway:CreateApi", "the response has no id"))
+}
+
+/// The parameters of `CreateApi`. The tag finds the API again if the restore is interrupted.
+fn create_request(old: &str, parts: &ResourceParts) -> Value {
+    let mut body = pick_members(parts.get("api.json"), API);
+    body["tags"] = parts.get("tags.json").clone();
+    body["tags"][TAG_RESTORING] = json!(old);
+    body
 }
 
 async fn remove_tags(

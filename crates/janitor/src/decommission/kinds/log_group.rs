@@ -7,6 +7,7 @@ use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredRe
 use super::super::check::DecommissionTerms;
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
+use super::super::proof::RebuiltCall;
 use super::super::wire::{list_of, pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, none_if_missing};
 use super::{arn_resource, tag_map};
@@ -20,6 +21,20 @@ const NEW: &[&str] = &[
     "group.json/metricFilterCount",
     "filters.json/*/creationTime",
     "subscriptions.json/*/creationTime",
+];
+
+/// The members of a metric filter that `PutMetricFilter` accepts.
+const METRIC_FILTER: &[&str] =
+    &["filterName", "filterPattern", "metricTransformations", "logGroupName", "applyOnTransformedLogs"];
+/// The members of a subscription that `PutSubscriptionFilter` accepts.
+const SUBSCRIPTION_FILTER: &[&str] = &[
+    "filterName",
+    "filterPattern",
+    "destinationArn",
+    "roleArn",
+    "distribution",
+    "logGroupName",
+    "applyOnTransformedLogs",
 ];
 
 /// CloudWatch log groups.
@@ -100,11 +115,7 @@ impl ArchivableKind for LogGroup {
         Box::pin(async move {
             let (name, aws) = (target.aws_identifier(), &cx.aws.signed);
             let group = parts.get("group.json");
-            let mut body = pick_members(group, &["kmsKeyId", "logGroupClass", "deletionProtectionEnabled"]);
-            body["logGroupName"] = json!(name);
-            if !super::resource_tags(parts).is_empty() {
-                body["tags"] = parts.get("tags.json").clone();
-            }
+            let body = create_request(name, parts);
             match cx.call_with_retry(async || aws.call("logs:CreateLogGroup", body.clone()).await).await {
                 Err(error) if error.kind == FailureKind::AlreadyExists => {}
                 other => drop(other?),
@@ -113,22 +124,10 @@ impl ArchivableKind for LogGroup {
                 aws.call("logs:PutRetentionPolicy", json!({ "logGroupName": name, "retentionInDays": days })).await?;
             }
             for filter in parts.get("filters.json").as_array().into_iter().flatten() {
-                let taken =
-                    ["filterName", "filterPattern", "metricTransformations", "logGroupName", "applyOnTransformedLogs"];
-                let body = pick_members(filter, &taken);
-                aws.call("logs:PutMetricFilter", body).await?;
+                aws.call("logs:PutMetricFilter", pick_members(filter, METRIC_FILTER)).await?;
             }
             for filter in parts.get("subscriptions.json").as_array().into_iter().flatten() {
-                let taken = [
-                    "filterName",
-                    "filterPattern",
-                    "destinationArn",
-                    "roleArn",
-                    "distribution",
-                    "logGroupName",
-                    "applyOnTransformedLogs",
-                ];
-                let body = pick_members(filter, &taken);
+                let body = pick_members(filter, SUBSCRIPTION_FILTER);
                 cx.call_with_retry(async || aws.call("logs:PutSubscriptionFilter", body.clone()).await).await?;
             }
             Ok(RestoredResource {
@@ -136,6 +135,22 @@ impl ArchivableKind for LogGroup {
                 ..RestoredResource::default()
             })
         })
+    }
+
+    fn rebuild_calls(&self, target: &DecommissionTarget, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+        let filters = |name: &str| parts.get(name).as_array().into_iter().flatten();
+        let create = create_request(target.aws_identifier(), parts);
+        let mut calls = vec![RebuiltCall::new("logs:CreateLogGroup", create)];
+        calls.extend(
+            filters("filters.json")
+                .map(|filter| RebuiltCall::new("logs:PutMetricFilter", pick_members(filter, METRIC_FILTER))),
+        );
+        calls.extend(
+            filters("subscriptions.json").map(|filter| {
+                RebuiltCall::new("logs:PutSubscriptionFilter", pick_members(filter, SUBSCRIPTION_FILTER))
+            }),
+        );
+        Ok(calls)
     }
 
     /// A log group can't be turned off, so it is only tagged.
@@ -180,13 +195,28 @@ impl ArchivableKind for LogGroup {
         configured.map(ToOwned::to_owned).or(own).as_deref() == Some(target.aws_identifier())
     }
 
-    fn lost_parts(&self, _: &ResourceParts) -> Vec<String> {
-        vec!["its log events".to_owned()]
+    fn lost_parts(&self, parts: &ResourceParts) -> Vec<String> {
+        let stored = parts.get("group.json")["storedBytes"].as_u64();
+        vec![match stored {
+            Some(bytes) => format!("its log events ({bytes} bytes)"),
+            None => "its log events".to_owned(),
+        }]
     }
 
     fn changed_at(&self, _: &ResourceParts) -> Option<Timestamp> {
         None
     }
+}
+
+/// The parameters of `CreateLogGroup`.
+fn create_request(name: &str, parts: &ResourceParts) -> Value {
+    let group = parts.get("group.json");
+    let mut body = pick_members(group, &["kmsKeyId", "logGroupClass", "deletionProtectionEnabled"]);
+    body["logGroupName"] = json!(name);
+    if !super::resource_tags(parts).is_empty() {
+        body["tags"] = parts.get("tags.json").clone();
+    }
+    body
 }
 
 /// All filters of a group; none where an emulator doesn't have the call.

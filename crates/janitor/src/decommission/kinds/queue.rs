@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
+use super::super::proof::RebuiltCall;
 use super::super::{DecommissionContext, DecommissionTarget};
 use super::{object_of, parse_time, tag_map};
 use crate::audit::NodeKind;
@@ -91,25 +92,17 @@ impl ArchivableKind for Queue {
         parts: &'a ResourceParts,
     ) -> KindFuture<'a, RestoredResource> {
         Box::pin(async move {
-            // The attributes that SQS returns but doesn't accept.
-            let own = ["QueueArn", "CreatedTimestamp", "LastModifiedTimestamp"];
-            let taken = |name: &str, value: &str| {
-                let standard = name == "FifoQueue" && value == "false";
-                !own.contains(&name) && !COUNTS.contains(&name) && !standard && !value.is_empty()
-            };
-            let attributes = parts.get("attributes.json").as_object().into_iter().flatten();
-            let attributes: Map<String, Value> = attributes
-                .filter_map(|(name, value)| Some((name, value.as_str()?)))
-                .filter(|(name, value)| taken(name, value))
-                .map(|(name, value)| (name.clone(), json!(value)))
-                .collect();
-            let tags: Map<String, Value> =
-                super::resource_tags(parts).into_iter().map(|(key, value)| (key, json!(value))).collect();
-            // This is the only SQS request in which `tags` is lowercase.
-            let parameters = json!({ "QueueName": target.aws_identifier(), "Attributes": attributes, "tags": tags });
+            let parameters = create_request(target, parts);
             cx.call_with_retry(async || cx.aws.signed.call("sqs:CreateQueue", parameters.clone()).await).await?;
             Ok(RestoredResource::default())
         })
+    }
+
+    fn rebuild_calls(&self, target: &DecommissionTarget, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+        match parts.get("attributes.json").as_object() {
+            Some(_) => Ok(vec![RebuiltCall::new("sqs:CreateQueue", create_request(target, parts))]),
+            None => Err("the archive has no attributes of the queue".to_owned()),
+        }
     }
 
     /// Turning a queue off would reject the messages that are sent to it, and lose them. So it is only tagged.
@@ -172,14 +165,38 @@ impl ArchivableKind for Queue {
         parts.get("attributes.json").get("RedrivePolicy").is_some()
     }
 
-    fn lost_parts(&self, _: &ResourceParts) -> Vec<String> {
-        Vec::new()
+    fn lost_parts(&self, parts: &ResourceParts) -> Vec<String> {
+        let count = |name: &str| parts.get("attributes.json")[name].as_str()?.parse::<u64>().ok();
+        match COUNTS.into_iter().filter_map(count).sum::<u64>() {
+            0 => Vec::new(),
+            count => vec![format!("its {count} messages")],
+        }
     }
 
     fn changed_at(&self, parts: &ResourceParts) -> Option<Timestamp> {
         let seconds = parts.get("attributes.json")["LastModifiedTimestamp"].as_str()?.parse::<i64>().ok()?;
         parse_time(&json!(seconds))
     }
+}
+
+/// The parameters of `CreateQueue`.
+fn create_request(target: &DecommissionTarget, parts: &ResourceParts) -> Value {
+    // The attributes that SQS returns but doesn't accept.
+    let own = ["QueueArn", "CreatedTimestamp", "LastModifiedTimestamp"];
+    let taken = |name: &str, value: &str| {
+        let standard = name == "FifoQueue" && value == "false";
+        !own.contains(&name) && !COUNTS.contains(&name) && !standard && !value.is_empty()
+    };
+    let attributes = parts.get("attributes.json").as_object().into_iter().flatten();
+    let attributes: Map<String, Value> = attributes
+        .filter_map(|(name, value)| Some((name, value.as_str()?)))
+        .filter(|(name, value)| taken(name, value))
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect();
+    let tags: Map<String, Value> =
+        super::resource_tags(parts).into_iter().map(|(key, value)| (key, json!(value))).collect();
+    // This is the only SQS request in which `tags` is lowercase.
+    json!({ "QueueName": target.aws_identifier(), "Attributes": attributes, "tags": tags })
 }
 
 async fn find_queue_url(

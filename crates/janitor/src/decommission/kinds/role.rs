@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
+use super::super::proof::RebuiltCall;
 use super::super::wire::text_of;
 use super::super::{DecommissionContext, DecommissionTarget, none_if_missing, unexpected_error};
 use super::parse_time;
@@ -172,6 +173,27 @@ impl ArchivableKind for Role {
         })
     }
 
+    fn rebuild_calls(&self, target: &DecommissionTarget, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+        let name = target.aws_identifier();
+        let trust = &parts.get("role.json")["AssumeRolePolicyDocument"];
+        if trust.is_string() {
+            return Err("its trust policy isn't JSON".to_owned());
+        }
+        let role = json!({ "RoleName": name, "AssumeRolePolicyDocument": trust });
+        let mut calls = vec![RebuiltCall::new("iam:CreateRole", role)];
+        for (policy, document) in parts.get("inline.json").as_object().into_iter().flatten() {
+            if !document.is_object() {
+                return Err(format!("its policy {policy} isn't JSON"));
+            }
+            let body = json!({ "RoleName": name, "PolicyName": policy, "PolicyDocument": document });
+            calls.push(RebuiltCall::new("iam:PutRolePolicy", body));
+        }
+        for arn in parts.get("attached.json").as_array().into_iter().flatten() {
+            calls.push(RebuiltCall::new("iam:AttachRolePolicy", json!({ "RoleName": name, "PolicyArn": arn })));
+        }
+        Ok(calls)
+    }
+
     /// A role can't be turned off without changing its permissions, so it is only tagged.
     fn disable_resource<'a>(
         &self,
@@ -222,7 +244,7 @@ impl ArchivableKind for Role {
     }
 
     fn lost_parts(&self, _: &ResourceParts) -> Vec<String> {
-        Vec::new()
+        vec!["its id: policies that name it as a principal must be saved again after a restore".to_owned()]
     }
 
     fn changed_at(&self, _: &ResourceParts) -> Option<Timestamp> {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
+use super::super::proof::RebuiltCall;
 use super::super::wire::{answer, collect_pages, list_of, pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, unexpected_error};
 use super::tag_object;
@@ -101,22 +102,12 @@ impl ArchivableKind for Rule {
     ) -> KindFuture<'a, RestoredResource> {
         Box::pin(async move {
             let ((bus, name), events) = (target.group_and_name(), &cx.aws.events);
-            let taken = ["EventPattern", "ScheduleExpression", "State", "Description", "RoleArn"];
-            let mut body = pick_members(parts.get("rule.json"), &taken);
-            body["Name"] = json!(name);
-            body["EventBusName"] = json!(bus);
-            let tags: Vec<Value> = super::resource_tags(parts)
-                .into_iter()
-                .map(|(key, value)| json!({ "Key": key, "Value": value }))
-                .collect();
-            if !tags.is_empty() {
-                body["Tags"] = json!(tags);
-            }
+            let body = rule_request(target, parts);
             cx.call_with_retry(async || answer!("events:PutRule", events.put_rule().name(name), &body)).await?;
             let targets = parts.get("targets.json").as_array().map(Vec::as_slice).unwrap_or_default();
             for targets in targets.chunks(BATCH) {
                 const CALL: &str = "events:PutTargets";
-                let body = json!({ "Rule": name, "EventBusName": bus, "Targets": targets });
+                let body = targets_request(bus, name, targets);
                 let answer = cx.call_with_retry(async || answer!(CALL, events.put_targets().rule(name), &body)).await?;
                 if let Some(entry) = list_of(&answer, "FailedEntries").first() {
                     return Err(unexpected_error(
@@ -127,6 +118,19 @@ impl ArchivableKind for Rule {
             }
             Ok(RestoredResource::default())
         })
+    }
+
+    fn rebuild_calls(&self, target: &DecommissionTarget, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+        let (bus, name) = target.group_and_name();
+        let rule = parts.get("rule.json");
+        if rule["EventPattern"].is_null() && rule["ScheduleExpression"].is_null() {
+            return Err("the archive has neither a pattern nor a schedule of the rule".to_owned());
+        }
+        let targets = parts.get("targets.json").as_array().ok_or("the archive has no list of the rule's targets")?;
+        let mut calls = vec![RebuiltCall::new("events:PutRule", rule_request(target, parts))];
+        let chunks = targets.chunks(BATCH);
+        calls.extend(chunks.map(|targets| RebuiltCall::new("events:PutTargets", targets_request(bus, name, targets))));
+        Ok(calls)
     }
 
     fn disable_resource<'a>(
@@ -182,4 +186,24 @@ impl ArchivableKind for Rule {
     fn changed_at(&self, _: &ResourceParts) -> Option<Timestamp> {
         None
     }
+}
+
+/// The parameters of `PutRule`.
+fn rule_request(target: &DecommissionTarget, parts: &ResourceParts) -> Value {
+    let (bus, name) = target.group_and_name();
+    let taken = ["EventPattern", "ScheduleExpression", "State", "Description", "RoleArn"];
+    let mut body = pick_members(parts.get("rule.json"), &taken);
+    body["Name"] = json!(name);
+    body["EventBusName"] = json!(bus);
+    let tags: Vec<Value> =
+        super::resource_tags(parts).into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+    if !tags.is_empty() {
+        body["Tags"] = json!(tags);
+    }
+    body
+}
+
+/// The parameters of `PutTargets`.
+fn targets_request(bus: &str, name: &str, targets: &[Value]) -> Value {
+    json!({ "Rule": name, "EventBusName": bus, "Targets": targets })
 }

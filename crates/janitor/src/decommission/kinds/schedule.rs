@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
+use super::super::proof::RebuiltCall;
 use super::super::wire::{pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget};
 use super::parse_time;
@@ -103,6 +104,11 @@ impl ArchivableKind for Schedule {
             }
             Ok(restored)
         })
+    }
+
+    fn rebuild_calls(&self, _: &DecommissionTarget, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+        let body = pick_members(parts.get("schedule.json"), TAKEN);
+        Ok(vec![RebuiltCall::new("scheduler:CreateSchedule", body)])
     }
 
     fn disable_resource<'a>(

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
+use super::super::proof::RebuiltCall;
 use super::super::wire::{answer, list_of, text_of};
 use super::super::{
     DecommissionContext, DecommissionTarget, TAG_ARCHIVE, TAG_QUARANTINE, none_if_missing, unexpected_error,
@@ -116,6 +117,11 @@ impl ArchivableKind for Secret {
                 )),
             }
         })
+    }
+
+    /// Nothing is created: AWS itself keeps the secret for the time in which its deletion can be canceled.
+    fn rebuild_calls(&self, _: &DecommissionTarget, _: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+        Ok(Vec::new())
     }
 
     /// A secret can't be turned off without breaking its readers, so it is only tagged.

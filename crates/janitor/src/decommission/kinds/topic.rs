@@ -1,11 +1,14 @@
 //! SNS topics, with their subscriptions.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
+use super::super::proof::RebuiltCall;
 use super::super::wire::{list_of, text_of};
 use super::super::{DecommissionContext, DecommissionTarget};
 use super::{object_of, tag_list, tag_object};
@@ -138,24 +141,11 @@ impl ArchivableKind for Topic {
         Box::pin(async move {
             let mut restored = RestoredResource::default();
             let (arn, aws) = (target.aws_identifier(), &cx.aws.signed);
-            let name = short_name(arn);
-            let attributes = text_members(parts.get("attributes.json"), |name| !OWN.contains(&name));
-            let fifo = attributes.get("FifoTopic").is_some_and(|value| value == "true");
-            let attributes: Map<String, Value> =
-                attributes.into_iter().filter(|(name, _)| fifo || name != "FifoTopic").collect();
-            let parameters =
-                json!({ "Name": name, "Attributes": attributes, "Tags": tag_list(super::resource_tags(parts)) });
+            let parameters = create_request(arn, parts);
             cx.call_with_retry(async || aws.call("sns:CreateTopic", parameters.clone()).await).await?;
             for one in parts.get("subscriptions.json").as_array().into_iter().flatten() {
                 let protocol = text_of(one, "Protocol").unwrap_or_default();
-                let attributes = text_members(&one["attributes"], |name| SUBSCRIPTION.contains(&name));
-                let parameters = json!({
-                    "TopicArn": arn,
-                    "Protocol": protocol,
-                    "Endpoint": text_of(one, "Endpoint"),
-                    "Attributes": attributes,
-                    "ReturnSubscriptionArn": true,
-                });
+                let parameters = subscribe_request(arn, one);
                 // Subscribing the same endpoint again returns the same subscription.
                 let made = cx.call_with_retry(async || aws.call("sns:Subscribe", parameters.clone()).await).await?;
                 if let (Some(old), Some(new)) = (text_of(one, "SubscriptionArn"), text_of(&made, "SubscriptionArn")) {
@@ -167,6 +157,15 @@ impl ArchivableKind for Topic {
             }
             Ok(restored)
         })
+    }
+
+    fn rebuild_calls(&self, target: &DecommissionTarget, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+        let arn = target.aws_identifier();
+        let subscriptions = parts.get("subscriptions.json").as_array();
+        let subscriptions = subscriptions.ok_or("the archive has no list of the topic's subscriptions")?.iter();
+        let mut calls = vec![RebuiltCall::new("sns:CreateTopic", create_request(arn, parts))];
+        calls.extend(subscriptions.map(|one| RebuiltCall::new("sns:Subscribe", subscribe_request(arn, one))));
+        Ok(calls)
     }
 
     /// A topic can't be turned off, so it is only tagged.
@@ -206,19 +205,47 @@ impl ArchivableKind for Topic {
     }
 
     fn lost_parts(&self, parts: &ResourceParts) -> Vec<String> {
-        let subscriptions = parts.get("subscriptions.json").as_array().into_iter().flatten();
-        let count = subscriptions
-            .filter(|one| CONFIRMED_ELSEWHERE.contains(&text_of(one, "Protocol").unwrap_or_default()))
-            .count();
-        match count {
-            0 => Vec::new(),
-            count => vec![format!("the confirmation of {count} subscriptions by email or HTTP")],
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for one in parts.get("subscriptions.json").as_array().into_iter().flatten() {
+            let protocol = text_of(one, "Protocol").unwrap_or_default();
+            if CONFIRMED_ELSEWHERE.contains(&protocol) {
+                *counts.entry(protocol).or_default() += 1;
+            }
+        }
+        let counts: Vec<String> =
+            counts.into_iter().map(|(protocol, count)| format!("{count} by {protocol}")).collect();
+        match counts.is_empty() {
+            true => Vec::new(),
+            false => vec![format!(
+                "the confirmation of subscriptions, which their recipients must give again: {}",
+                counts.join(", ")
+            )],
         }
     }
 
     fn changed_at(&self, _: &ResourceParts) -> Option<Timestamp> {
         None
     }
+}
+
+/// The parameters of `CreateTopic`.
+fn create_request(arn: &str, parts: &ResourceParts) -> Value {
+    let attributes = text_members(parts.get("attributes.json"), |name| !OWN.contains(&name));
+    let fifo = attributes.get("FifoTopic").is_some_and(|value| value == "true");
+    let attributes: Map<String, Value> =
+        attributes.into_iter().filter(|(name, _)| fifo || name != "FifoTopic").collect();
+    json!({ "Name": short_name(arn), "Attributes": attributes, "Tags": tag_list(super::resource_tags(parts)) })
+}
+
+/// The parameters of `Subscribe` for an archived subscription.
+fn subscribe_request(arn: &str, one: &Value) -> Value {
+    json!({
+        "TopicArn": arn,
+        "Protocol": text_of(one, "Protocol").unwrap_or_default(),
+        "Endpoint": text_of(one, "Endpoint"),
+        "Attributes": text_members(&one["attributes"], |name| SUBSCRIPTION.contains(&name)),
+        "ReturnSubscriptionArn": true,
+    })
 }
 
 fn text_members(value: &Value, taken: impl Fn(&str) -> bool) -> Map<String, Value> {

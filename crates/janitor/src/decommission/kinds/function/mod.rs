@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::ResourceParts;
+use super::super::proof::{RebuiltCall, RestoreProof};
 use super::super::wire::{answer, text_of};
 use super::super::{DecommissionContext, DecommissionTarget};
 use super::parse_time;
@@ -28,6 +29,9 @@ const VOLATILE: &[&str] = &[
     "function.json/Configuration/StateReason",
     "function.json/Configuration/StateReasonCode",
     "function.json/Configuration/LastUpdateStatus",
+    "function.json/Configuration/LastUpdateStatusReason",
+    "function.json/Configuration/LastUpdateStatusReasonCode",
+    "function.json/Configuration/SnapStart/OptimizationStatus",
     "function.json/Configuration/RuntimeVersionConfig",
     // It also changes with the state, and what makes up a revision is compared anyway.
     "function.json/Configuration/RevisionId",
@@ -35,6 +39,9 @@ const VOLATILE: &[&str] = &[
     "versions.json/*/StateReason",
     "versions.json/*/StateReasonCode",
     "versions.json/*/LastUpdateStatus",
+    "versions.json/*/LastUpdateStatusReason",
+    "versions.json/*/LastUpdateStatusReasonCode",
+    "versions.json/*/SnapStart/OptimizationStatus",
     "versions.json/*/RuntimeVersionConfig",
     "mappings.json/*/LastProcessingResult",
     "mappings.json/*/StateTransitionReason",
@@ -135,6 +142,14 @@ impl ArchivableKind for Function {
         Box::pin(async move { restore::restore_function(cx, target, parts).await })
     }
 
+    fn rebuild_calls(&self, target: &DecommissionTarget, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+        restore::rebuild_calls(target.aws_identifier(), parts)
+    }
+
+    fn add_restore_doubts(&self, parts: &ResourceParts, now: Timestamp, proof: &mut RestoreProof) {
+        restore::add_doubts(parts, now, proof);
+    }
+
     /// Allows no execution and no polling, so a queue's messages stay in it.
     fn disable_resource<'a>(
         &self,
@@ -217,9 +232,12 @@ impl ArchivableKind for Function {
         if let Some(image) = text_of(code, "ImageUri") {
             lost.push(format!("its code, if image {image} is deleted from its registry"));
         }
-        if parts.get("urls.json").as_array().is_some_and(|urls| !urls.is_empty()) {
-            lost.push("its URL: a restored function gets a new one".to_owned());
+        match parts.get("urls.json").as_array().map_or(0, Vec::len) {
+            0 => {}
+            1 => lost.push("its URL: a restored function gets a new one".to_owned()),
+            count => lost.push(format!("its {count} URLs: a restored function gets new ones")),
         }
+        lost.extend(restore::describe_lost_statements(parts));
         lost
     }
 

@@ -1,13 +1,17 @@
 //! Creates a function as it was archived: version by version, lowest first, then `$LATEST`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::super::super::archivable::RestoredResource;
 use super::super::super::parts::ResourceParts;
+use super::super::super::proof::{RebuiltCall, RestoreProof};
+use super::super::super::runtimes::{RuntimeStanding, judge_runtime};
 use super::super::super::wire::{answer, list_of, pick_members, text_of};
 use super::super::super::{DecommissionContext, DecommissionTarget, unexpected_error};
 use super::read::{LATEST, code_file};
@@ -115,15 +119,7 @@ async fn restore_code(
             };
             cx.call_with_retry(call).await?;
         } else {
-            let mut body = settings_request(configuration);
-            body["FunctionName"] = json!(name);
-            body["Code"] = code;
-            body["Tags"] = parts.get("tags.json").clone();
-            for member in ["Architectures", "PackageType"] {
-                if !configuration[member].is_null() {
-                    body[member] = configuration[member].clone();
-                }
-            }
+            let body = create_request(name, configuration, code, parts);
             // The role may be new, so that Lambda can't assume it yet.
             cx.call_with_retry(async || answer!(CREATE, lambda.create_function().function_name(name), &body)).await?;
             there = true;
@@ -148,6 +144,20 @@ fn code_request(configuration: &Value, code: &Value, parts: &ResourceParts) -> R
         text_of(configuration, "CodeSha256").and_then(code_file).and_then(|file| parts.file_bytes(&file).cloned());
     let zip = zip.ok_or_else(|| unexpected_error(CREATE, "the archive lacks its code"))?;
     Ok(json!({ "ZipFile": STANDARD.encode(zip) }))
+}
+
+/// The parameters of `CreateFunction`.
+fn create_request(name: &str, configuration: &Value, code: Value, parts: &ResourceParts) -> Value {
+    let mut body = settings_request(configuration);
+    body["FunctionName"] = json!(name);
+    body["Code"] = code;
+    body["Tags"] = parts.get("tags.json").clone();
+    for member in ["Architectures", "PackageType"] {
+        if !configuration[member].is_null() {
+            body[member] = configuration[member].clone();
+        }
+    }
+    body
 }
 
 /// Converts a configuration to a request: some members have another shape there than in a response.
@@ -296,16 +306,8 @@ async fn restore_mappings(
 ) -> Result<(), CallError> {
     const CALL: &str = "lambda:CreateEventSourceMapping";
     for mapping in parts.get("mappings.json").as_array().into_iter().flatten() {
-        let mut body = pick_members(mapping, MAPPING);
-        // Responses have it for every source, but requests for a FIFO queue must not.
-        if body["MaximumBatchingWindowInSeconds"] == 0
-            && let Some(members) = body.as_object_mut()
-        {
-            members.remove("MaximumBatchingWindowInSeconds");
-        }
+        let body = mapping_request(mapping);
         let function = text_of(mapping, "FunctionArn").unwrap_or_default();
-        body["FunctionName"] = json!(function);
-        body["Enabled"] = json!(is_enabled(mapping));
         let lambda = &cx.aws.lambda;
         let request = || lambda.create_event_source_mapping().function_name(function);
         match cx.call_with_retry(async || answer!(CALL, request(), &body)).await {
@@ -319,6 +321,110 @@ async fn restore_mappings(
         }
     }
     Ok(())
+}
+
+/// The parameters of `CreateEventSourceMapping`.
+fn mapping_request(mapping: &Value) -> Value {
+    let mut body = pick_members(mapping, MAPPING);
+    // Responses have it for every source, but requests for a FIFO queue must not.
+    if body["MaximumBatchingWindowInSeconds"] == 0
+        && let Some(members) = body.as_object_mut()
+    {
+        members.remove("MaximumBatchingWindowInSeconds");
+    }
+    body["FunctionName"] = json!(text_of(mapping, "FunctionArn").unwrap_or_default());
+    body["Enabled"] = json!(is_enabled(mapping));
+    body
+}
+
+/// The configurations that a restore creates: the published versions that aliases point to, then `$LATEST`.
+fn restored_configurations(parts: &ResourceParts) -> impl Iterator<Item = &Value> {
+    let published = parts.get("versions.json").as_array().map(Vec::as_slice).unwrap_or_default();
+    published.iter().chain([&parts.get("function.json")["Configuration"]])
+}
+
+/// The statements of its policies, with the qualifier of each.
+fn statements(parts: &ResourceParts) -> impl Iterator<Item = &Value> {
+    let policies = parts.get("policies.json").as_object().into_iter().flatten();
+    policies.flat_map(|(_, document)| list_of(document, "Statement"))
+}
+
+/// The calls that create the function, without its code: [`add_doubts`] checks that.
+pub(super) fn rebuild_calls(name: &str, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+    let mut calls = Vec::new();
+    for configuration in restored_configurations(parts) {
+        let version = text_of(configuration, "Version").unwrap_or(LATEST);
+        if !is_image(parts) {
+            for member in ["Runtime", "Handler"] {
+                if text_of(configuration, member).is_none() {
+                    return Err(format!("the archive has no {member} of version {version}"));
+                }
+            }
+        }
+        let code = json!({ "ZipFile": "archived" });
+        calls.push(RebuiltCall::new(CREATE, create_request(name, configuration, code, parts)));
+    }
+    for alias in parts.get("aliases.json").as_array().into_iter().flatten() {
+        let body = pick_members(alias, &["Name", "FunctionVersion"]);
+        let version = text_of(alias, "FunctionVersion").unwrap_or(LATEST);
+        if !restored_configurations(parts).any(|one| text_of(one, "Version").unwrap_or(LATEST) == version) {
+            let name = text_of(alias, "Name").unwrap_or_default();
+            return Err(format!("the archive lacks version {version}, which alias {name} points to"));
+        }
+        calls.push(RebuiltCall::new("lambda:CreateAlias", body));
+    }
+    let permissions = statements(parts).filter_map(|statement| policy::permission_request(statement).ok());
+    calls.extend(permissions.map(|body| RebuiltCall::new("lambda:AddPermission", body)));
+    let all = |name: &str| parts.get(name).as_array().into_iter().flatten();
+    calls.extend(
+        all("urls.json")
+            .map(|url| RebuiltCall::new("lambda:CreateFunctionUrlConfig", pick_members(url, &["AuthType"]))),
+    );
+    calls.extend(
+        all("mappings.json")
+            .map(|mapping| RebuiltCall::new("lambda:CreateEventSourceMapping", mapping_request(mapping))),
+    );
+    Ok(calls)
+}
+
+fn is_image(parts: &ResourceParts) -> bool {
+    parts.get("function.json")["Code"]["ImageUri"].is_string()
+}
+
+/// Checks that the archive has the code of every version, as Lambda has it, and that Lambda still takes the runtimes.
+pub(super) fn add_doubts(parts: &ResourceParts, now: Timestamp, proof: &mut RestoreProof) {
+    if is_image(parts) {
+        return;
+    }
+    let mut runtimes = BTreeSet::new();
+    for configuration in restored_configurations(parts) {
+        let version = text_of(configuration, "Version").unwrap_or(LATEST);
+        let wanted = text_of(configuration, "CodeSha256").unwrap_or_default();
+        match code_file(wanted).and_then(|file| parts.file_bytes(&file)) {
+            None => proof.gaps.push(format!("the archive lacks the code of version {version}")),
+            Some(zip) if STANDARD.encode(Sha256::digest(zip)) != wanted => {
+                proof.gaps.push(format!("the archived code of version {version} is not what Lambda has"));
+            }
+            Some(_) => {}
+        }
+        runtimes.extend(text_of(configuration, "Runtime"));
+    }
+    for runtime in runtimes {
+        match judge_runtime(runtime, now) {
+            RuntimeStanding::Creatable => {}
+            RuntimeStanding::Ending(why) | RuntimeStanding::Unlisted(why) => proof.warnings.push(why),
+            RuntimeStanding::Blocked(why) => proof.gaps.push(why),
+        }
+    }
+}
+
+/// The statements of its policies that no call creates: a person has to.
+pub(super) fn describe_lost_statements(parts: &ResourceParts) -> Option<String> {
+    let lost = statements(parts).filter(|statement| policy::permission_request(statement).is_err());
+    let sids: Vec<&str> = lost.map(|statement| text_of(statement, "Sid").unwrap_or("without an id")).collect();
+    (!sids.is_empty()).then(|| {
+        format!("{} statements of its policy, whose conditions no call can set: {}", sids.len(), sids.join(", "))
+    })
 }
 
 /// The alias or version at the end of a `FunctionArn`.

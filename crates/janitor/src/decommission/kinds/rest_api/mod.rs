@@ -1,5 +1,7 @@
 //! API Gateway's REST APIs: each stage's export as OpenAPI with Amazon's extensions, the stages, the domains' mappings.
 
+mod export;
+
 use bytes::Bytes;
 use http::Method;
 use jiff::Timestamp;
@@ -8,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::super::archivable::{ArchivableKind, KindFacts, KindFuture, RestoredResource, UsageMetrics, UseWindow};
 use super::super::order::{DeletionStage, RestoreStage};
 use super::super::parts::{ResourceParts, replace_word};
+use super::super::proof::{RebuiltCall, RestoreProof};
 use super::super::wire::{list_of, pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, TAG_RESTORING, none_if_missing, unexpected_error};
 use super::{new_api_arn, parse_time, tag_map};
@@ -101,7 +104,8 @@ const FACTS: KindFacts = KindFacts {
     deletion_stage: DeletionStage::Api,
     restore_stage: RestoreStage::Api,
     rule_target: true,
-    volatile_attributes: &[],
+    // An export may say when it was made. What it contains is also in the resources, and comes with a new deployment.
+    volatile_attributes: &["openapi"],
     new_attributes: NEW,
 };
 
@@ -239,6 +243,18 @@ impl ArchivableKind for RestApi {
         })
     }
 
+    fn rebuild_calls(&self, target: &DecommissionTarget, parts: &ResourceParts) -> Result<Vec<RebuiltCall>, String> {
+        let create = create_request(target.aws_identifier(), parts);
+        let mut calls = vec![RebuiltCall::new("apigateway:CreateRestApi", create)];
+        let stages = parts.get("stages.json").as_array().ok_or("the archive has no list of the API's stages")?;
+        calls.extend(stages.iter().map(|stage| RebuiltCall::new("apigateway:CreateStage", pick_members(stage, STAGE))));
+        Ok(calls)
+    }
+
+    fn add_restore_doubts(&self, parts: &ResourceParts, _: Timestamp, proof: &mut RestoreProof) {
+        export::check_exports(parts, proof);
+    }
+
     /// Removes the tag by which an interrupted restore finds the API that it created.
     fn settle_restore<'a>(
         &self,
@@ -362,6 +378,14 @@ async fn find_or_create_api(
             return Ok(id.to_owned());
         }
     }
+    let body = create_request(old, parts);
+    let made = create_part(cx, "apigateway:CreateRestApi", &["restapis"], &body).await?;
+    let id = text_of(&made, "id").map(ToOwned::to_owned);
+    id.ok_or_else(|| unexpected_error("apigateway:CreateRestApi", "the response has no id"))
+}
+
+/// The parameters of `CreateRestApi`. The tag finds the API again if the restore is interrupted.
+fn create_request(old: &str, parts: &ResourceParts) -> Value {
     let api = parts.get("api.json");
     let mut body = pick_members(api, API);
     let types = &api["endpointConfiguration"];
@@ -374,9 +398,7 @@ async fn find_or_create_api(
     }
     body["tags"] = parts.get("tags.json").clone();
     body["tags"][TAG_RESTORING] = json!(old);
-    let made = create_part(cx, "apigateway:CreateRestApi", &["restapis"], &body).await?;
-    let id = text_of(&made, "id").map(ToOwned::to_owned);
-    id.ok_or_else(|| unexpected_error("apigateway:CreateRestApi", "the response has no id"))
+    body
 }
 
 async fn remove_tags(
