@@ -20,7 +20,7 @@ use super::shared::session::{Session, load_manifest, state_directory};
 use super::shared::trust::show_new_trust;
 use super::venue::write::EditableManifest;
 use crate::cli::{ConfirmArgs, ExecutionArgs, GlobalArgs};
-use deployer_aws::Call;
+use deployer_aws::sdk_pages;
 use deployer_core::desired::{Desired, derive_desired};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -98,11 +98,11 @@ async fn find_origin(
     // Without the file of an interrupted move, the paths of roles say where else the deployment is.
     let here = connect_in_region(global, loaded, &args.to_region).await?;
     let prefix = deployment.role_place().deployment_path();
-    let mut pages = here.aws.iam.list_roles().path_prefix(&prefix).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page
-            .call("iam:ListRoles")
-            .map_err(|error| Error::failed("could not find out where else the deployment is").caused_by(&error))?;
+    let stream = here.aws.iam.list_roles().path_prefix(&prefix).into_paginator().send();
+    let mut pages = sdk_pages("iam:ListRoles", stream, |page| page.marker());
+    while let Some(page) = pages.next_page().await {
+        let page =
+            page.map_err(|error| Error::failed("could not find out where else the deployment is").caused_by(&error))?;
         let regions = page.roles().iter().filter_map(|role| role.path().strip_prefix(&prefix)?.strip_suffix('/'));
         if let Some(region) = regions.into_iter().find(|region| *region != args.to_region) {
             return Ok(Some(region.to_owned()));

@@ -86,7 +86,7 @@ async fn waits_until_the_role_may_use_the_network() {
     cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
         let hit = call.operation == "UpdateFunctionConfiguration" && refusals.fetch_add(1, Ordering::SeqCst) < 3;
         let error = ApiError::bad_request("InvalidParameterValueException", words);
-        hit.then(|| InjectedFault::Before(CloudFault::Error(error)))
+        hit.then_some(InjectedFault::Before(CloudFault::Error(error)))
     })));
     world.converge(&world.desired_from(&strict_manifest())).await;
 }
@@ -99,7 +99,7 @@ async fn a_key_that_logs_may_not_use_is_refused_with_the_statement_that_it_needs
     let words = "The specified KMS Key Id could not be found or is not allowed to be used with the log group.";
     cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
         let error = ApiError::bad_request("InvalidParameterException", words);
-        (call.operation == "AssociateKmsKey").then(|| InjectedFault::Before(CloudFault::Error(error)))
+        (call.operation == "AssociateKmsKey").then_some(InjectedFault::Before(CloudFault::Error(error)))
     })));
     let outcome = world.apply(&world.desired_from(&strict_manifest())).await;
     let (_, error) = outcome.failed.first().expect("the key is refused");

@@ -155,7 +155,7 @@ fn a_move_that_dies_at_any_call_goes_on_when_it_is_run_again() {
                     }
                     let site = applied_site();
                     let case = format!("write call {at} of {writes}");
-                    die_at(&site.cloud, at, at % 2 == 0);
+                    die_at(&site.cloud, at, at.is_multiple_of(2));
                     let (code, text) = site.run_deployer(&MOVE);
                     site.cloud.set_faults(None);
                     assert_not_both(&site, &case);

@@ -196,7 +196,7 @@ async fn github_plans_applies_and_reports_drift() {
     assert_eq!(code, 0, "{printed}");
     let (code, printed) = repository.run_github_job("plan");
     assert_eq!(code, 0, "{printed}");
-    assert_contains(&repository.take_calls(), "gh pr comment 7 --body-file plan.md --edit-last --create-if-none");
+    assert_contains(repository.take_calls(), "gh pr comment 7 --body-file plan.md --edit-last --create-if-none");
     let plan = std::fs::read_to_string(repository.room.path().join("plan.md")).expect("a plan was written");
     assert_contains(&plan, "loft");
     let (code, printed) = repository.run_github_job("apply");
@@ -208,7 +208,7 @@ async fn github_plans_applies_and_reports_drift() {
     let (code, printed) = repository.run_github_job("drift");
     assert_eq!(code, 0, "{printed}");
     assert_contains(
-        &repository.take_calls(),
+        repository.take_calls(),
         "gh issue create --title AWS differs from the manifest --body-file drift.md",
     );
     // A mistake is neither drift nor success.
@@ -227,7 +227,7 @@ async fn gitlab_plans_applies_and_reports_drift() {
     assert_eq!(code, 0, "{printed}");
     let (code, printed) = repository.run_gitlab_job("plan");
     assert_eq!(code, 0, "{printed}");
-    assert_contains(&repository.take_calls(), "https://gitlab.example.com/api/v4/projects/11/merge_requests/7/notes");
+    assert_contains(repository.take_calls(), "https://gitlab.example.com/api/v4/projects/11/merge_requests/7/notes");
     let (code, printed) = repository.run_gitlab_job("apply");
     assert_eq!(code, 0, "{printed}");
     let (code, printed) = repository.run_gitlab_job("drift");
@@ -235,7 +235,7 @@ async fn gitlab_plans_applies_and_reports_drift() {
     repository.edit_manifest("display_name = \"Loft\"", "display_name = \"Loft\"\nmemory_mb    = 256");
     let (code, printed) = repository.run_gitlab_job("drift");
     assert_eq!(code, 0, "{printed}");
-    assert_contains(&repository.take_calls(), "https://gitlab.example.com/api/v4/projects/11/issues");
+    assert_contains(repository.take_calls(), "https://gitlab.example.com/api/v4/projects/11/issues");
 }
 
 #[test]
@@ -254,5 +254,5 @@ fn an_existing_pipeline_is_overwritten_only_with_force() {
     assert_eq!((code, pipeline().as_str()), (2, "mine"), "{printed}");
     let (code, printed) = run(&["--force"]);
     assert_eq!(code, 0, "{printed}");
-    assert_contains(&pipeline(), "deployer plan --format markdown");
+    assert_contains(pipeline(), "deployer plan --format markdown");
 }

@@ -91,7 +91,7 @@ async fn no_log_line_repeats_what_a_vendor_repeats() {
                         body => SandboxFault::Status { status, body: body.clone(), headers: Vec::new() },
                     })
                 };
-                let hook: Arc<dyn Fn(&RequestInfo) -> Option<SandboxFault> + Send + Sync> = Arc::new(hook);
+                let hook = Arc::new(hook);
                 portal.hubspot.set_fault_hook(Some(hook.clone()));
                 portal.tripleseat.set_fault_hook(Some(hook));
                 let answer = match portal.run_once().await {

@@ -127,5 +127,5 @@ fn a_shell_completes_the_manifests_venues() {
     assert!(venues.lines().any(|line| line == "a") && venues.lines().any(|line| line == "b"), "{venues}");
     assert_eq!(completed(&["venue", "pau"]).trim(), "pause");
     site.write_file("other.toml", &manifest_text(&site).replace("venues.a", "venues.zoo"));
-    assert_contains(&completed(&["-f", "other.toml", "logs", "z"]), "zoo");
+    assert_contains(completed(&["-f", "other.toml", "logs", "z"]), "zoo");
 }

@@ -166,7 +166,7 @@ impl Archive {
     /// The same as [`Archive::open_verified`], except for the missing journal; or the journal's place can't be written.
     pub fn open_for_restore(directory: &Path, scope: &Scope, places: JournalPlaces<'_>) -> Result<Self> {
         let manifest = Self::read_manifest_of(directory, scope)?;
-        let own = std::fs::read(directory.join(JOURNAL)).ok();
+        let own = read_if_there(directory, JOURNAL)?;
         let mut notes = Vec::new();
         if own.is_none() && !manifest.entries.is_empty() {
             notes.push(format!(
@@ -178,7 +178,7 @@ impl Archive {
             Some(path) => Some(path.to_owned()),
             None => match private_files::open_private_file(&directory.join("lock")) {
                 Err(error) if is_unwritable(&error) => {
-                    let sum = sha256_hex(&std::fs::read(directory.join(MANIFEST)).unwrap_or_default());
+                    let sum = sum_of_file(directory, MANIFEST)?;
                     Some(places.state.join("journals").join(format!("{}.jsonl", &sum[..16])))
                 }
                 _ => None,
@@ -259,11 +259,10 @@ impl Archive {
         let genuine = match recorded {
             // An archive of the first version, or a crash before the first checksums.
             None => self.manifest.version == EARLIEST_VERSION || self.manifest.entries.is_empty(),
-            Some(sum) if self.journal_elsewhere => match std::fs::read(directory.join(JOURNAL)) {
-                Ok(own) => has_checksum(&own, sum),
-                // Its absence was said.
-                Err(_) => true,
-            },
+            // Its absence was said.
+            Some(sum) if self.journal_elsewhere => {
+                read_if_there(directory, JOURNAL)?.is_none_or(|own| has_checksum(&own, sum))
+            }
             Some(sum) => self.journal.has_checksum(sum),
         };
         if genuine { Ok(()) } else { Err(changed_error(directory, JOURNAL)) }
@@ -539,8 +538,16 @@ fn has_checksum(journal: &[u8], sum: &str) -> bool {
 }
 
 fn sum_of_file(directory: &Path, name: &str) -> Result<String> {
-    let bytes = std::fs::read(directory.join(name)).map_err(|error| unusable_error(directory, &error))?;
-    Ok(sha256_hex(&bytes))
+    let bytes = read_regular_file(&directory.join(name), MAX_INPUT_FILE);
+    bytes.map(|bytes| sha256_hex(&bytes)).map_err(|error| unusable_error(directory, &error))
+}
+
+fn read_if_there(directory: &Path, name: &str) -> Result<Option<Vec<u8>>> {
+    match read_regular_file(&directory.join(name), MAX_INPUT_FILE) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unusable_error(directory, &error)),
+    }
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {
