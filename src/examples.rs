@@ -169,6 +169,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ("venue unblock", &[("deployer venue unblock venue-a --status paused", "deploy it, but don't run it yet")]),
     ("doctor", &[("deployer doctor", "all venues"), ("deployer doctor venue-a --only hubspot", "one venue, one side")]),
     (
+        "iam-policy",
+        &[
+            ("deployer iam-policy --for plan > plan-policy.json", "the least policy of a role that plans"),
+            ("deployer iam-policy --for apply", "what an apply of this manifest needs"),
+        ],
+    ),
+    (
         "duplicates",
         &[("deployer duplicates venue-a --out duplicates --fee 2.50", "with what a duplicate lead costs you")],
     ),

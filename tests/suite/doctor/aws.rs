@@ -58,7 +58,7 @@ async fn names_missing_permissions_with_the_resource() {
     let evidence = "iam:PassRole on arn:aws:iam::123456789012:role/deployer/sync/us-east-1/sync-a-role";
     expect_check(&checks, "", "permissions iam", DoctorVerdict::Failed, evidence, "iam:PassRole");
     expect_check(&checks, "", "permissions tag", DoctorVerdict::Warning, "tag:GetResources on *", "one by one");
-    expect_check(&checks, "", "permissions logs", DoctorVerdict::Ok, "all 8 actions are allowed", "");
+    expect_check(&checks, "", "permissions logs", DoctorVerdict::Ok, "all 11 actions are allowed", "");
 }
 
 #[tokio::test]

@@ -71,14 +71,15 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("secretsmanager:UpdateSecret", On::Secret, MAKERS).on_condition(OWNED),
     action("secretsmanager:RestoreSecret", On::Secret, MAKERS).on_condition(OWNED),
     action("secretsmanager:DeleteSecret", On::Secret, DELETERS).on_condition(OWNED),
-    action("secretsmanager:GetSecretValue", On::Secret, &[Secret, Connect, Doctor, Duplicates, Retry, Verify])
+    // An apply asks which credentials a restored secret lacks; a move copies them.
+    action("secretsmanager:GetSecretValue", On::Secret, &[Apply, Secret, Connect, Doctor, Duplicates, Retry, Verify])
         .on_condition(OWNED)
-        .optional("`secret set`, `push`, `status --compare` and `connect` don't work"),
+        .optional("`secret set`, `push`, `status --compare`, `connect` and `move` don't work"),
     // Of a secret that isn't tagged yet: which credentials it lacks.
     action("secretsmanager:GetSecretValue", On::Secret, &[Adopt]),
-    action("secretsmanager:PutSecretValue", On::Secret, &[Secret, Connect])
+    action("secretsmanager:PutSecretValue", On::Secret, &[Apply, Secret, Connect])
         .on_condition(OWNED)
-        .optional("`secret set`, `push` and `connect` don't work"),
+        .optional("`secret set`, `push`, `connect` and `move` don't work"),
     action("logs:DescribeLogGroups", On::LogGroups, LOCK_READERS),
     action("logs:DescribeLogStreams", On::LogGroup, READERS),
     action("logs:DescribeSubscriptionFilters", On::LogGroup, READERS),

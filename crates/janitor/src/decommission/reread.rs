@@ -123,7 +123,13 @@ impl AccountReading {
                 return Some(why);
             }
         }
-        facts.find_caller(cx, target, &going_ids(plan)).await
+        let mut going = going_ids(plan);
+        // What is in quarantine is disabled: it calls nothing that is disabled as well, and both can be released.
+        if matches!(item.action, DecommissionAction::Quarantine { .. }) {
+            let waiting = plan.items.iter().filter(|item| matches!(item.action, DecommissionAction::Wait { .. }));
+            going.extend(waiting.map(|item| item.target.id.as_str()));
+        }
+        facts.find_caller(cx, target, &going).await
     }
 }
 

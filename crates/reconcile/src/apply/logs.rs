@@ -58,7 +58,7 @@ impl Executor<'_> {
     /// CloudWatch Logs uses a key itself, so the key's own policy has to let it. Says which statement that takes
     /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html>).
     fn explain_refused_key(&self, error: CallError) -> CallError {
-        if error.kind != FailureKind::Invalid || !error.message.contains("KMS") {
+        if !matches!(error.kind, FailureKind::Invalid | FailureKind::Denied) || !error.message.contains("KMS") {
             return error;
         }
         let scope = &self.plan.scope;
