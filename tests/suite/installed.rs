@@ -103,9 +103,9 @@ async fn dev_plan_apply_and_package_need_no_toolchain() {
 async fn an_installed_deployer_applies_to_moto_and_configuration_needs_no_build() {
     let installed = Installed::new().await;
     let moto = start_moto().await;
-    let manifest = "[deployment]\nname = \"installed\"\nregion = \"us-east-1\"\n\n[venues.loft]\ndisplay_name = \"Loft\"\n\
-         [venues.loft.secrets]\nhubspot_token = \"env:TOKEN\"\ntripleseat_public_key = \"env:KEY\"\n\
-         [venues.loft.destination]\nkind = \"tripleseat\"\n";
+    let manifest = "[deployment]\nname = \"installed\"\nregion = \"us-east-1\"\n\n[venues.attic]\ndisplay_name = \"Loft\"\n\
+         [venues.attic.secrets]\nhubspot_token = \"env:TOKEN\"\ntripleseat_public_key = \"env:KEY\"\n\
+         [venues.attic.destination]\nkind = \"tripleseat\"\n";
     std::fs::write(installed.work().join("venues.toml"), manifest).expect("the manifest can be written");
     let environment = [
         ("AWS_ENDPOINT_URL", moto.uri),
@@ -116,10 +116,10 @@ async fn an_installed_deployer_applies_to_moto_and_configuration_needs_no_build(
     ];
     let (code, printed) = installed.run(&["apply", "--yes", "--no-canary"], &environment);
     assert_eq!(code, 0, "{printed}");
-    assert_contains(&printed, "deployer verify loft --now");
+    assert_contains(&printed, "deployer verify attic --now");
     let (code, printed) = installed.run(&["plan", "--detailed-exitcode"], &environment);
     assert_eq!(code, 0, "{printed}");
-    let edited = manifest.replace("[venues.loft.secrets]", "memory_mb = 256\n[venues.loft.secrets]");
+    let edited = manifest.replace("[venues.attic.secrets]", "memory_mb = 256\n[venues.attic.secrets]");
     std::fs::write(installed.work().join("venues.toml"), edited).expect("the manifest can be written");
     let (code, printed) = installed.run(&["apply", "--yes"], &environment);
     assert_eq!(code, 0, "{printed}");

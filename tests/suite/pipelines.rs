@@ -29,9 +29,9 @@ impl Repository {
         let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
         let room = tempfile::tempdir().expect("a directory");
         let manifest = format!(
-            "[deployment]\nname   = \"pipeline-{host}\"\nregion = \"us-east-1\"\n\n[venues.loft]\ndisplay_name = \"Loft\"\n\
-             [venues.loft.secrets]\nhubspot_token         = \"env:LOFT_TOKEN\"\ntripleseat_public_key = \"env:LOFT_KEY\"\n\
-             [venues.loft.destination]\nkind = \"tripleseat\"\n"
+            "[deployment]\nname   = \"pipeline-{host}\"\nregion = \"us-east-1\"\n\n[venues.loft-{host}]\ndisplay_name = \"Loft\"\n\
+             [venues.loft-{host}.secrets]\nhubspot_token         = \"env:LOFT_TOKEN\"\ntripleseat_public_key = \"env:LOFT_KEY\"\n\
+             [venues.loft-{host}.destination]\nkind = \"tripleseat\"\n"
         );
         std::fs::write(room.path().join("venues.toml"), manifest).expect("the manifest can be written");
         let init =

@@ -20,7 +20,9 @@ const CALLERS: [&str; 9] = [
 ];
 
 /// What these files read policies for, and never do.
-const OF_OTHERS: [&str; 9] = [
+const OF_OTHERS: [&str; 11] = [
+    "kms:Decrypt",
+    "kms:Encrypt",
     "lambda:InvokeAsync",
     "lambda:InvokeFunctionUrl",
     "secretsmanager:BatchGetSecretValue",

@@ -19,6 +19,8 @@ const MAKERS: &[PolicyCommand] = &[Apply];
 const DELETERS: &[PolicyCommand] = &[Apply, Destroy];
 const TAGGERS: &[PolicyCommand] = &[Apply, Adopt];
 
+const UNPROVEN: &str = "`verify --isolation` says unknown for what leads through a key, a queue or a topic";
+
 const OWNED: ActionCondition = ActionCondition::Owned;
 const TAGGING: ActionCondition = ActionCondition::Tagging;
 
@@ -136,7 +138,17 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("lambda:DeleteFunction", On::Function, DELETERS).on_condition(OWNED),
     action("lambda:InvokeFunction", On::Version, &[Apply, Invoke, Verify, Connect, Duplicates, Retry])
         .optional("new code can't be tried first: use `apply --no-canary`"),
+    // Where the proof of isolation looks besides: keys, and the queues and topics that functions write to.
+    action("kms:DescribeKey", On::Everything("kms"), &[Verify]).optional(UNPROVEN),
+    action("kms:GetKeyPolicy", On::Everything("kms"), &[Verify]).optional(UNPROVEN),
+    action("kms:ListGrants", On::Everything("kms"), &[Verify]).optional(UNPROVEN),
+    action("sns:GetTopicAttributes", On::Everything("sns"), &[Verify]).optional(UNPROVEN),
+    action("sqs:GetQueueAttributes", On::Everything("sqs"), &[Verify]).optional(UNPROVEN),
+    action("sqs:GetQueueUrl", On::Everything("sqs"), &[Verify]).optional(UNPROVEN),
     action("events:ListRules", On::Rules, READERS),
+    // Of another deployment that has the same flag or destination, in any region: does it still fire?
+    action("events:DescribeRule", On::Any, &[Plan, Apply])
+        .optional("another deployment that was paused counts as one that runs"),
     action("events:DescribeRule", On::Rule, &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report]),
     action("events:ListTargetsByRule", On::Rule, READERS),
     action("events:ListTagsForResource", On::Rule, READERS),
