@@ -21,12 +21,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// up to 65,536 characters of.
 pub const MAX_RESPONSE: usize = 8 * 1024 * 1024;
 /// The most values of JSON in a response. Each takes up to a hundred times its text when it is read, and a function has
-/// 128 MB.
-pub const MAX_VALUES: usize = 250_000;
+/// 128 MB. The longest real response describes all properties of a portal, of which HubSpot allows 1,000 besides its own.
+pub const MAX_VALUES: usize = 150_000;
 /// From this many bytes on, a response is large.
 const LARGE: usize = 256 * 1024;
-/// How many large responses are read at the same time.
-static ROOM_FOR_LARGE: Semaphore = Semaphore::const_new(2);
+/// Large responses are read one at a time: several of the largest would not fit into the function's memory.
+static ROOM_FOR_LARGE: Semaphore = Semaphore::const_new(1);
 
 /// A client with Mozilla's root certificates built in: Lambda's own would have to be read from disk at every cold
 /// start. Redirects aren't followed, because the credential would be sent along to wherever they lead.

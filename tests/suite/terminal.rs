@@ -16,7 +16,9 @@ fn printed_text(output: &Output) -> String {
 }
 
 /// Commands that print something on an applied site, in every format that they have.
-const PRINTING: [&str; 41] = [
+const PRINTING: [&str; 43] = [
+    "iam-policy",
+    "iam-policy --json",
     "--help",
     "--version",
     "plan --help",
@@ -72,7 +74,7 @@ const WRITING: [&str; 9] = [
     "report --out /dev/full --json",
 ];
 /// Commands that a site without vendors and leftovers refuses, before they print anything.
-const REFUSED: [&str; 13] = [
+const REFUSED: [&str; 14] = [
     "connect a",
     "decommission nothing.json",
     "destroy",
@@ -80,6 +82,7 @@ const REFUSED: [&str; 13] = [
     "duplicates a --out duplicates",
     "invoke a",
     "migrate-flag --from x --to a",
+    "move --to-region nowhere",
     "restore nothing",
     "retry a",
     "rollback a --yes",

@@ -61,7 +61,7 @@ async fn a_response_has_a_limited_number_of_values() {
     let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_owned();
     let (address, _) = serve_stream(head, b"[],".to_vec(), MAX_VALUES).await;
     let error = get_from(address).await.expect_err("too many");
-    assert_eq!(error.message, "the response has more than 250000 values");
+    assert_eq!(error.message, "the response has more than 150000 values");
 }
 
 #[tokio::test]
