@@ -31,8 +31,7 @@ impl PermissionRecord {
         };
         let after = |flag: &str| args.iter().position(|arg| *arg == flag).and_then(|at| args.get(at + 1)).copied();
         let path = directory.join(after("--manifest").or(after("-f")).unwrap_or("venues.toml"));
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        let place = match manifest::parse_manifest(&text, &path) {
+        let place = match manifest::load_manifest(&path) {
             Ok(loaded) => {
                 let deployment = loaded.manifest.deployment;
                 PolicyPlace { scope: Scope::of_region("*", &deployment.region), roles: deployment.role_place() }
