@@ -277,7 +277,8 @@ async fn the_refresh_event_runs_no_sync_and_shows_no_token() {
     let answer = refresh(json!({ "refresh": true })).await.expect("the token holds");
     assert_eq!(answer, json!({ "venue": "venue-a", "refreshed": true }));
     assert_eq!(venue.calls("PutSecretValue"), 0, "it holds long enough");
-    let other = json!({ "refresh": true, "refused": token_fingerprint(&CredentialValue::new("another-refresh-token")) });
+    let other =
+        json!({ "refresh": true, "refused": token_fingerprint(&CredentialValue::new("another-refresh-token")) });
     refresh(other).await.expect("somebody else has renewed the refused one");
     assert_eq!(venue.calls("PutSecretValue"), 0);
     let refused = token_fingerprint(&CredentialValue::new(&venue.first_pair().access));
