@@ -151,11 +151,13 @@ mod tests {
         #[test]
         fn no_cell_is_a_formula(rows in proptest::collection::vec(proptest::collection::vec(cell_text(), 3), 1..5)) {
             let mut table = TableWriter::new(Vec::new());
+            // As in every file of ours. Without it, a reader takes a first mark of byte order for the file's.
+            table.write_row(["id", "name", "email"]).expect("written");
             for row in &rows {
                 table.write_row(row.iter().map(String::as_str)).expect("written");
             }
             let file = table.finish_file().expect("complete");
-            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(file.as_slice());
+            let mut reader = csv::Reader::from_reader(file.as_slice());
             let read: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().expect("CSV");
             prop_assert_eq!(read.len(), rows.len());
             for (cell, written) in rows.iter().flatten().zip(read.iter().flatten()) {
