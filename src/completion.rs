@@ -1,6 +1,6 @@
 //! Completion in a shell. The shell asks the program itself, so venues are completed from the manifest.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Command, CommandFactory};
@@ -75,7 +75,7 @@ fn manifest_of_line(words: impl IntoIterator<Item = OsString>) -> PathBuf {
         None => None,
     });
     let from_environment = || std::env::var_os("DEPLOYER_MANIFEST").map(PathBuf::from);
-    named.or_else(from_environment).unwrap_or_else(|| PathBuf::from(OsStr::new("venues.toml")))
+    named.or_else(from_environment).unwrap_or_else(|| PathBuf::from("venues.toml"))
 }
 
 #[cfg(test)]

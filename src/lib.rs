@@ -72,7 +72,7 @@ pub fn run_program() -> std::process::ExitCode {
     }
 }
 
-/// Prints what clap has to say in place of a run: help, the version, or a mistake in the command line.
+/// Prints what clap returns instead of a command: help, the version, or a mistake in the command line.
 fn print_usage(stopped: &clap::Error) -> std::process::ExitCode {
     match stopped.print() {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -172,13 +172,13 @@ impl MoveTask<'_> {
         if code != ExitCode::Done {
             return self.stop(code);
         }
+        let inputs = async |plan: &Plan| {
+            let secrets = self.copy_new_secrets(plan).await?;
+            Ok(ApplyInputs { artifacts: artifacts.zips_by_hash(), secrets, hubspot: portal.hubspot_client() })
+        };
         if !self.is_manifest_edited {
             self.wait_for_runs(&there).await;
-            let inputs = async |plan: &Plan| {
-                let secrets = self.copy_new_secrets(plan).await?;
-                Ok(ApplyInputs { artifacts: artifacts.zips_by_hash(), secrets, hubspot: portal.hubspot_client() })
-            };
-            let code = self.reconcile(&self.to, &portal, &create, inputs).await?;
+            let code = self.reconcile(&self.to, &portal, &create, &inputs).await?;
             if code != ExitCode::Done {
                 return self.stop(code);
             }
@@ -186,11 +186,7 @@ impl MoveTask<'_> {
             self.journal.write(&self.from.manifest().deployment, to)?;
             self.edit_manifest()?;
         }
-        let inputs = async |plan: &Plan| {
-            let secrets = self.copy_new_secrets(plan).await?;
-            Ok(ApplyInputs { artifacts: artifacts.zips_by_hash(), secrets, hubspot: portal.hubspot_client() })
-        };
-        let code = self.reconcile(&self.to, &portal, &resume, inputs).await?;
+        let code = self.reconcile(&self.to, &portal, &resume, &inputs).await?;
         if code != ExitCode::Done {
             return self.stop(code);
         }

@@ -3,15 +3,19 @@
 use clap::Args;
 
 use crate::terminal::print_document;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest::manifest_schema;
 
 /// Print the manifest's JSON Schema, for editors
 #[derive(Debug, Args)]
 pub struct SchemaArgs {}
 
 pub(super) fn run_schema(_args: &SchemaArgs) -> Result<ExitCode> {
-    let text = serde_json::to_string_pretty(&deployer_core::manifest::manifest_schema())
-        .map_err(|error| Error::failed("could not print the schema").caused_by(&error))?;
-    print_document(&format!("{text}\n")).map(|()| ExitCode::Done)
+    print_document(&schema_text()).map(|()| ExitCode::Done)
+}
+
+/// The schema as a file has it.
+pub(super) fn schema_text() -> String {
+    format!("{:#}\n", manifest_schema())
 }

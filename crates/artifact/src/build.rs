@@ -46,8 +46,6 @@ pub struct ArtifactBuilder {
     release: bool,
     rebuild: bool,
     tools: BuildTools,
-    /// The binary whose installation may have brought the function along.
-    binary: Option<PathBuf>,
 }
 
 impl ArtifactBuilder {
@@ -60,15 +58,7 @@ impl ArtifactBuilder {
         let mut search = vec![std::path::absolute(manifest_dir).unwrap_or_else(|_| manifest_dir.to_owned())];
         search.extend(std::env::current_dir());
         let release = matches!(platform, ArtifactPlatform::Lambda(_)) || !cfg!(debug_assertions);
-        Self {
-            platform,
-            search,
-            target_dir: None,
-            release,
-            rebuild: false,
-            tools: BuildTools::from_environment(),
-            binary: std::env::current_exe().ok(),
-        }
+        Self { platform, search, target_dir: None, release, rebuild: false, tools: BuildTools::from_environment() }
     }
 
     /// Builds in `directory` instead of `CARGO_TARGET_DIR` or the workspace's `target`.
@@ -92,13 +82,6 @@ impl ArtifactBuilder {
         self
     }
 
-    /// Searches beside this binary for the function that was installed with it.
-    #[must_use]
-    pub fn with_binary(mut self, binary: impl Into<PathBuf>) -> Self {
-        self.binary = Some(binary.into());
-        self
-    }
-
     /// Builds, or returns a cached build or the function that was installed. Blocks while cargo runs, and reports
     /// progress to `on_event`.
     ///
@@ -108,8 +91,9 @@ impl ArtifactBuilder {
         if let Some(workspace) = SourceWorkspace::find_from(&self.search) {
             return self.build_in(workspace, on_event);
         }
-        let shipped = self.binary.as_deref().map(|binary| read_shipped(binary, self.platform)).transpose()?.flatten();
-        if let Some(artifact) = shipped {
+        if let Ok(binary) = std::env::current_exe()
+            && let Some(artifact) = read_shipped(&binary, self.platform)?
+        {
             return Ok(artifact);
         }
         let workspace = SourceWorkspace::built_in().ok_or_else(|| {

@@ -125,7 +125,7 @@ fn check_lambda_loader(needs: &elf::ElfRequirements) -> Result<()> {
 }
 
 /// The architecture of this machine, if Lambda supports it.
-pub(super) fn host_architecture() -> Option<Architecture> {
+pub fn host_architecture() -> Option<Architecture> {
     match std::env::consts::ARCH {
         "x86_64" => Some(Architecture::X86_64),
         "aarch64" => Some(Architecture::Arm64),

@@ -1,8 +1,8 @@
 //! The shared artifact: `sync-lambda`, built once and zipped so that the same source always produces the same bytes.
 //!
-//! [`ArtifactBuilder`] builds it, or finds the cached zip of the same sources. Where there is no source, it uses the one that
-//! was installed with the deployer. [`Artifact::from_path`] uses a file that the user provides. Either way it is checked before use, so that an artifact that Lambda would reject or fail to start is
-//! found here.
+//! [`ArtifactBuilder`] builds it, or finds the cached zip of the same sources. Where there is no source, it uses the zip
+//! that was installed with the deployer. [`Artifact::from_path`] uses a file that the user provides. Each is checked before
+//! use, so that an artifact that Lambda would reject or fail to start is found here.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ mod workspace;
 pub mod zip;
 
 pub use build::{ArtifactBuilder, BuildEvent};
-pub use check::{MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, PROVIDED_AL2023_GLIBC};
+pub use check::{MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, PROVIDED_AL2023_GLIBC, host_architecture};
 pub use shipped::shipped_name;
 
 /// The name of the executable that Lambda's custom runtimes start.

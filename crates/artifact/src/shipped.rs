@@ -36,10 +36,10 @@ fn shipped_path(binary: &Path, platform: ArtifactPlatform) -> Option<PathBuf> {
     };
     // A link, such as /usr/local/bin/deployer, leads to the directory that has the zips.
     let real = std::fs::canonicalize(binary).unwrap_or_else(|_| binary.to_owned());
-    let directories = [real.parent(), binary.parent()].into_iter().flatten();
-    let files = directories
-        .flat_map(|directory| DIRECTORIES.iter().map(|below| directory.join(below).join(shipped_name(architecture))));
-    files.into_iter().find(|file| file.is_file())
+    let directories = [real.parent()?, binary.parent()?];
+    let name = shipped_name(architecture);
+    let mut files = directories.iter().flat_map(|directory| DIRECTORIES.map(|below| directory.join(below).join(&name)));
+    files.find(|file| file.is_file())
 }
 
 #[cfg(test)]

@@ -10,12 +10,13 @@ use sync_config::config::HUBSPOT_BASE_URI;
 
 use self::pipeline::PipelineHost;
 use crate::cli::GlobalArgs;
+use crate::commands::schema::schema_text;
 use crate::commands::shared::session::{load_manifest, manifest_directory};
 use crate::commands::shared::suggest::{print_suggestions, suggest_from_portal};
 use crate::terminal::write_output_file;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::manifest::{SecretRef, init_template, manifest_schema};
+use deployer_core::manifest::{SecretRef, init_template};
 
 /// Write a commented venues.toml to start from, and what belongs beside it
 #[derive(Debug, Args)]
@@ -92,8 +93,7 @@ fn write_pipeline(global: &GlobalArgs, args: &InitArgs, host: PipelineHost) -> R
 const SCHEMA_FILE: &str = "venues.schema.json";
 
 fn write_schema(path: &Path) -> Result<()> {
-    let schema = format!("{:#}\n", manifest_schema());
-    write_output_file(path, schema.as_bytes())
+    write_output_file(path, schema_text().as_bytes())
         .map_err(|error| Error::failed(format!("could not write {}", path.display())).caused_by(&error))?;
     errln!("Wrote {}, with which editors complete and check it.", path.display());
     Ok(())

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use deployer_artifact::{Artifact, ArtifactOrigin};
+use deployer_artifact::{Artifact, ArtifactOrigin, host_architecture};
 use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
 use deployer_cloud::{Invocation, Invoker};
 use deployer_core::error::{Error, Result};
-use deployer_core::manifest::Architecture;
 use serde_json::Value;
 
 /// How long it may take to start and to answer, in seconds.
@@ -22,12 +21,9 @@ const NO_ANSWER: [&str; 2] = ["Runtime.ExitError", "Sandbox.Timedout"];
 /// It ends or waits instead of answering.
 pub(in crate::commands) async fn try_artifact(artifact: &Artifact) -> Result<()> {
     let given = matches!(artifact.source, ArtifactOrigin::Given { .. });
-    let here = cfg!(target_os = "linux").then_some(std::env::consts::ARCH);
-    let built_for = artifact.architecture.map(|architecture| match architecture {
-        Architecture::X86_64 => "x86_64",
-        Architecture::Arm64 => "aarch64",
-    });
-    if !given || built_for.is_none() || built_for != here {
+    let runs_here =
+        cfg!(target_os = "linux") && artifact.architecture.is_some_and(|built| Some(built) == host_architecture());
+    if !given || !runs_here {
         return Ok(());
     }
     let directory = tempfile::tempdir()

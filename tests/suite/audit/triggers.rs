@@ -83,7 +83,7 @@ fn stop_reading(account: &mut AuditInventory, source: &CallerSource, how: Unread
     }
 }
 
-/// Lets a source that isn't read reach a node, with no more than AWS requires for it.
+/// Lets a source that isn't read reach a node, with only what AWS requires for it.
 fn add_unread_trigger(
     account: &mut AuditInventory,
     source: &CallerSource,

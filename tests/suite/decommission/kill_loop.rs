@@ -231,7 +231,7 @@ impl KillSite {
                 continue;
             };
             let kind = DecommissionTarget::from_node(node).expect("it can be archived").kind;
-            // Which ids are new is told by the restore itself; its own comparison has renamed them.
+            // The restore reports which ids are new; its own comparison has renamed them.
             let renamed = ["policies.json", "resources.json"];
             let differing = find_differences(&before[&node.id], &found, &kind.uncompared_attributes());
             let differing = differing.into_iter().filter(|one| !renamed.iter().any(|part| one.path.starts_with(part)));

@@ -33,8 +33,11 @@ pub mod select;
 pub mod usage;
 mod wire;
 
+use serde_json::Value;
+
 use crate::audit::{Node, NodeKind};
 use deployer_aws::retry::CallRetry;
+use deployer_aws::signed::RestRequest;
 use deployer_aws::{Aws, CallError, FailureKind};
 use deployer_core::arn::Arn;
 use deployer_core::scope::Scope;
@@ -111,6 +114,14 @@ pub struct DecommissionContext<'a> {
 }
 
 impl DecommissionContext<'_> {
+    /// Sends a request, again as long as it may still succeed.
+    ///
+    /// # Errors
+    /// The error of the last attempt.
+    pub async fn send_with_retry(&self, request: RestRequest) -> Result<Value, CallError> {
+        self.call_with_retry(async || self.aws.signed.send(request.clone()).await).await
+    }
+
     /// Retries a call as long as it may still succeed ([`CallRetry`]): a new role can't be assumed immediately, and Lambda
     /// refuses a second change of a function while the first is in progress.
     ///

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// When the table was last compared with <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html>.
 pub const TABLE_CHECKED: Date = date(2026, 11, 29);
-/// How long before Lambda refuses a runtime a person is told. AWS announces a deprecation at least 180 days ahead.
+/// How long before Lambda refuses a runtime a plan warns of it. AWS announces a deprecation at least 180 days ahead.
 pub const TOLD_AHEAD: SignedDuration = SignedDuration::from_hours(24 * 183);
 
 /// A runtime's dates.

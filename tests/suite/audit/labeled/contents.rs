@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::{ACCOUNT, node_id};
 use super::account::{Label, LabeledAccount, arn};
 
-/// What is told by a policy or by a role.
+/// What a policy or a role shows.
 pub async fn add_allowed_callers(account: &mut LabeledAccount) {
     for (name, principal) in [
         ("bot", "lexv2.amazonaws.com"),

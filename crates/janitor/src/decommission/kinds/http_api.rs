@@ -13,7 +13,7 @@ use super::super::parts::ResourceParts;
 use super::super::proof::{RebuiltCall, RestoreProof};
 use super::super::wire::{pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, TAG_RESTORING, none_if_missing, unexpected_error};
-use super::{new_api_arn, parse_time, tag_map};
+use super::{accept_existing, moved_api, parse_time, tag_map};
 use crate::audit::NodeKind;
 use deployer_aws::signed::RestRequest;
 use deployer_aws::{CallError, Found};
@@ -122,8 +122,7 @@ async fn create_part(
     segments: &[&str],
     body: &Value,
 ) -> Result<Value, CallError> {
-    let request = api_request(operation, Method::POST, segments).with_body(body);
-    cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await
+    cx.send_with_retry(api_request(operation, Method::POST, segments).with_body(body)).await
 }
 
 /// API Gateway's HTTP and WebSocket APIs.
@@ -211,7 +210,7 @@ impl ArchivableKind for HttpApi {
                 aws.send(api_request("apigateway:DeleteApiMapping", Method::DELETE, &path)).await.found()?;
             }
             let request = api_request("apigateway:DeleteApi", Method::DELETE, &["apis", target.aws_identifier()]);
-            cx.call_with_retry(async || aws.send(request.clone()).await).await.found().map(drop)
+            cx.send_with_retry(request).await.found().map(drop)
         })
     }
 
@@ -265,17 +264,9 @@ impl ArchivableKind for HttpApi {
                 let mut body = pick_members(&mapping, &["apiMappingKey", "stage"]);
                 body["apiId"] = json!(id);
                 let path = ["domainnames", domain, "apimappings"];
-                match create_part(cx, "apigateway:CreateApiMapping", &path, &body).await {
-                    Err(error) if error.code == "ConflictException" => {}
-                    other => drop(other?),
-                }
+                accept_existing(create_part(cx, "apigateway:CreateApiMapping", &path, &body).await)?;
             }
-            let arn = new_api_arn(cx, target, &id);
-            let region = &cx.scope.region;
-            let note = format!(
-                "its address is now https://{id}.execute-api.{region}.amazonaws.com; update everything that uses https://{old}.execute-api.{region}.amazonaws.com"
-            );
-            Ok(RestoredResource { id: Some(arn), renamed: vec![(old.to_owned(), id)], notes: vec![note] })
+            Ok(moved_api(cx, target, id))
         })
     }
 
@@ -428,5 +419,5 @@ async fn update_stage(
 ) -> Result<(), CallError> {
     let path = ["apis", target.aws_identifier(), "stages", text_of(stage, "stageName").unwrap_or_default()];
     let request = api_request("apigateway:UpdateStage", Method::PATCH, &path).with_body(body);
-    cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await.map(drop)
+    cx.send_with_retry(request).await.map(drop)
 }

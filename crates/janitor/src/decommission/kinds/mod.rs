@@ -15,11 +15,12 @@ mod topic;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::archivable::ArchivableKind;
+use super::archivable::{ArchivableKind, RestoredResource};
 use super::parts::ResourceParts;
 use super::{DecommissionContext, DecommissionTarget, TAG_RESTORING};
 use crate::audit::NodeKind;
 use crate::audit::arn::api_id;
+use deployer_aws::CallError;
 use deployer_core::arn::Arn;
 
 /// What decommission does with one of the audit's kinds.
@@ -70,6 +71,24 @@ fn new_api_arn(cx: &DecommissionContext<'_>, target: &DecommissionTarget, id: &s
     let (partition, region) =
         Arn::parse_arn(&target.id).map_or(("aws", cx.scope.region.as_str()), |arn| (arn.partition, arn.region));
     api_id(target.kind.node_kind(), partition, region, id)
+}
+
+/// An API that was restored under a new id. Its address has the id, so it is another one now.
+fn moved_api(cx: &DecommissionContext<'_>, target: &DecommissionTarget, id: String) -> RestoredResource {
+    let (old, region) = (target.aws_identifier(), &cx.scope.region);
+    let note = format!(
+        "its address is now https://{id}.execute-api.{region}.amazonaws.com; update everything that uses https://{old}.execute-api.{region}.amazonaws.com"
+    );
+    let arn = new_api_arn(cx, target, &id);
+    RestoredResource { id: Some(arn), renamed: vec![(old.to_owned(), id)], notes: vec![note] }
+}
+
+/// What is there already was created by an earlier restore that was interrupted.
+fn accept_existing(created: Result<Value, CallError>) -> Result<(), CallError> {
+    match created {
+        Err(error) if error.code == "ConflictException" => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 /// Converts a list of objects with these members to one object of tags.

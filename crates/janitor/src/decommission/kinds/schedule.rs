@@ -166,7 +166,7 @@ async fn put_schedule(
         false => ("scheduler:UpdateSchedule", Method::PUT),
     };
     let request = RestRequest::new(call, method, &["schedules", name]).with_body(body);
-    cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await.map(drop).map_err(|mut error| {
+    cx.send_with_retry(request).await.map(drop).map_err(|mut error| {
         if error.kind == FailureKind::NotFound {
             let group = text_of(body, "GroupName").unwrap_or("default");
             error.message = format!("{}; create schedule group {group} first if it doesn't exist", error.message);

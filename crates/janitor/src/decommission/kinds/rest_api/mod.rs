@@ -13,7 +13,7 @@ use super::super::parts::{ResourceParts, replace_word};
 use super::super::proof::{RebuiltCall, RestoreProof};
 use super::super::wire::{list_of, pick_members, text_of};
 use super::super::{DecommissionContext, DecommissionTarget, TAG_RESTORING, none_if_missing, unexpected_error};
-use super::{new_api_arn, parse_time, tag_map};
+use super::{accept_existing, moved_api, parse_time, tag_map};
 use crate::audit::NodeKind;
 use deployer_aws::signed::{AnswerPages, RestRequest};
 use deployer_aws::{CallError, Found};
@@ -92,8 +92,7 @@ async fn create_part(
     segments: &[&str],
     body: &Value,
 ) -> Result<Value, CallError> {
-    let request = RestRequest::new(operation, Method::POST, segments).with_body(body);
-    cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await
+    cx.send_with_retry(RestRequest::new(operation, Method::POST, segments).with_body(body)).await
 }
 
 /// API Gateway's REST APIs.
@@ -177,7 +176,7 @@ impl ArchivableKind for RestApi {
             // An account may call `DeleteRestApi` once in 30 seconds, so the SDK's own retries may not be enough.
             let request =
                 RestRequest::new("apigateway:DeleteRestApi", Method::DELETE, &["restapis", target.aws_identifier()]);
-            cx.call_with_retry(async || aws.send(request.clone()).await).await.found().map(drop)
+            cx.send_with_retry(request).await.found().map(drop)
         })
     }
 
@@ -214,7 +213,7 @@ impl ArchivableKind for RestApi {
                     // Its policy may contain the old id.
                     let export = replace_word(&String::from_utf8_lossy(export), old, &id);
                     let request = request.with_query("mode", "overwrite").with_bytes(Bytes::from(export));
-                    cx.call_with_retry(async || aws.send(request.clone()).await).await?;
+                    cx.send_with_retry(request).await?;
                     let path = ["restapis", id.as_str(), "deployments"];
                     let mut deployment = create_part(cx, "apigateway:CreateDeployment", &path, &json!({})).await?;
                     let mut body = pick_members(stage, STAGE);
@@ -228,18 +227,9 @@ impl ArchivableKind for RestApi {
                 let mut body = pick_members(mapping, &["basePath", "stage"]);
                 body["restApiId"] = json!(id);
                 let path = ["domainnames", domain, "basepathmappings"];
-                match create_part(cx, "apigateway:CreateBasePathMapping", &path, &body).await {
-                    // An earlier restore that was interrupted created it.
-                    Err(error) if error.code == "ConflictException" => {}
-                    other => drop(other?),
-                }
+                accept_existing(create_part(cx, "apigateway:CreateBasePathMapping", &path, &body).await)?;
             }
-            let arn = new_api_arn(cx, target, &id);
-            let region = &cx.scope.region;
-            let note = format!(
-                "its address is now https://{id}.execute-api.{region}.amazonaws.com; update everything that uses https://{old}.execute-api.{region}.amazonaws.com"
-            );
-            Ok(RestoredResource { id: Some(arn), renamed: vec![(old.to_owned(), id)], notes: vec![note] })
+            Ok(moved_api(cx, target, id))
         })
     }
 
@@ -445,7 +435,7 @@ async fn patch_stage(
     let replace = |(path, value)| json!({ "op": "replace", "path": path, "value": value });
     let operations: Vec<Value> = settings.into_iter().map(replace).collect();
     let request = patch_request(id, stage, &operations);
-    cx.call_with_retry(async || cx.aws.signed.send(request.clone()).await).await.map(drop)
+    cx.send_with_retry(request).await.map(drop)
 }
 
 fn patch_request(id: &str, stage: &str, operations: &[Value]) -> RestRequest {
