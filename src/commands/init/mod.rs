@@ -11,7 +11,7 @@ use sync_config::config::HUBSPOT_BASE_URI;
 use self::pipeline::PipelineHost;
 use crate::cli::GlobalArgs;
 use crate::commands::schema::schema_text;
-use crate::commands::shared::session::{load_manifest, manifest_directory};
+use crate::commands::shared::session::load_manifest;
 use crate::commands::shared::suggest::{print_suggestions, suggest_from_portal};
 use crate::terminal::write_output_file;
 use deployer_core::error::{Error, Result};
@@ -53,9 +53,8 @@ pub(super) async fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<Exi
     match written {
         Ok(()) => {
             errln!("Wrote {}. Next: edit it, then run `deployer validate` and `deployer plan`.", path.display());
-            let directory = manifest_directory(path);
-            write_schema(&directory.join(SCHEMA_FILE))?;
-            ignore_private_files(&directory.join(".gitignore"))?;
+            write_schema(&path.with_file_name(SCHEMA_FILE))?;
+            ignore_private_files(&path.with_file_name(".gitignore"))?;
             if !global.local {
                 let token = SecretRef::Env(ADMIN_TOKEN.to_owned());
                 let suggestions = suggest_from_portal(&token, Path::new(""), &args.hubspot_base_uri, &[]).await;
