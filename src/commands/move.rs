@@ -20,7 +20,7 @@ use super::shared::session::{Session, load_manifest, state_directory};
 use super::shared::trust::show_new_trust;
 use super::venue::write::EditableManifest;
 use crate::cli::{ConfirmArgs, ExecutionArgs, GlobalArgs};
-use deployer_aws::sdk_pages;
+use deployer_aws::observe::list_roles_below;
 use deployer_core::desired::{Desired, derive_desired};
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
@@ -98,17 +98,11 @@ async fn find_origin(
     // Without the file of an interrupted move, the paths of roles say where else the deployment is.
     let here = connect_in_region(global, loaded, &args.to_region).await?;
     let prefix = deployment.role_place().deployment_path();
-    let stream = here.aws.iam.list_roles().path_prefix(&prefix).into_paginator().send();
-    let mut pages = sdk_pages("iam:ListRoles", stream, |page| page.marker());
-    while let Some(page) = pages.next_page().await {
-        let page =
-            page.map_err(|error| Error::failed("could not find out where else the deployment is").caused_by(&error))?;
-        let regions = page.roles().iter().filter_map(|role| role.path().strip_prefix(&prefix)?.strip_suffix('/'));
-        if let Some(region) = regions.into_iter().find(|region| *region != args.to_region) {
-            return Ok(Some(region.to_owned()));
-        }
-    }
-    Ok(None)
+    let roles = list_roles_below(&here.aws.iam, &prefix).await;
+    let roles =
+        roles.map_err(|error| Error::failed("could not find out where else the deployment is").caused_by(&error))?;
+    let mut regions = roles.iter().filter_map(|role| role.path().strip_prefix(&prefix)?.strip_suffix('/'));
+    Ok(regions.find(|region| *region != args.to_region).map(ToOwned::to_owned))
 }
 
 /// A session for the manifest as if it had this region.

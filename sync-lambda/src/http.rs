@@ -25,8 +25,8 @@ pub const MAX_RESPONSE: usize = 8 * 1024 * 1024;
 pub const MAX_VALUES: usize = 150_000;
 /// From this many bytes on, a response is large.
 const LARGE: usize = 256 * 1024;
-/// Large responses are read one at a time: several of the largest would not fit into the function's memory.
-static ROOM_FOR_LARGE: Semaphore = Semaphore::const_new(1);
+/// How many large responses are read at the same time.
+static ROOM_FOR_LARGE: Semaphore = Semaphore::const_new(2);
 
 /// A client with Mozilla's root certificates built in: Lambda's own would have to be read from disk at every cold
 /// start. Redirects aren't followed, because the credential would be sent along to wherever they lead.

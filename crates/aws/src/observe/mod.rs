@@ -22,7 +22,7 @@ use futures_util::{StreamExt, stream};
 
 pub use function::read_state;
 pub use others::examine_rival;
-pub use role::parse_policy_document;
+pub use role::{list_roles_below, parse_policy_document};
 use tags::KnownTags;
 
 use crate::{Aws, CallError};

@@ -42,16 +42,25 @@ pub(super) type RoleSettings = Result<BTreeMap<String, (String, Option<u32>)>, C
 
 /// Reads `ListRoles` for the roles under the deployment's path: the bulk list with the policies lacks these settings.
 pub(super) async fn list_role_settings(iam: &Client, place: &RolePlace) -> RoleSettings {
-    let mut settings = BTreeMap::new();
-    let stream = iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
+    let settings = |role: Role| {
+        let session = session_of(&role);
+        (role.role_name, (role.description.unwrap_or_default(), session))
+    };
+    Ok(list_roles_below(iam, &place.deployment_path()).await?.into_iter().map(settings).collect())
+}
+
+/// Lists the roles under a path, without their policies and tags.
+///
+/// # Errors
+/// The list can't be read.
+pub async fn list_roles_below(iam: &Client, path: &str) -> Result<Vec<Role>, CallError> {
+    let mut roles = Vec::new();
+    let stream = iam.list_roles().path_prefix(path).into_paginator().send();
     let mut pages = sdk_pages("iam:ListRoles", stream, |page| page.marker());
     while let Some(page) = pages.next_page().await {
-        for role in page?.roles() {
-            let description = role.description().unwrap_or_default().to_owned();
-            settings.insert(role.role_name().to_owned(), (description, session_of(role)));
-        }
+        roles.extend(page?.roles);
     }
-    Ok(settings)
+    Ok(roles)
 }
 
 fn session_of(role: &Role) -> Option<u32> {
@@ -73,13 +82,8 @@ async fn list_role_details(iam: &Client) -> ResourceList<LiveRole> {
 }
 
 async fn list_role_names(iam: &Client, place: &RolePlace) -> Result<BTreeSet<String>, CallError> {
-    let mut names = BTreeSet::new();
-    let stream = iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
-    let mut pages = sdk_pages("iam:ListRoles", stream, |page| page.marker());
-    while let Some(page) = pages.next_page().await {
-        names.extend(page?.roles().iter().map(|role| role.role_name().to_owned()));
-    }
-    Ok(names)
+    let roles = list_roles_below(iam, &place.deployment_path()).await?;
+    Ok(roles.into_iter().map(|role| role.role_name).collect())
 }
 
 impl ListedRoles {

@@ -6,6 +6,7 @@ use aws_sdk_iam::types::SummaryKeyType;
 
 use super::aws::{finding_for_call, not_checked};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
+use deployer_aws::observe::list_roles_below;
 use deployer_aws::{Aws, Call, CallError, ListPages, sdk_pages};
 use deployer_core::manifest::Status;
 use deployer_core::naming::{RolePlace, VenueNames};
@@ -163,12 +164,8 @@ async fn read_role_usage(aws: &Aws, place: RolePlace) -> Result<(u64, u64, BTree
         let number = summary.summary_map().and_then(|map| map.get(&key)).copied();
         u64::try_from(number.unwrap_or_default()).unwrap_or_default()
     };
-    let mut ours = BTreeSet::new();
-    let stream = aws.iam.list_roles().path_prefix(place.deployment_path()).into_paginator().send();
-    let mut pages = sdk_pages("iam:ListRoles", stream, |page| page.marker());
-    while let Some(page) = pages.next_page().await {
-        ours.extend(page?.roles().iter().map(|role| role.role_name().to_owned()));
-    }
+    let ours = list_roles_below(&aws.iam, &place.deployment_path()).await?;
+    let ours = ours.into_iter().map(|role| role.role_name).collect();
     Ok((number(SummaryKeyType::from("Roles")), number(SummaryKeyType::RolesQuota), ours))
 }
 
