@@ -31,6 +31,7 @@ mod fixtures;
 mod formats;
 mod fuzzing;
 mod guards;
+mod guides;
 mod hanging;
 mod identity;
 mod installed;

@@ -9,12 +9,15 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use sync_config::config::{HUBSPOT_TOKEN_PLACE, KEY_HUBSPOT_TOKEN};
 use sync_config::hubspot_api::{HUBSPOT_API_SUPPORT_ENDS, HUBSPOT_API_VERSION};
+use tokio::time::timeout;
 
 use super::credentials::{GivenCredential, VenueCredentials};
 use super::properties::{self, PropertyDefinitions};
 use super::scopes::{FOR_LABELS, GrantedScopes, OF_DEPLOYER, OF_VENUES, TokenScope};
-use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
-use deployer_core::manifest::Venue;
+use super::{CheckArea, DoctorCheck, DoctorFinding, Examination, TIMEOUT};
+use deployer_aws::{Call as _, Found as _};
+use deployer_core::manifest::{Status, Venue};
+use deployer_core::naming::VenueNames;
 use deployer_hubspot::{HubSpotClient, VendorError, VendorFailure};
 
 /// Months before the end of HubSpot's support for the API's version from which the doctor warns.
@@ -94,12 +97,29 @@ pub(super) async fn check_hubspot(
                 (None, Some(own)) => Some(own.as_ref()),
                 (None, None) => None,
             };
-            for (name, finding) in properties::property_findings(venue, definitions) {
-                checks.push(check(finding, Some(venue), name));
+            let mut findings = properties::property_findings(venue, definitions);
+            let created_by_apply = manifest.hubspot.token.is_some() && venue.status != Status::Blocked;
+            if created_by_apply
+                && definitions.is_some_and(|read| read.is_ok_and(|read| properties::has_no_ledger_property(venue, read)))
+                && is_not_deployed(examination, venue).await
+            {
+                findings[0].1 = DoctorFinding::skipped("none exists yet: `deployer apply` creates them");
             }
+            checks.extend(findings.map(|(name, finding)| check(finding, Some(venue), name)));
         }
     }
     checks
+}
+
+/// Whether AWS says that the venue's function doesn't exist. Without an answer, it counts as deployed.
+async fn is_not_deployed(examination: &Examination<'_>, venue: &Venue) -> bool {
+    if examination.caller_identity().await.is_err() {
+        return false;
+    }
+    let names = VenueNames::new(&examination.patient.manifest.deployment.name, &venue.name);
+    let request = examination.patient.aws.lambda.get_function().function_name(&names.function).send();
+    let Ok(answer) = timeout(TIMEOUT, request).await else { return false };
+    answer.call("lambda:GetFunction").found().is_ok_and(|found| found.is_none())
 }
 
 /// The scopes that a venue's token needs, or the deployer's own.

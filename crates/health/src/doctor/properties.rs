@@ -44,6 +44,13 @@ pub(super) fn property_findings(
     [("HubSpot properties of the sync", ledger), ("HubSpot properties of the leads", mapped)]
 }
 
+/// Whether HubSpot has none of the venue's five properties, as before its first apply.
+pub(super) fn has_no_ledger_property(venue: &Venue, definitions: &PropertyDefinitions) -> bool {
+    let names = LedgerProperties::new(&venue.name, &venue.flag_property);
+    let mut wanted = venue_properties(&names, &venue.display_name, ("", "")).into_iter();
+    wanted.all(|(_, property)| !definitions.contains_key(&property.name))
+}
+
 /// Whether runs can write the same values to `found` as to the property that an apply would create.
 fn can_serve_as(wanted: &ContactProperty, found: &ContactProperty) -> bool {
     let has = |option: &ContactPropertyOption| found.options.iter().any(|other| other.value == option.value);
