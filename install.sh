@@ -40,13 +40,12 @@ if [ ! -x "$source/deployer" ]; then
   exit 2
 fi
 
-mkdir -p "$prefix/bin" "$prefix/share/deployer/functions" "$prefix/share/man/man1" \
+mkdir -p "$prefix/bin" "$prefix/share/man/man1" \
   "$prefix/share/bash-completion/completions" "$prefix/share/zsh/site-functions" "$prefix/share/fish/vendor_completions.d"
 # Written beside it and then renamed, so that a running deployer keeps its file.
 cp "$source/deployer" "$prefix/bin/.deployer.new"
 chmod 755 "$prefix/bin/.deployer.new"
 mv -f "$prefix/bin/.deployer.new" "$prefix/bin/deployer"
-cp "$source"/functions/*.zip "$prefix/share/deployer/functions/"
 cp "$source"/man/*.1 "$prefix/share/man/man1/"
 cp "$source/completions/deployer.bash" "$prefix/share/bash-completion/completions/deployer"
 cp "$source/completions/deployer.zsh" "$prefix/share/zsh/site-functions/_deployer"

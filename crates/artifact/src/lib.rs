@@ -25,7 +25,6 @@ pub mod zip;
 
 pub use build::{ArtifactBuilder, BuildEvent};
 pub use check::{MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, PROVIDED_AL2023_GLIBC, host_architecture};
-pub use shipped::shipped_name;
 
 /// The name of the executable that Lambda's custom runtimes start.
 pub const BOOTSTRAP: &str = "bootstrap";
@@ -52,9 +51,9 @@ pub enum ArtifactOrigin {
         /// The cached zip.
         path: PathBuf,
     },
-    /// Installed together with the deployer.
+    /// Appended to the deployer itself.
     Shipped {
-        /// The zip.
+        /// The deployer.
         path: PathBuf,
     },
     /// Passed with `--artifact`.
@@ -69,7 +68,7 @@ impl fmt::Display for ArtifactOrigin {
         match self {
             Self::Built { command } => write!(f, "built with `{command}`"),
             Self::Cached { .. } => f.write_str("built earlier from the same sources"),
-            Self::Shipped { path } => write!(f, "{}, which came with the deployer", path.display()),
+            Self::Shipped { path } => write!(f, "the one that came with the deployer, in {}", path.display()),
             Self::Given { path } => write!(f, "{}", path.display()),
         }
     }

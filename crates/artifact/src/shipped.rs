@@ -1,95 +1,153 @@
-//! The function that was installed together with the deployer, so that nobody needs a toolchain to deploy it.
+//! The function that came with the deployer, so that nobody needs a toolchain to deploy it.
 //!
-//! A release archive has one zip for each architecture. They are beside the binary, or where `install.sh` puts them.
+//! `.ci/dist` appends one zip for each architecture to the released binary, so that one file is a whole installation: copied,
+//! linked, or installed with `cargo binstall`. An executable isn't affected by what follows it. The file ends with
+//!
+//! ```text
+//! zips, one after the other
+//! one line for each: ARCHITECTURE OFFSET LENGTH SHA256
+//! the length of these lines (8 bytes, little endian)
+//! DEPLOYER
+//! ```
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 
-use deployer_core::error::Result;
+use deployer_core::error::{Error, Result};
 use deployer_core::manifest::Architecture;
+use sha2::{Digest, Sha256};
 
 use super::check::host_architecture;
 use super::{Artifact, ArtifactOrigin, ArtifactPlatform};
 
-/// Where the zips may be, from the directory of the binary: in an unpacked archive, and below a prefix such as
-/// `~/.local`.
-const DIRECTORIES: [&str; 2] = ["functions", "../share/deployer/functions"];
+/// The last bytes of a binary that functions were appended to.
+const MARK: &[u8; 8] = b"DEPLOYER";
+/// The longest table, in bytes. Two lines take 200.
+const LONGEST_TABLE: u64 = 4096;
 
-/// The name of an architecture's zip.
-pub fn shipped_name(architecture: Architecture) -> String {
-    format!("sync-lambda-{}.zip", architecture.as_str())
-}
-
-/// The function that was installed with `binary` for this platform. `None` if there is none.
+/// The function in `binary` for this platform. `None` if there is none.
 ///
 /// # Errors
-/// It is there, but can't be read or wouldn't run on the platform.
+/// The binary can't be read, its end is damaged, or the function wouldn't run on the platform.
 pub(super) fn read_shipped(binary: &Path, platform: ArtifactPlatform) -> Result<Option<Artifact>> {
-    let Some(path) = shipped_path(binary, platform) else { return Ok(None) };
-    let artifact = Artifact::from_path(&path, platform)?;
-    Ok(Some(Artifact { source: ArtifactOrigin::Shipped { path }, ..artifact }))
-}
-
-fn shipped_path(binary: &Path, platform: ArtifactPlatform) -> Option<PathBuf> {
     let architecture = match platform {
         ArtifactPlatform::Lambda(architecture) => architecture,
-        ArtifactPlatform::Local => host_architecture()?,
+        ArtifactPlatform::Local => match host_architecture() {
+            Some(architecture) => architecture,
+            None => return Ok(None),
+        },
     };
-    // A link, such as /usr/local/bin/deployer, leads to the directory that has the zips.
-    let real = std::fs::canonicalize(binary).unwrap_or_else(|_| binary.to_owned());
-    let directories = [real.parent()?, binary.parent()?];
-    let name = shipped_name(architecture);
-    let mut files = directories.iter().flat_map(|directory| DIRECTORIES.map(|below| directory.join(below).join(&name)));
-    files.find(|file| file.is_file())
+    let damaged = |what: &str| {
+        Error::failed(format!("the functions in {} can't be read: {what}", binary.display()))
+            .hint("install the deployer again, or pass --artifact PATH")
+    };
+    let read = |error: &std::io::Error| damaged(&error.to_string());
+    let mut file = File::open(binary).map_err(|error| read(&error))?;
+    let size = file.metadata().map_err(|error| read(&error))?.len();
+    let Some(table_end) = size.checked_sub(16) else { return Ok(None) };
+    let mut end = [0; 16];
+    file.seek(SeekFrom::Start(table_end)).and_then(|_| file.read_exact(&mut end)).map_err(|error| read(&error))?;
+    let (length, mark) = end.split_at(8);
+    if mark != MARK {
+        return Ok(None);
+    }
+    let length = u64::from_le_bytes(length.try_into().map_err(|_| damaged("the table has no length"))?);
+    let table_start = table_end.checked_sub(length).filter(|_| length <= LONGEST_TABLE);
+    let table_start = table_start.ok_or_else(|| damaged("the table is longer than it can be"))?;
+    let table = read_range(&mut file, table_start, length).map_err(|error| read(&error))?;
+    let table = String::from_utf8(table).map_err(|_| damaged("the table isn't text"))?;
+    let lines = table.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    for line in lines {
+        let [name, offset, length, sum] = line[..] else { return Err(damaged("a line of the table isn't complete")) };
+        if name != architecture.as_str() {
+            continue;
+        }
+        let (Ok(offset), Ok(length)) = (offset.parse::<u64>(), length.parse::<u64>()) else {
+            return Err(damaged("a line of the table has no numbers"));
+        };
+        if offset.checked_add(length).is_none_or(|end| end > table_start) || length > bounds::MAX_INPUT_FILE {
+            return Err(damaged("a function isn't inside of the file"));
+        }
+        let zip = read_range(&mut file, offset, length).map_err(|error| read(&error))?;
+        let found: String = Sha256::digest(&zip).iter().map(|byte| format!("{byte:02x}")).collect();
+        if found != sum {
+            return Err(damaged("a function doesn't have its checksum"));
+        }
+        let origin = ArtifactOrigin::Shipped { path: binary.to_owned() };
+        return Artifact::from_checked_zip(zip.into(), platform, origin).map(Some);
+    }
+    Ok(None)
+}
+
+fn read_range(file: &mut File, start: u64, length: u64) -> std::io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 mod tests {
+    use std::path::PathBuf;
+    use std::process::Command;
+
     use super::*;
 
-    /// A zip whose bootstrap is a script, which runs on any architecture.
-    fn write_zip(path: &Path) {
+    const ARM: ArtifactPlatform = ArtifactPlatform::Lambda(Architecture::Arm64);
+    const X86: ArtifactPlatform = ArtifactPlatform::Lambda(Architecture::X86_64);
+
+    /// A binary to which `.ci/append-functions` appended a zip for Arm, whose bootstrap is a script.
+    fn append_function(directory: &Path) -> PathBuf {
         let zip = crate::zip::build_deterministic_zip(&[(crate::BOOTSTRAP, b"#!/bin/sh\n")]).expect("it is small");
-        std::fs::create_dir_all(path.parent().expect("it has a directory")).expect("the directory can be made");
-        std::fs::write(path, zip).expect("the file can be written");
+        std::fs::write(directory.join("function.zip"), zip).expect("the file can be written");
+        let binary = directory.join("deployer");
+        std::fs::write(&binary, "an executable").expect("the file can be written");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.ci/append-functions");
+        let mut append = Command::new(script);
+        append.arg(&binary).arg(format!("arm64={}", directory.join("function.zip").display()));
+        assert!(append.status().expect("python3 is there").success());
+        binary
     }
 
     #[test]
-    fn finds_the_zip_beside_the_binary_and_below_its_prefix() {
-        for below in ["functions", "../share/deployer/functions"] {
-            let directory = tempfile::tempdir().expect("a directory");
-            let binary = directory.path().join("bin/deployer");
-            std::fs::create_dir_all(directory.path().join("bin")).expect("the directory can be made");
-            let platform = ArtifactPlatform::Lambda(Architecture::Arm64);
-            assert!(read_shipped(&binary, platform).expect("nothing is wrong").is_none());
-            write_zip(&directory.path().join("bin").join(below).join("sync-lambda-arm64.zip"));
-            let artifact = read_shipped(&binary, platform).expect("it can be read").expect("it is there");
-            assert!(matches!(artifact.source, ArtifactOrigin::Shipped { .. }));
-            // The other architecture's isn't used in its place.
-            let other = ArtifactPlatform::Lambda(Architecture::X86_64);
-            assert!(read_shipped(&binary, other).expect("nothing is wrong").is_none());
+    fn finds_the_function_of_the_architecture() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let binary = append_function(directory.path());
+        let artifact = read_shipped(&binary, ARM).expect("it can be read").expect("it is there");
+        assert!(matches!(artifact.source, ArtifactOrigin::Shipped { .. }));
+        assert_eq!(artifact.bootstrap_zip, std::fs::read(directory.path().join("function.zip")).expect("a zip"));
+        // The other architecture's isn't used instead.
+        assert!(read_shipped(&binary, X86).expect("nothing is wrong").is_none());
+    }
+
+    #[test]
+    fn a_binary_without_functions_has_none() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for content in ["", "short", "an executable that nothing was appended to"] {
+            let binary = directory.path().join("deployer");
+            std::fs::write(&binary, content).expect("the file can be written");
+            assert!(read_shipped(&binary, ARM).expect("nothing is wrong").is_none(), "{content}");
         }
     }
 
+    /// Whatever byte is damaged, the function is the one that was appended, or it is an error, or there is none.
     #[test]
-    fn follows_a_link_to_the_binary() {
+    fn a_damaged_function_is_never_used() {
         let directory = tempfile::tempdir().expect("a directory");
-        let unpacked = directory.path().join("deployer-1.0/deployer");
-        write_zip(&directory.path().join("deployer-1.0/functions/sync-lambda-x86_64.zip"));
-        std::fs::write(&unpacked, "").expect("the file can be written");
-        let link = directory.path().join("deployer");
-        std::os::unix::fs::symlink(&unpacked, &link).expect("links work");
-        let found = read_shipped(&link, ArtifactPlatform::Lambda(Architecture::X86_64)).expect("it can be read");
-        assert!(found.is_some());
-    }
-
-    #[test]
-    fn a_broken_zip_is_an_error_and_not_absent() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let zip = directory.path().join("functions/sync-lambda-x86_64.zip");
-        std::fs::create_dir_all(directory.path().join("functions")).expect("the directory can be made");
-        std::fs::write(&zip, "PK\u{3}\u{4} broken").expect("the file can be written");
-        let binary = directory.path().join("deployer");
-        assert!(read_shipped(&binary, ArtifactPlatform::Lambda(Architecture::X86_64)).is_err());
+        let binary = append_function(directory.path());
+        let whole = std::fs::read(&binary).expect("it can be read");
+        let wanted = read_shipped(&binary, ARM).expect("it can be read").expect("it is there").bootstrap_zip;
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1;
+            std::fs::write(&binary, damaged).expect("the file can be written");
+            if let Ok(Some(artifact)) = read_shipped(&binary, ARM) {
+                assert_eq!(artifact.bootstrap_zip, wanted, "byte {at}");
+            }
+        }
+        std::fs::write(&binary, &whole[..whole.len() - 1]).expect("the file can be written");
+        assert!(read_shipped(&binary, ARM).expect("it ends as any other file").is_none());
     }
 }

@@ -47,7 +47,8 @@ impl GuidePage {
             let kept_lines = now.iter().take(kept.unwrap_or(usize::MAX));
             let cut = &command.output[kept.unwrap_or(command.output.len())..];
             let indent = " ".repeat(lines[first - 1].len() - lines[first - 1].trim_start().len());
-            let now: Vec<String> = kept_lines.chain(cut).map(|line| format!("{indent}{line}").trim_end().to_owned()).collect();
+            let now: Vec<String> =
+                kept_lines.chain(cut).map(|line| format!("{indent}{line}").trim_end().to_owned()).collect();
             lines.splice(first..first + command.output.len(), now);
         }
         std::fs::write(&self.path, lines.join("\n") + "\n").expect("the page can be written");

@@ -107,7 +107,8 @@ impl GuideWorld {
                 let line = format!("base_uri = \"{}\"", server.uri);
                 let mut at = 0;
                 while at < lines.len() {
-                    let is_start = lines[at].starts_with(start) && (start != "kind" || lines[at].contains("tripleseat"));
+                    let is_start =
+                        lines[at].starts_with(start) && (start != "kind" || lines[at].contains("tripleseat"));
                     at += 1;
                     if is_start && lines.get(at) != Some(&line) {
                         lines.insert(at, line.clone());
@@ -138,10 +139,13 @@ impl GuideWorld {
         let mut bash = Command::new("bash");
         bash.args(["-o", "pipefail", "-c", &script]).current_dir(self.work()).env_clear();
         bash.env("PATH", format!("{}:/usr/bin:/bin", self.room.path().join("prefix/bin").display()));
-        bash.env("HOME", self.room.path()).env("AWS_ENDPOINT_URL", &self.address).env("AWS_EC2_METADATA_DISABLED", "true");
+        bash.env("HOME", self.room.path())
+            .env("AWS_ENDPOINT_URL", &self.address)
+            .env("AWS_EC2_METADATA_DISABLED", "true");
         bash.env("AWS_ACCESS_KEY_ID", "reader").env("AWS_SECRET_ACCESS_KEY", "secret");
         bash.stdin(Stdio::null());
-        let output = tokio::task::spawn_blocking(move || bash.output()).await.expect("no panic").expect("bash is there");
+        let output =
+            tokio::task::spawn_blocking(move || bash.output()).await.expect("no panic").expect("bash is there");
         let (code, printed) = exit_and_output(&output);
         (code, printed.lines().map(|line| line.trim_end().to_owned()).collect())
     }
@@ -157,7 +161,8 @@ impl GuideWorld {
                 GuideStep::Event(name) => event(self, name).await,
                 GuideStep::WriteFile { name, append, text } => {
                     let path = self.work().join(name);
-                    let before = if *append { std::fs::read_to_string(&path).expect("it is there") } else { String::new() };
+                    let before =
+                        if *append { std::fs::read_to_string(&path).expect("it is there") } else { String::new() };
                     std::fs::write(path, before + text).expect("it can be written");
                 }
                 GuideStep::Command(command) => {

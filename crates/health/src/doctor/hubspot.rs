@@ -100,7 +100,8 @@ pub(super) async fn check_hubspot(
             let mut findings = properties::property_findings(venue, definitions);
             let created_by_apply = manifest.hubspot.token.is_some() && venue.status != Status::Blocked;
             if created_by_apply
-                && definitions.is_some_and(|read| read.is_ok_and(|read| properties::has_no_ledger_property(venue, read)))
+                && definitions
+                    .is_some_and(|read| read.is_ok_and(|read| properties::has_no_ledger_property(venue, read)))
                 && is_not_deployed(examination, venue).await
             {
                 findings[0].1 = DoctorFinding::skipped("none exists yet: `deployer apply` creates them");
