@@ -42,7 +42,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "destroy",
         &[
-            ("deployer destroy", "show all that would be deleted, and ask"),
+            ("deployer destroy --dry-run", "show all that would be deleted"),
+            ("deployer destroy", "show it, and ask"),
             ("deployer destroy --target venue-a", "one venue; the manifest stays as it is"),
         ],
     ),

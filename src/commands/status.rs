@@ -49,7 +49,7 @@ pub(super) async fn read_overview(global: &GlobalArgs, venues: &[String], since:
     let (session, portal) =
         tokio::join!(Session::open(global), StatusPortal::open_portal(manifest, &directory, global.local));
     let session = match session {
-        Err(error) if error.code == ExitCode::Failed => Err(error_reason(global, &error)),
+        Err(error) if error.exit_code == ExitCode::Failed => Err(error_reason(global, &error)),
         session => Ok(session?),
     };
     let cloud = session.as_ref().map(|session| (&session.aws, &session.scope)).map_err(Clone::clone);

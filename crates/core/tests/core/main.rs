@@ -5,6 +5,7 @@
 mod assertions;
 mod cost;
 mod declared;
+mod errors;
 mod fixtures;
 mod isolation;
 mod manifest;
