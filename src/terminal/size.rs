@@ -12,9 +12,9 @@ pub fn output_width() -> usize {
     if !io::stdout().is_terminal() {
         return USUAL_WIDTH;
     }
-    match ratatui::crossterm::terminal::size() {
-        Ok((0, _)) | Err(_) => USUAL_WIDTH,
-        Ok((columns, _)) => usize::from(columns).max(LEAST_WIDTH),
+    match terminal_size::terminal_size() {
+        None | Some((terminal_size::Width(0), _)) => USUAL_WIDTH,
+        Some((terminal_size::Width(columns), _)) => usize::from(columns).max(LEAST_WIDTH),
     }
 }
 
