@@ -79,7 +79,7 @@ pub(super) fn table_lines(overview: &Overview, look: &StatusLook) -> Vec<StatusL
         columns.retain(|column| column.rank != rank);
     }
     let room = look.width.saturating_sub(needed(&columns));
-    let name = name.min(room).max(SHORTEST_NAME);
+    let name = name.min(room.max(SHORTEST_NAME));
     let spark = if room.saturating_sub(name) >= WIDE_SPARK - SPARK { WIDE_SPARK } else { SPARK };
 
     let mut title = format!("{:name$}", "VENUE");

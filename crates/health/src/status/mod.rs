@@ -231,10 +231,15 @@ impl Overview {
         zones.all(|zone| zone == first).then_some(first)
     }
 
-    /// A venue's runs in each of the last `count` hours, oldest first; `None` if they are unknown.
+    /// A venue's runs in each of the last `count` hours, oldest first; `None` if they are unreadable.
     pub fn hours_of(&self, status: &VenueOverview, count: u32) -> Option<Vec<HourCell>> {
-        let runs = status.runs.as_present()?;
-        Some(hours::last_hours(&runs.hours, count, self.since, self.made_at))
+        let hours = match &status.runs {
+            Observed::Unreadable(_) => return None,
+            Observed::Present(runs) => runs.hours.as_slice(),
+            // Without a log group, nothing ever ran.
+            Observed::Absent | Observed::PendingDeletion(_) => &[],
+        };
+        Some(hours::last_hours(hours, count, self.since, self.made_at))
     }
 
     /// What is unreadable; empty if everything could be read.
