@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::status::{overview_exit_code, read_overview};
+use super::status::{OverviewChoice, overview_exit_code, read_overview};
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::{JsonLines, report_html, report_markdown};
 use crate::terminal::write_output_file;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
+use deployer_health::status::StatusZone;
 
 /// Write a status page for people who don't run the venues
 #[derive(Debug, Args)]
@@ -45,7 +46,8 @@ pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result
             .hint("`deployer report --out report.html` writes it to a file")
             .hint("`deployer status` shows the same here"));
     }
-    let overview = read_overview(global, &[], &args.since).await?;
+    let choice = OverviewChoice { venues: &[], since: &args.since, zone: StatusZone::Utc, drift: false };
+    let overview = read_overview(global, &choice).await?;
     let text = match format {
         ReportFormat::Html => report_html(&overview),
         ReportFormat::Markdown => report_markdown(&overview),

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::cost::{ShownCost, share_cents, small_print, total_text};
+use super::cost::{ShownCost, savings_text, share_cents, small_print, total_text};
 use super::{page, words};
 use deployer_core::cost::{CostEstimate, ItemCost, VenueCost};
 use deployer_core::plan::problem::plan_problems;
@@ -185,6 +185,9 @@ fn render_cost(cost: &CostEstimate) -> Markup {
                         }
                     }
                 }
+            }
+            @if let Some(savings) = savings_text(cost) {
+                p { (savings) }
             }
             p.soft { (small_print(cost)) }
         }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use maud::html;
 
-use super::cost::{share_cents, small_print, total_text};
+use super::cost::{savings_text, share_cents, small_print, total_text};
 use super::escape::{code_fence, escape_markdown, one_line};
 use super::words;
 use deployer_core::cost::CostEstimate;
@@ -126,7 +126,11 @@ fn write_cost(out: &mut String, cost: &CostEstimate) {
         let [before, after, difference] = shown.texts().map(escape_markdown);
         write_row(out, &[item.item.display_name().to_owned(), before, after, difference]);
     }
-    let _ = writeln!(out, "\n</details>\n\n{}", escape_markdown(&small_print(cost)));
+    let _ = writeln!(out, "\n</details>\n");
+    if let Some(savings) = savings_text(cost) {
+        let _ = writeln!(out, "{}\n", escape_markdown(&savings));
+    }
+    let _ = writeln!(out, "{}", escape_markdown(&small_print(cost)));
     write_list(out, "Not counted", cost.not_counted.iter().cloned());
 }
 

@@ -10,7 +10,7 @@
 mod control;
 mod output_file;
 mod paste;
-mod width;
+mod size;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ use serde_json::Value;
 pub use errors::{print_error, print_usage_error};
 pub use output_file::write_output_file;
 pub use paste::{RunFlags, quote_for_shell};
-pub use width::{is_lively, line_width};
+pub use size::{is_lively, line_width, shows_unicode};
 
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::wrap::wrap_text;
