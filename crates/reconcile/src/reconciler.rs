@@ -11,7 +11,7 @@ use deployer_core::error::{Error, Result};
 use deployer_core::manifest::LoadedManifest;
 use deployer_core::naming::{DEFAULT_ROLE_PATH, RolePlace, VenueNames};
 use deployer_core::plan::{
-    Action, Change, Plan, PlanOrigin, SavedPlan, invariants, plan, plan_adoption, plan_rollback, plan_unpin,
+    Action, Change, Plan, PlanOrigin, SavedPlan, invariants, needs_execution_limits, plan, plan_adoption, plan_rollback, plan_unpin,
 };
 use deployer_core::resource::{FunctionConfiguration, LiveStack, ResourceKind};
 use deployer_core::rival::find_shared;
@@ -113,6 +113,10 @@ impl Reconciler<'_> {
         };
         let (mut snapshot, portal) = tokio::join!(from_aws, self.portal.observe_portal(self.manifest));
         self.examine_rivals(desired, &mut snapshot).await;
+        if needs_execution_limits(desired, &snapshot) {
+            // Without them, one is reserved for each, and Lambda refuses what doesn't fit.
+            snapshot.executions = preflight::read_execution_limits(self.aws).await.ok();
+        }
         Ok(Snapshot { portal: portal?, ..snapshot })
     }
 
