@@ -213,12 +213,7 @@ impl Handler {
         }
     }
 
-    async fn run_once(
-        &self,
-        client: &VendorClient,
-        credentials: &SyncCredentials,
-        options: RunOptions,
-    ) -> RunResult {
+    async fn run_once(&self, client: &VendorClient, credentials: &SyncCredentials, options: RunOptions) -> RunResult {
         let settings_verified = self.verified.lock().await.as_ref() == Some(credentials);
         let options = RunOptions { settings_verified, ..options };
         let ended =

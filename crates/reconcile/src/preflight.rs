@@ -39,9 +39,10 @@ pub(crate) async fn check_quotas(aws: &Aws, planned: &PlannedChanges) -> Result<
     );
     let executions = executions.map(|limits| (limits.reserved(), limits.reservable()));
     let mut causes = Vec::new();
-    let mut hint = "ask for a higher quota (Service Quotas in the AWS console), delete what is unused, or apply some venues \
+    let mut hint =
+        "ask for a higher quota (Service Quotas in the AWS console), delete what is unused, or apply some venues \
                     only, with `--target`"
-        .to_owned();
+            .to_owned();
     for (what, needed, usage) in [
         ("roles in the account", needed.roles, roles),
         ("rules on the default event bus", needed.rules, rules),

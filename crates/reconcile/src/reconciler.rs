@@ -11,7 +11,8 @@ use deployer_core::error::{Error, Result};
 use deployer_core::manifest::LoadedManifest;
 use deployer_core::naming::{DEFAULT_ROLE_PATH, RolePlace, VenueNames};
 use deployer_core::plan::{
-    Action, Change, Plan, PlanOrigin, SavedPlan, invariants, needs_execution_limits, plan, plan_adoption, plan_rollback, plan_unpin,
+    Action, Change, Plan, PlanOrigin, SavedPlan, invariants, needs_execution_limits, plan, plan_adoption,
+    plan_rollback, plan_unpin,
 };
 use deployer_core::resource::{FunctionConfiguration, LiveStack, ResourceKind};
 use deployer_core::rival::find_shared;

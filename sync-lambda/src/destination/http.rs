@@ -240,8 +240,9 @@ mod tests {
         let credentials = SyncCredentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000"}"#).expect("valid");
         let timeout = Duration::from_secs(1);
         let time = RequestTimeLimits { deadline: Instant::now() + timeout, timeout };
-        let http = HttpDestinationClient::new(crate::http::build_client().expect("TLS").into(), &settings, &credentials, time)
-            .expect("valid");
+        let http =
+            HttpDestinationClient::new(crate::http::build_client().expect("TLS").into(), &settings, &credentials, time)
+                .expect("valid");
         http.judge_response(&http::VendorResponse { status, retry_after: None, body: body.to_owned() })
     }
 

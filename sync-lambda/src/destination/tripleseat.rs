@@ -418,7 +418,8 @@ pub(super) mod tests {
                 .expect("valid");
         let timeout = Duration::from_secs(1);
         let time = RequestTimeLimits { deadline: Instant::now() + timeout, timeout };
-        TripleseatClient::new(crate::http::build_client().expect("TLS").into(), place, &credentials, time).expect("valid")
+        TripleseatClient::new(crate::http::build_client().expect("TLS").into(), place, &credentials, time)
+            .expect("valid")
     }
 
     fn judge_response(status: u16, body: &str) -> Result<SendResult, RunError> {

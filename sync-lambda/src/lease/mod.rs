@@ -142,7 +142,8 @@ impl RunLease {
     /// # Errors
     /// A stream couldn't be deleted.
     pub async fn give_back(self, store: &impl LeaseStore) -> Result<(), RunError> {
-        let deleted = join_all(self.slots.iter().map(async |slot| store.delete_stream(&slot.stream_name()).await)).await;
+        let deleted =
+            join_all(self.slots.iter().map(async |slot| store.delete_stream(&slot.stream_name()).await)).await;
         deleted.into_iter().collect()
     }
 }

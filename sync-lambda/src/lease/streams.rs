@@ -91,7 +91,8 @@ impl LeaseStore for LeaseStreams {
     async fn create_stream(&self, name: &str) -> Result<bool, RunError> {
         const CALL: &str = "CreateLogStream";
         // If the first request was carried out after all, the second finds its stream, and the run is skipped.
-        let created = (|| self.call(CALL, name)).retry(retry_pauses(FIRST_PAUSE, TRIES)).when(FailedAwsCall::is_temporary);
+        let created =
+            (|| self.call(CALL, name)).retry(retry_pauses(FIRST_PAUSE, TRIES)).when(FailedAwsCall::is_temporary);
         match created.await {
             Ok(_) => Ok(true),
             Err(FailedAwsCall::Refused(code)) if code == "ResourceAlreadyExistsException" => Ok(false),

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::super::ListPage;
-use super::{ApiError, LogsCall, StoredLogStream, already_exists, invalid_parameter, invalid_token, list_answer, no_stream};
+use super::{
+    ApiError, LogsCall, StoredLogStream, already_exists, invalid_parameter, invalid_token, list_answer, no_stream,
+};
 
 /// The maximum page size: `limit` of `DescribeLogStreams`.
 const MAX_LIMIT: usize = 50;

@@ -75,7 +75,12 @@ impl<'d> LeasedVenues<'d> {
     }
 
     /// The stack with what its venue gets.
-    pub(super) fn settle_stack<'s>(&self, venue: &str, stack: &'s DesiredStack, scope: &Scope) -> Cow<'s, DesiredStack> {
+    pub(super) fn settle_stack<'s>(
+        &self,
+        venue: &str,
+        stack: &'s DesiredStack,
+        scope: &Scope,
+    ) -> Cow<'s, DesiredStack> {
         if !self.kept.iter().chain(&self.chosen).any(|leased| *leased == venue) {
             return Cow::Borrowed(stack);
         }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use sync_config::config::SECRET_KEYS;
 
-use super::{Action, Change, HubSpotOperation, LambdaOperation, Operation, Plan, SecretsManagerOperation, is_owner, listed};
+use super::{
+    Action, Change, HubSpotOperation, LambdaOperation, Operation, Plan, SecretsManagerOperation, is_owner, listed,
+};
 use crate::concurrency::has_lease;
 use crate::desired::Desired;
 use crate::manifest::SecretRef;

@@ -49,7 +49,6 @@ use attributes::Differences;
 use finding::UnknownMembers;
 use former_role::FormerRoleDeletion;
 
-use concurrency::LeasedVenues;
 use crate::desired::{Desired, DesiredVenue};
 use crate::naming::{TAG_DEPLOYMENT, TAG_VENUE};
 use crate::property::ObservedPortal;
@@ -57,6 +56,7 @@ use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, Resour
 use crate::rival::{Rival, find_rivals};
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
+use concurrency::LeasedVenues;
 
 /// Everything that an apply would change, and everything that it would leave alone and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -92,7 +92,8 @@ impl Executor<'_> {
                     continue;
                 }
                 Err(error) if error.kind == FailureKind::Throttled => {
-                    let message = format!("a run was still in progress after {longest_run_s} s, so the reservation stays");
+                    let message =
+                        format!("a run was still in progress after {longest_run_s} s, so the reservation stays");
                     return Err(CallError::unexpected(INVOKE, message));
                 }
                 Err(error) => return Err(error),
