@@ -78,8 +78,13 @@ impl LeaseStore for FakeStreams {
 
     async fn list_streams(&self, _: &str) -> Result<Vec<String>, RunError> {
         yield_turn().await;
-        // Every other one is missing.
-        Ok(self.world.streams.lock().iter().step_by(2).cloned().collect())
+        // Every other one is missing, and not always the same.
+        let first = {
+            let mut calls = self.calls.lock();
+            *calls += 1;
+            *calls % 2
+        };
+        Ok(self.world.streams.lock().iter().skip(first).step_by(2).cloned().collect())
     }
 }
 
