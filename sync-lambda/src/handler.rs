@@ -15,7 +15,7 @@ use crate::engine::{self, PendingSettlements, PropertyCache, RunOptions, RunResu
 use crate::error::{RunError, Side};
 use crate::http::VendorClient;
 use crate::lease::{LeaseAnswer, LeaseStreams, RunClock, RunFence, RunLease, remove_past_leases};
-use crate::report::{LogSink, ProblemKind};
+use crate::report::{LogSink, LoggedRun, ProblemKind};
 use crate::secret::SecretStore;
 use crate::settings::SyncSettings;
 use crate::tokens::{ConsentTokens, TokenKeeper, TokenMemory, not_connected};
@@ -116,8 +116,14 @@ impl Handler {
             Ok(RunPermit::Busy(until)) => return Ok(self.skip_run(request_id, until)),
             Err(error) => self.failed_run(error),
         };
-        let line = ended.report.log_line(request_id, begun.elapsed(), Timestamp::now(), ended.error.as_ref());
-        (self.log)(&line);
+        let run = LoggedRun {
+            request_id,
+            took: begun.elapsed(),
+            ended: Timestamp::now(),
+            deployment: self.settings.function.deployment.as_deref(),
+            metrics: self.settings.config.metrics,
+        };
+        (self.log)(&ended.report.log_line(&run, ended.error.as_ref()));
         match ended.error {
             None => Ok(ended.report.to_json()),
             Some(error) => Err(error),

@@ -71,6 +71,7 @@ async fn changing_to_leases_and_back_survives_a_crash_at_any_call() {
 }
 
 /// A function of which a run is in progress for a while.
+#[derive(Debug)]
 struct BusyFunction {
     cloud: EmbeddedCloud,
     refusals: AtomicU32,

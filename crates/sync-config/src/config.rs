@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::MetricsLevel;
+
 /// Environment variable with the venue's name as written in the manifest.
 pub const ENV_VENUE: &str = "VENUE";
 /// Environment variable with the internal name of the venue's flag property in HubSpot.
@@ -104,6 +106,9 @@ pub struct SyncConfig {
     /// this member refuses its configuration, so it never runs without one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub lease: bool,
+    /// Which metrics a run writes.
+    #[serde(skip_serializing_if = "MetricsLevel::is_default")]
+    pub metrics: MetricsLevel,
 }
 
 /// What the names of the log streams start with that are leases of runs, in the log group of a function. No log line is ever

@@ -89,10 +89,10 @@ impl LeasedVenue {
 
     /// How many requests both vendors got that write.
     fn count_writes(&self) -> usize {
-        let is_write = |request: &RequestInfo| request.path.contains(UPDATE) || request.path.contains(CREATE);
+        let is_write = |path: &str| path.contains(UPDATE) || path.contains(CREATE);
         let (hubspot, tripleseat) =
             (self.portal.hubspot.recorded_requests(), self.portal.tripleseat.recorded_requests());
-        hubspot.iter().chain(&tripleseat).filter(|request| is_write(request)).count()
+        hubspot.iter().chain(&tripleseat).filter(|request| is_write(&request.path)).count()
     }
 
     /// The calls to CloudWatch Logs since the last time.

@@ -10,6 +10,7 @@ use sync_config::config::{
     DestinationConfig as SyncDestination, OnAmbiguous, OnExisting, OnRetick, RETICK_WINDOW_S, SyncConfig,
 };
 use sync_config::mapping::LeadMapping;
+use sync_config::metrics::MetricsLevel;
 
 use super::company::CompanyRules;
 use super::schedule::SchedulePattern;
@@ -112,6 +113,8 @@ pub struct Venue {
     pub on_existing: OnExisting,
     /// The IANA time zone of times in its leads; UTC if it isn't set.
     pub timezone: Option<String>,
+    /// Which metrics its runs write.
+    pub metrics: MetricsLevel,
     /// Whether removing it is refused.
     pub protect: bool,
     /// Whether a new artifact goes here first.
@@ -136,6 +139,7 @@ impl Venue {
             timezone: self.timezone.clone(),
             // Set once it is known what its function has.
             lease: false,
+            metrics: self.metrics,
         }
     }
 

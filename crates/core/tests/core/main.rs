@@ -5,6 +5,7 @@
 mod assertions;
 mod concurrency;
 mod cost;
+mod cost_at_scale;
 mod declared;
 mod fixtures;
 mod isolation;
