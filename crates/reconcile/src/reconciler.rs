@@ -114,10 +114,6 @@ impl Reconciler<'_> {
         };
         let (mut snapshot, portal) = tokio::join!(from_aws, self.portal.observe_portal(self.manifest));
         self.examine_rivals(desired, &mut snapshot).await;
-        if needs_execution_limits(desired, &snapshot) {
-            // Without them, one is reserved for each, and Lambda refuses what doesn't fit.
-            snapshot.executions = preflight::read_execution_limits(self.aws).await.ok();
-        }
         Ok(Snapshot { portal: portal?, ..snapshot })
     }
 
@@ -216,7 +212,11 @@ impl Reconciler<'_> {
         targets: &[String],
         depth: ReadDepth,
     ) -> Result<PlannedChanges> {
-        let snapshot = self.observe_desired(desired, depth).await?;
+        let mut snapshot = self.observe_desired(desired, depth).await?;
+        if needs_execution_limits(desired, &snapshot) {
+            // Without them, one is reserved for each, and Lambda refuses what doesn't fit.
+            snapshot.executions = preflight::read_execution_limits(self.aws).await.ok();
+        }
         let plan = plan(desired, &snapshot, targets);
         // Lists alone don't tell what runs, so there is nothing to estimate.
         let cost =
