@@ -15,7 +15,7 @@ const KEPT_SPACE: char = '\u{10fffd}';
 const COMMANDS: [&str; 2] = ["deployer ", "aws "];
 
 /// Wraps every line of a text that is longer than `width` columns at its spaces. What follows is indented as its line
-/// is, plus two, or to the last column of a table. What would no longer work when it is pasted stays whole: a command in
+/// is, plus two where the line begins with a sign or a label, or to the last column of a table. What would no longer work when it is pasted stays whole: a command in
 /// backticks, and everything without spaces, such as addresses and ARNs. ANSI styles take no room.
 pub fn wrap_text(text: &str, width: usize) -> String {
     let width = width.max(LEAST_WIDTH);
@@ -62,16 +62,34 @@ fn wrap_options<'o>(width: usize, first: &'o str, indent: &'o str) -> Options<'o
         .wrap_algorithm(WrapAlgorithm::FirstFit)
 }
 
-/// Where the further lines of a line begin: below the last column of a table that begins in the left half, else two
-/// columns after its own indent.
+/// Where the further lines of a line begin: below the last column of a table that begins in the left half, else below
+/// the line itself, two columns to the right if it is an item of a list or has a label. What a line is for (`# …`) is no
+/// column.
 fn hanging_indent(indent: usize, rest: &str, width: usize) -> usize {
     let columns = rest.match_indices("  ").filter_map(|(at, _)| {
         let after = rest[at..].trim_start_matches(' ');
         let begins = at + (rest.len() - at - after.len());
         // Of a longer gap, only its end counts.
-        (!after.is_empty() && !rest[..at].ends_with(' ')).then(|| indent + display_width(&rest[..begins]))
+        (!after.is_empty() && !after.starts_with('#') && !after.starts_with("\u{1b}[2m#") && !rest[..at].ends_with(' '))
+            .then(|| indent + display_width(&rest[..begins]))
     });
-    columns.filter(|column| *column <= width / 2).last().unwrap_or((indent + 2).min(width / 2))
+    let below = if has_label(rest) { indent + 2 } else { indent };
+    columns.filter(|column| *column <= width / 2).last().unwrap_or(below.min(width / 2))
+}
+
+/// Whether a line begins with a sign (`- `, `+ `) or with a label (`note: `, `error[locked]: `).
+fn has_label(line: &str) -> bool {
+    let first = line.split(' ').next().unwrap_or_default();
+    let mut plain = String::new();
+    let mut style = false;
+    for sign in first.chars() {
+        style = style || sign == '\u{1b}';
+        if !style {
+            plain.push(sign);
+        }
+        style = style && sign != 'm';
+    }
+    plain.ends_with(':') || !plain.contains(char::is_alphanumeric)
 }
 
 /// A text whose spaces in commands stay: in backticks, or where a line is a command, up to what it is for (`# …`).
@@ -126,20 +144,25 @@ mod tests {
             // Commands, addresses and paths stay whole, even where they are too long.
             (
                 "to continue run `deployer apply --target venue-a --yes` again",
-                "to continue run\n  `deployer apply --target venue-a --yes`\n  again",
+                "to continue run\n`deployer apply --target venue-a --yes`\nagain",
             ),
             (
                 "see https://example.com/a/long/address/without/an/end",
-                "see\n  https://example.com/a/long/address/without/an/end",
+                "see\nhttps://example.com/a/long/address/without/an/end",
             ),
             // A table's last column keeps its place.
             (
                 "  failed   venue-a role: the call was denied",
                 "  failed   venue-a role: the\n           call was denied",
             ),
+            ("  - role a  # it is being destroyed", "  - role a  # it is being\n    destroyed"),
+            (
+                "\u{1b}[1mnote:\u{1b}[0m a sentence with a label in front",
+                "\u{1b}[1mnote:\u{1b}[0m a sentence with a label\n  in front",
+            ),
             // A lone backtick opens nothing.
-            ("it's a ` that nobody closes in this text", "it's a ` that nobody closes\n  in this text"),
-            ("日本語の長い文 日本語の長い文 日本語", "日本語の長い文 日本語の長い文\n  日本語"),
+            ("it's a ` that nobody closes in this text", "it's a ` that nobody closes\nin this text"),
+            ("日本語の長い文 日本語の長い文 日本語", "日本語の長い文 日本語の長い文\n日本語"),
             ("\u{1b}[1mbold words take no more room\u{1b}[0m.", "\u{1b}[1mbold words take no more room\u{1b}[0m."),
         ] {
             let width = if text.starts_with('\u{1b}') { 30 } else { 29 };
