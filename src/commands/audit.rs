@@ -10,7 +10,7 @@ use super::shared::session::{
     empty_manifest, identity_options, load_manifest, manifest_directory, output_format, read_scope, state_directory,
 };
 use crate::cli::{GlobalArgs, PlanFormat};
-use crate::local;
+use crate::local::{self, LocalCloud};
 use crate::render::{AuditView, JsonLines, audit_html, audit_markdown, audit_summary, audit_text, start_spinner};
 use crate::sample::InstalledSample;
 use crate::terminal::write_output_file;
@@ -144,9 +144,13 @@ async fn connect_to_account(
         })?,
     };
     let aws = match manifest {
-        Some(manifest) if global.local => {
+        // The sample account is never put into what a running `dev` has.
+        Some(manifest) if global.local && args.sample => {
             let cloud = local::open_cloud(&state_directory(&manifest.path), &manifest.deployment)?;
             local::cloud_clients(&cloud, &manifest.deployment)
+        }
+        Some(manifest) if global.local => {
+            LocalCloud::find(&state_directory(&manifest.path), manifest)?.clients(&manifest.deployment)
         }
         None if global.local => return Err(Error::usage(ErrorCode::CommandLine, "--local needs a manifest")),
         _ => Aws::from_environment(&region, &identity_options(global)).await,

@@ -58,13 +58,10 @@ pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitC
     let code = if args.once {
         run_venues_once(&system, json.as_deref()).await
     } else {
-        // `verify --local` finds this process through the file.
+        // `--local` finds this process through the file.
         let running = system.write_running_file(&state);
         if let Err(error) = &running {
-            errln!(
-                "`deployer verify --local` won't find this process: could not write to {}: {error}",
-                state.display()
-            );
+            errln!("Commands with --local won't find this process: could not write to {}: {error}", state.display());
         }
         let code = serve_until_stopped(&system, args, json, &stop).await;
         drop(running);

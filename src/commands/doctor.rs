@@ -43,9 +43,12 @@ impl From<DoctorArea> for CheckArea {
 }
 
 pub(super) async fn run_doctor(global: &GlobalArgs, args: &DoctorArgs) -> Result<ExitCode> {
-    let loaded = load_manifest(global)?;
+    let mut loaded = load_manifest(global)?;
+    if let Some(name) = args.venue.as_deref() {
+        find_declared_venue(&loaded.manifest, name)?;
+    }
+    let (aws, _) = connect_to_cloud(global, &mut loaded).await?;
     let venue = args.venue.as_deref().map(|name| find_declared_venue(&loaded.manifest, name)).transpose()?;
-    let aws = connect_to_cloud(global, &loaded).await?;
     let client = deployer_hubspot::build_vendor_client()
         .map_err(|error| Error::failed(ErrorCode::Network, error.to_string()))?;
     let areas = args.only.iter().map(|area| (*area).into()).collect();

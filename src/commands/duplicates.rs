@@ -17,7 +17,7 @@ use sync_lambda::hubspot::SyncHubSpotClient;
 use sync_lambda::tokens::ConsentTokens;
 use tokio::time::Instant;
 
-use super::shared::session::{Session, find_declared_venue, load_manifest, manifest_directory, state_directory};
+use super::shared::session::{Session, find_declared_venue, load_vendor_manifest, manifest_directory, state_directory};
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::{JsonLines, duplicates_html};
 use deployer_core::counted::count_with_noun;
@@ -77,7 +77,7 @@ pub struct DuplicatesArgs {
 }
 
 pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -> Result<ExitCode> {
-    let loaded = load_manifest(global)?;
+    let (loaded, _) = load_vendor_manifest(global, "reads a venue's leads")?;
     let manifest = &loaded.manifest;
     let venue = find_declared_venue(manifest, &args.venue)?;
     let (DestinationConfig::Tripleseat(place), Some(base_uri)) = (&venue.destination, &venue.tripleseat_base_uri)

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::shared::session::{Session, find_declared_venue};
 use crate::cli::GlobalArgs;
+use crate::local::no_running_dev;
 use crate::render::one_line;
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::error::{Error, ErrorCode, Result};
@@ -33,6 +34,9 @@ pub struct InvokeArgs {
 
 pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result<ExitCode> {
     let session = Session::open_for_venues(global, &[&args.venue]).await?;
+    if session.local && session.dev.is_none() {
+        return Err(no_running_dev("runs a venue"));
+    }
     let manifest = session.manifest();
     let venue = find_declared_venue(manifest, &args.venue)?;
     let function = VenueNames::new(&manifest.deployment.name, &venue.name).function;

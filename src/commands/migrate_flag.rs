@@ -5,7 +5,7 @@ use serde_json::json;
 use sync_config::config::{LedgerProperties, property_slug};
 
 use super::shared::ask;
-use super::shared::session::{find_declared_venue, load_manifest, manifest_directory};
+use super::shared::session::{find_declared_venue, load_vendor_manifest, manifest_directory};
 use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
 use deployer_core::error::{Error, ErrorCode, Result};
@@ -40,7 +40,7 @@ pub struct MigrateFlagArgs {
 }
 
 pub(super) async fn run_migrate_flag(global: &GlobalArgs, args: &MigrateFlagArgs) -> Result<ExitCode> {
-    let manifest = load_manifest(global)?.manifest;
+    let manifest = load_vendor_manifest(global, "moves flags")?.0.manifest;
     let venue = find_declared_venue(&manifest, &args.to)?;
     let hubspot = connect_to_hubspot(&manifest, &manifest_directory(&manifest.path)).await?.map_err(|why| {
         Error::usage(ErrorCode::HubspotToken, format!("HubSpot can't be reached: {why}"))

@@ -100,7 +100,9 @@ impl Site {
 
     /// Runs a command to its end, and returns its exit code and everything it printed.
     pub fn run_deployer(&self, args: &[&str]) -> (i32, String) {
-        exit_and_output(&self.deployer_command(args).output().expect("it starts"))
+        let output = self.deployer_command(args).output().expect("it starts");
+        crate::schemas::check_printed_lines(args, &String::from_utf8_lossy(&output.stdout));
+        exit_and_output(&output)
     }
 
     /// The write calls since the last time this was called.

@@ -15,10 +15,8 @@ use sync_lambda::error::RunError;
 use sync_lambda::tokens::TokenPair;
 
 use super::secret::stored::{change_secret, read_secret, require_own_secret};
-use super::shared::session::{Session, find_declared_venue, state_directory};
+use super::shared::session::{Session, find_declared_venue};
 use crate::cli::{GlobalArgs, parse_positive_duration};
-use crate::dev::RunningDev;
-use deployer_aws::Aws;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{OAuthConsent, Venue};
@@ -48,7 +46,7 @@ pub struct ConnectArgs {
 }
 
 pub(super) async fn run_connect(global: &GlobalArgs, args: &ConnectArgs) -> Result<ExitCode> {
-    let session = open_session(global).await?;
+    let session = Session::open(global).await?;
     let venue = find_declared_venue(session.manifest(), &args.venue)?;
     let (base_uri, consent) = consent_settings(venue, args)?;
     let secret = require_own_secret(&session, venue).await?;
@@ -74,24 +72,6 @@ pub(super) async fn run_connect(global: &GlobalArgs, args: &ConnectArgs) -> Resu
     store_pair(&session, venue, &secret, &pair, before.as_ref()).await?;
     print_connection(&session, venue, &pair, &sites);
     Ok(ExitCode::Done)
-}
-
-/// The manifest and the cloud; with `--local`, those of a running `deployer dev`, if there is one.
-async fn open_session(global: &GlobalArgs) -> Result<Session> {
-    let mut session = Session::open(global).await?;
-    if !session.local {
-        return Ok(session);
-    }
-    let dev = RunningDev::read_file(&state_directory(&session.manifest().path)).map_err(|error| {
-        Error::failed(ErrorCode::DevNotRunning, "could not read the addresses of the running `deployer dev`")
-            .caused_by(&error)
-    })?;
-    if let Some(dev) = dev {
-        let (key_id, secret_key) = (&dev.aws_access_key_id, &dev.aws_secret_access_key);
-        session.aws = Aws::for_local_server(&session.scope.region, &dev.aws, key_id, secret_key);
-        dev.point_manifest(&mut session.loaded.manifest);
-    }
-    Ok(session)
 }
 
 /// Tripleseat's base URL, and what to ask for.

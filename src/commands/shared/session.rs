@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::dotenv::warn_about_dotenv;
 use super::trust::show_new_trust;
 use crate::cli::{GlobalArgs, PlanFormat};
-use crate::local;
+use crate::dev::RunningDev;
+use crate::local::{self, LocalCloud};
 use crate::render::{JsonLines, PlanDetail};
 use deployer_aws::identity::MfaPrompt;
 use deployer_aws::{Aws, FailureKind, IdentityOptions, read_caller};
@@ -23,6 +24,8 @@ pub(in crate::commands) struct Session {
     pub(in crate::commands) aws: Aws,
     pub(in crate::commands) scope: Scope,
     pub(in crate::commands) local: bool,
+    /// The running `dev` that it works in, with `--local`.
+    pub(in crate::commands) dev: Option<RunningDev>,
     pub(in crate::commands) json: Option<JsonLines>,
     pub(in crate::commands) detail: PlanDetail,
 }
@@ -44,9 +47,9 @@ impl Session {
     }
 
     /// Connects to the manifest's region, and refuses an account that isn't the manifest's.
-    pub(in crate::commands) async fn connect(global: &GlobalArgs, loaded: LoadedManifest) -> Result<Self> {
+    pub(in crate::commands) async fn connect(global: &GlobalArgs, mut loaded: LoadedManifest) -> Result<Self> {
+        let (aws, dev) = connect_to_cloud(global, &mut loaded).await?;
         let deployment = &loaded.manifest.deployment;
-        let aws = connect_to_cloud(global, &loaded).await?;
         let scope = read_scope(&aws, &deployment.region).await?;
         if let Some(guard) = deployment.account.as_ref().filter(|guard| **guard != scope.account) {
             return Err(Error::refused(
@@ -63,16 +66,22 @@ impl Session {
         }
         let json = global.json.then(JsonLines::default);
         let detail = if global.verbose { PlanDetail::Full } else { PlanDetail::Folded };
-        Ok(Self { loaded, aws, scope, local: global.local, json, detail })
+        Ok(Self { loaded, aws, scope, local: global.local, dev, json, detail })
     }
 
-    /// HubSpot, with the manifest's token.
+    /// HubSpot, with the manifest's token. The sandbox of a running `dev` has the properties of its venues from the start.
     pub(in crate::commands) async fn open_portal(&self) -> Result<PortalAccess> {
+        if self.dev.is_some() {
+            return Ok(PortalAccess::not_needed());
+        }
         PortalAccess::open(self.manifest(), &manifest_directory(&self.manifest().path), self.local).await
     }
 
     /// HubSpot, if contact properties are archived.
     pub(in crate::commands) async fn open_portal_to_archive(&self, archive: bool) -> Result<PortalAccess> {
+        if self.dev.is_some() {
+            return Ok(PortalAccess::not_needed());
+        }
         let directory = manifest_directory(&self.manifest().path);
         PortalAccess::open_to_archive(self.manifest(), &directory, self.local, archive).await
     }
@@ -102,14 +111,44 @@ pub(in crate::commands) async fn connect_to_region(global: &GlobalArgs, region: 
     Ok((aws, scope))
 }
 
-/// Clients for AWS or the local cloud. Calls AWS only to get credentials.
-pub(in crate::commands) async fn connect_to_cloud(global: &GlobalArgs, loaded: &LoadedManifest) -> Result<Aws> {
-    let deployment = &loaded.manifest.deployment;
-    if global.local {
-        let cloud = local::open_cloud(&state_directory(&loaded.manifest.path), deployment)?;
-        return Ok(local::cloud_clients(&cloud, deployment));
+/// Clients for AWS or the local cloud. Calls AWS only to get credentials. With a running `dev`, the manifest is pointed at
+/// its sandboxes.
+pub(in crate::commands) async fn connect_to_cloud(
+    global: &GlobalArgs,
+    loaded: &mut LoadedManifest,
+) -> Result<(Aws, Option<RunningDev>)> {
+    if !global.local {
+        let region = &loaded.manifest.deployment.region;
+        return Ok((Aws::from_environment(region, &identity_options(global)).await, None));
     }
-    Ok(Aws::from_environment(&deployment.region, &identity_options(global)).await)
+    let cloud = LocalCloud::find(&state_directory(&loaded.manifest.path), &loaded.manifest)?;
+    let aws = cloud.clients(&loaded.manifest.deployment);
+    match cloud {
+        LocalCloud::OfDev(dev) => {
+            dev.point_manifest(&mut loaded.manifest);
+            Ok((aws, Some(*dev)))
+        }
+        LocalCloud::InFile(_) => Ok((aws, None)),
+    }
+}
+
+/// The manifest for a command that asks only vendors. With `--local`, they are those of a running `dev`. `what` is what
+/// the command does there.
+///
+/// # Errors
+/// With `--local`, no `dev` is running with this manifest.
+pub(in crate::commands) fn load_vendor_manifest(
+    global: &GlobalArgs,
+    what: &str,
+) -> Result<(LoadedManifest, Option<RunningDev>)> {
+    let mut loaded = load_manifest(global)?;
+    if !global.local {
+        return Ok((loaded, None));
+    }
+    let dev = local::find_running_dev(&state_directory(&loaded.manifest.path), &loaded.manifest)?;
+    let dev = dev.ok_or_else(|| local::no_running_dev(what))?;
+    dev.point_manifest(&mut loaded.manifest);
+    Ok((loaded, Some(dev)))
 }
 
 /// Reads the manifest. Its mistakes are shown as reports, or as lines with `--json`.

@@ -9,7 +9,7 @@ use sync_config::config::{
 };
 use sync_lambda::credentials::CredentialValue;
 
-use super::session::{load_manifest, manifest_directory, state_directory};
+use super::session::{load_vendor_manifest, manifest_directory};
 use crate::cli::GlobalArgs;
 use crate::dev::RunningDev;
 use deployer_aws::Aws;
@@ -28,32 +28,14 @@ impl VendorAccess {
     /// The manifest's vendors, or with `--local` those of the running `dev`. `what` is what the command does there:
     /// "verifies a venue".
     pub(in crate::commands) fn open(global: &GlobalArgs, what: &str) -> Result<Self> {
-        let manifest = load_manifest(global)?.manifest;
-        if global.local { Self::of_running_dev(manifest, what) } else { Ok(Self { manifest, dev: None }) }
-    }
-
-    fn of_running_dev(mut manifest: Manifest, what: &str) -> Result<Self> {
-        let dev = RunningDev::read_file(&state_directory(&manifest.path)).map_err(|error| {
-            Error::failed(ErrorCode::DevNotRunning, "could not read the addresses of the running `deployer dev`")
-                .caused_by(&error)
-        });
-        let none = || {
-            Error::usage(
-                ErrorCode::DevNotRunning,
-                format!("--local {what} in a running `deployer dev`, but none is running with this manifest"),
-            )
-            .hint("start `deployer dev` in another terminal, then run this again")
-        };
-        let dev = dev?.ok_or_else(none)?;
-        dev.point_manifest(&mut manifest);
-        Ok(Self { manifest, dev: Some(dev) })
+        let (loaded, dev) = load_vendor_manifest(global, what)?;
+        Ok(Self { manifest: loaded.manifest, dev })
     }
 
     /// The embedded cloud of the running `dev`, with `--local`.
     pub(in crate::commands) fn local_cloud(&self) -> Option<Aws> {
         let dev = self.dev.as_ref()?;
-        let region = &self.manifest.deployment.region;
-        Some(Aws::for_local_server(region, &dev.aws, &dev.aws_access_key_id, &dev.aws_secret_access_key))
+        Some(dev.cloud_clients(&self.manifest.deployment.region))
     }
 
     /// The deployer's own HubSpot token, or else the venue's. `purpose` completes "which is needed to …".

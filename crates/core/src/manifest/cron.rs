@@ -305,7 +305,8 @@ pub(super) fn suggest_expression(words: &[&str]) -> Option<String> {
         ("?", _) | (_, "?") => {}
         (_, "*") => *day_of_week = "?".to_owned(),
         ("*", _) => *day_of_month = "?".to_owned(),
-        _ => {}
+        // Which of the two was meant, nobody can tell. (Parsing it would ask for a suggestion again.)
+        _ => return None,
     }
     CronExpression::parse_fields(&fields.join(" "), 0).ok().map(|cron| cron.to_expression())
 }

@@ -268,10 +268,20 @@ fn a_suggested_cron_expression_is_final() {
         ("cron(0 8 * * MON *)", "cron(0 8 ? * MON *)"),
         ("cron(0 8 ? * ? *)", "cron(0 8 * * ? *)"),
         ("0 8 * * ? *", "cron(0 8 * * ? *)"),
+        // Both days are given, so either can be left out.
+        ("cron(0 8 1 * MON *)", "cron(0 8 1 * ? *)"),
     ] {
         let report = render_errors(&manifest_with(&format!("schedule = \"{written}\""), ""));
         assert!(report.contains(&format!("write {suggested}")), "{written}: {report}");
         manifest::parse_manifest(&manifest_with(&format!("schedule = \"{suggested}\""), ""), "venues.toml")
             .unwrap_or_else(|errors| panic!("{suggested}: {errors}"));
+    }
+}
+
+#[test]
+fn two_days_that_cannot_be_suggest_nothing_wrong() {
+    for written in ["0 8 1 * 1", "cron(0 8 99 * MON *)", "cron(0 8 x * y *)", "cron(0 8 1 * 1)"] {
+        let report = render_errors(&manifest_with(&format!("schedule = \"{written}\""), ""));
+        assert!(report.contains("error[schedule]"), "{written}: {report}");
     }
 }
