@@ -12,11 +12,9 @@ mod policy;
 mod settings;
 mod urls;
 
-use std::collections::BTreeMap;
-
 use http::Method;
-use serde::{Deserialize, Serialize};
 
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudContext, CloudRequest, HandlerOutcome};
 pub(super) use download::{download_code, is_code_path, is_download};
 pub(super) use invocations::record_run;
@@ -26,14 +24,14 @@ pub use model::{
 };
 pub use urls::FunctionUrl;
 
-/// The functions of a region.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LambdaState {
-    /// By name.
-    pub functions: BTreeMap<String, StoredFunction>,
-    /// Event source mappings, by UUID.
-    pub mappings: BTreeMap<String, StoredMapping>,
+stored_parts! {
+    /// The functions of a region.
+    pub struct LambdaState {
+        /// By name.
+        pub functions: StoredTable<StoredFunction>,
+        /// Event source mappings, by UUID.
+        pub mappings: StoredTable<StoredMapping>,
+    }
 }
 
 /// The operation of a request, by its method and path. The path starts with a date, the version of the interface. It is

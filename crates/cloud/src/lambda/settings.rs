@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 use super::functions::PAGE;
 use super::model::AsyncSettings;
 use super::{AddressedFunction, invalid_parameter};
+use crate::quotas::Quota;
 use crate::{ApiError, CloudAnswer, CloudContext, CloudRequest, JsonBody, ListPage};
 
-/// The limit on concurrent executions per account and region.
-const CONCURRENT_EXECUTIONS: u32 = 1000;
 /// How many executions must stay unreserved.
 const MIN_UNRESERVED: u32 = 100;
 
@@ -31,7 +30,7 @@ pub(super) fn put_function_concurrency(
         .filter(|function| function.name != addressed.name)
         .filter_map(|function| function.reserved_concurrency)
         .sum();
-    if others + reserved + MIN_UNRESERVED > CONCURRENT_EXECUTIONS {
+    if others + reserved + MIN_UNRESERVED > concurrent_executions(cx) {
         return Err(invalid_parameter(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below \
              its minimum value of [100].",
@@ -201,7 +200,13 @@ fn tagged_function(request: &CloudRequest) -> AddressedFunction {
     AddressedFunction::parse_name(&request.path_segments().get(2).cloned().unwrap_or_default())
 }
 
+/// The limit on concurrent executions of the account in the region.
+fn concurrent_executions(cx: &CloudContext<'_>) -> u32 {
+    u32::try_from(cx.quota_value(Quota::ConcurrentExecutions)).unwrap_or(u32::MAX)
+}
+
 pub(super) fn get_account_settings(cx: &CloudContext<'_>) -> Result<CloudAnswer, ApiError> {
+    let concurrent = concurrent_executions(cx);
     let functions = &cx.region_state().lambda.functions;
     let reserved: u32 = functions.values().filter_map(|function| function.reserved_concurrency).sum();
     let code: u64 = functions.values().map(|function| function.configuration.code_size).sum();
@@ -212,8 +217,8 @@ pub(super) fn get_account_settings(cx: &CloudContext<'_>) -> Result<CloudAnswer,
                 "TotalCodeSize": 80_530_636_800_u64,
                 "CodeSizeUnzipped": 262_144_000,
                 "CodeSizeZipped": 52_428_800,
-                "ConcurrentExecutions": CONCURRENT_EXECUTIONS,
-                "UnreservedConcurrentExecutions": CONCURRENT_EXECUTIONS - reserved,
+                "ConcurrentExecutions": concurrent,
+                "UnreservedConcurrentExecutions": concurrent.saturating_sub(reserved),
             },
             "AccountUsage": { "TotalCodeSize": code, "FunctionCount": functions.len() },
         }),
