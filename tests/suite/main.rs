@@ -30,6 +30,7 @@ mod duplicates;
 mod fixtures;
 mod formats;
 mod fuzzing;
+mod growth;
 mod guards;
 mod hanging;
 mod identity;

@@ -30,7 +30,8 @@ pub enum Quota {
 const GLOBAL_REGION: &str = "us-east-1";
 
 impl Quota {
-    const ALL: [Self; 3] = [Self::RulesPerBus, Self::ConcurrentExecutions, Self::Roles];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::RulesPerBus, Self::ConcurrentExecutions, Self::Roles];
 
     /// The service, the quota's code, its name and AWS's default.
     fn describe(self) -> (&'static str, &'static str, &'static str, u64) {

@@ -214,7 +214,11 @@ pub(super) fn delete_function(cx: &mut CloudContext<'_>, request: &CloudRequest)
     let addressed = AddressedFunction::from_request(request);
     let Some(qualifier) = addressed.qualifier.clone() else {
         addressed.find_function(cx)?;
-        cx.region_state_mut().lambda.functions.remove(&addressed.name);
+        let lambda = &mut cx.region_state_mut().lambda;
+        if lambda.functions.get(&addressed.name).is_some_and(|function| function.reserved_concurrency.is_some()) {
+            lambda.set_reserved(&addressed.name, None);
+        }
+        lambda.functions.remove(&addressed.name);
         return Ok(CloudAnswer::without_body(204));
     };
     let function = addressed.find_function_mut(cx)?;

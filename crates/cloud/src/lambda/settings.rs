@@ -21,22 +21,15 @@ pub(super) fn put_function_concurrency(
     let asked = body.member_integer("ReservedConcurrentExecutions").and_then(|value| u32::try_from(value).ok());
     let reserved =
         asked.ok_or_else(|| ApiError::validation_error("ReservedConcurrentExecutions must be at least 0"))?;
-    addressed.find_function(cx)?;
-    let others: u32 = cx
-        .region_state()
-        .lambda
-        .functions
-        .values()
-        .filter(|function| function.name != addressed.name)
-        .filter_map(|function| function.reserved_concurrency)
-        .sum();
+    let own = addressed.find_function(cx)?.reserved_concurrency.unwrap_or_default();
+    let others = cx.region_state().lambda.reserved_total().saturating_sub(own);
     if others + reserved + MIN_UNRESERVED > concurrent_executions(cx) {
         return Err(invalid_parameter(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below \
              its minimum value of [100].",
         ));
     }
-    addressed.find_function_mut(cx)?.reserved_concurrency = Some(reserved);
+    cx.region_state_mut().lambda.set_reserved(&addressed.name, Some(reserved));
     Ok(CloudAnswer::from_rest_json(200, &json!({ "ReservedConcurrentExecutions": reserved })))
 }
 
@@ -55,7 +48,9 @@ pub(super) fn delete_function_concurrency(
     cx: &mut CloudContext<'_>,
     request: &CloudRequest,
 ) -> Result<CloudAnswer, ApiError> {
-    AddressedFunction::from_request(request).find_function_mut(cx)?.reserved_concurrency = None;
+    let addressed = AddressedFunction::from_request(request);
+    addressed.find_function(cx)?;
+    cx.region_state_mut().lambda.set_reserved(&addressed.name, None);
     Ok(CloudAnswer::without_body(204))
 }
 
@@ -208,7 +203,7 @@ fn concurrent_executions(cx: &CloudContext<'_>) -> u32 {
 pub(super) fn get_account_settings(cx: &CloudContext<'_>) -> Result<CloudAnswer, ApiError> {
     let concurrent = concurrent_executions(cx);
     let functions = &cx.region_state().lambda.functions;
-    let reserved: u32 = functions.values().filter_map(|function| function.reserved_concurrency).sum();
+    let reserved = cx.region_state().lambda.count_reserved();
     let code: u64 = functions.values().map(|function| function.configuration.code_size).sum();
     Ok(CloudAnswer::from_rest_json(
         200,
