@@ -11,10 +11,9 @@ fn main() {
     let value: u64 = value.parse().expect("a whole number");
     let cloud = EmbeddedCloud::open_file(path.as_ref()).unwrap_or_else(|error| panic!("{error}"));
     for quota in Quota::ALL {
-        let region = if quota == Quota::Roles { "us-east-1" } else { region };
         let raised = cloud.with_context(|cx| {
             cx.switch_region(region);
-            cx.region_state_mut().quotas.raised.insert(quota.key(), value);
+            cx.set_quota(quota, Some(value));
         });
         raised.unwrap_or_else(|error| panic!("{error}"));
     }

@@ -10,8 +10,8 @@ use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, J
 stored_parts! {
     /// The quotas of a region.
     pub struct QuotasState {
-        /// Values that were raised, by [`Quota::key`].
-        pub raised: StoredTable<u64>,
+        /// Values that are not AWS's defaults, by [`Quota::key`].
+        pub values: StoredTable<u64>,
     }
 }
 
@@ -42,8 +42,8 @@ impl Quota {
         }
     }
 
-    /// Its key in [`QuotasState::raised`].
-    pub fn key(self) -> String {
+    /// Its key in [`QuotasState::values`].
+    fn key(self) -> String {
         let (service, code, ..) = self.describe();
         format!("{service}/{code}")
     }
@@ -64,8 +64,18 @@ impl CloudContext<'_> {
     /// The account's value of a quota in the request's region.
     pub fn quota_value(&self, quota: Quota) -> usize {
         let region = if quota == Quota::Roles { GLOBAL_REGION } else { self.request_region() };
-        let raised = self.state.region_state(region).quotas.raised.get(&quota.key()).copied();
-        usize::try_from(raised.unwrap_or(quota.describe().3)).unwrap_or(usize::MAX)
+        let value = self.state.region_state(region).quotas.values.get(&quota.key()).copied();
+        usize::try_from(value.unwrap_or(quota.describe().3)).unwrap_or(usize::MAX)
+    }
+
+    /// Sets the account's value of a quota in the request's region, `None` for AWS's default.
+    pub fn set_quota(&mut self, quota: Quota, value: Option<u64>) {
+        let region = if quota == Quota::Roles { GLOBAL_REGION } else { self.request_region() }.to_owned();
+        let values = &mut self.state.region_state_mut(&region).quotas.values;
+        match value {
+            Some(value) => drop(values.insert(quota.key(), value)),
+            None => drop(values.remove(&quota.key())),
+        }
     }
 }
 
@@ -94,8 +104,7 @@ fn request_increase(cx: &mut CloudContext<'_>, body: &JsonBody) -> Result<Value,
             "You must provide a quota value greater than the current quota value.",
         ));
     }
-    let region = if quota == Quota::Roles { GLOBAL_REGION } else { cx.request_region() }.to_owned();
-    cx.state.region_state_mut(&region).quotas.raised.insert(quota.key(), desired as u64);
+    cx.set_quota(quota, Some(desired as u64));
     let (service, code, name, _) = quota.describe();
     Ok(json!({ "RequestedQuota": {
         "Id": cx.random_uuid(),

@@ -9,7 +9,7 @@ use super::{AddressedFunction, invalid_parameter};
 use crate::quotas::Quota;
 use crate::{ApiError, CloudAnswer, CloudContext, CloudRequest, JsonBody, ListPage};
 
-/// How many executions must stay unreserved.
+/// How many executions must stay unreserved, unless there are fewer.
 const MIN_UNRESERVED: u32 = 100;
 
 pub(super) fn put_function_concurrency(
@@ -23,11 +23,12 @@ pub(super) fn put_function_concurrency(
         asked.ok_or_else(|| ApiError::validation_error("ReservedConcurrentExecutions must be at least 0"))?;
     let own = addressed.find_function(cx)?.reserved_concurrency.unwrap_or_default();
     let others = cx.region_state().lambda.reserved_total().saturating_sub(own);
-    if others + reserved + MIN_UNRESERVED > concurrent_executions(cx) {
-        return Err(invalid_parameter(
+    let (limit, unreserved) = execution_limits(cx);
+    if others + reserved + unreserved > limit {
+        return Err(invalid_parameter(format!(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below \
-             its minimum value of [100].",
-        ));
+             its minimum value of [{unreserved}].",
+        )));
     }
     cx.region_state_mut().lambda.set_reserved(&addressed.name, Some(reserved));
     Ok(CloudAnswer::from_rest_json(200, &json!({ "ReservedConcurrentExecutions": reserved })))
@@ -195,13 +196,14 @@ fn tagged_function(request: &CloudRequest) -> AddressedFunction {
     AddressedFunction::parse_name(&request.path_segments().get(2).cloned().unwrap_or_default())
 }
 
-/// The limit on concurrent executions of the account in the region.
-fn concurrent_executions(cx: &CloudContext<'_>) -> u32 {
-    u32::try_from(cx.quota_value(Quota::ConcurrentExecutions)).unwrap_or(u32::MAX)
+/// The account's limit on concurrent executions, and how many of them must stay unreserved. A new account may have 10.
+fn execution_limits(cx: &CloudContext<'_>) -> (u32, u32) {
+    let limit = u32::try_from(cx.quota_value(Quota::ConcurrentExecutions)).unwrap_or(u32::MAX);
+    (limit, MIN_UNRESERVED.min(limit))
 }
 
 pub(super) fn get_account_settings(cx: &CloudContext<'_>) -> Result<CloudAnswer, ApiError> {
-    let concurrent = concurrent_executions(cx);
+    let (limit, _) = execution_limits(cx);
     let functions = &cx.region_state().lambda.functions;
     let reserved = cx.region_state().lambda.count_reserved();
     let code: u64 = functions.values().map(|function| function.configuration.code_size).sum();
@@ -212,8 +214,8 @@ pub(super) fn get_account_settings(cx: &CloudContext<'_>) -> Result<CloudAnswer,
                 "TotalCodeSize": 80_530_636_800_u64,
                 "CodeSizeUnzipped": 262_144_000,
                 "CodeSizeZipped": 52_428_800,
-                "ConcurrentExecutions": concurrent,
-                "UnreservedConcurrentExecutions": concurrent.saturating_sub(reserved),
+                "ConcurrentExecutions": limit,
+                "UnreservedConcurrentExecutions": limit.saturating_sub(reserved),
             },
             "AccountUsage": { "TotalCodeSize": code, "FunctionCount": functions.len() },
         }),
