@@ -66,7 +66,7 @@ pub use store::StoreStatistics;
 pub use table::{StoredTable, TableIter};
 pub use transport::CloudAccess;
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use journal::PendingSync;
 use parking_lot::Mutex;
 
@@ -165,10 +165,12 @@ impl EmbeddedCloud {
     pub fn with_context<T>(&self, work: impl FnOnce(&mut CloudContext<'_>) -> T) -> Result<T> {
         self.with_region("us-east-1", work).map_err(|error| {
             let path = self.inner.store.lock().path().map(|path| path.display().to_string()).unwrap_or_default();
-            Error::failed("could not use the state of the local cloud").caused_by(&error).hint(format!(
-                "to start with an empty cloud, which forgets what was deployed to it, move the file away: \
+            Error::failed(ErrorCode::LocalCloud, "could not use the state of the local cloud").caused_by(&error).hint(
+                format!(
+                    "to start with an empty cloud, which forgets what was deployed to it, move the file away: \
                  mv '{path}' '{path}.damaged'"
-            ))
+                ),
+            )
         })
     }
 

@@ -7,6 +7,7 @@ mod concurrency;
 mod cost;
 mod cost_at_scale;
 mod declared;
+mod errors;
 mod fixtures;
 mod isolation;
 mod manifest;
