@@ -42,7 +42,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "destroy",
         &[
-            ("deployer destroy", "show all that would be deleted, and ask"),
+            ("deployer destroy --dry-run", "show all that would be deleted"),
+            ("deployer destroy", "show it, and ask"),
             ("deployer destroy --target venue-a", "one venue; the manifest stays as it is"),
         ],
     ),
@@ -100,7 +101,11 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
     (
         "status",
-        &[("deployer status", "all venues"), ("deployer status venue-a --since 7d", "one venue, its last week")],
+        &[
+            ("deployer status", "all venues, one line each; exits 1 if one is unhealthy"),
+            ("deployer status venue-a --since 7d", "one venue in all its parts, its last week"),
+            ("deployer status --format prometheus", "for a file that Prometheus' node exporter collects"),
+        ],
     ),
     (
         "report",
@@ -114,6 +119,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("deployer logs venue-a --since 2h", "the last two hours"),
             ("deployer logs venue-a --follow", "as it is written"),
+            ("deployer logs venue-a --outcome failed --since 7d", "the contacts that were refused"),
+            ("deployer logs venue-a --contact 4711 --since 30d", "what happened to one contact"),
         ],
     ),
     (
@@ -207,6 +214,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("deployer restore old --dry-run", "what would be created"),
             ("deployer restore old hubspot-webhook-handler", "one resource"),
         ],
+    ),
+    (
+        "explain",
+        &[("deployer explain locked", "what `error[locked]` means, and what to do"), ("deployer explain", "all codes")],
     ),
     (
         "verify",

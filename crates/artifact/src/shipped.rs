@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::Architecture;
 use sha2::{Digest, Sha256};
 
@@ -39,7 +39,7 @@ pub(super) fn read_shipped(binary: &Path, platform: ArtifactPlatform) -> Result<
         },
     };
     let damaged = |what: &str| {
-        Error::failed(format!("the functions in {} can't be read: {what}", binary.display()))
+        Error::failed(ErrorCode::Artifact, format!("the functions in {} can't be read: {what}", binary.display()))
             .hint("install the deployer again, or pass --artifact PATH")
     };
     let read = |error: &std::io::Error| damaged(&error.to_string());

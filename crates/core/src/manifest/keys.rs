@@ -3,6 +3,7 @@
 //! A key is read by its field: `table.read(&HUBSPOT.portal_id)`. What a key may hold is checked by `shape`.
 
 use sync_config::config::{HUBSPOT_BASE_URI, OAuthGrant, OnAmbiguous, OnExisting, OnRetick, TRIPLESEAT_BASE_URI};
+use sync_config::metrics::MetricsLevel;
 
 use super::company::Tracing;
 use super::format::TextFormat;
@@ -12,7 +13,7 @@ use super::key::{
 };
 use super::value::ScalarValue::{Bool as B, Integer as I, Text as T};
 use super::value::{BaseUri, DateText, Seconds, declare_words};
-use super::{Architecture, ScheduleExpression, SecretRef, Status};
+use super::{Architecture, ReservedConcurrency, ScheduleExpression, SecretRef, Status};
 use crate::naming::DEFAULT_ROLE_PATH;
 
 /// The retention periods that CloudWatch accepts: `RetentionInDays` of `PutRetentionPolicy`.
@@ -28,8 +29,10 @@ declare_words! {
 }
 declare_words! { OnAmbiguous { NeedsReview = "needs_review", Resend = "resend", } }
 declare_words! { OnRetick { NewLead = "new_lead", Ignore = "ignore", Review = "review", } }
+declare_words! { ReservedConcurrency { One = "1", Off = "off", Auto = "auto", } }
 declare_words! { Tracing { Active = "active", PassThrough = "passthrough", } }
 declare_words! { OnExisting { Create = "create", Link = "link", } }
+declare_words! { MetricsLevel { Full = "full", Essential = "essential", Off = "off", } }
 
 declare_table! {
     /// The whole manifest.
@@ -121,6 +124,12 @@ declare_table! {
     timeout: Defaulted<Seconds> =
         Key::text(TextFormat::Timeout, "Timeout of one run, 1s to 15m, no longer than the schedule's interval.")
             .with_default(T("4m")),
+    reserved_concurrency: Defaulted<ReservedConcurrency> =
+        Key::number_or_word(
+            "What keeps runs from overlapping: 1 reserves an execution of the account; off: each run takes a lease; auto: a \
+             lease only where the account has no execution to reserve.",
+        )
+        .with_default(T("auto")),
     log_retention_days: Defaulted<u32> =
         Key::integer_one_of(LOG_RETENTION_DAYS, "How many days CloudWatch keeps the logs.").with_default(I(30)),
     on_ambiguous: Defaulted<OnAmbiguous> =
@@ -145,6 +154,12 @@ declare_table! {
     timezone: Optional<String> =
         Key::text(TextFormat::TimeZone, "IANA time zone of dates and times in leads. Mappings with a time require it.")
             .with_example(T("America/New_York")),
+    metrics: Defaulted<MetricsLevel> =
+        Key::one_of(
+            "CloudWatch metrics of the runs: full, six at $0.30 a month each; essential, what alarms need; or off, the \
+             default. The log has the same counts in any case.",
+        )
+        .with_default(T("off")),
     protect: Defaulted<bool> = Key::bool("Whether removing the venue is refused.").with_default(B(false)),
     vpc: Optional<SubTable<VpcKeys>> =
         Key::table("The network that the function is in. It must reach HubSpot, the destination and Secrets Manager."),
