@@ -1,6 +1,6 @@
 //! The words of a cost estimate that all formats share.
 
-use deployer_core::cost::{CostAssumptions, CostChange, CostEstimate};
+use deployer_core::cost::{CostAssumptions, CostChange, CostEstimate, CostItem, ItemCost};
 
 /// The cost line at the end of a plan as text.
 pub fn cost_line(estimate: &CostEstimate) -> String {
@@ -16,7 +16,21 @@ pub fn cost_line(estimate: &CostEstimate) -> String {
 /// `$0.84 a month now, $1.26 after (+$0.42)`.
 pub(super) fn total_text(estimate: &CostEstimate) -> String {
     let CostChange { before, after } = estimate.total;
-    format!("{before} a month now, {after} after ({})", estimate.total.difference().format_signed())
+    format!("{before} a month now, {after} after ({})", estimate.total.format_difference())
+}
+
+/// The items that cost something on either side.
+pub(super) fn charged_items(estimate: &CostEstimate) -> impl Iterator<Item = &ItemCost> {
+    estimate.items.iter().filter(|item| item.cost != CostChange::default())
+}
+
+/// The last rows of a table whose rows are `parts` of the total. All rows together add up as displayed.
+pub(super) fn total_rows<'a>(
+    estimate: &CostEstimate,
+    parts: impl Iterator<Item = &'a CostChange>,
+) -> impl Iterator<Item = (&'static str, CostChange)> {
+    let rounding = estimate.total.rounding_row(parts).map(|rounding| ("Rounding", rounding));
+    rounding.into_iter().chain([("Total", estimate.total)])
 }
 
 /// What an estimate is based on: `assumes runs of 1 s, prices of us-east-1 as of 2026-08-11`.
@@ -33,11 +47,22 @@ pub(super) fn estimate_basis(estimate: &CostEstimate) -> String {
 
 /// All assumptions, and what the estimate leaves out.
 pub(super) fn small_print(estimate: &CostEstimate) -> String {
-    let CostAssumptions { log_bytes_a_run, metrics_a_venue, .. } = &estimate.assumptions;
+    let CostAssumptions { log_bytes_a_run, metrics_a_venue, failed_of_1000_runs, .. } = &estimate.assumptions;
+    let charged = |wanted: &[CostItem]| charged_items(estimate).any(|item| wanted.contains(&item.item));
+    let mut more = String::new();
+    if charged(&[CostItem::KmsRequests]) {
+        more.push_str("; up to three uses of the declared key per run, but not the key itself");
+    }
+    if charged(&[CostItem::XrayTraces]) {
+        more.push_str("; one trace per run");
+    }
+    if charged(&[CostItem::SqsMessages, CostItem::SnsMessages]) {
+        more.push_str(&format!("; {failed_of_1000_runs} failed runs of 1000"));
+    }
     format!(
         "An estimate at list prices for a month of 730 hours. It {}; {log_bytes_a_run} bytes of logs and one secret read \
-         per run; {metrics_a_venue} metrics per venue in hours with a run. The free tier is not subtracted; data transfer, \
-         taxes and discounts are not included.",
+         per run; {metrics_a_venue} metrics per venue in hours with a run{more}. The free tier is not subtracted; data \
+         transfer, taxes and discounts are not included.",
         estimate_basis(estimate)
     )
 }

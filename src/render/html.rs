@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::cost::{small_print, total_text};
+use super::cost::{charged_items, small_print, total_rows, total_text};
 use super::{page, words};
 use deployer_core::cost::{CostChange, CostEstimate, ItemCost, VenueCost};
 use deployer_core::plan::problem::plan_problems;
@@ -169,6 +169,11 @@ fn render_cost(cost: &CostEstimate) -> Markup {
                             }
                         }
                     }
+                    tfoot {
+                        @for (label, sides) in total_rows(cost, cost.venues.iter().map(|venue| &venue.total)) {
+                            tr { th scope="row" { (label) } td {} (render_cost_cells(&sides)) }
+                        }
+                    }
                 }
             }
             details {
@@ -177,8 +182,13 @@ fn render_cost(cost: &CostEstimate) -> Markup {
                     table.cost {
                         thead { tr { th scope="col" { "Item" } (render_cost_heads()) } }
                         tbody {
-                            @for ItemCost { item, cost } in &cost.items {
+                            @for ItemCost { item, cost } in charged_items(cost) {
                                 tr { th scope="row" { (item.display_name()) } (render_cost_cells(cost)) }
+                            }
+                        }
+                        tfoot {
+                            @for (label, sides) in total_rows(cost, cost.items.iter().map(|item| &item.cost)) {
+                                tr { th scope="row" { (label) } (render_cost_cells(&sides)) }
                             }
                         }
                     }
@@ -200,7 +210,7 @@ fn render_cost_heads() -> Markup {
 
 fn render_cost_cells(sides: &CostChange) -> Markup {
     html! {
-        @for text in [sides.before.to_string(), sides.after.to_string(), sides.difference().format_signed()] {
+        @for text in [sides.before.to_string(), sides.after.to_string(), sides.format_difference()] {
             td { (text) }
         }
     }

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use maud::html;
 
-use super::cost::{small_print, total_text};
+use super::cost::{charged_items, small_print, total_rows, total_text};
 use super::escape::{code_fence, escape_markdown, one_line};
 use super::words;
-use deployer_core::cost::{CostChange, CostEstimate, Money};
+use deployer_core::cost::{CostChange, CostEstimate};
 use deployer_core::plan::problem::plan_problems;
 use deployer_core::plan::{Action, Change, Plan};
 
@@ -114,41 +114,28 @@ fn write_cost(out: &mut String, cost: &CostEstimate) {
         } else {
             format!("{} to {}", venue.runs_before, venue.runs_after)
         };
-        let CostChange { before, after } = venue.total;
-        let difference = venue.total.difference();
-        write_row(
-            out,
-            &[
-                code_span(&venue.venue),
-                runs,
-                escape_money(before),
-                escape_money(after),
-                escape_markdown(&difference.format_signed()),
-            ],
-        );
+        write_cost_row(out, &[code_span(&venue.venue), runs], &venue.total);
+    }
+    for (label, sides) in total_rows(cost, cost.venues.iter().map(|venue| &venue.total)) {
+        write_cost_row(out, &[label.to_owned(), String::new()], &sides);
     }
     let _ = writeln!(out, "\n<details>\n<summary>Breakdown</summary>\n");
     write_row(out, &["Item", "Now", "After", "Difference"].map(ToOwned::to_owned));
     let _ = writeln!(out, "| --- | ---: | ---: | ---: |");
-    for item in &cost.items {
-        let CostChange { before, after } = item.cost;
-        let difference = item.cost.difference();
-        write_row(
-            out,
-            &[
-                item.item.display_name().to_owned(),
-                escape_money(before),
-                escape_money(after),
-                escape_markdown(&difference.format_signed()),
-            ],
-        );
+    for item in charged_items(cost) {
+        write_cost_row(out, &[item.item.display_name().to_owned()], &item.cost);
+    }
+    for (label, sides) in total_rows(cost, cost.items.iter().map(|item| &item.cost)) {
+        write_cost_row(out, &[label.to_owned()], &sides);
     }
     let _ = writeln!(out, "\n</details>\n\n{}", escape_markdown(&small_print(cost)));
     write_list(out, "Not counted", cost.not_counted.iter().cloned());
 }
 
-fn escape_money(amount: Money) -> String {
-    escape_markdown(&amount.to_string())
+fn write_cost_row(out: &mut String, labels: &[String], sides: &CostChange) {
+    let amounts = [sides.before.to_string(), sides.after.to_string(), sides.format_difference()];
+    let cells: Vec<String> = labels.iter().cloned().chain(amounts.iter().map(|text| escape_markdown(text))).collect();
+    write_row(out, &cells);
 }
 
 /// A table row, from cells that are already Markdown.

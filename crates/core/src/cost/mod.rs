@@ -11,6 +11,10 @@
 //! - Log storage is the amount stored once the retention period has passed for the first time. CloudWatch compresses
 //!   logs; the estimate doesn't account for that.
 //! - The function's metrics are charged for the hours in which it runs, even if it finds nothing.
+//! - With `kms_key`, each run uses the key once for each thing that it encrypts: the secret, the environment, the log group.
+//!   As with reads of the secret, that is the maximum. The key's own monthly price isn't the deployment's.
+//! - With `tracing = "active"`, each run is a trace: X-Ray's default rule records the first of every second.
+//! - With `dead_letter`, one run of a hundred is assumed to fail.
 //! - The free tier is not subtracted, since everything else in the account shares it. Data transfer, taxes and
 //!   discounts are left out, and so is the cost of the change itself.
 //! - A secret in its recovery window costs nothing, and scheduled rules on the default bus are free. No alarms are
@@ -58,6 +62,10 @@ pub struct CostAssumptions {
     pub secret_reads_a_run: u32,
     /// Custom metrics that a venue's runs write.
     pub metrics_a_venue: u64,
+    /// Uses of a declared key per run, for each thing that it encrypts.
+    pub key_uses_a_run: u32,
+    /// Failed runs of a thousand, whose events go to a declared queue or topic.
+    pub failed_of_1000_runs: u32,
 }
 
 impl Default for CostAssumptions {
@@ -68,6 +76,8 @@ impl Default for CostAssumptions {
             log_bytes_a_run: LOG_BYTES_A_RUN,
             secret_reads_a_run: 1,
             metrics_a_venue: RUN_METRICS.len() as u64,
+            key_uses_a_run: 1,
+            failed_of_1000_runs: 10,
         }
     }
 }
@@ -85,6 +95,26 @@ impl CostChange {
     /// What the plan adds.
     pub fn difference(&self) -> Money {
         self.after - self.before
+    }
+
+    /// What the plan adds, for people: the difference of both amounts as they are displayed.
+    pub fn format_difference(&self) -> String {
+        match self.after.round_to_cents() - self.before.round_to_cents() {
+            Money::ZERO if self.difference() != Money::ZERO => {
+                if self.difference() > Money::ZERO { "+<$0.01".to_owned() } else { "-<$0.01".to_owned() }
+            }
+            cents => cents.format_signed(),
+        }
+    }
+
+    /// What is missing from the displayed amounts of `parts` to the displayed amounts of their sum: a row of its own, so that
+    /// the rows of a table add up. `None` if they do anyway.
+    pub fn rounding_row<'a>(&self, parts: impl Iterator<Item = &'a Self>) -> Option<Self> {
+        let displayed = |sides: &Self| Self { before: sides.before.round_to_cents(), after: sides.after.round_to_cents() };
+        let parts: Vec<Self> = parts.map(displayed).collect();
+        let (sum, whole) = (Self::sum_changes(parts.iter()), displayed(self));
+        let missing = Self { before: whole.before - sum.before, after: whole.after - sum.after };
+        (missing != Self::default()).then_some(missing)
     }
 
     fn sum_changes<'a>(sides: impl Iterator<Item = &'a Self>) -> Self {

@@ -1,7 +1,7 @@
 //! What concerns the whole account: an audit reads everything, a decommissioning deletes what nobody uses, and a restore
 //! makes that again. Their resources have no names that are known before.
 
-use super::ActionTarget::{Any, Everything, LogGroups, NewMappings, Roles, Rules};
+use super::ActionTarget::{Any, Everything, LogGroups, NewMappings, Rules};
 use super::PolicyCommand::{self, Audit, Decommission, Restore};
 use super::{ActionCondition, ActionRow, action};
 
@@ -47,7 +47,6 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("firehose:ListDeliveryStreams", Any, AUDIT),
     action("glacier:ListVaults", Any, AUDIT),
     action("iam:GetAccountAuthorizationDetails", Any, AUDIT),
-    action("iam:ListRoles", Roles, AUDIT),
     action("iot:ListTopicRules", Any, AUDIT),
     action("kafka:ListClustersV2", Any, AUDIT),
     action("kinesis:ListStreams", Any, AUDIT),

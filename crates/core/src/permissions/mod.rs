@@ -11,12 +11,14 @@ mod command;
 mod deployment;
 mod document;
 mod target;
+mod unprovoked;
 
 use serde_json::{Value, json};
 
 pub use command::PolicyCommand;
-pub use document::{MAX_POLICY_CHARACTERS, PolicyDocument, build_policies};
+pub use document::{MAX_POLICY_CHARACTERS, PolicyDocument, build_move_policies, build_policies};
 pub use target::{ActionTarget, PolicyPlace};
+pub use unprovoked::{UNPROVOKED, UnprovokedGrant};
 
 use crate::naming::{TAG_ADOPTED, TAG_DEPLOYMENT};
 
@@ -101,7 +103,7 @@ impl ActionRow {
 
     /// Whether a command takes the action.
     pub fn is_taken_by(&self, command: PolicyCommand) -> bool {
-        self.commands.contains(&command)
+        self.commands.contains(&command) || command.included_commands().iter().any(|part| self.commands.contains(part))
     }
 }
 

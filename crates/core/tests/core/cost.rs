@@ -65,6 +65,54 @@ fn every_item_matches_the_manual_calculation() {
     assert_eq!(by_item, estimate.total.after, "items and venues add up to the same total");
 }
 
+/// What a company's keys cost `harbour`, with 8,760 runs:
+///
+/// - 3 x 8,760 uses of the key x $0.03 / 10,000 = 78,840,000
+/// - 8,760 traces x $5 / 1,000,000 = 43,800,000
+/// - 87.6 dead letters x $0.40 or $0.50 / 1,000,000 = 35,040 or 43,800
+#[test]
+fn keys_traces_and_dead_letters_are_counted_where_they_are_declared() {
+    const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let declared = |service: &str| {
+        harbour_with(&format!(
+            "kms_key = \"{KEY}\"\ntracing = \"active\"\ndead_letter = \"arn:aws:{service}:eu-west-1:123456789012:failed\""
+        ))
+    };
+    let plain = desired_from(MANIFEST);
+    let estimate = default_estimate(&declared("sqs"), &converged_snapshot(&plain));
+    assert_eq!(item_nanos(&estimate, CostItem::KmsRequests), (0, 78_840_000));
+    assert_eq!(item_nanos(&estimate, CostItem::XrayTraces), (0, 43_800_000));
+    assert_eq!(item_nanos(&estimate, CostItem::SqsMessages), (0, 35_040));
+    assert_eq!(item_nanos(&estimate, CostItem::SnsMessages), (0, 0));
+    assert_eq!(venue_nanos(&estimate, "harbour"), (HARBOUR, HARBOUR + 78_840_000 + 43_800_000 + 35_040));
+    // What exists is counted from AWS's answers.
+    let removed = default_estimate(&plain, &converged_snapshot(&declared("sns")));
+    assert_eq!(item_nanos(&removed, CostItem::SnsMessages), (43_800, 0));
+    assert_eq!(venue_nanos(&removed, "harbour"), (HARBOUR + 78_840_000 + 43_800_000 + 43_800, HARBOUR));
+    // A venue that doesn't run uses nothing of it.
+    let paused = harbour_with(&format!("kms_key = \"{KEY}\"\ntracing = \"active\"\nstatus = \"paused\""));
+    assert_eq!(venue_nanos(&default_estimate(&paused, &empty_snapshot()), "harbour"), (0, 400_000_000));
+}
+
+#[test]
+fn displayed_amounts_add_up() {
+    let sides = |before: i64, after: i64| CostChange { before: Money::from_nanos(before), after: Money::from_nanos(after) };
+    // $0.334 three times is $1.00 and not $0.99; a row without a change stays as it is.
+    let parts = [sides(334_000_000, 334_000_000), sides(334_000_000, 0), sides(334_000_000, 334_000_000)];
+    let total = sides(1_002_000_000, 668_000_000);
+    let rounding = total.rounding_row(parts.iter()).expect("a cent is missing");
+    assert_eq!((rounding, rounding.format_difference().as_str()), (sides(10_000_000, 10_000_000), "no change"));
+    assert_eq!(sides(5_000_000_000, 5_000_000_000).rounding_row([sides(5_000_000_000, 5_000_000_000)].iter()), None);
+    // $0.014 to $0.026: displayed as $0.01 and $0.03.
+    assert_eq!(sides(14_000_000, 26_000_000).format_difference(), "+$0.02");
+    assert_eq!(sides(14_000_000, 13_000_000).format_difference(), "-<$0.01");
+    assert_eq!(sides(13_000_000, 14_000_000).format_difference(), "+<$0.01");
+    assert_eq!(sides(7, 7).format_difference(), "no change");
+    for (nanos, cents) in [(9_999_999, 0), (15_000_000, 2), (14_999_999, 1), (-15_000_000, -2), (-9_999_999, 0)] {
+        assert_eq!(Money::from_nanos(nanos).round_to_cents(), Money::from_nanos(cents * 10_000_000), "{nanos}");
+    }
+}
+
 #[test]
 fn architecture_memory_retention_and_region_change_the_price() {
     let mut desired = harbour_with("architecture = \"arm64\"\nmemory_mb = 512\nlog_retention_days = 365");
