@@ -194,6 +194,8 @@ async fn read_matching_events(aws: &Aws, group: &str, from: Timestamp, pattern: 
 mod tests {
     use super::*;
 
+    use sync_config::metrics::MetricsLevel;
+
     fn parse_run(message: &str) -> Option<VenueRun> {
         let at = "2026-03-01T12:00:02Z".parse().expect("a time");
         VenueRun::from_log_event(&LogEvent {
@@ -217,7 +219,15 @@ mod tests {
         };
         let took = std::time::Duration::from_millis(1500);
         let error = sync_lambda::error::RunError::WrongAccount("another account".to_owned());
-        let line = report.log_line("id", took, Timestamp::UNIX_EPOCH, Some(&error)).to_string();
+        let run = sync_lambda::report::LoggedRun {
+            request_id: "id",
+            took,
+            ended: Timestamp::UNIX_EPOCH,
+            deployment: None,
+            metrics: MetricsLevel::Off,
+        };
+        let line = report.log_line(&run, Some(&error)).to_string();
+        let logged = run;
         let run = parse_run(&line).expect("a run");
         assert_eq!((run.searched, run.synced, run.failed, run.needs_review, run.backlog), (7, 3, 2, 1, 1));
         assert_eq!(run.began_at().to_string(), "2026-03-01T12:00:00.5Z");
@@ -225,12 +235,12 @@ mod tests {
         assert_eq!((error.kind.as_str(), error.message.as_str()), ("WrongAccount", "another account"));
         let mut doubtful = report.clone();
         doubtful.add_problem(ProblemKind::LookupRefused, "leads can't be looked up: 401".to_owned());
-        let run = parse_run(&doubtful.log_line("id", took, Timestamp::UNIX_EPOCH, None).to_string()).expect("a run");
+        let run = parse_run(&doubtful.log_line(&logged, None).to_string()).expect("a run");
         let problem =
             RunFailure { kind: "look_up_refused".to_owned(), message: "leads can't be looked up: 401".to_owned() };
         assert_eq!((run.error, run.problems), (None, vec![problem]));
         let dry = sync_lambda::report::RunReport { would: Some(Vec::new()), ..report };
-        assert_eq!(parse_run(&dry.log_line("id", took, Timestamp::UNIX_EPOCH, None).to_string()), None);
+        assert_eq!(parse_run(&dry.log_line(&logged, None).to_string()), None);
     }
 
     #[test]
