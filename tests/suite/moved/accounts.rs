@@ -159,7 +159,7 @@ fn a_move_to_another_account_that_dies_at_any_call_goes_on_when_it_is_run_again(
                     let clouds = [&accounts.site.cloud, &accounts.other];
                     die_at(&clouds, at, at.is_multiple_of(2));
                     let (code, text) = accounts.run(&MOVE);
-                    clouds.map(|cloud| cloud.set_faults(None));
+                    clouds.iter().for_each(|cloud| cloud.set_faults(None));
                     accounts.assert_not_both(&case);
                     assert!(code != 0 || at + 2 > writes, "{case}: {text}");
                     let (code, text) = accounts.run(&MOVE);
