@@ -139,7 +139,9 @@ fn list_policies(args: &IamPolicyArgs, deployment: &Deployment) -> Result<Vec<Pl
         ..deployment.clone()
     };
     if (&moved.region, &moved.account) == (&deployment.region, &deployment.account) {
-        return Err(Error::usage("the deployment is there already: --to-region and --to-account say where a move ends"));
+        return Err(Error::usage(
+            "the deployment is there already: --to-region and --to-account say where a move ends",
+        ));
     }
     let there = PolicyPlace {
         scope: Scope::of_region(moved.account.as_deref().unwrap_or(ANY_ACCOUNT), &moved.region),

@@ -2,6 +2,7 @@
 
 pub mod arn;
 pub mod call_error;
+pub mod concurrency;
 pub mod cost;
 pub mod counted;
 pub mod denial;

@@ -171,9 +171,13 @@ impl MoveTask<'_> {
         self.journal.remove()?;
         match &self.to.json {
             Some(lines) => {
-                let place = |session: &Session| json!({ "account": session.scope.account, "region": session.scope.region });
+                let place =
+                    |session: &Session| json!({ "account": session.scope.account, "region": session.scope.region });
                 let scopes = (place(&self.from), place(&self.to));
-                lines.print_line("moved", json!({ "from": from, "to": to, "from_place": scopes.0, "to_place": scopes.1 }));
+                lines.print_line(
+                    "moved",
+                    json!({ "from": from, "to": to, "from_place": scopes.0, "to_place": scopes.1 }),
+                );
             }
             None => outln!("\nMoved from {from} to {to}."),
         }
@@ -202,8 +206,10 @@ impl MoveTask<'_> {
             true => format!("`account = \"{}\"` and `region = \"{}\"`", scope.account, scope.region),
             false => format!("`region = \"{}\"`", scope.region),
         };
-        Error::usage(format!("deployment {deployment} has nothing in {from}"))
-            .hint(format!("to deploy it in {}, set {keys} in the manifest and run `deployer apply`", self.name_of(&self.to)))
+        Error::usage(format!("deployment {deployment} has nothing in {from}")).hint(format!(
+            "to deploy it in {}, set {keys} in the manifest and run `deployer apply`",
+            self.name_of(&self.to)
+        ))
     }
 
     /// What the manifest asks for in a session's place. The other place is part of the move.
@@ -271,7 +277,8 @@ impl MoveTask<'_> {
         if there.plan.changes.is_empty() {
             return Ok(());
         }
-        let who = format!("somebody enabled rules in {from} again, so nothing was enabled in {}", self.name_of(&self.to));
+        let who =
+            format!("somebody enabled rules in {from} again, so nothing was enabled in {}", self.name_of(&self.to));
         Err(Error::refused(who).hint(format!("run `{}` again", self.command)))
     }
 

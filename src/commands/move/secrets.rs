@@ -81,7 +81,9 @@ impl MoveTask<'_> {
                 let what = format!("{}: {}", venue.name, key.to_lowercase());
                 match resolved {
                     Ok(Some(_)) => {}
-                    Ok(None) => missing.push(format!("{what} is `managed`: only the secret in the former account has it")),
+                    Ok(None) => {
+                        missing.push(format!("{what} is `managed`: only the secret in the former account has it"))
+                    }
                     Err(error) => missing.push(format!("{what}: {error}")),
                 }
             }
@@ -100,7 +102,8 @@ impl MoveTask<'_> {
 
     /// Says whose consent ends with the former account.
     pub(super) fn note_consents(&self) {
-        let consented = self.deployed_venues().filter(|venue| self.moves_account() && venue.destination.rotates_tokens());
+        let consented =
+            self.deployed_venues().filter(|venue| self.moves_account() && venue.destination.rotates_tokens());
         for venue in consented {
             let text = format!(
                 "The tokens of {} stay in {}: run `deployer connect {}` after the move.",

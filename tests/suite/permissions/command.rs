@@ -110,7 +110,7 @@ fn a_move_has_a_policy_for_each_place() {
     assert!(there.contains("lambda:DeleteFunction") && !there.contains("lambda:CreateFunction"), "{there}");
     assert!(there.contains("secretsmanager:GetSecretValue") && !there.contains("eu-west-1"), "{there}");
     assert!(here.contains("lambda:CreateFunction") && here.contains("secretsmanager:PutSecretValue"), "{here}");
-    assert!(here.contains("role/deployer/sync/eu-west-1/*") && !here.contains("us-east-1"), "{here}");
+    assert!(here.contains("arn:aws:lambda:eu-west-1:*:function:sync-*") && !here.contains("us-east-1"), "{here}");
 
     let to_account = documents(&["--to-account", "210987654321"]);
     let of_account = |account: &str| {

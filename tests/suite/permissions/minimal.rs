@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use deployer_core::isolation::policy::Policy;
-use deployer_core::permissions::{PolicyCommand, PolicyPlace, UNPROVOKED, build_policies};
+use deployer_core::permissions::{PolicyCommand, PolicyPlace, build_policies};
 use serde_json::{Value, json};
 
 use super::evidence;
@@ -83,24 +83,36 @@ fn examined_commands() -> impl Iterator<Item = PolicyCommand> {
     PolicyCommand::ALL.into_iter().filter(|command| *command != PolicyCommand::Move).chain(PolicyCommand::MOVES)
 }
 
-/// The grants of the table of those that no test can provoke.
-fn listed_exceptions() -> BTreeSet<(PolicyCommand, Grant)> {
-    let each = UNPROVOKED.iter().flat_map(|row| row.commands.iter().map(move |command| (*command, row)));
-    each.map(|(command, row)| (command, (row.statement.to_owned(), row.action.to_owned()))).collect()
+/// The table of the grants that are needed and that no test can provoke, beside the rows of the policies.
+fn read_unprovoked() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/permissions/unprovoked.md");
+    std::fs::read_to_string(path).expect("a table")
+}
+
+fn listed_exceptions(table: &str) -> BTreeSet<(PolicyCommand, Grant)> {
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    rows.flat_map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, action, sid, commands, why, _] = cells[..] else { panic!("not a row: {row}") };
+        assert!(why.split(' ').count() > 5, "say why: {row}");
+        let grant = (sid.to_owned(), action.trim_matches('`').to_owned());
+        let found = |name: &str| examined_commands().find(|command| command.name() == name).expect("a command");
+        commands.split(", ").map(|name| (found(name), grant.clone())).collect::<Vec<_>>()
+    })
+    .collect()
 }
 
 #[test]
 fn without_any_action_of_a_statement_a_recorded_call_is_denied() {
     let needed = needed_grants(evidence::collect_all());
-    let is_needed = |command: PolicyCommand, grant: &Grant| {
-        needed.get(&command).is_some_and(|grants| grants.contains(grant))
-    };
+    let is_needed =
+        |command: PolicyCommand, grant: &Grant| needed.get(&command).is_some_and(|grants| grants.contains(grant));
     let all: BTreeSet<(PolicyCommand, Grant)> = examined_commands()
         .flat_map(|command| own_grants(command).into_iter().map(move |grant| (command, grant)))
         .collect();
     let unneeded: BTreeSet<(PolicyCommand, Grant)> =
         all.iter().filter(|(command, grant)| !is_needed(*command, grant)).cloned().collect();
-    let listed = listed_exceptions();
+    let listed = listed_exceptions(&read_unprovoked());
     let words = |grants: &BTreeSet<(PolicyCommand, Grant)>, others: &BTreeSet<(PolicyCommand, Grant)>| {
         let missing = grants.difference(others);
         missing.map(|(command, (sid, action))| format!("{command}: {action} of {sid}")).collect::<Vec<_>>()
@@ -143,10 +155,6 @@ fn render_page(all: &BTreeSet<(PolicyCommand, Grant)>, unneeded: &BTreeSet<(Poli
             page.push_str(&format!("| `{action}` | {} |\n", commands.join(", ")));
         }
     }
-    page.push_str("\n## What the test can't provoke\n\n| action | statement | command | why it is there |\n| --- | --- | --- | --- |\n");
-    for row in UNPROVOKED {
-        let commands: Vec<&str> = row.commands.iter().map(|command| command.name()).collect();
-        page.push_str(&format!("| `{}` | {} | {} | {} |\n", row.action, row.statement, commands.join(", "), row.why));
-    }
+    page.push_str(&format!("\n## What the test can't provoke\n\n{}", read_unprovoked()));
     page
 }

@@ -107,7 +107,11 @@ impl CostChange {
     pub fn format_difference(&self) -> String {
         match self.after.round_to_cents() - self.before.round_to_cents() {
             Money::ZERO if self.difference() != Money::ZERO => {
-                if self.difference() > Money::ZERO { "+<$0.01".to_owned() } else { "-<$0.01".to_owned() }
+                if self.difference() > Money::ZERO {
+                    "+<$0.01".to_owned()
+                } else {
+                    "-<$0.01".to_owned()
+                }
             }
             cents => cents.format_signed(),
         }
@@ -116,7 +120,8 @@ impl CostChange {
     /// What is missing from the displayed amounts of `parts` to the displayed amounts of their sum: a row of its own, so that
     /// the rows of a table add up. `None` if they do anyway.
     pub fn rounding_row<'a>(&self, parts: impl Iterator<Item = &'a Self>) -> Option<Self> {
-        let displayed = |sides: &Self| Self { before: sides.before.round_to_cents(), after: sides.after.round_to_cents() };
+        let displayed =
+            |sides: &Self| Self { before: sides.before.round_to_cents(), after: sides.after.round_to_cents() };
         let parts: Vec<Self> = parts.map(displayed).collect();
         let (sum, whole) = (Self::sum_changes(parts.iter()), displayed(self));
         let missing = Self { before: whole.before - sum.before, after: whole.after - sum.after };

@@ -100,7 +100,6 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iot:GetTopicRule", Everything("iot"), AUDIT),
     action("lambda:GetFunction", Everything("lambda"), ALL),
     action("lambda:GetFunctionConfiguration", Everything("lambda"), RESTORE),
-    action("lambda:GetFunctionUrlConfig", Everything("lambda"), AUDIT),
     action("lambda:GetPolicy", Everything("lambda"), ALL),
     action("lambda:ListAliases", Everything("lambda"), ALL),
     action("lambda:ListFunctionEventInvokeConfigs", Everything("lambda"), ALL),

@@ -11,10 +11,10 @@ use super::{ActionCondition, ActionRow, action};
 const READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify];
 /// They ask once more for what is declared and no list shows.
 const CONFIRMERS: &[PolicyCommand] = &[Plan, Apply, Adopt, Rollback, Doctor, Verify];
+/// They list what exists: the readers, and a status, which compares the lists with the manifest.
+const LISTERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status];
 /// They hold the lock.
 const LOCKERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback];
-/// They read, or hold the lock.
-const LOCK_READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Unlock, Doctor, Verify];
 const LOCK_REMOVERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback, Unlock];
 /// They make what the manifest declares.
 const MAKERS: &[PolicyCommand] = &[Apply];
@@ -28,16 +28,17 @@ const TAGGING: ActionCondition = ActionCondition::Tagging;
 
 /// Every action, including those that a call implies: tagging what it creates, passing the role to Lambda.
 pub(super) const ACTIONS: &[ActionRow] = &[
-    action("iam:GetAccountAuthorizationDetails", On::Any, READERS).optional("roles are read one by one"),
+    action("iam:GetAccountAuthorizationDetails", On::Any, LISTERS).optional("roles are read one by one"),
     action("iam:GetAccountSummary", On::Any, &[Apply, Doctor])
         .optional("an apply doesn't check the quota of roles first"),
-    action("iam:ListRoles", On::Roles, READERS),
-    action("iam:GetRole", On::RoleOfAnyPath, READERS),
+    action("iam:ListRoles", On::Roles, LISTERS),
+    // The doctor may read any role: see below.
+    action("iam:GetRole", On::RoleOfAnyPath, &[Plan, Apply, Destroy, Adopt, Rollback, Verify]),
     action("iam:ListRolePolicies", On::RoleOfAnyPath, READERS),
     action("iam:GetRolePolicy", On::RoleOfAnyPath, READERS),
     action("iam:ListAttachedRolePolicies", On::RoleOfAnyPath, READERS),
     action("iam:CreateRole", On::Role, MAKERS).on_condition(TAGGING),
-    action("iam:TagRole", On::Role, TAGGERS).on_condition(TAGGING),
+    action("iam:TagRole", On::Role, MAKERS).on_condition(TAGGING),
     action("iam:TagRole", On::RoleOfAnyPath, &[Adopt]).on_condition(ActionCondition::TaggingAdopted),
     action("iam:UntagRole", On::Role, MAKERS).optional("an apply that removes a declared tag fails"),
     action("iam:PutRolePermissionsBoundary", On::Role, MAKERS)
@@ -59,7 +60,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iam:SimulatePrincipalPolicy", On::Role, &[Verify]),
     action("iam:GetRole", On::Caller, &[Doctor]),
     action("iam:SimulatePrincipalPolicy", On::Caller, &[Doctor]),
-    action("secretsmanager:ListSecrets", On::Any, READERS),
+    action("secretsmanager:ListSecrets", On::Any, LISTERS),
     action(
         "secretsmanager:DescribeSecret",
         On::Secret,
@@ -81,14 +82,18 @@ pub(super) const ACTIONS: &[ActionRow] = &[
         On::Secret,
         &[Apply, Secret, Connect, Doctor, Duplicates, Retry, Verify, MoveWithin],
     )
-        .on_condition(OWNED)
-        .optional("`secret set`, `push`, `status --compare`, `connect` and `move` don't work"),
+    .on_condition(OWNED)
+    .optional("`secret set`, `push`, `status --compare`, `connect` and `move` don't work"),
     // Of a secret that isn't tagged yet: which credentials it lacks.
     action("secretsmanager:GetSecretValue", On::Secret, &[Adopt]),
     action("secretsmanager:PutSecretValue", On::Secret, &[Secret, Connect, MoveTo])
         .on_condition(OWNED)
         .optional("`secret set`, `push`, `connect` and `move` don't work"),
-    action("logs:DescribeLogGroups", On::LogGroups, LOCK_READERS),
+    action(
+        "logs:DescribeLogGroups",
+        On::LogGroups,
+        &[Plan, Apply, Destroy, Adopt, Rollback, Unlock, Doctor, Verify, Status],
+    ),
     action("logs:DescribeLogStreams", On::LogGroup, CONFIRMERS),
     action("logs:DescribeSubscriptionFilters", On::LogGroup, READERS),
     action("logs:FilterLogEvents", On::LogGroup, &[Status, Report, Logs, Verify]),
@@ -108,11 +113,11 @@ pub(super) const ACTIONS: &[ActionRow] = &[
         .optional("the declared kms_key of a log group can't be set, or removed again"),
     action("logs:CreateLogGroup", On::Lock, LOCKERS).on_condition(TAGGING),
     action("logs:DeleteLogGroup", On::Lock, LOCK_REMOVERS),
-    action("logs:ListTagsForResource", On::LockTags, LOCK_READERS),
+    action("logs:ListTagsForResource", On::LockTags, LOCK_REMOVERS),
     action("logs:TagResource", On::LockTags, LOCKERS).on_condition(TAGGING),
-    action("lambda:GetAccountSettings", On::Any, &[Apply, Doctor])
-        .optional("an apply doesn't check the quota of executions first"),
-    action("lambda:ListFunctions", On::Any, READERS),
+    action("lambda:GetAccountSettings", On::Any, &[Plan, Apply, Doctor])
+        .optional("an apply doesn't check the quota of executions first, and reserves one for each new venue"),
+    action("lambda:ListFunctions", On::Any, LISTERS),
     action(
         "lambda:GetFunction",
         On::Function,
@@ -130,6 +135,9 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("lambda:UpdateFunctionConfiguration", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:UpdateFunctionCode", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:PutFunctionConcurrency", On::Function, MAKERS).on_condition(OWNED),
+    action("lambda:DeleteFunctionConcurrency", On::Function, MAKERS)
+        .on_condition(OWNED)
+        .optional("`reserved_concurrency = \"off\"` doesn't take effect for a venue that has a reservation"),
     action("lambda:PublishVersion", On::Function, MAKERS).on_condition(OWNED),
     // Of a function that isn't tagged yet, so that its code is kept.
     action("lambda:PublishVersion", On::Function, &[Adopt]),
@@ -151,11 +159,11 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("sns:GetTopicAttributes", On::Everything("sns"), &[Verify]).optional(UNPROVEN),
     action("sqs:GetQueueAttributes", On::Everything("sqs"), &[Verify]).optional(UNPROVEN),
     action("sqs:GetQueueUrl", On::Everything("sqs"), &[Verify]).optional(UNPROVEN),
-    action("events:ListRules", On::Rules, READERS),
+    action("events:ListRules", On::Rules, LISTERS),
     // Of another deployment that has the same flag or destination, in any region: does it still fire?
-    action("events:DescribeRule", On::Any, &[Plan, Apply])
+    action("events:DescribeRule", On::Any, &[Plan, Apply, Status])
         .optional("another deployment that was paused counts as one that runs"),
-    action("events:DescribeRule", On::Rule, &[Adopt, Rollback, Doctor, Verify, Status, Report, MoveFrom]),
+    action("events:DescribeRule", On::Rule, &[Adopt, Rollback, Doctor, Verify, Report, MoveFrom]),
     action("events:ListTargetsByRule", On::Rule, READERS),
     action("events:ListTagsForResource", On::Rule, READERS),
     // A move pauses there before anything is here.
@@ -169,5 +177,5 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("events:DeleteRule", On::Rule, DELETERS).on_condition(OWNED),
     action("servicequotas:GetServiceQuota", On::RuleQuota, &[Apply])
         .optional("an apply doesn't know whether the quota of rules was raised"),
-    action("tag:GetResources", On::Any, READERS).optional("a plan reads the tags of log groups and rules one by one"),
+    action("tag:GetResources", On::Any, LISTERS).optional("a plan reads the tags of log groups and rules one by one"),
 ];

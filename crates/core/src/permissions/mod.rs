@@ -11,14 +11,12 @@ mod command;
 mod deployment;
 mod document;
 mod target;
-mod unprovoked;
 
 use serde_json::{Value, json};
 
 pub use command::PolicyCommand;
 pub use document::{MAX_POLICY_CHARACTERS, PolicyDocument, build_move_policies, build_policies};
 pub use target::{ActionTarget, PolicyPlace};
-pub use unprovoked::{UNPROVOKED, UnprovokedGrant};
 
 use crate::naming::{TAG_ADOPTED, TAG_DEPLOYMENT};
 

@@ -96,7 +96,8 @@ fn keys_traces_and_dead_letters_are_counted_where_they_are_declared() {
 
 #[test]
 fn displayed_amounts_add_up() {
-    let sides = |before: i64, after: i64| CostChange { before: Money::from_nanos(before), after: Money::from_nanos(after) };
+    let sides =
+        |before: i64, after: i64| CostChange { before: Money::from_nanos(before), after: Money::from_nanos(after) };
     // $0.334 three times is $1.00 and not $0.99; a row without a change stays as it is.
     let parts = [sides(334_000_000, 334_000_000), sides(334_000_000, 0), sides(334_000_000, 334_000_000)];
     let total = sides(1_002_000_000, 668_000_000);

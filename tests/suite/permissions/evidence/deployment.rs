@@ -43,8 +43,9 @@ pub fn live_and_die() -> Vec<NeededPermission> {
     let site = Site::new();
     let whole = two_venue_manifest("sync");
     let changed = whole.replace("status = \"paused\"", "memory_mb = 256\nlog_retention_days = 7");
+    let leased = whole.replace("status = \"paused\"", "reserved_concurrency = \"off\"");
     let without_b = &whole[..whole.find("[venues.b]").expect("the manifest declares b")];
-    for manifest in [&whole, &whole, &changed, without_b, &whole] {
+    for manifest in [&whole, &whole, &changed, &leased, without_b, &whole] {
         site.write_file("venues.toml", manifest);
         run_all(&site, &[APPLY]);
     }
@@ -157,6 +158,7 @@ pub fn find_rivals() -> Vec<NeededPermission> {
         let (code, text) = site.run_deployer(args);
         assert_eq!(code, 6, "{text}");
     }
+    site.run_deployer(&["status"]);
     site.take_permissions()
 }
 
@@ -164,14 +166,8 @@ pub fn find_rivals() -> Vec<NeededPermission> {
 pub fn read_without_lists() -> Vec<NeededPermission> {
     let (site, _) = deployed_site();
     set_memory(&site, 256);
-    let readers: &[&[&str]] = &[
-        PLAN,
-        APPLY,
-        ISOLATION,
-        &["rollback", "a", "--yes"],
-        &["rollback", "a", "--unpin", "--yes"],
-        &ADOPT,
-    ];
+    let readers: &[&[&str]] =
+        &[PLAN, APPLY, ISOLATION, &["rollback", "a", "--yes"], &["rollback", "a", "--unpin", "--yes"], &ADOPT];
     deny(&site, &["GetAccountAuthorizationDetails", "GetResources"]);
     run_all(&site, readers);
     site.run_deployer(&["doctor"]);
@@ -210,9 +206,15 @@ pub fn look_around() -> Vec<NeededPermission> {
         let group = aws.sdk().logs.create_log_group().log_group_name("/deployer/sync/lock/1");
         group.send().await.expect("created");
     });
-    for args in
-        [PLAN, &["status"], &["report"], &["logs", "a"], &["invoke", "a"], &["secret", "status", "--compare"], &["doctor"]]
-    {
+    for args in [
+        PLAN,
+        &["status"],
+        &["report"],
+        &["logs", "a"],
+        &["invoke", "a"],
+        &["secret", "status", "--compare"],
+        &["doctor"],
+    ] {
         site.run_deployer(args);
     }
     site.run_deployer(ISOLATION);
