@@ -130,5 +130,5 @@ fn a_move_has_a_policy_for_each_place() {
     }
     let (code, text) = site.run_deployer(&["iam-policy", "--for", "move", "--to-account", "210987654321"]);
     assert!(code == 0 && text.contains("for a role of the former account, in us-east-1"), "{text}");
-    assert!(text.contains("for a role of account 210987654321, in us-east-1") && text.contains("Parts "), "{text}");
+    assert!(text.contains("for a role of account 210987654321, in us-east-1") && text.contains("Part 1."), "{text}");
 }

@@ -155,7 +155,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("scheduler:UpdateSchedule", Everything("scheduler"), ARCHIVERS).on_condition(UNOWNED),
     action("secretsmanager:DeleteSecret", Everything("secretsmanager"), DELETE).on_condition(UNOWNED),
     action("secretsmanager:RestoreSecret", Everything("secretsmanager"), RESTORE).on_condition(UNOWNED),
-    action("secretsmanager:TagResource", Everything("secretsmanager"), ARCHIVERS).on_condition(UNOWNED),
+    action("secretsmanager:TagResource", Everything("secretsmanager"), DELETE).on_condition(UNOWNED),
     action("secretsmanager:UntagResource", Everything("secretsmanager"), ARCHIVERS).on_condition(UNOWNED),
     action("sns:DeleteTopic", Everything("sns"), DELETE).on_condition(UNOWNED),
     action("sns:TagResource", Everything("sns"), ARCHIVERS).on_condition(UNOWNED),
@@ -164,7 +164,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("sqs:TagQueue", Everything("sqs"), ARCHIVERS).on_condition(UNOWNED),
     action("sqs:UntagQueue", Everything("sqs"), ARCHIVERS).on_condition(UNOWNED),
     // What a restore makes.
-    action("cloudwatch:PutMetricAlarm", Everything("cloudwatch"), ARCHIVERS).on_condition(UNOWNED),
+    action("cloudwatch:PutMetricAlarm", Everything("cloudwatch"), RESTORE).on_condition(UNOWNED),
     action("events:PutRule", Everything("events"), RESTORE).on_condition(UNOWNED),
     action("events:PutTargets", Everything("events"), RESTORE).on_condition(UNOWNED),
     action("iam:AttachRolePolicy", Everything("iam"), RESTORE).on_condition(UNOWNED),

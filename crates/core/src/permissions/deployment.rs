@@ -177,5 +177,5 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("events:DeleteRule", On::Rule, DELETERS).on_condition(OWNED),
     action("servicequotas:GetServiceQuota", On::RuleQuota, &[Apply])
         .optional("an apply doesn't know whether the quota of rules was raised"),
-    action("tag:GetResources", On::Any, LISTERS).optional("a plan reads the tags of log groups and rules one by one"),
+    action("tag:GetResources", On::Any, READERS).optional("a plan reads the tags of log groups and rules one by one"),
 ];

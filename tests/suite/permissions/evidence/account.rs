@@ -67,7 +67,7 @@ pub fn delete_and_restore() -> Vec<NeededPermission> {
                 for node in &legacy.nodes {
                     archive.write_step(&node.id, JournalStep::Releasing).expect("it is written");
                 }
-                let plan = legacy.plan_again(&legacy.stale_audit(), Some(until), &archive).await;
+                let plan = legacy.plan_again(&legacy.stale_audit(), until, &archive).await;
                 assert_eq!(legacy.carry_out_plan(&plan, &mut archive).await.failed, None);
                 needs.extend(needs_of(Decommission, &legacy.cloud.take_authorizations()));
                 continue;
