@@ -8,6 +8,8 @@
 //! [`ExitCode::Failed`]: deployer_core::exit_code::ExitCode::Failed
 
 mod control;
+#[cfg(unix)]
+mod full_screen;
 mod output_file;
 mod paste;
 mod size;
@@ -19,6 +21,8 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use serde_json::Value;
 
+#[cfg(unix)]
+pub use full_screen::{FullScreen, listen_to_keyboard};
 pub use output_file::write_output_file;
 pub use paste::{RunFlags, quote_for_shell};
 pub use size::{output_width, shows_unicode};

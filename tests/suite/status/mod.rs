@@ -6,6 +6,7 @@ mod health;
 mod metrics;
 mod rendered;
 mod screen;
+mod watched;
 mod weighed;
 
 use std::path::Path;
