@@ -8,7 +8,7 @@ use std::path::Path;
 
 use deployer_aws::Aws;
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Deployment, Manifest};
 
 use crate::dev::RunningDev;
@@ -48,7 +48,7 @@ impl LocalCloud {
 /// What it wrote can't be read.
 pub fn find_running_dev(directory: &Path, manifest: &Manifest) -> Result<Option<RunningDev>> {
     RunningDev::find(directory, &manifest.path).map_err(|error| {
-        Error::failed("could not read the addresses of the running `deployer dev`")
+        Error::failed(ErrorCode::DevNotRunning, "could not read the addresses of the running `deployer dev`")
             .caused_by(&error)
             .hint("end it with Ctrl-C and start it again")
     })
@@ -56,8 +56,11 @@ pub fn find_running_dev(directory: &Path, manifest: &Manifest) -> Result<Option<
 
 /// The error of a command that needs a running `dev`. `what` is what it does there: "verifies a venue".
 pub fn no_running_dev(what: &str) -> Error {
-    Error::usage(format!("--local {what} in a running `deployer dev`, but none is running with this manifest"))
-        .hint("start `deployer dev` in another terminal, then run this again")
+    Error::usage(
+        ErrorCode::DevNotRunning,
+        format!("--local {what} in a running `deployer dev`, but none is running with this manifest"),
+    )
+    .hint("start `deployer dev` in another terminal, then run this again")
 }
 
 /// Opens the embedded cloud in `directory` for a deployment. If the manifest pins an account, a new cloud gets that

@@ -23,14 +23,17 @@ mod decommission;
 mod dev;
 mod dev_page;
 mod doctor;
+mod dotenv;
 mod drift;
 mod drift_members;
 mod duplicates;
+mod errors;
 #[allow(dead_code, reason = "the tests of deployer-core use the rest")]
 #[path = "../../crates/core/tests/core/fixtures.rs"]
 mod fixtures;
 mod formats;
 mod fuzzing;
+mod growth;
 mod guards;
 mod hanging;
 mod identity;
@@ -43,6 +46,7 @@ mod network;
 mod permissions;
 mod pipelines;
 mod plan_notes;
+mod plan_text;
 mod processes;
 mod properties;
 mod real_cloud;

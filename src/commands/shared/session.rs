@@ -4,16 +4,15 @@ use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::dotenv::warn_about_dotenv;
 use super::trust::show_new_trust;
 use crate::cli::{GlobalArgs, PlanFormat};
 use crate::dev::RunningDev;
 use crate::local::{self, LocalCloud};
-use crate::render::JsonLines;
+use crate::render::{JsonLines, PlanDetail};
 use deployer_aws::identity::MfaPrompt;
 use deployer_aws::{Aws, FailureKind, IdentityOptions, read_caller};
-use deployer_core::counted::count_with_noun;
-use deployer_core::error::{Error, Result};
-use deployer_core::exit_code::ExitCode;
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{self, LoadedManifest, Manifest, ManifestErrors, Venue};
 use deployer_core::scope::Scope;
 use deployer_reconcile::portal::PortalAccess;
@@ -28,6 +27,7 @@ pub(in crate::commands) struct Session {
     /// The running `dev` that it works in, with `--local`.
     pub(in crate::commands) dev: Option<RunningDev>,
     pub(in crate::commands) json: Option<JsonLines>,
+    pub(in crate::commands) detail: PlanDetail,
 }
 
 impl Session {
@@ -52,17 +52,21 @@ impl Session {
         let deployment = &loaded.manifest.deployment;
         let scope = read_scope(&aws, &deployment.region).await?;
         if let Some(guard) = deployment.account.as_ref().filter(|guard| **guard != scope.account) {
-            return Err(Error::refused(format!(
-                "the credentials are for account {}, but {} is for account {guard}",
-                scope.account,
-                loaded.manifest.path.display()
-            ))
+            return Err(Error::refused(
+                ErrorCode::WrongAccount,
+                format!(
+                    "the credentials are for account {}, but {} is for account {guard}",
+                    scope.account,
+                    loaded.manifest.path.display()
+                ),
+            )
             .hint(
                 "nothing was read or changed; use other credentials (--profile or AWS_PROFILE), or correct `account`",
             ));
         }
         let json = global.json.then(JsonLines::default);
-        Ok(Self { loaded, aws, scope, local: global.local, dev, json })
+        let detail = if global.verbose { PlanDetail::Full } else { PlanDetail::Folded };
+        Ok(Self { loaded, aws, scope, local: global.local, dev, json, detail })
     }
 
     /// HubSpot, with the manifest's token. The sandbox of a running `dev` has the properties of its venues from the start.
@@ -92,8 +96,12 @@ impl Session {
     }
 }
 
-/// Clients for `region` and their account, without a manifest; the local cloud always belongs to a manifest.
+/// Clients for `region` and their account, whether there is a manifest or not.
 pub(in crate::commands) async fn connect_to_region(global: &GlobalArgs, region: &str) -> Result<(Aws, Scope)> {
+    if global.local && !global.manifest.exists() {
+        let session = Session::connect(global, empty_manifest(global, Some(region))?).await?;
+        return Ok((session.aws, session.scope));
+    }
     if global.local {
         let Session { aws, scope, .. } = Session::open(global).await?;
         return Ok((aws, scope));
@@ -145,32 +153,38 @@ pub(in crate::commands) fn load_vendor_manifest(
 
 /// Reads the manifest. Its mistakes are shown as reports, or as lines with `--json`.
 pub(in crate::commands) fn load_manifest(global: &GlobalArgs) -> Result<LoadedManifest> {
+    warn_about_dotenv(&manifest_directory(&global.manifest));
     let loaded = manifest::load_manifest(&global.manifest).map_err(|errors| manifest_error(global, errors))?;
     loaded.check_schedules(Timestamp::now()).map_err(|errors| manifest_error(global, errors))?;
     Ok(loaded)
+}
+
+/// A manifest of nothing, for the local cloud of a directory that has no manifest yet.
+///
+/// # Errors
+/// The region isn't one.
+pub(in crate::commands) fn empty_manifest(global: &GlobalArgs, region: Option<&str>) -> Result<LoadedManifest> {
+    let text = format!("[deployment]\nname = \"sample\"\nregion = \"{}\"\n", region.unwrap_or("us-east-1"));
+    manifest::parse_manifest(&text, &global.manifest).map_err(|errors| manifest_error(global, errors))
 }
 
 /// The output format. `--json` means `--format json`.
 pub(in crate::commands) fn output_format(json: bool, format: Option<PlanFormat>) -> Result<PlanFormat> {
     match (json, format) {
         (true, Some(PlanFormat::Text | PlanFormat::Markdown | PlanFormat::Html)) => {
-            Err(Error::usage("--json and --format contradict each other").hint("leave out --json"))
+            Err(Error::usage(ErrorCode::CommandLine, "--json and --format contradict each other")
+                .hint("leave out --json"))
         }
         (true, _) => Ok(PlanFormat::Json),
         (false, format) => Ok(format.unwrap_or(PlanFormat::Text)),
     }
 }
 
-/// The error for a manifest with mistakes.
+/// The error for a manifest with mistakes, which are lines with `--json`.
 pub(in crate::commands) fn manifest_error(global: &GlobalArgs, errors: ManifestErrors) -> Error {
     if global.json {
         let lines = JsonLines::default();
-        let findings = errors.list_findings();
-        for finding in &findings {
-            lines.print_line("manifest_error", finding);
-        }
-        let count = count_with_noun(findings.len() as u64, "mistake");
-        return Error::new(ExitCode::Usage, format!("{}: {count}", global.manifest.display()));
+        errors.list_findings().iter().for_each(|finding| lines.print_line("manifest_error", finding));
     }
     errors.into()
 }
@@ -180,7 +194,8 @@ pub(in crate::commands) fn find_declared_venue<'m>(manifest: &'m Manifest, name:
     manifest.venues.iter().find(|venue| venue.name == name).ok_or_else(|| {
         let names: Vec<&str> = manifest.venues.iter().map(|venue| venue.name.as_str()).collect();
         let declared = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Error::usage(format!("the manifest declares no venue {name}")).hint(format!("it declares {declared}"))
+        Error::usage(ErrorCode::UnknownVenue, format!("the manifest declares no venue {name}"))
+            .hint(format!("it declares {declared}"))
     })
 }
 
@@ -200,7 +215,7 @@ pub(in crate::commands) fn manifest_directory(manifest: &Path) -> PathBuf {
 /// The account that the credentials are for, in a region.
 pub(in crate::commands) async fn read_scope(aws: &Aws, region: &str) -> Result<Scope> {
     let caller = read_caller(aws).await.map_err(|error| {
-        let mut failed = Error::failed("could not determine the AWS account").caused_by(&error);
+        let mut failed = Error::failed(ErrorCode::AwsAccount, "could not determine the AWS account").caused_by(&error);
         if let Some(hint) = error.hint() {
             failed = failed.hint(hint);
         }

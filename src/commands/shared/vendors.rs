@@ -13,7 +13,7 @@ use super::session::{load_vendor_manifest, manifest_directory};
 use crate::cli::GlobalArgs;
 use crate::dev::RunningDev;
 use deployer_aws::Aws;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Manifest, SecretRef, Venue};
 use deployer_health::verify::lead::KnownCredentials;
 
@@ -46,24 +46,27 @@ impl VendorAccess {
     ) -> Result<CredentialValue> {
         if let Some(dev) = &self.dev {
             let token = dev.venue_credentials(&venue.name).find(|(key, _)| *key == KEY_HUBSPOT_TOKEN);
-            return token
-                .map(|(_, token)| CredentialValue::new(token))
-                .ok_or_else(|| Error::failed(format!("the running `deployer dev` has no venue {}", venue.name)));
+            return token.map(|(_, token)| CredentialValue::new(token)).ok_or_else(|| {
+                Error::failed(
+                    ErrorCode::DevNotRunning,
+                    format!("the running `deployer dev` has no venue {}", venue.name),
+                )
+            });
         }
         let own = secret_reference(venue, KEY_HUBSPOT_TOKEN);
         let (what, reference) = match (&self.manifest.hubspot.token, own) {
             (Some(reference), _) => ("`token` of [hubspot]".to_owned(), reference),
             (None, Some(reference)) => (format!("`hubspot_token` of {}", venue.name), reference),
             (None, None) => {
-                return Err(Error::usage(format!(
-                    "there is no HubSpot token for {}, which is needed to {purpose}",
-                    venue.name
-                ))
+                return Err(Error::usage(
+                    ErrorCode::HubspotToken,
+                    format!("there is no HubSpot token for {}, which is needed to {purpose}", venue.name),
+                )
                 .hint("add `token` to [hubspot]: a reference that resolves here, such as env:HUBSPOT_ADMIN_TOKEN"));
             }
         };
         deployer_hubspot::resolve_secret(reference, &self.manifest_directory()).await.map_err(|error| {
-            Error::usage(format!("could not get {what}, which is needed to {purpose}"))
+            Error::usage(ErrorCode::SecretValue, format!("could not get {what}, which is needed to {purpose}"))
                 .caused_by(&error)
                 .hint("set it, or point `token` in [hubspot] at one available here: env:NAME, file:PATH, cmd:PROGRAM")
         })

@@ -5,7 +5,7 @@
 
 use super::{OverviewChoice, StatusArgs};
 use crate::cli::GlobalArgs;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 
 /// Shows the status until somebody ends it.
@@ -18,7 +18,7 @@ pub(super) async fn watch_status(global: &GlobalArgs, args: &StatusArgs) -> Resu
 }
 
 fn no_screen(what: &str) -> Error {
-    Error::usage(format!("--watch redraws a terminal, but {what}"))
+    Error::usage(ErrorCode::NoTerminal, format!("--watch redraws a terminal, but {what}"))
         .hint("`deployer status` prints it once, and `deployer status --json` prints it for programs")
 }
 
@@ -49,7 +49,7 @@ mod on_screen {
     use crate::cli::GlobalArgs;
     use crate::render::{ScreenKey, ScreenRequest, StatusScreen};
     use crate::terminal::{FullScreen, listen_to_keyboard};
-    use deployer_core::error::{Error, Result};
+    use deployer_core::error::{Error, ErrorCode, Result};
     use deployer_core::exit_code::ExitCode;
     use deployer_health::status::{DriftFindings, Overview, VenueOverview};
 
@@ -76,11 +76,11 @@ mod on_screen {
         // Mistakes, questions and hints come before the screen.
         let sources = StatusSources::open(global, choice).await?;
         if let Err(why) = &sources.session {
-            return Err(Error::failed(format!("AWS can't be reached: {why}")));
+            return Err(Error::failed(ErrorCode::AwsCall, format!("AWS can't be reached: {why}")));
         }
         let mut screen = StatusScreen::new(status_look(args), args.interval);
         let ended = show_until_ended(&mut screen, &sources, choice, args.interval).await;
-        ended.map_err(|error| Error::failed("could not use the terminal as a screen").caused_by(&error))
+        ended.map_err(|error| Error::failed(ErrorCode::System, "could not use the terminal as a screen").caused_by(&error))
     }
 
     async fn show_until_ended(

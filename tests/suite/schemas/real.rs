@@ -40,7 +40,8 @@ impl SeenLines {
 }
 
 /// On a site without vendors.
-const ON_SITE: [&str; 29] = [
+const ON_SITE: [&str; 30] = [
+    "explain locked",
     "validate",
     "fmt --check",
     "plan --artifact bootstrap",
