@@ -80,7 +80,9 @@ mod on_screen {
         }
         let mut screen = StatusScreen::new(status_look(args), args.interval);
         let ended = show_until_ended(&mut screen, &sources, choice, args.interval).await;
-        ended.map_err(|error| Error::failed(ErrorCode::System, "could not use the terminal as a screen").caused_by(&error))
+        ended.map_err(|error| {
+            Error::failed(ErrorCode::System, "could not use the terminal as a screen").caused_by(&error)
+        })
     }
 
     async fn show_until_ended(
