@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sync_config::config::DestinationConfig;
 
 use super::System;
 use deployer_core::manifest::Manifest;
-use deployer_core::naming::VenueNames;
 
 const FILE: &str = "dev.json";
 
@@ -73,13 +73,21 @@ impl System {
     /// # Errors
     /// The file can't be written.
     pub fn write_running_file(&self, directory: &Path) -> io::Result<RunningFile> {
-        let venues = self.manifest.venues.iter().map(|venue| {
-            let secret = VenueNames::new(&self.manifest.deployment.name, &venue.name).secret;
-            let credentials = self.vendors.secrets.get(&secret).map(|value| serde_json::from_str(value.expose_value()));
+        self.update_running_file(directory).map(RunningFile)
+    }
+
+    /// Writes the file again, after an edit of the manifest. Returns its path.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn update_running_file(&self, directory: &Path) -> io::Result<PathBuf> {
+        let manifest = self.current_manifest();
+        let venues = manifest.venues.iter().map(|venue| {
+            let credentials = Value::Object(self.vendors.venue_credentials(&venue.name));
             let running = RunningVenue {
                 tripleseat_base_uri: venue.tripleseat_base_uri.clone(),
                 destination: venue.destination.clone(),
-                credentials: credentials.transpose()?.unwrap_or_default(),
+                credentials: serde_json::from_value(credentials)?,
             };
             Ok((venue.name.clone(), running))
         });
@@ -94,7 +102,7 @@ impl System {
         private_files::create_state_directory(directory)?;
         let path = directory.join(FILE);
         private_files::replace_private_file(&path, serde_json::to_string(&running)?.as_bytes())?;
-        Ok(RunningFile(path))
+        Ok(path)
     }
 }
 

@@ -16,6 +16,7 @@ mod limits;
 pub mod platform;
 mod server;
 pub mod tripleseat;
+mod vendor_fault;
 pub mod vendors;
 
 pub use clock::SandboxClock;
@@ -23,6 +24,7 @@ pub use faults::{RequestInfo, SandboxFault, SandboxFaultHook};
 pub use front::RecordedRequest;
 pub use hubspot::{SandboxHubSpot, SandboxHubSpotConfig};
 pub use server::SandboxServer;
+pub use vendor_fault::{FaultSwitches, SwitchedFault, VendorFault};
 pub use tripleseat::{
     LeadEvent, LeadFormRules, SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLead,
     TripleseatLocation, TripleseatSwitches, TripleseatWebhook, WEBHOOK_TRIES,
