@@ -6,8 +6,8 @@
 //! manifest, and [`summary`] reports what happened at the end.
 
 mod backend;
-mod details;
 mod deploy;
+mod details;
 pub mod page;
 mod recorder;
 mod reload;
@@ -34,9 +34,9 @@ use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
 use deployer_cloud::{CloudAccess, CloudConfig, EmbeddedCloud};
 use deployer_core::error::{Error, Result};
 use deployer_core::manifest::Manifest;
+use deployer_core::run_origin::RunOrigin;
 use deployer_sandbox::hubspot::HubSpotRefusal;
 use deployer_sandbox::{SandboxClock, contacts_csv};
-use deployer_core::run_origin::RunOrigin;
 use recorder::{RecordingInvoker, RunRecorder};
 use reload::EditState;
 use runs::VenueRuns;

@@ -55,9 +55,8 @@ impl RunRecorder {
     /// Learns whose functions are whose.
     pub fn know_venues(&self, manifest: &Manifest) {
         let deployment = &manifest.deployment.name;
-        let functions = manifest.venues.iter().map(|venue| {
-            (VenueNames::new(deployment, &venue.name).function, venue.name.clone())
-        });
+        let functions =
+            manifest.venues.iter().map(|venue| (VenueNames::new(deployment, &venue.name).function, venue.name.clone()));
         self.inner.state.lock().venues.extend(functions);
     }
 

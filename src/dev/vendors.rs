@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use sync_config::config::{
     DestinationConfig, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN, KEY_TRIPLESEAT_CLIENT_ID,
-    KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, KEY_TRIPLESEAT_REFRESH_TOKEN, LedgerProperties, TripleseatDestination,
+    KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_PUBLIC_KEY, KEY_TRIPLESEAT_REFRESH_TOKEN, LedgerProperties,
+    TripleseatDestination,
 };
 use sync_lambda::credentials::CredentialValue;
 use sync_lambda::destination::IssuedToken;
@@ -22,8 +23,8 @@ use deployer_sandbox::platform::{PlatformRecord, SandboxPlatform};
 use deployer_sandbox::tripleseat::SandboxTokenPair;
 use deployer_sandbox::vendors::{HUBSPOT_SCOPES, TRIPLESEAT_TOKEN_SECONDS};
 use deployer_sandbox::{
-    FaultSwitches, SandboxClock, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer, SandboxTripleseat, SandboxTripleseatConfig,
-    TripleseatAccount, TripleseatLead, TripleseatLocation,
+    FaultSwitches, SandboxClock, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer, SandboxTripleseat,
+    SandboxTripleseatConfig, TripleseatAccount, TripleseatLead, TripleseatLocation,
 };
 
 /// The sandbox portal's id, if the manifest doesn't set one.
@@ -118,7 +119,9 @@ impl DevSandboxes {
                 place.site_id = Some(site_id);
                 self.tripleseat.add_account(tripleseat_account(site_id, &venue.display_name, place, &credentials));
                 // As after `deployer connect`.
-                if let Some(consent) = venue.oauth_consent.as_ref().filter(|_| !known.contains_key(KEY_TRIPLESEAT_REFRESH_TOKEN)) {
+                if let Some(consent) =
+                    venue.oauth_consent.as_ref().filter(|_| !known.contains_key(KEY_TRIPLESEAT_REFRESH_TOKEN))
+                {
                     self.tripleseat
                         .change_oauth(site_id, |oauth| oauth.redirect_uris = vec![consent.redirect_uri.clone()]);
                     let SandboxTokenPair { access, refresh } = self.tripleseat.issue_consent(site_id);

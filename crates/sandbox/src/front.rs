@@ -174,7 +174,7 @@ async fn handle_request<V: SandboxVendor>(State(vendor): State<V>, request: Http
             (None, dropped_connection())
         }
         Some(SandboxFault::Delayed { by }) => {
-            tokio::time::sleep(by).await;
+            front.clock.wait_for(by).await;
             with_status(vendor.answer_request(&request))
         }
         Some(SandboxFault::StatusAfter { status }) => {

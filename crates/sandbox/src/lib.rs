@@ -24,8 +24,8 @@ pub use faults::{RequestInfo, SandboxFault, SandboxFaultHook};
 pub use front::RecordedRequest;
 pub use hubspot::{SandboxHubSpot, SandboxHubSpotConfig};
 pub use server::SandboxServer;
-pub use vendor_fault::{FaultSwitches, SwitchedFault, VendorFault};
 pub use tripleseat::{
     LeadEvent, LeadFormRules, SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLead,
     TripleseatLocation, TripleseatSwitches, TripleseatWebhook, WEBHOOK_TRIES,
 };
+pub use vendor_fault::{FaultSwitches, SwitchedFault, VendorFault};
