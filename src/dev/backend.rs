@@ -110,8 +110,9 @@ impl PageBackend for SystemBackend {
         if self.find_venue(venue)?.status == Status::Blocked {
             return Err(format!("{venue} is blocked: nothing is deployed for it"));
         }
-        let (system, venue) = (Arc::clone(&self.system), venue.to_owned());
-        tokio::spawn(async move { system.runs.run_venue(&venue, RunOrigin::Page).await });
+        let permit = self.system.runs.permit_run(venue).ok_or_else(|| format!("{venue} is running already"))?;
+        let system = Arc::clone(&self.system);
+        tokio::spawn(async move { system.runs.run_venue(permit, RunOrigin::Page).await });
         Ok(())
     }
 

@@ -174,10 +174,11 @@ impl System {
         let under_way = Mutex::new(JoinSet::new());
         self.scheduler
             .fire_due_rules(shutdown, |venue| {
-                let (system, venue) = (Arc::clone(self), venue.to_owned());
+                let Some(permit) = self.runs.permit_run(venue) else { return };
+                let system = Arc::clone(self);
                 let mut under_way = under_way.lock();
                 while under_way.try_join_next().is_some() {}
-                under_way.spawn(async move { system.runs.run_venue(&venue, RunOrigin::Schedule).await });
+                under_way.spawn(async move { system.runs.run_venue(permit, RunOrigin::Schedule).await });
             })
             .await;
         let under_way = under_way.into_inner();
@@ -187,8 +188,9 @@ impl System {
     /// Runs every venue whose rule is enabled once, all at the same time.
     pub async fn run_once(&self) -> Vec<RunView> {
         let venues = self.scheduler.enabled_venues();
-        let runs = venues.iter().map(|venue| self.runs.run_venue(venue, RunOrigin::Schedule));
-        futures_util::future::join_all(runs).await.into_iter().flatten().collect()
+        let permits = venues.iter().filter_map(|venue| self.runs.permit_run(venue));
+        let runs = permits.map(|permit| self.runs.run_venue(permit, RunOrigin::Schedule));
+        futures_util::future::join_all(runs).await
     }
 
     /// Milliseconds from the start to the first lead at any venue.

@@ -1,6 +1,7 @@
 //! Starts runs of the venues' functions through the Lambda API. They are recorded like everybody's.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use aws_sdk_lambda::operation::RequestId;
 use aws_sdk_lambda::primitives::Blob;
@@ -18,24 +19,38 @@ use deployer_core::scheduled_event::scheduled_event;
 pub struct VenueRuns {
     aws: Aws,
     deployment: String,
-    starting: Mutex<BTreeSet<String>>,
+    starting: Arc<Mutex<BTreeSet<String>>>,
     pub recorder: RunRecorder,
+}
+
+/// The right to start a run of a venue; nobody else starts one for as long as it is held.
+pub struct RunPermit {
+    venue: String,
+    starting: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Drop for RunPermit {
+    fn drop(&mut self) {
+        self.starting.lock().remove(&self.venue);
+    }
 }
 
 impl VenueRuns {
     pub fn new(aws: Aws, deployment: &str, recorder: RunRecorder) -> Self {
-        Self { aws, deployment: deployment.to_owned(), starting: Mutex::default(), recorder }
+        Self { aws, deployment: deployment.to_owned(), starting: Arc::default(), recorder }
     }
 
-    /// Invokes a venue's function with the event that EventBridge sends, and waits for it to finish. Returns `None` if
-    /// it is already running: with a reserved concurrency of 1, Lambda would refuse a second run.
-    pub async fn run_venue(&self, venue: &str, origin: RunOrigin) -> Option<RunView> {
+    /// `None` if the venue is running: with a reserved concurrency of 1, Lambda would refuse a second run.
+    pub fn permit_run(&self, venue: &str) -> Option<RunPermit> {
         if self.recorder.is_running(venue) || !self.starting.lock().insert(venue.to_owned()) {
             return None;
         }
-        let run = self.invoke_function(venue, origin).await;
-        self.starting.lock().remove(venue);
-        Some(run)
+        Some(RunPermit { venue: venue.to_owned(), starting: Arc::clone(&self.starting) })
+    }
+
+    /// Invokes the venue's function with the event that EventBridge sends, and waits for it to finish.
+    pub async fn run_venue(&self, permit: RunPermit, origin: RunOrigin) -> RunView {
+        self.invoke_function(&permit.venue, origin).await
     }
 
     async fn invoke_function(&self, venue: &str, origin: RunOrigin) -> RunView {

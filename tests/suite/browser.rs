@@ -3,7 +3,6 @@
 //! security policy doesn't have to allow it.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
@@ -23,6 +22,7 @@ const AXE_OPTIONS: &str = r#"{
   runOnly: { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] },
   rules: { "label-content-name-mismatch": { enabled: true } },
   resultTypes: ["violations"],
+  selectors: false,
 }"#;
 
 /// A browser with one tab.
@@ -50,8 +50,7 @@ impl Browser {
         for (name, value) in tools["environment"].as_object().into_iter().flatten() {
             shell.env(name, value.as_str().expect("a text"));
         }
-        let mut process =
-            shell.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh is there");
+        let mut process = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh is there");
         let requests = process.stdin.take().expect("a pipe");
         let output = BufReader::new(process.stdout.take().expect("a pipe"));
         let (sender, answers) = channel();
@@ -188,8 +187,8 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Chromium has many processes, all in this group.
-        let _ = Command::new("kill").args(["-KILL", &format!("-{}", self.process.id())]).status();
+        // Its other processes end with this one.
+        let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }

@@ -196,13 +196,14 @@ async fn adopts_edits_of_the_manifest() {
     let before = "# The minimum for a venue";
     let edit = dev.edit_manifest(before, &format!("{venue}{before}"));
     assert_eq!((&edit["outcome"], &edit["changes"]), (&json!("applied"), &json!(8)), "{edit}");
-    dev.next_line("run", |run| run["venue"] == "loft" && run["origin"] == "schedule");
     let contact = dev.add_contact("loft@example.com", &["loft"]).await;
-    dev.run_venue("loft").await;
+    dev.sync_venue("loft").await;
     let details = dev.get_json(&format!("/api/contacts/{contact}")).await;
     let at_loft = details["venues"].as_array().expect("a list").iter().find(|at| at["venue"] == "loft");
     let at_loft = at_loft.expect("the new venue");
     assert_eq!((&at_loft["cell"]["status"], at_loft["leads"].as_array().map(Vec::len)), (&json!("synced"), Some(1)));
+    let runs = dev.get_json("/api/view").await["runs"].as_array().expect("a list").clone();
+    assert!(runs.iter().any(|run| run["venue"] == "loft" && run["origin"] == "schedule"), "its rule fires");
     assert_eq!(at_loft["runs"].as_array().map(Vec::len), Some(1), "the run that wrote to it: {at_loft}");
     let (_, written) = dev.run_deployer(&["verify", "--local", "loft", "--now"], &[]);
     assert!(written.contains("Loft is live"), "other commands find its sandboxes: {written}");

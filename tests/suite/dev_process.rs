@@ -106,9 +106,25 @@ impl DevProcess {
 
     /// Runs a venue by the page's button, and returns the run.
     pub async fn run_venue(&mut self, venue: &str) -> Value {
-        let (status, answer) = self.post_json(&format!("/api/venues/{venue}/run"), &json!({})).await;
-        assert_eq!(status, 202, "{answer}");
-        self.next_line("run", |run| run["venue"] == venue && run["origin"] == "page")
+        let path = format!("/api/venues/{venue}/run");
+        loop {
+            let (status, answer) = self.post_json(&path, &json!({})).await;
+            if status == 202 {
+                return self.next_line("run", |run| run["venue"] == venue && run["origin"] == "page");
+            }
+            assert!(answer["error"].as_str().is_some_and(|why| why.contains("is running already")), "{answer}");
+        }
+    }
+
+    /// Runs a venue until a run finds something: searches lag a little.
+    pub async fn sync_venue(&mut self, venue: &str) -> Value {
+        for _ in 0..1000 {
+            let run = self.run_venue(venue).await;
+            if run["searched"] != 0 || run["outcome"] != "ok" {
+                return run;
+            }
+        }
+        panic!("no run of {venue} found anything")
     }
 }
 

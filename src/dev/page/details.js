@@ -28,6 +28,7 @@ async function load() {
     const response = await fetch(`/api/contacts/${encodeURIComponent(id)}`);
     text = response.ok ? await response.text() : undefined;
   } catch {
+    if (!drawn) byId("details-body").replaceChildren(el("p", { text: "deployer dev is not responding. Is it still running?" }));
     return;
   }
   if (id !== shown) return;

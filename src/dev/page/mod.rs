@@ -99,7 +99,7 @@ pub trait PageBackend: Send + Sync + 'static {
     /// Starts a run of the venue's function without waiting for it.
     ///
     /// # Errors
-    /// There is no such venue, or nothing is deployed for it.
+    /// There is no such venue, nothing is deployed for it, or it is running already.
     fn run_now(&self, venue: &str) -> Result<(), String>;
 
     /// Adds a contact and returns its id.

@@ -24,7 +24,7 @@ const FOCUSED: &str = "document.activeElement";
 #[tokio::test]
 #[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off")]
 async fn a_fault_is_seen_and_mended_by_keyboard_alone() {
-    let mut dev = DevProcess::start_dev(&[]);
+    let mut dev = DevProcess::start_dev(&["--every", "1h"]);
     let mut browser = open_dev(&mut dev);
     browser.take_picture("dev");
 
@@ -58,7 +58,7 @@ async fn a_fault_is_seen_and_mended_by_keyboard_alone() {
     browser.wait_until(&format!("{row}?.textContent.includes('The next run will send it')"));
 
     // Its reason is read in full, in the table and in the details.
-    let run = dev.run_venue("venue-b").await;
+    let run = dev.sync_venue("venue-b").await;
     assert_eq!(run["needs_review"], 1, "{run}");
     browser.wait_until(&format!("{row}?.querySelector('.chip.review')"));
     let chip = format!("{row}.querySelector('.chip.review')");
@@ -84,13 +84,13 @@ async fn a_fault_is_seen_and_mended_by_keyboard_alone() {
     browser.press_key("Enter");
     browser.wait_until("!document.querySelector('.notice.fault')");
     dev.add_contact("ada@example.com", &["venue-b"]).await;
-    assert_eq!(dev.run_venue("venue-b").await["synced"], 1);
+    assert_eq!(dev.sync_venue("venue-b").await["synced"], 1);
 }
 
 #[tokio::test]
 #[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off")]
 async fn the_page_is_accessible_in_every_state() {
-    let mut dev = DevProcess::start_dev(&[]);
+    let mut dev = DevProcess::start_dev(&["--every", "1h"]);
     let mut browser = open_dev(&mut dev);
     for key in ["tripleseat_down", "search_lag"] {
         let (status, answer) = dev.post_json(&format!("/api/faults/{key}"), &json!({ "on": true })).await;
@@ -119,7 +119,7 @@ async fn the_page_is_accessible_in_every_state() {
 #[tokio::test]
 #[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off")]
 async fn tab_reaches_every_control_and_shows_where_it_is() {
-    let mut dev = DevProcess::start_dev(&[]);
+    let mut dev = DevProcess::start_dev(&["--every", "1h"]);
     let mut browser = open_dev(&mut dev);
     browser.evaluate("document.querySelector('.faults summary').click()");
     browser.evaluate(

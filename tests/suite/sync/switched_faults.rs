@@ -127,6 +127,7 @@ async fn a_lagging_search_finds_a_flag_later_and_once() {
     assert_eq!(portal.contacts_of_leads(), [known], "what was found before is still found");
     let late = portal.hubspot.create_contact(
         &[
+            ("firstname", "Lee"),
             ("email", "late@example.com"),
             ("lastname", "Late"),
             ("phone", "555-0199"),
