@@ -10,7 +10,21 @@ pub fn cost_line(estimate: &CostEstimate) -> String {
         line.push_str(&estimate.not_counted.join("; "));
         line.push('.');
     }
+    if let Some(savings) = savings_text(estimate) {
+        line.push(' ');
+        line.push_str(&savings);
+    }
     line
+}
+
+/// What to change first in order to pay less, if there is anything.
+pub(super) fn savings_text(estimate: &CostEstimate) -> Option<String> {
+    let options: Vec<String> = estimate
+        .savings
+        .iter()
+        .map(|saving| format!("`{}` saves {} a month ({})", saving.setting, saving.saves, saving.meaning))
+        .collect();
+    (!options.is_empty()).then(|| format!("To pay less, in [defaults]: {}.", options.join("; or ")))
 }
 
 /// `$0.84 a month now, $1.26 after (+$0.42)`.
@@ -33,10 +47,10 @@ pub(super) fn estimate_basis(estimate: &CostEstimate) -> String {
 
 /// All assumptions, and what the estimate leaves out.
 pub(super) fn small_print(estimate: &CostEstimate) -> String {
-    let CostAssumptions { log_bytes_a_run, metrics_a_venue, .. } = &estimate.assumptions;
+    let CostAssumptions { log_bytes_a_run, .. } = &estimate.assumptions;
     format!(
         "An estimate at list prices for a month of 730 hours. It {}; {log_bytes_a_run} bytes of logs and one secret read \
-         per run; {metrics_a_venue} metrics per venue in hours with a run. The free tier is not subtracted; data transfer, \
+         per run; the metrics of a run in hours with a run. The free tier is not subtracted; data transfer, \
          taxes and discounts are not included.",
         estimate_basis(estimate)
     )

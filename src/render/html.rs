@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::cost::{small_print, total_text};
+use super::cost::{savings_text, small_print, total_text};
 use super::{page, words};
 use deployer_core::cost::{CostChange, CostEstimate, ItemCost, VenueCost};
 use deployer_core::plan::problem::plan_problems;
@@ -183,6 +183,9 @@ fn render_cost(cost: &CostEstimate) -> Markup {
                         }
                     }
                 }
+            }
+            @if let Some(savings) = savings_text(cost) {
+                p { (savings) }
             }
             p.soft { (small_print(cost)) }
         }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use maud::html;
 
-use super::cost::{small_print, total_text};
+use super::cost::{savings_text, small_print, total_text};
 use super::escape::{code_fence, escape_markdown, one_line};
 use super::words;
 use deployer_core::cost::{CostChange, CostEstimate, Money};
@@ -143,7 +143,11 @@ fn write_cost(out: &mut String, cost: &CostEstimate) {
             ],
         );
     }
-    let _ = writeln!(out, "\n</details>\n\n{}", escape_markdown(&small_print(cost)));
+    let _ = writeln!(out, "\n</details>\n");
+    if let Some(savings) = savings_text(cost) {
+        let _ = writeln!(out, "{}\n", escape_markdown(&savings));
+    }
+    let _ = writeln!(out, "{}", escape_markdown(&small_print(cost)));
     write_list(out, "Not counted", cost.not_counted.iter().cloned());
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use crate::credentials::SyncCredentials;
 use crate::engine::{self, PendingSettlements, PropertyCache, RunOptions, RunResult};
 use crate::error::{RunError, Side};
-use crate::report::{LogSink, ProblemKind};
+use crate::report::{LogSink, LoggedRun, ProblemKind};
 use crate::secret::SecretStore;
 use crate::settings::SyncSettings;
 use crate::tokens::{ConsentTokens, TokenKeeper, TokenMemory, not_connected};
@@ -90,8 +90,14 @@ impl Handler {
             }
             Err(error) => RunResult { report: self.empty_report(), error: Some(error), settings_verified: false },
         };
-        let line = ended.report.log_line(request_id, begun.elapsed(), Timestamp::now(), ended.error.as_ref());
-        (self.log)(&line);
+        let run = LoggedRun {
+            request_id,
+            took: begun.elapsed(),
+            ended: Timestamp::now(),
+            deployment: self.settings.function.deployment.as_deref(),
+            metrics: self.settings.config.metrics,
+        };
+        (self.log)(&ended.report.log_line(&run, ended.error.as_ref()));
         match ended.error {
             None => Ok(ended.report.to_json()),
             Some(error) => Err(error),

@@ -315,7 +315,7 @@ fn the_command_prints_the_requested_format() {
     };
     let text = printed(&["--format", "text"]);
     assert_eq!(text, printed(&[]));
-    assert!(text.lines().last().is_some_and(|line| line.starts_with("Cost: $0.00 a month now, $2.67 after")), "{text}");
+    assert!(text.lines().last().is_some_and(|line| line.starts_with("Cost: $0.00 a month now, $0.87 after")), "{text}");
     let json = printed(&["--format", "json"]);
     assert_eq!(json, printed(&["--json"]));
     assert_eq!(json, printed(&["--json", "--format", "json"]));

@@ -75,7 +75,7 @@ fn cost_line_of_a_plan() {
     let only_harbour = desired_from(&MANIFEST[..MANIFEST.find("[venues.mill]").expect("the manifest has mill")]);
     let estimate =
         estimate(&desired_from(MANIFEST), &converged_snapshot(&only_harbour), &[], &CostAssumptions::default());
-    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $2.27 a month now, $2.67 after (+$0.40); assumes runs of 1 s, prices of eu-west-1 as of 2026-08-11; free tier not counted.");
+    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $0.47 a month now, $0.87 after (+$0.40); assumes runs of 1 s, prices of eu-west-1 as of 2026-08-11; free tier not counted.");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn cost_line_names_the_region_whose_prices_it_uses() {
     let mut desired = desired_from(MANIFEST);
     desired.scope.region = "ap-south-1".to_owned();
     let estimate = estimate(&desired, &Snapshot::default(), &[], &CostAssumptions::default());
-    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $0.00 a month now, $2.67 after (+$2.67); assumes runs of 1 s, prices of us-east-1 (those of ap-south-1 are unknown) as of 2026-08-11; free tier not counted.");
+    insta::assert_snapshot!(cost_line(&estimate), @"Cost: $0.00 a month now, $0.87 after (+$0.87); assumes runs of 1 s, prices of us-east-1 (those of ap-south-1 are unknown) as of 2026-08-11; free tier not counted.");
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::MetricsLevel;
+
 /// Environment variable with the venue's name as written in the manifest.
 pub const ENV_VENUE: &str = "VENUE";
 /// Environment variable with the internal name of the venue's flag property in HubSpot.
@@ -98,6 +100,9 @@ pub struct SyncConfig {
     /// The IANA time zone that times in leads are in; UTC if it isn't set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
+    /// Which metrics a run writes.
+    #[serde(skip_serializing_if = "MetricsLevel::is_default")]
+    pub metrics: MetricsLevel,
 }
 
 /// How long a tick after a lead is taken for the same request, unless the manifest says otherwise: a workflow may set a

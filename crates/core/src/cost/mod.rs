@@ -10,7 +10,8 @@
 //!   maximum: a warm environment doesn't read it again.
 //! - Log storage is the amount stored once the retention period has passed for the first time. CloudWatch compresses
 //!   logs; the estimate doesn't account for that.
-//! - The function's metrics are charged for the hours in which it runs, even if it finds nothing.
+//! - The function's metrics are charged for the hours in which it runs, even if it finds nothing. Metrics that it writes only
+//!   where there is something to count are left out: an hour of one costs $0.0004.
 //! - The free tier is not subtracted, since everything else in the account shares it. Data transfer, taxes and
 //!   discounts are left out, and so is the cost of the change itself.
 //! - A secret in its recovery window costs nothing, and scheduled rules on the default bus are free. No alarms are
@@ -19,15 +20,16 @@
 
 mod money;
 mod prices;
+mod savings;
 mod usage;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sync_config::metrics::RUN_METRICS;
 
 pub use money::Money;
 pub use prices::{CostItem, FALLBACK_REGION, PriceTable, RegionPrices};
+pub use savings::CostSaving;
 
 use crate::desired::{Desired, DesiredVenue};
 use crate::resource::LiveStack;
@@ -56,8 +58,6 @@ pub struct CostAssumptions {
     pub log_bytes_a_run: u64,
     /// Reads of the secret per run.
     pub secret_reads_a_run: u32,
-    /// Custom metrics that a venue's runs write.
-    pub metrics_a_venue: u64,
 }
 
 impl Default for CostAssumptions {
@@ -67,8 +67,14 @@ impl Default for CostAssumptions {
             measured_run_ms: BTreeMap::new(),
             log_bytes_a_run: LOG_BYTES_A_RUN,
             secret_reads_a_run: 1,
-            metrics_a_venue: RUN_METRICS.len() as u64,
         }
+    }
+}
+
+impl CostAssumptions {
+    /// Milliseconds of a run of `venue`.
+    fn run_ms_of(&self, venue: &str) -> u64 {
+        self.measured_run_ms.get(venue).copied().unwrap_or(self.run_ms)
     }
 }
 
@@ -145,6 +151,9 @@ pub struct CostEstimate {
     pub venues: Vec<VenueCost>,
     /// What is in neither sum, and why.
     pub not_counted: Vec<String>,
+    /// What to change first in order to pay less after the plan. Empty if it isn't worth a line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub savings: Vec<CostSaving>,
 }
 
 /// The monthly cost of what `snapshot` shows, and of what remains after the plan for `desired` is applied. `targets`
@@ -173,6 +182,7 @@ pub fn estimate_with_prices(
     let others = snapshot.venues.keys().filter(|name| !desired.venues.iter().any(|venue| venue.venue == **name));
     let nothing = LiveStack::default();
     let mut venues = Vec::new();
+    let mut afterwards = Vec::new();
     for (name, venue) in declared.chain(others.map(|name| (name.as_str(), None))) {
         let live = snapshot.venues.get(name).unwrap_or(&nothing);
         let unread = usage::unreadable_parts(live);
@@ -189,7 +199,9 @@ pub fn estimate_with_prices(
         if before == after && before == VenueUsage::default() {
             continue;
         }
-        venues.push(venue_cost(name, before, after, assumptions, &prices));
+        let run_ms = assumptions.run_ms_of(name);
+        venues.push(venue_cost(name, (before, after), run_ms, assumptions, &prices));
+        afterwards.push((after, run_ms));
     }
     let items = CostItem::ALL.map(|item| {
         let of_venues = venues.iter().flat_map(|venue| &venue.items).filter(|cost| cost.item == item);
@@ -205,6 +217,7 @@ pub fn estimate_with_prices(
         free_tier_subtracted: false,
         assumptions: assumptions.clone(),
         items: items.to_vec(),
+        savings: savings::find_savings(&afterwards, assumptions, &prices),
         venues,
         not_counted,
     }
@@ -218,12 +231,11 @@ fn usage_after(venue: Option<&DesiredVenue>, live: &LiveStack) -> VenueUsage {
 
 fn venue_cost(
     venue: &str,
-    before: VenueUsage,
-    after: VenueUsage,
+    (before, after): (VenueUsage, VenueUsage),
+    run_ms: u64,
     assumptions: &CostAssumptions,
     prices: &RegionPrices,
 ) -> VenueCost {
-    let run_ms = assumptions.measured_run_ms.get(venue).copied().unwrap_or(assumptions.run_ms);
     let items = CostItem::ALL.map(|item| {
         let price = |usage: VenueUsage| usage.price_item(item, run_ms, assumptions, prices);
         ItemCost { item, cost: CostChange { before: price(before), after: price(after) } }

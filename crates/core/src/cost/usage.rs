@@ -1,5 +1,10 @@
 //! What a venue uses per month, on either side of a plan.
 
+use serde::Deserialize;
+use serde_json::Value;
+use sync_config::config::ENV_SYNC_CONFIG;
+use sync_config::metrics::MetricsLevel;
+
 use super::prices::{CostItem, RegionPrices};
 use super::{CostAssumptions, HOURS_A_MONTH, Money};
 use crate::manifest::ScheduleExpression;
@@ -23,6 +28,8 @@ pub(super) struct VenueUsage {
     /// Whether the function is on Arm.
     arm: bool,
     memory_mb: u32,
+    /// Custom metrics that every run writes.
+    metrics: u64,
     secrets: u32,
     log_retention_days: u32,
 }
@@ -76,12 +83,23 @@ impl VenueUsage {
         }
     }
 
+    /// The same usage with at most so many runs a month, in thousandths.
+    pub(super) fn with_at_most(self, thousandths_of_runs: u64) -> Self {
+        Self { thousandths_of_runs: self.thousandths_of_runs.min(thousandths_of_runs), ..self }
+    }
+
+    /// The same usage with at most so many metrics.
+    pub(super) fn with_at_most_metrics(self, metrics: u64) -> Self {
+        Self { metrics: self.metrics.min(metrics), ..self }
+    }
+
     fn from_function(configuration: &FunctionConfiguration, runs: MonthlyRuns) -> Self {
         Self {
             thousandths_of_runs: runs.thousandths,
             thousandths_of_hours: runs.thousandths_of_hours,
             arm: configuration.architecture == "arm64",
             memory_mb: configuration.memory_mb,
+            metrics: metrics_level(configuration).steady_metrics(),
             ..Self::default()
         }
     }
@@ -113,11 +131,18 @@ impl VenueUsage {
                 prices.cost_of(item, logs * hours, 1000 * BYTES_A_GB * u128::from(HOURS_A_MONTH))
             }
             CostItem::Metrics => {
-                let hours = u128::from(self.thousandths_of_hours) * u128::from(assumptions.metrics_a_venue);
+                let hours = u128::from(self.thousandths_of_hours) * u128::from(self.metrics);
                 prices.cost_of(item, hours, 1000 * u128::from(HOURS_A_MONTH))
             }
         }
     }
+}
+
+/// Which metrics a function with this configuration writes. One that says nothing, or nothing that can be read, writes all.
+fn metrics_level(configuration: &FunctionConfiguration) -> MetricsLevel {
+    let config = configuration.environment.get(ENV_SYNC_CONFIG);
+    let config = config.and_then(|json| serde_json::from_str::<Value>(json).ok()).unwrap_or_default();
+    MetricsLevel::deserialize(&config["metrics"]).unwrap_or_default()
 }
 
 /// How often a rule fires per month.

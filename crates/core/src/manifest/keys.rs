@@ -3,6 +3,7 @@
 //! A key is read by its field: `table.read(&HUBSPOT.portal_id)`. What a key may hold is checked by `shape`.
 
 use sync_config::config::{HUBSPOT_BASE_URI, OAuthGrant, OnAmbiguous, OnExisting, OnRetick, TRIPLESEAT_BASE_URI};
+use sync_config::metrics::MetricsLevel;
 
 use super::company::Tracing;
 use super::format::TextFormat;
@@ -30,6 +31,7 @@ declare_words! { OnAmbiguous { NeedsReview = "needs_review", Resend = "resend", 
 declare_words! { OnRetick { NewLead = "new_lead", Ignore = "ignore", Review = "review", } }
 declare_words! { Tracing { Active = "active", PassThrough = "passthrough", } }
 declare_words! { OnExisting { Create = "create", Link = "link", } }
+declare_words! { MetricsLevel { Full = "full", Essential = "essential", Off = "off", } }
 
 declare_table! {
     /// The whole manifest.
@@ -145,6 +147,12 @@ declare_table! {
     timezone: Optional<String> =
         Key::text(TextFormat::TimeZone, "IANA time zone of dates and times in leads. Mappings with a time require it.")
             .with_example(T("America/New_York")),
+    metrics: Defaulted<MetricsLevel> =
+        Key::one_of(
+            "CloudWatch metrics of the runs: full, six at $0.30 a month each; essential, what alarms need; or off, the \
+             default. The log has the same counts in any case.",
+        )
+        .with_default(T("off")),
     protect: Defaulted<bool> = Key::bool("Whether removing the venue is refused.").with_default(B(false)),
     vpc: Optional<SubTable<VpcKeys>> =
         Key::table("The network that the function is in. It must reach HubSpot, the destination and Secrets Manager."),

@@ -9,6 +9,7 @@ use sync_config::config::{
     DestinationConfig as SyncDestination, OnAmbiguous, OnExisting, OnRetick, RETICK_WINDOW_S, SyncConfig,
 };
 use sync_config::mapping::LeadMapping;
+use sync_config::metrics::MetricsLevel;
 
 use super::company::CompanyRules;
 use super::schedule::SchedulePattern;
@@ -109,6 +110,8 @@ pub struct Venue {
     pub on_existing: OnExisting,
     /// The IANA time zone of times in its leads; UTC if it isn't set.
     pub timezone: Option<String>,
+    /// Which metrics its runs write.
+    pub metrics: MetricsLevel,
     /// Whether removing it is refused.
     pub protect: bool,
     /// Whether a new artifact goes here first.
@@ -131,6 +134,7 @@ impl Venue {
             retick_window_s: Some(self.retick_window_s).filter(|window| *window != RETICK_WINDOW_S),
             on_existing: self.on_existing,
             timezone: self.timezone.clone(),
+            metrics: self.metrics,
         }
     }
 

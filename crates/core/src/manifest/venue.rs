@@ -111,6 +111,7 @@ pub(super) fn read_venue(
         retick_window_s: table.read_inherited(&INHERITED.retick_window).0,
         on_existing: table.read_inherited(&INHERITED.on_existing),
         timezone: table.read_inherited(&INHERITED.timezone),
+        metrics: table.read_inherited(&INHERITED.metrics),
         protect: table.read_inherited(&INHERITED.protect),
         canary: own.read(&VENUE.canary),
         company: read_company_rules(reading, table),

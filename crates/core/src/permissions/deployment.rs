@@ -9,6 +9,8 @@ use super::{ActionCondition, ActionRow, action};
 
 /// They read everything that exists of the deployment.
 const READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify];
+/// They list what exists: the readers, and a status, which compares the lists with the manifest.
+const LISTERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status];
 /// They hold the lock.
 const LOCKERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback];
 /// They read, or hold the lock.
@@ -26,10 +28,10 @@ const TAGGING: ActionCondition = ActionCondition::Tagging;
 
 /// Every action, including those that a call implies: tagging what it creates, passing the role to Lambda.
 pub(super) const ACTIONS: &[ActionRow] = &[
-    action("iam:GetAccountAuthorizationDetails", On::Any, READERS).optional("roles are read one by one"),
+    action("iam:GetAccountAuthorizationDetails", On::Any, LISTERS).optional("roles are read one by one"),
     action("iam:GetAccountSummary", On::Any, &[Apply, Doctor])
         .optional("an apply doesn't check the quota of roles first"),
-    action("iam:ListRoles", On::Roles, READERS),
+    action("iam:ListRoles", On::Roles, LISTERS),
     action("iam:GetRole", On::RoleOfAnyPath, READERS),
     action("iam:ListRolePolicies", On::RoleOfAnyPath, READERS),
     action("iam:GetRolePolicy", On::RoleOfAnyPath, READERS),
@@ -57,7 +59,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iam:SimulatePrincipalPolicy", On::Role, &[Verify]),
     action("iam:GetRole", On::Caller, &[Doctor]),
     action("iam:SimulatePrincipalPolicy", On::Caller, &[Doctor]),
-    action("secretsmanager:ListSecrets", On::Any, READERS),
+    action("secretsmanager:ListSecrets", On::Any, LISTERS),
     action(
         "secretsmanager:DescribeSecret",
         On::Secret,
@@ -82,7 +84,11 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("secretsmanager:PutSecretValue", On::Secret, &[Apply, Secret, Connect])
         .on_condition(OWNED)
         .optional("`secret set`, `push`, `connect` and `move` don't work"),
-    action("logs:DescribeLogGroups", On::LogGroups, LOCK_READERS),
+    action(
+        "logs:DescribeLogGroups",
+        On::LogGroups,
+        &[Plan, Apply, Destroy, Adopt, Rollback, Unlock, Doctor, Verify, Status],
+    ),
     action("logs:DescribeLogStreams", On::LogGroup, READERS),
     action("logs:DescribeSubscriptionFilters", On::LogGroup, READERS),
     action("logs:FilterLogEvents", On::LogGroup, &[Status, Report, Logs, Verify]),
@@ -106,7 +112,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("logs:TagResource", On::LockTags, LOCKERS).on_condition(TAGGING),
     action("lambda:GetAccountSettings", On::Any, &[Apply, Doctor])
         .optional("an apply doesn't check the quota of executions first"),
-    action("lambda:ListFunctions", On::Any, READERS),
+    action("lambda:ListFunctions", On::Any, LISTERS),
     action(
         "lambda:GetFunction",
         On::Function,
@@ -145,9 +151,9 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("sns:GetTopicAttributes", On::Everything("sns"), &[Verify]).optional(UNPROVEN),
     action("sqs:GetQueueAttributes", On::Everything("sqs"), &[Verify]).optional(UNPROVEN),
     action("sqs:GetQueueUrl", On::Everything("sqs"), &[Verify]).optional(UNPROVEN),
-    action("events:ListRules", On::Rules, READERS),
+    action("events:ListRules", On::Rules, LISTERS),
     // Of another deployment that has the same flag or destination, in any region: does it still fire?
-    action("events:DescribeRule", On::Any, &[Plan, Apply])
+    action("events:DescribeRule", On::Any, &[Plan, Apply, Status])
         .optional("another deployment that was paused counts as one that runs"),
     action("events:DescribeRule", On::Rule, &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report]),
     action("events:ListTargetsByRule", On::Rule, READERS),
@@ -162,5 +168,5 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("events:DeleteRule", On::Rule, DELETERS).on_condition(OWNED),
     action("servicequotas:GetServiceQuota", On::RuleQuota, &[Apply])
         .optional("an apply doesn't know whether the quota of rules was raised"),
-    action("tag:GetResources", On::Any, READERS).optional("a plan reads the tags of log groups and rules one by one"),
+    action("tag:GetResources", On::Any, LISTERS).optional("a plan reads the tags of log groups and rules one by one"),
 ];

@@ -41,8 +41,8 @@ fn harbour_with(lines: &str) -> Desired {
 /// - one secret: 400,000,000; 8,760 reads x $0.05 / 10,000 = 43,800,000
 /// - 8,760 x 2,000 bytes / 2^30 = 0.016316771 GB; x $0.57 = 9,300,559.8
 /// - 0.016316771 GB x 720 h / 730 h x $0.03 = 482,797.6
-/// - 6 metrics x $0.30 = 1,800,000,000, since there is a run in every hour
-const HARBOUR: i64 = 1_752_000 + 18_250_037 + 400_000_000 + 43_800_000 + 9_300_560 + 482_798 + 1_800_000_000;
+/// - no metrics: `metrics` is off by default
+const HARBOUR: i64 = 1_752_000 + 18_250_037 + 400_000_000 + 43_800_000 + 9_300_560 + 482_798;
 /// `mill` is paused: it only pays for its secret.
 const MILL: i64 = 400_000_000;
 
@@ -56,7 +56,7 @@ fn every_item_matches_the_manual_calculation() {
     assert_eq!(item_nanos(&estimate, CostItem::SecretReads), (0, 43_800_000));
     assert_eq!(item_nanos(&estimate, CostItem::LogIngestion), (0, 9_300_560));
     assert_eq!(item_nanos(&estimate, CostItem::LogStorage), (0, 482_798));
-    assert_eq!(item_nanos(&estimate, CostItem::Metrics), (0, 1_800_000_000));
+    assert_eq!(item_nanos(&estimate, CostItem::Metrics), (0, 0));
     assert_eq!(item_nanos(&estimate, CostItem::ScheduledRules), (0, 0), "scheduled rules on the default bus are free");
     assert_eq!(venue_nanos(&estimate, "harbour"), (0, HARBOUR));
     assert_eq!(venue_nanos(&estimate, "mill"), (0, MILL));
@@ -133,9 +133,19 @@ fn metrics_are_charged_only_for_hours_with_a_run() {
             .unwrap_or_else(|flaw| panic!("{expression}: {}", flaw.message));
         assert_eq!(schedule.busy_hours_in(730), thousandths, "{expression}");
     }
+    let metrics =
+        |lines: &str| item_nanos(&default_estimate(&harbour_with(lines), &empty_snapshot()), CostItem::Metrics).1;
+    // 6 metrics x $0.30, since there is a run in every hour
+    assert_eq!(metrics("metrics = \"full\""), 1_800_000_000);
+    assert_eq!(metrics("metrics = \"essential\""), 300_000_000);
     // 6 metrics x $0.30 x 16 of 24 hours
-    let estimate = default_estimate(&harbour_with("schedule = \"cron(0/10 8-23 ? * * *)\""), &empty_snapshot());
-    assert_eq!(item_nanos(&estimate, CostItem::Metrics), (0, 1_200_000_822));
+    assert_eq!(metrics("metrics = \"full\"\nschedule = \"cron(0/10 8-23 ? * * *)\""), 1_200_000_822);
+    // A function that an earlier version configured writes all metrics.
+    let mut snapshot = converged_snapshot(&desired_from(MANIFEST));
+    let alias = expect_present(&mut harbour_stack(&mut snapshot).alias);
+    alias.configuration.environment.insert("SYNC_CONFIG".to_owned(), "{\"portal_id\":7}".to_owned());
+    let estimate = default_estimate(&desired_from(MANIFEST), &snapshot);
+    assert_eq!(item_nanos(&estimate, CostItem::Metrics), (1_800_000_000, 0));
 }
 
 #[test]

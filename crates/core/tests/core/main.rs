@@ -4,6 +4,7 @@
 
 mod assertions;
 mod cost;
+mod cost_at_scale;
 mod declared;
 mod fixtures;
 mod isolation;

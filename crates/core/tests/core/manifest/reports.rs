@@ -189,7 +189,7 @@ fn settings_of_reticks_and_times_reach_the_function() {
     };
     assert_eq!(
         config(&loaded),
-        r#"{"fields":{"start_time":"{starts:time}"},"on_retick":"review","retick_window_s":3600,"on_existing":"link","timezone":"Europe/Berlin"}"#
+        r#"{"fields":{"start_time":"{starts:time}"},"on_retick":"review","retick_window_s":3600,"on_existing":"link","timezone":"Europe/Berlin","metrics":"off"}"#
     );
     let defaults =
         manifest::parse_manifest(&manifest_with("retick_window = \"24h\"", ""), "venues.toml").expect("valid");
