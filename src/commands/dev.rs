@@ -19,7 +19,7 @@ use crate::dev::{ManifestWatch, System, SystemBackend, SystemConfig};
 use crate::render::JsonLines;
 use deployer_artifact::ArtifactPlatform;
 use deployer_core::counted::count_with_noun;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest;
 
@@ -51,7 +51,8 @@ pub struct DevArgs {
 
 pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitCode> {
     if global.local {
-        return Err(Error::usage("dev always runs on this machine, so --local has no effect").hint("leave out --local"));
+        return Err(Error::usage(ErrorCode::CommandLine, "dev always runs on this machine, so --local has no effect")
+            .hint("leave out --local"));
     }
     let mut edits = ManifestWatch::new(&global.manifest);
     let manifest = load_manifest(global)?.manifest;
@@ -66,13 +67,10 @@ pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitC
     let code = if args.once {
         run_venues_once(&system, json.as_deref()).await
     } else {
-        // `verify --local` finds this process through the file.
+        // `--local` finds this process through the file.
         let running = system.write_running_file(&state);
         if let Err(error) = &running {
-            errln!(
-                "`deployer verify --local` won't find this process: could not write to {}: {error}",
-                state.display()
-            );
+            errln!("Commands with --local won't find this process: could not write to {}: {error}", state.display());
         }
         let code = if args.no_watch {
             serve_until_stopped(&system, args, json, &stop).await
@@ -229,9 +227,9 @@ async fn serve_until_stopped(
     json: Option<Arc<JsonLines>>,
     stop: &CancellationToken,
 ) -> Result<ExitCode> {
-    let listener = page::bind_port(args.port)
-        .await
-        .map_err(|error| Error::failed("could not serve the page: no port on 127.0.0.1 is free").caused_by(&error))?;
+    let listener = page::bind_port(args.port).await.map_err(|error| {
+        Error::failed(ErrorCode::Dev, "could not serve the page: no port on 127.0.0.1 is free").caused_by(&error)
+    })?;
     let address = listener.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"));
     announce_start(system, args, json.as_deref(), &address);
     let backend = Arc::new(SystemBackend::new(Arc::clone(system)));
@@ -243,7 +241,7 @@ async fn serve_until_stopped(
     system.fire_rules(stop).await;
     match page.await {
         Ok(Ok(())) | Err(_) => {}
-        Ok(Err(error)) => return Err(Error::failed("could not serve the page").caused_by(&error)),
+        Ok(Err(error)) => return Err(Error::failed(ErrorCode::Dev, "could not serve the page").caused_by(&error)),
     }
     errln!("Stopped. Nothing was left behind.");
     Ok(ExitCode::Done)

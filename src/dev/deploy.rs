@@ -10,7 +10,7 @@ use deployer_artifact::Artifact;
 use deployer_aws::lock::LockOptions;
 use deployer_aws::{Aws, Call, Found, read_caller};
 use deployer_core::desired::derive_desired;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Manifest, SecretValue};
 use deployer_core::plan::Plan;
 use deployer_core::scope::Scope;
@@ -31,7 +31,8 @@ pub async fn deploy_manifest(
     directory: &Path,
 ) -> Result<usize> {
     let caller = read_caller(aws).await;
-    let caller = caller.map_err(|error| Error::failed("the embedded cloud did not respond").caused_by(&error))?;
+    let caller = caller
+        .map_err(|error| Error::failed(ErrorCode::Dev, "the embedded cloud did not respond").caused_by(&error))?;
     let scope = Scope::of_caller(&caller.arn, caller.account, manifest.deployment.region.as_str());
     let desired = derive_desired(manifest, &scope, |_| artifact.code_sha256.clone());
     let goal = ReconcileGoal::Converge {
@@ -51,10 +52,10 @@ pub async fn deploy_manifest(
     let outcome = reconciled.outcome.unwrap_or_default();
     match outcome.failed.first() {
         None => Ok(outcome.done.len()),
-        Some((address, error)) => Err(Error::failed(format!(
-            "{}: could not deploy its {} to the embedded cloud",
-            address.venue, address.kind
-        ))
+        Some((address, error)) => Err(Error::failed(
+            ErrorCode::Dev,
+            format!("{}: could not deploy its {} to the embedded cloud", address.venue, address.kind),
+        )
         .caused_by(error)),
     }
 }
@@ -66,7 +67,7 @@ pub async fn deploy_manifest(
 /// A call failed. On the embedded cloud that is a bug in deployer.
 pub async fn complete_secrets(aws: &Aws, secrets: &BTreeMap<String, SecretValue>) -> Result<()> {
     let failed = |error: deployer_core::call_error::CallError| {
-        Error::failed("could not add a key to a secret of the embedded cloud").caused_by(&error)
+        Error::failed(ErrorCode::Dev, "could not add a key to a secret of the embedded cloud").caused_by(&error)
     };
     for (name, value) in secrets {
         let stored = aws.secrets.get_secret_value().secret_id(name).send().await;

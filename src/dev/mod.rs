@@ -32,7 +32,7 @@ use deployer_artifact::Artifact;
 use deployer_aws::Aws;
 use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
 use deployer_cloud::{CloudAccess, CloudConfig, EmbeddedCloud};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::Manifest;
 use deployer_core::run_origin::RunOrigin;
 use deployer_sandbox::hubspot::HubSpotRefusal;
@@ -101,7 +101,7 @@ impl System {
         let SystemConfig { mut manifest, artifact, contacts, every } = config;
         let failed = |what: &str| {
             let what = what.to_owned();
-            move |error: std::io::Error| Error::failed(what).caused_by(&error)
+            move |error: std::io::Error| Error::failed(ErrorCode::Dev, what).caused_by(&error)
         };
         let labels: Vec<(String, String)> = manifest.venues.iter().map(flag_label).collect();
         let contacts = match contacts {
@@ -111,7 +111,9 @@ impl System {
         let edit = EditState::new(&manifest);
         let vendors = DevSandboxes::start(manifest.hubspot.portal_id, SandboxClock::system()).await?;
         let secrets = vendors.point_manifest(&mut manifest)?;
-        let refused = |refusal| Error::usage("the sandbox portal refused the contacts").caused_by(&refusal);
+        let refused = |refusal| {
+            Error::usage(ErrorCode::ContactsFile, "the sandbox portal refused the contacts").caused_by(&refusal)
+        };
         let contacts =
             vendors.hubspot.import_file(&contacts).map_err(|refusal: HubSpotRefusal| refused(refusal))?.len();
 
@@ -121,7 +123,7 @@ impl System {
         }
         let cloud = EmbeddedCloud::in_memory(cloud_config);
         let shutdown = CancellationToken::new();
-        let no_random = |error| Error::failed("the system has no random numbers").caused_by(&error);
+        let no_random = |error| Error::failed(ErrorCode::System, "the system has no random numbers").caused_by(&error);
         let credentials = LocalCredentials::generate().map_err(no_random)?;
         let access = CloudAccess::Only(credentials.clone());
         let served = serve_cloud(&cloud, access, shutdown.clone()).await;

@@ -13,7 +13,7 @@ use super::page::{ManifestEdit, ManifestEditOutcome};
 use super::scheduler::RuleScheduler;
 use super::{System, deploy};
 use bounds::{MAX_TEXT_FILE, read_regular_file};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::Manifest;
 
 /// How often the file is looked at. An edit counts once it was found twice, so that no half-written file is read.
@@ -74,6 +74,7 @@ impl System {
     pub async fn adopt_manifest(&self, mut manifest: Manifest) -> Result<usize> {
         if DeclaredOnce::of(&manifest) != self.edit.declared {
             return Err(Error::usage(
+                ErrorCode::Dev,
                 "the deployment's name, region and account and the portal's ID are fixed while dev runs",
             )
             .hint("stop `deployer dev` with Ctrl-C and start it again"));

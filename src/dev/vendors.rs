@@ -16,7 +16,7 @@ use sync_lambda::credentials::CredentialValue;
 use sync_lambda::destination::IssuedToken;
 use sync_lambda::tokens::TokenPair;
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Manifest, SecretValue, Venue};
 use deployer_core::naming::VenueNames;
 use deployer_sandbox::platform::{PlatformRecord, SandboxPlatform};
@@ -65,7 +65,8 @@ impl DevSandboxes {
         });
         let tripleseat = SandboxTripleseat::new(SandboxTripleseatConfig { clock: clock.clone(), limits: true });
         let platform = SandboxPlatform::new(clock);
-        let failed = |error: std::io::Error| Error::failed("could not start a sandbox").caused_by(&error);
+        let failed =
+            |error: std::io::Error| Error::failed(ErrorCode::Dev, "could not start a sandbox").caused_by(&error);
         Ok(Self {
             hubspot_server: SandboxServer::start(hubspot.api_router()).await.map_err(failed)?,
             tripleseat_server: SandboxServer::start(tripleseat.api_router()).await.map_err(failed)?,
@@ -93,7 +94,7 @@ impl DevSandboxes {
         for venue in &mut manifest.venues {
             let credentials = self.point_venue(venue)?;
             let secret = SecretValue::new(Value::Object(credentials).to_string()).map_err(|reason| {
-                Error::failed(format!("{}: could not create its sandbox secret: {reason}", venue.name))
+                Error::failed(ErrorCode::Dev, format!("{}: could not create its sandbox secret: {reason}", venue.name))
             })?;
             secrets.insert(VenueNames::new(&manifest.deployment.name, &venue.name).secret, secret);
         }
@@ -103,7 +104,8 @@ impl DevSandboxes {
     fn point_venue(&self, venue: &mut Venue) -> Result<Map<String, Value>> {
         let properties = LedgerProperties::new(&venue.name, &venue.flag_property);
         self.hubspot.define_sync_properties(&properties, &venue.display_name).map_err(|refusal| {
-            Error::failed(format!("{}: the sandbox portal refused its properties", venue.name)).caused_by(&refusal)
+            Error::failed(ErrorCode::Dev, format!("{}: the sandbox portal refused its properties", venue.name))
+                .caused_by(&refusal)
         })?;
         let known = self.credentials.lock().get(&venue.name).cloned().unwrap_or_default();
         let mut credentials = known.clone();
@@ -230,7 +232,7 @@ fn generate_credentials(venue: &Venue) -> Result<Map<String, Value>> {
     }));
     let generated = keys.into_iter().map(|key| {
         let random = loopback::random_word()
-            .map_err(|error| Error::failed("the system has no random numbers").caused_by(&error))?;
+            .map_err(|error| Error::failed(ErrorCode::System, "the system has no random numbers").caused_by(&error))?;
         let word = key.to_lowercase().replace('_', "-");
         Ok((key.to_owned(), Value::from(format!("sandbox-{}-{word}-{random}", venue.name))))
     });

@@ -11,6 +11,8 @@ use crate::dev_process::DevProcess;
 /// does.
 fn deployer_command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
+    // So that no sentence that a test looks for is wrapped.
+    command.env("COLUMNS", "1000");
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
     for name in ["DEPLOYER_MANIFEST", "AWS_ENDPOINT_URL", "AWS_PROFILE"] {
         command.env_remove(name);

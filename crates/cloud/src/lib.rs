@@ -59,7 +59,7 @@ pub use request::CloudRequest;
 pub use state::{CloudState, RegionState};
 pub use transport::CloudAccess;
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use parking_lot::Mutex;
 
 /// Settings of an embedded cloud.
@@ -156,7 +156,7 @@ impl EmbeddedCloud {
     /// The state can't be read or written.
     pub fn with_context<T>(&self, work: impl FnOnce(&mut CloudContext<'_>) -> T) -> Result<T> {
         self.with_region("us-east-1", work).map_err(|error| {
-            Error::failed("could not use the state of the local cloud")
+            Error::failed(ErrorCode::LocalCloud, "could not use the state of the local cloud")
                 .caused_by(&error)
                 .hint("remove the file to start with an empty cloud; what was deployed to it is then forgotten")
         })

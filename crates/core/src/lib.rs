@@ -2,6 +2,7 @@
 
 pub mod arn;
 pub mod call_error;
+pub mod concurrency;
 pub mod cost;
 pub mod counted;
 pub mod denial;
@@ -23,3 +24,4 @@ pub mod scheduled_event;
 pub mod scope;
 pub mod snapshot;
 pub mod tools;
+pub mod wrap;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::concurrency::ExecutionLimits;
 use crate::property::ObservedPortal;
 use crate::resource::LiveStack;
 use crate::rival::OtherFunction;
@@ -23,6 +24,9 @@ pub struct Snapshot {
     /// Functions of other deployments, and of other regions, that sync something too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<OtherFunction>,
+    /// The account's limits, if a plan depends on them and they are readable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executions: Option<ExecutionLimits>,
     /// What was observed in HubSpot.
     #[serde(default)]
     pub portal: ObservedPortal,

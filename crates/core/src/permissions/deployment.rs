@@ -110,8 +110,8 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("logs:DeleteLogGroup", On::Lock, LOCK_REMOVERS),
     action("logs:ListTagsForResource", On::LockTags, LOCK_READERS),
     action("logs:TagResource", On::LockTags, LOCKERS).on_condition(TAGGING),
-    action("lambda:GetAccountSettings", On::Any, &[Apply, Doctor])
-        .optional("an apply doesn't check the quota of executions first"),
+    action("lambda:GetAccountSettings", On::Any, &[Plan, Apply, Doctor])
+        .optional("an apply doesn't check the quota of executions first, and reserves one for each new venue"),
     action("lambda:ListFunctions", On::Any, LISTERS),
     action(
         "lambda:GetFunction",
@@ -130,6 +130,9 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("lambda:UpdateFunctionConfiguration", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:UpdateFunctionCode", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:PutFunctionConcurrency", On::Function, MAKERS).on_condition(OWNED),
+    action("lambda:DeleteFunctionConcurrency", On::Function, MAKERS)
+        .on_condition(OWNED)
+        .optional("`reserved_concurrency = \"off\"` doesn't take effect for a venue that has a reservation"),
     action("lambda:PublishVersion", On::Function, MAKERS).on_condition(OWNED),
     // Of a function that isn't tagged yet, so that its code is kept.
     action("lambda:PublishVersion", On::Function, &[Adopt]),

@@ -9,6 +9,7 @@
 mod adopt;
 mod alias;
 mod attributes;
+mod concurrency;
 mod finding;
 mod former_role;
 mod function;
@@ -35,6 +36,7 @@ use serde::{Deserialize, Serialize};
 pub use adopt::{Adoption, NotAdopted, plan_adoption};
 pub(crate) use alias::is_pinned;
 pub use attributes::AttributeChange;
+pub use concurrency::needs_execution_limits;
 pub use finding::{FindingKind, PlanFinding};
 pub use operation::{
     EventBridgeOperation, HubSpotOperation, IamOperation, LambdaOperation, LogsOperation, Operation, Removal,
@@ -54,6 +56,7 @@ use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, Resour
 use crate::rival::{Rival, find_rivals};
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
+use concurrency::LeasedVenues;
 
 /// Everything that an apply would change, and everything that it would leave alone and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,15 +225,18 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     let mut unknown = UnknownMembers::default();
     let place = desired.role_place();
     let mut superseded = Vec::new();
+    let leased = LeasedVenues::decide(desired, snapshot, wanted);
     for venue in desired.venues.iter().filter(|venue| wanted(&venue.venue)) {
         if let Some(stack) = &venue.stack {
             let live = snapshot.venues.get(&venue.venue).unwrap_or(&nothing);
+            let stack = &*leased.settle_stack(&venue.venue, stack, &desired.scope);
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
             let stack = &*role::settle_stack(stack, &live, &place, &desired.scope);
             superseded.extend(plan_venue(&mut plan, venue, stack, &live, &snapshot.portal));
             finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, stack, &live);
         }
     }
+    leased.add_notes(&mut plan, snapshot);
     former_role::add_deletions(&mut plan, superseded);
     let declared: BTreeMap<&str, &DesiredVenue> =
         desired.venues.iter().map(|venue| (venue.venue.as_str(), venue)).collect();
