@@ -1,5 +1,7 @@
 //! The page of `deployer dev` in a browser.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::expect_accessible;
@@ -8,8 +10,10 @@ use crate::dev_process::DevProcess;
 
 /// The page, once it shows the first runs.
 fn open_dev(dev: &mut DevProcess) -> Browser {
-    for venue in ["venue-a", "venue-b"] {
-        dev.next_line("run", |run| run["venue"] == venue);
+    let mut awaited = BTreeSet::from(["venue-a", "venue-b"]);
+    while !awaited.is_empty() {
+        let run = dev.next_line("run", |_| true);
+        awaited.remove(run["venue"].as_str().expect("a name"));
     }
     let mut browser = Browser::start();
     browser.resize(1280, 1000);
