@@ -35,6 +35,7 @@ mod errors;
 mod fixtures;
 mod formats;
 mod fuzzing;
+mod growth;
 mod guards;
 mod hanging;
 mod identity;

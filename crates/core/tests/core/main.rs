@@ -12,6 +12,7 @@ mod fixtures;
 mod isolation;
 mod manifest;
 mod planner;
+mod planner_scale;
 mod properties;
 mod random_plans;
 mod rivals;
