@@ -10,7 +10,7 @@ use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
 use crate::terminal::print_document;
 use deployer_core::counted::count_with_noun;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::Deployment;
 use deployer_core::permissions::{
@@ -65,7 +65,10 @@ pub(super) fn run_iam_policy(global: &GlobalArgs, args: &IamPolicyArgs) -> Resul
     let chosen: Vec<_> = all.into_iter().filter(|(part, _)| args.part.is_none_or(|wanted| wanted == *part)).collect();
     if chosen.is_empty() {
         let parts = count_with_noun(parts as u64, "document");
-        return Err(Error::usage(format!("--part {}: the policy has {parts}", args.part.unwrap_or_default())));
+        return Err(Error::usage(
+            ErrorCode::CommandLine,
+            format!("--part {}: the policy has {parts}", args.part.unwrap_or_default()),
+        ));
     }
     if global.json {
         let lines = JsonLines::default();
@@ -106,7 +109,7 @@ pub(super) fn run_iam_policy(global: &GlobalArgs, args: &IamPolicyArgs) -> Resul
     let mut text = String::new();
     for (_, (_, document)) in chosen {
         let pretty = serde_json::to_string_pretty(&document.json)
-            .map_err(|error| Error::failed("could not print the policy").caused_by(&error))?;
+            .map_err(|error| Error::failed(ErrorCode::Internal, "could not print the policy").caused_by(&error))?;
         // Writing to a string can't fail.
         let _ = writeln!(text, "{pretty}");
     }
@@ -131,7 +134,8 @@ fn list_policies(args: &IamPolicyArgs, deployment: &Deployment) -> Result<Vec<Pl
         return Ok(vec![PlacePolicies { title: format!("{named} of deployment {name}"), place: here, documents }]);
     }
     if commands != [PolicyCommand::Move] {
-        return Err(Error::usage("--to-region and --to-account say where a move ends").hint("write `--for move`"));
+        return Err(Error::usage(ErrorCode::CommandLine, "--to-region and --to-account say where a move ends")
+            .hint("write `--for move`"));
     }
     let moved = Deployment {
         region: args.to_region.clone().unwrap_or_else(|| deployment.region.clone()),
@@ -140,6 +144,7 @@ fn list_policies(args: &IamPolicyArgs, deployment: &Deployment) -> Result<Vec<Pl
     };
     if (&moved.region, &moved.account) == (&deployment.region, &deployment.account) {
         return Err(Error::usage(
+            ErrorCode::CommandLine,
             "the deployment is there already: --to-region and --to-account say where a move ends",
         ));
     }

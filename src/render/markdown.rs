@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use maud::html;
 
-use super::cost::{charged_items, savings_text, small_print, total_rows, total_text};
+use super::cost::{savings_text, share_cents, small_print, total_text};
 use super::escape::{code_fence, escape_markdown, one_line};
 use super::words;
-use deployer_core::cost::{CostChange, CostEstimate};
+use deployer_core::cost::CostEstimate;
 use deployer_core::plan::problem::plan_problems;
 use deployer_core::plan::{Action, Change, Plan};
 
@@ -108,25 +108,23 @@ fn write_cost(out: &mut String, cost: &CostEstimate) {
     let _ = writeln!(out, "\n### Cost: {}\n", escape_markdown(&total_text(cost)));
     write_row(out, &["Venue", "Runs per month", "Now", "After", "Difference"].map(ToOwned::to_owned));
     let _ = writeln!(out, "| --- | ---: | ---: | ---: | ---: |");
-    for venue in &cost.venues {
+    let shown = share_cents(&cost.venues.iter().map(|venue| venue.total).collect::<Vec<_>>());
+    for (venue, shown) in cost.venues.iter().zip(&shown) {
         let runs = if venue.runs_before == venue.runs_after {
             venue.runs_after.to_string()
         } else {
             format!("{} to {}", venue.runs_before, venue.runs_after)
         };
-        write_cost_row(out, &[code_span(&venue.venue), runs], &venue.total);
-    }
-    for (label, sides) in total_rows(cost, cost.venues.iter().map(|venue| &venue.total)) {
-        write_cost_row(out, &[label.to_owned(), String::new()], &sides);
+        let [before, after, difference] = shown.texts().map(escape_markdown);
+        write_row(out, &[code_span(&venue.venue), runs, before, after, difference]);
     }
     let _ = writeln!(out, "\n<details>\n<summary>Breakdown</summary>\n");
     write_row(out, &["Item", "Now", "After", "Difference"].map(ToOwned::to_owned));
     let _ = writeln!(out, "| --- | ---: | ---: | ---: |");
-    for item in charged_items(cost) {
-        write_cost_row(out, &[item.item.display_name().to_owned()], &item.cost);
-    }
-    for (label, sides) in total_rows(cost, cost.items.iter().map(|item| &item.cost)) {
-        write_cost_row(out, &[label.to_owned()], &sides);
+    let shown = share_cents(&cost.items.iter().map(|item| item.cost).collect::<Vec<_>>());
+    for (item, shown) in cost.items.iter().zip(&shown) {
+        let [before, after, difference] = shown.texts().map(escape_markdown);
+        write_row(out, &[item.item.display_name().to_owned(), before, after, difference]);
     }
     let _ = writeln!(out, "\n</details>\n");
     if let Some(savings) = savings_text(cost) {
@@ -134,12 +132,6 @@ fn write_cost(out: &mut String, cost: &CostEstimate) {
     }
     let _ = writeln!(out, "{}", escape_markdown(&small_print(cost)));
     write_list(out, "Not counted", cost.not_counted.iter().cloned());
-}
-
-fn write_cost_row(out: &mut String, labels: &[String], sides: &CostChange) {
-    let amounts = [sides.before.to_string(), sides.after.to_string(), sides.format_difference()];
-    let cells: Vec<String> = labels.iter().cloned().chain(amounts.iter().map(|text| escape_markdown(text))).collect();
-    write_row(out, &cells);
 }
 
 /// A table row, from cells that are already Markdown.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::commands::shared::session::{Session, state_directory};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::LoadedManifest;
 use deployer_core::scope::Scope;
 
@@ -86,6 +86,6 @@ impl MoveJournal {
     }
 
     fn error(&self, verb: &str, error: &std::io::Error) -> Error {
-        Error::failed(format!("could not {verb} {}", self.path.display())).caused_by(error)
+        Error::failed(ErrorCode::FileUnwritable, format!("could not {verb} {}", self.path.display())).caused_by(error)
     }
 }

@@ -16,13 +16,13 @@ use serde_json::json;
 use self::journal::MoveJournal;
 use self::place::{MovePlaces, find_places};
 use super::shared::artifacts::Artifacts;
-use super::shared::reconcile::{TerminalFrontend, apply_options, confirm_changes, reconciler, show_plan};
+use super::shared::reconcile::{TerminalFrontend, apply_options, confirm_on_terminal, reconciler, show_plan};
 use super::shared::session::{Session, load_manifest};
 use super::shared::trust::show_new_trust;
 use super::venue::write::EditableManifest;
 use crate::cli::{ConfirmArgs, ExecutionArgs, GlobalArgs};
 use deployer_core::desired::{Desired, derive_desired};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Deployment, Status, format_duration, set_account, set_region};
 use deployer_core::plan::Plan;
@@ -137,7 +137,9 @@ impl MoveTask<'_> {
             "Do you want to move deployment {} from {from} to {to}? Logs in {from} are deleted; flags wait meanwhile.",
             paused_there.deployment
         );
-        confirm_changes(&self.from, self.args.execution.asking.yes, &question, "yes")?;
+        let review = format!("review the steps with `{} --dry-run`", self.command);
+        let asking = &self.args.execution.asking;
+        confirm_on_terminal(self.from.json.is_some(), asking.yes, &question, "yes", &review)?;
 
         let code = self.reconcile(&self.from, &untouched, &pause, async |_| Ok(ApplyInputs::default())).await?;
         if code != ExitCode::Done {
@@ -206,7 +208,7 @@ impl MoveTask<'_> {
             true => format!("`account = \"{}\"` and `region = \"{}\"`", scope.account, scope.region),
             false => format!("`region = \"{}\"`", scope.region),
         };
-        Error::usage(format!("deployment {deployment} has nothing in {from}")).hint(format!(
+        Error::usage(ErrorCode::Move, format!("deployment {deployment} has nothing in {from}")).hint(format!(
             "to deploy it in {}, set {keys} in the manifest and run `deployer apply`",
             self.name_of(&self.to)
         ))
@@ -279,7 +281,7 @@ impl MoveTask<'_> {
         }
         let who =
             format!("somebody enabled rules in {from} again, so nothing was enabled in {}", self.name_of(&self.to));
-        Err(Error::refused(who).hint(format!("run `{}` again", self.command)))
+        Err(Error::refused(ErrorCode::Move, who).hint(format!("run `{}` again", self.command)))
     }
 
     fn edit_manifest(&self) -> Result<()> {

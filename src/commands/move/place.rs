@@ -5,7 +5,7 @@ use super::journal::MoveJournal;
 use crate::cli::GlobalArgs;
 use crate::commands::shared::session::Session;
 use deployer_aws::observe::list_roles_below;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::LoadedManifest;
 
 /// Where the deployment is, and where it goes.
@@ -27,7 +27,7 @@ pub(super) async fn find_places(
     let to_region = args.to_region.as_deref().unwrap_or(&deployment.region);
     let Some(profile) = &args.to_profile else {
         if args.from_region.as_deref() == Some(to_region) {
-            return Err(Error::usage("--from-region and --to-region are the same"));
+            return Err(Error::usage(ErrorCode::CommandLine, "--from-region and --to-region are the same"));
         }
         let guard = deployment.account.as_deref();
         let to = connect_at(global, loaded, to_region, guard).await?;
@@ -43,7 +43,10 @@ pub(super) async fn find_places(
         };
         let from = connect_at(global, loaded, &from, guard).await?;
         if from.scope.account != to.scope.account {
-            return Err(Error::refused("the two regions were answered by two accounts; nothing was changed"));
+            return Err(Error::refused(
+                ErrorCode::WrongAccount,
+                "the two regions were answered by two accounts; nothing was changed",
+            ));
         }
         return Ok(Some(MovePlaces { from, to, is_manifest_edited }));
     };
@@ -67,7 +70,7 @@ pub(super) async fn find_places(
     if from.scope.account == to.scope.account {
         let account = &to.scope.account;
         let same = format!("profile {profile} is for account {account}, and so are the credentials in use");
-        return Err(Error::usage(format!("{same}; nothing was changed"))
+        return Err(Error::usage(ErrorCode::Move, format!("{same}; nothing was changed"))
             .hint("the former account's credentials are those of --profile, AWS_PROFILE or the environment"));
     }
     let is_manifest_edited = is_account_edited && deployment.region == to_region;
@@ -91,8 +94,9 @@ async fn connect_at(
 async fn find_region_by_roles(session: &Session, except: Option<&str>) -> Result<Option<String>> {
     let prefix = session.manifest().deployment.role_place().deployment_path();
     let roles = list_roles_below(&session.aws.iam, &prefix).await;
-    let roles =
-        roles.map_err(|error| Error::failed("could not find out where else the deployment is").caused_by(&error))?;
+    let roles = roles.map_err(|error| {
+        Error::failed(ErrorCode::AwsCall, "could not find out where else the deployment is").caused_by(&error)
+    })?;
     let mut regions = roles.iter().filter_map(|role| role.path().strip_prefix(&prefix)?.strip_suffix('/'));
     Ok(regions.find(|region| Some(*region) != except).map(ToOwned::to_owned))
 }

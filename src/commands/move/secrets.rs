@@ -13,7 +13,7 @@ use crate::commands::secret::stored::{
 };
 use crate::commands::shared::secret_values::{resolve_new_secrets, resolve_venue_credentials};
 use deployer_core::arn::Arn;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{SecretValue, Status, Venue};
 use deployer_core::plan::{Operation, Plan, SecretsManagerOperation};
 
@@ -57,7 +57,8 @@ impl MoveTask<'_> {
         if self.moves_account() {
             keys.push(format!("`account = \"{}\"`", to.account));
         }
-        let mut error = Error::refused(format!("the manifest names what is in {there}; nothing was changed"));
+        let mut error =
+            Error::refused(ErrorCode::Move, format!("the manifest names what is in {there}; nothing was changed"));
         error.causes = named.into_iter().collect();
         Err(error.hint(format!(
             "create the same in {here}, set {} and these keys in the manifest, and run `{} --from-region {}`",
@@ -92,7 +93,8 @@ impl MoveTask<'_> {
             return Ok(());
         }
         let here = self.name_of(&self.to);
-        let mut error = Error::usage(format!("these credentials have no value for {here}; nothing was changed"));
+        let mut error =
+            Error::usage(ErrorCode::Move, format!("these credentials have no value for {here}; nothing was changed"));
         error.causes = missing;
         Err(error.hint(
             "values don't go from one account to another: set what is missing, and write a reference (env:NAME, file:PATH, \
@@ -149,8 +151,9 @@ impl MoveTask<'_> {
             SecretState::Absent | SecretState::PendingDeletion(_) | SecretState::Foreign => return Ok(None),
         }
         let object = read_secret(&self.from, secret).await?;
-        let value = SecretValue::new(Value::Object(object).to_string())
-            .map_err(|reason| Error::failed(format!("could not copy the secret {secret}: {reason}")))?;
+        let value = SecretValue::new(Value::Object(object).to_string()).map_err(|reason| {
+            Error::failed(ErrorCode::AwsCall, format!("could not copy the secret {secret}: {reason}"))
+        })?;
         Ok(Some(value))
     }
 

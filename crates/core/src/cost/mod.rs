@@ -103,31 +103,6 @@ impl CostChange {
         self.after - self.before
     }
 
-    /// What the plan adds, for people: the difference of both amounts as they are displayed.
-    pub fn format_difference(&self) -> String {
-        match self.after.round_to_cents() - self.before.round_to_cents() {
-            Money::ZERO if self.difference() != Money::ZERO => {
-                if self.difference() > Money::ZERO {
-                    "+<$0.01".to_owned()
-                } else {
-                    "-<$0.01".to_owned()
-                }
-            }
-            cents => cents.format_signed(),
-        }
-    }
-
-    /// What is missing from the displayed amounts of `parts` to the displayed amounts of their sum: a row of its own, so that
-    /// the rows of a table add up. `None` if they do anyway.
-    pub fn rounding_row<'a>(&self, parts: impl Iterator<Item = &'a Self>) -> Option<Self> {
-        let displayed =
-            |sides: &Self| Self { before: sides.before.round_to_cents(), after: sides.after.round_to_cents() };
-        let parts: Vec<Self> = parts.map(displayed).collect();
-        let (sum, whole) = (Self::sum_changes(parts.iter()), displayed(self));
-        let missing = Self { before: whole.before - sum.before, after: whole.after - sum.after };
-        (missing != Self::default()).then_some(missing)
-    }
-
     fn sum_changes<'a>(sides: impl Iterator<Item = &'a Self>) -> Self {
         sides
             .fold(Self::default(), |sum, side| Self { before: sum.before + side.before, after: sum.after + side.after })

@@ -29,15 +29,6 @@ impl Money {
         self.0
     }
 
-    /// The whole cents that are displayed; nothing of a nonzero amount below a cent.
-    pub fn round_to_cents(self) -> Self {
-        if self.0.abs() < NANOS_OF_A_CENT {
-            return Self::ZERO;
-        }
-        let half = self.0.signum() * NANOS_OF_A_CENT / 2;
-        Self(self.0.saturating_add(half) / NANOS_OF_A_CENT * NANOS_OF_A_CENT)
-    }
-
     /// A difference, for people: `+$0.42`, `-$0.42`, `+<$0.01`, or `no change`.
     pub fn format_signed(self) -> String {
         match self.0 {
