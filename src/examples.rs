@@ -42,7 +42,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "destroy",
         &[
-            ("deployer destroy", "show all that would be deleted, and ask"),
+            ("deployer destroy --dry-run", "show all that would be deleted"),
+            ("deployer destroy", "show it, and ask"),
             ("deployer destroy --target venue-a", "one venue; the manifest stays as it is"),
         ],
     ),
@@ -213,6 +214,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("deployer restore old --dry-run", "what would be created"),
             ("deployer restore old hubspot-webhook-handler", "one resource"),
         ],
+    ),
+    (
+        "explain",
+        &[("deployer explain locked", "what `error[locked]` means, and what to do"), ("deployer explain", "all codes")],
     ),
     (
         "verify",

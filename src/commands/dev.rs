@@ -18,7 +18,7 @@ use crate::dev::summary::VenueSummary;
 use crate::dev::{System, SystemBackend, SystemConfig};
 use crate::render::JsonLines;
 use deployer_artifact::ArtifactPlatform;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 
 /// Run the whole system on this machine, without any account
@@ -43,7 +43,8 @@ pub struct DevArgs {
 
 pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitCode> {
     if global.local {
-        return Err(Error::usage("dev always runs on this machine, so --local has no effect").hint("leave out --local"));
+        return Err(Error::usage(ErrorCode::CommandLine, "dev always runs on this machine, so --local has no effect")
+            .hint("leave out --local"));
     }
     let manifest = load_manifest(global)?.manifest;
     let given = args.artifact.as_deref();
@@ -57,13 +58,10 @@ pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitC
     let code = if args.once {
         run_venues_once(&system, json.as_deref()).await
     } else {
-        // `verify --local` finds this process through the file.
+        // `--local` finds this process through the file.
         let running = system.write_running_file(&state);
         if let Err(error) = &running {
-            errln!(
-                "`deployer verify --local` won't find this process: could not write to {}: {error}",
-                state.display()
-            );
+            errln!("Commands with --local won't find this process: could not write to {}: {error}", state.display());
         }
         let code = serve_until_stopped(&system, args, json, &stop).await;
         drop(running);
@@ -161,9 +159,9 @@ async fn serve_until_stopped(
     json: Option<Arc<JsonLines>>,
     stop: &CancellationToken,
 ) -> Result<ExitCode> {
-    let listener = page::bind_port(args.port)
-        .await
-        .map_err(|error| Error::failed("could not serve the page: no port on 127.0.0.1 is free").caused_by(&error))?;
+    let listener = page::bind_port(args.port).await.map_err(|error| {
+        Error::failed(ErrorCode::Dev, "could not serve the page: no port on 127.0.0.1 is free").caused_by(&error)
+    })?;
     let address = listener.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"));
     announce_start(system, args, json.as_deref(), &address);
     let backend = Arc::new(SystemBackend::new(Arc::clone(system)));
@@ -175,7 +173,7 @@ async fn serve_until_stopped(
     system.fire_rules(stop, on_run).await;
     match page.await {
         Ok(Ok(())) | Err(_) => {}
-        Ok(Err(error)) => return Err(Error::failed("could not serve the page").caused_by(&error)),
+        Ok(Err(error)) => return Err(Error::failed(ErrorCode::Dev, "could not serve the page").caused_by(&error)),
     }
     errln!("Stopped. Nothing was left behind.");
     Ok(ExitCode::Done)

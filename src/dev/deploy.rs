@@ -8,7 +8,7 @@ use deployer_artifact::Artifact;
 use deployer_aws::lock::LockOptions;
 use deployer_aws::{Aws, read_caller};
 use deployer_core::desired::derive_desired;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::Manifest;
 use deployer_core::plan::Plan;
 use deployer_core::scope::Scope;
@@ -28,7 +28,8 @@ pub async fn deploy_manifest(
     directory: &Path,
 ) -> Result<usize> {
     let caller = read_caller(aws).await;
-    let caller = caller.map_err(|error| Error::failed("the embedded cloud did not respond").caused_by(&error))?;
+    let caller = caller
+        .map_err(|error| Error::failed(ErrorCode::Dev, "the embedded cloud did not respond").caused_by(&error))?;
     let scope = Scope::of_caller(&caller.arn, caller.account, manifest.deployment.region.as_str());
     let desired = derive_desired(manifest, &scope, |_| artifact.code_sha256.clone());
     let goal = ReconcileGoal::Converge {
@@ -47,10 +48,10 @@ pub async fn deploy_manifest(
     let outcome = reconciled.outcome.unwrap_or_default();
     match outcome.failed.first() {
         None => Ok(outcome.done.len()),
-        Some((address, error)) => Err(Error::failed(format!(
-            "{}: could not deploy its {} to the embedded cloud",
-            address.venue, address.kind
-        ))
+        Some((address, error)) => Err(Error::failed(
+            ErrorCode::Dev,
+            format!("{}: could not deploy its {} to the embedded cloud", address.venue, address.kind),
+        )
         .caused_by(error)),
     }
 }

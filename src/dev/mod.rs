@@ -29,7 +29,7 @@ use deployer_artifact::Artifact;
 use deployer_aws::Aws;
 use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
 use deployer_cloud::{CloudAccess, CloudConfig, EmbeddedCloud};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::Manifest;
 use deployer_sandbox::hubspot::HubSpotRefusal;
 use deployer_sandbox::{SandboxClock, contacts_csv};
@@ -90,7 +90,7 @@ impl System {
         let SystemConfig { mut manifest, artifact, contacts, every } = config;
         let failed = |what: &str| {
             let what = what.to_owned();
-            move |error: std::io::Error| Error::failed(what).caused_by(&error)
+            move |error: std::io::Error| Error::failed(ErrorCode::Dev, what).caused_by(&error)
         };
         let labels: Vec<(String, String)> = manifest.venues.iter().map(flag_label).collect();
         let contacts = match contacts {
@@ -98,7 +98,9 @@ impl System {
             None => contacts_csv::parse_contacts(SAMPLE.as_bytes(), "samples/contacts.csv", &labels)?,
         };
         let vendors = DevSandboxes::start_for_manifest(&mut manifest, SandboxClock::system()).await?;
-        let refused = |refusal| Error::usage("the sandbox portal refused the contacts").caused_by(&refusal);
+        let refused = |refusal| {
+            Error::usage(ErrorCode::ContactsFile, "the sandbox portal refused the contacts").caused_by(&refusal)
+        };
         let contacts =
             vendors.hubspot.import_file(&contacts).map_err(|refusal: HubSpotRefusal| refused(refusal))?.len();
 
@@ -108,7 +110,7 @@ impl System {
         }
         let cloud = EmbeddedCloud::in_memory(cloud_config);
         let shutdown = CancellationToken::new();
-        let no_random = |error| Error::failed("the system has no random numbers").caused_by(&error);
+        let no_random = |error| Error::failed(ErrorCode::System, "the system has no random numbers").caused_by(&error);
         let credentials = LocalCredentials::generate().map_err(no_random)?;
         let access = CloudAccess::Only(credentials.clone());
         let served = serve_cloud(&cloud, access, shutdown.clone()).await;

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use deployer_aws::{Aws, Call, Found};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Manifest, ScheduleExpression, format_duration};
 use deployer_core::naming::VenueNames;
 
@@ -33,15 +33,18 @@ impl RuleScheduler {
         for venue in &manifest.venues {
             let name = VenueNames::new(&manifest.deployment.name, &venue.name).rule;
             let rule = aws.events.describe_rule().name(&name).send().await.call("events:DescribeRule").found();
-            let rule = rule.map_err(|error| Error::failed(format!("could not read rule {name}")).caused_by(&error))?;
+            let rule = rule.map_err(|error| {
+                Error::failed(ErrorCode::Dev, format!("could not read rule {name}")).caused_by(&error)
+            })?;
             // A blocked venue has no rule.
             let Some(rule) = rule else { continue };
             if rule.state().is_none_or(|state| state.as_str() != "ENABLED") {
                 continue;
             }
             let expression = rule.schedule_expression().unwrap_or_default();
-            let schedule = ScheduleExpression::parse_expression(expression)
-                .map_err(|flaw| Error::failed(format!("rule {name}: {expression}: {}", flaw.message)))?;
+            let schedule = ScheduleExpression::parse_expression(expression).map_err(|flaw| {
+                Error::failed(ErrorCode::Dev, format!("rule {name}: {expression}: {}", flaw.message))
+            })?;
             schedules.insert(venue.name.clone(), schedule);
         }
         let next = schedules.keys().map(|venue| (venue.clone(), enabled)).collect();

@@ -13,7 +13,7 @@ use sync_lambda::credentials::CredentialValue;
 use sync_lambda::destination::IssuedToken;
 use sync_lambda::tokens::TokenPair;
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Manifest, SecretValue, Venue};
 use deployer_core::naming::VenueNames;
 use deployer_sandbox::platform::{PlatformRecord, SandboxPlatform};
@@ -57,7 +57,8 @@ impl DevSandboxes {
             SandboxHubSpot::new(SandboxHubSpotConfig { portal_id, clock: clock.clone(), search_lag, limits: true });
         let tripleseat = SandboxTripleseat::new(SandboxTripleseatConfig { clock: clock.clone(), limits: true });
         let platform = SandboxPlatform::new(clock);
-        let failed = |error: std::io::Error| Error::failed("could not start a sandbox").caused_by(&error);
+        let failed =
+            |error: std::io::Error| Error::failed(ErrorCode::Dev, "could not start a sandbox").caused_by(&error);
         let hubspot_server = SandboxServer::start(hubspot.api_router()).await.map_err(failed)?;
         let tripleseat_server = SandboxServer::start(tripleseat.api_router()).await.map_err(failed)?;
         let platform_server = SandboxServer::start(platform.api_router()).await.map_err(failed)?;
@@ -67,7 +68,8 @@ impl DevSandboxes {
         for (number, venue) in (0..).zip(&mut manifest.venues) {
             let properties = LedgerProperties::new(&venue.name, &venue.flag_property);
             hubspot.define_sync_properties(&properties, &venue.display_name).map_err(|refusal| {
-                Error::failed(format!("{}: the sandbox portal refused its properties", venue.name)).caused_by(&refusal)
+                Error::failed(ErrorCode::Dev, format!("{}: the sandbox portal refused its properties", venue.name))
+                    .caused_by(&refusal)
             })?;
             let mut credentials = generate_credentials(venue)?;
             if let Some(token) = credentials.get(KEY_HUBSPOT_TOKEN).and_then(Value::as_str) {
@@ -97,7 +99,7 @@ impl DevSandboxes {
                 }
             }
             let secret = SecretValue::new(Value::Object(credentials).to_string()).map_err(|reason| {
-                Error::failed(format!("{}: could not create its sandbox secret: {reason}", venue.name))
+                Error::failed(ErrorCode::Dev, format!("{}: could not create its sandbox secret: {reason}", venue.name))
             })?;
             secrets.insert(VenueNames::new(&manifest.deployment.name, &venue.name).secret, secret);
         }
@@ -188,7 +190,7 @@ fn generate_credentials(venue: &Venue) -> Result<Map<String, Value>> {
     }));
     let generated = keys.into_iter().map(|key| {
         let random = loopback::random_word()
-            .map_err(|error| Error::failed("the system has no random numbers").caused_by(&error))?;
+            .map_err(|error| Error::failed(ErrorCode::System, "the system has no random numbers").caused_by(&error))?;
         let word = key.to_lowercase().replace('_', "-");
         Ok((key.to_owned(), Value::from(format!("sandbox-{}-{word}-{random}", venue.name))))
     });

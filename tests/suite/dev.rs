@@ -9,6 +9,8 @@ use serde_json::Value;
 /// does.
 fn deployer_command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
+    // So that no sentence that a test looks for is wrapped.
+    command.env("COLUMNS", "1000");
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
     for name in ["DEPLOYER_MANIFEST", "AWS_ENDPOINT_URL", "AWS_PROFILE"] {
         command.env_remove(name);

@@ -23,3 +23,4 @@ pub mod scheduled_event;
 pub mod scope;
 pub mod snapshot;
 pub mod tools;
+pub mod wrap;

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::shared::session::{Session, find_declared_venue, load_manifest, manifest_directory};
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::{JsonLines, StatusLook, status_metrics, status_text};
-use crate::terminal::{output_width, shows_unicode};
-use deployer_core::error::{Error, Result};
+use crate::terminal::{TextStream, line_width, shows_unicode};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::Venue;
 use deployer_health::status::{self, DriftFindings, Overview, StatusPeriod, StatusPortal, StatusZone};
@@ -51,7 +51,8 @@ pub enum StatusFormat {
 pub(super) async fn run_status(global: &GlobalArgs, args: &StatusArgs) -> Result<ExitCode> {
     let format = match (global.json, args.format) {
         (true, Some(StatusFormat::Text | StatusFormat::Prometheus)) => {
-            return Err(Error::usage("--json and --format contradict each other").hint("leave out --json"));
+            return Err(Error::usage(ErrorCode::CommandLine, "--json and --format contradict each other")
+                .hint("leave out --json"));
         }
         (true, _) => StatusFormat::Json,
         (false, format) => format.unwrap_or(StatusFormat::Text),
@@ -67,9 +68,16 @@ pub(super) async fn run_status(global: &GlobalArgs, args: &StatusArgs) -> Result
     Ok(status_exit_code(&overview))
 }
 
+/// Nothing can be laid out in less.
+const LEAST_WIDTH: usize = 40;
+
 /// How the status looks on this terminal.
 fn status_look(args: &StatusArgs) -> StatusLook {
-    StatusLook { width: output_width(), unicode: shows_unicode(), details: !args.venue.is_empty() }
+    StatusLook {
+        width: line_width(TextStream::Out).max(LEAST_WIDTH),
+        unicode: shows_unicode(),
+        details: !args.venue.is_empty(),
+    }
 }
 
 /// What of the venues is read.
@@ -104,7 +112,7 @@ pub(super) async fn read_overview(global: &GlobalArgs, choice: &OverviewChoice<'
         find_declared_venue(&manifest, name)?;
     }
     let session = match Session::open(global).await {
-        Err(error) if error.code == ExitCode::Failed => Err(error_reason(global, &error)),
+        Err(error) if error.exit_code == ExitCode::Failed => Err(error_reason(global, &error)),
         session => Ok(session?),
     };
     let manifest = session.as_ref().map_or(&manifest, |session| session.manifest());

@@ -49,6 +49,8 @@ impl Drop for DevProcess {
 
 fn dev_command(directory: &tempfile::TempDir, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
+    // So that no sentence that a test looks for is wrapped.
+    command.env("COLUMNS", "1000");
     command.current_dir(directory.path()).args(args);
     for name in ["DEPLOYER_MANIFEST", "AWS_ENDPOINT_URL", "AWS_PROFILE"] {
         command.env_remove(name);

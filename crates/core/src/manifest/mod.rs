@@ -6,6 +6,8 @@
 
 mod company;
 mod cron;
+mod dotenv;
+mod draw;
 mod duration;
 mod edit;
 mod edit_venues;
@@ -37,6 +39,7 @@ mod value;
 mod venue;
 
 pub use cron::{CronBase, CronDays, CronExpression, CronItem, CronList};
+pub use dotenv::{DOTENV_FILE, DotEnv};
 pub use duration::{format_duration, parse_duration};
 pub use edit::secret_keys;
 pub use edit::{
