@@ -104,6 +104,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("deployer status", "all venues, one line each; exits 1 if one is unhealthy"),
             ("deployer status venue-a --since 7d", "one venue in all its parts, its last week"),
+            ("deployer status --watch", "redrawn in place every 10 s; q ends it"),
             ("deployer status --format prometheus", "for a file that Prometheus' node exporter collects"),
         ],
     ),
