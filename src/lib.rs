@@ -100,8 +100,8 @@ fn run_to_completion(cli: &Cli) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Error::failed(ErrorCode::System, "could not start the threads").caused_by(&error))?;
-    // `dev` shows its runs itself, and `--json` is read by a program.
-    if !cli.global.json && !matches!(cli.command, commands::Command::Dev(_)) {
+    // `--json` is read by a program.
+    if !cli.global.json && !cli.command.owns_terminal() {
         runtime.spawn(render::tell_what_is_waited_for());
     }
     runtime.block_on(commands::run_command(cli))

@@ -17,6 +17,7 @@ use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, format_duration};
 use deployer_core::naming::{ALIAS, VenueNames};
+use deployer_core::run_origin::RunOrigin;
 
 /// Run a venue's sync now and show the result
 #[derive(Debug, Args)]
@@ -57,6 +58,7 @@ pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     let begun = Instant::now();
     let request = session.aws.lambda.invoke().function_name(&function).qualifier(ALIAS).payload(Blob::new(event));
+    let request = request.client_context(RunOrigin::Invoke.client_context());
     let answer = request.customize().config_override(once).send().await.call("lambda:InvokeFunction");
     let took = begun.elapsed();
     let answer = answer.map_err(|error| invocation_refused(&args.venue, &error))?;

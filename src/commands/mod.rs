@@ -101,12 +101,21 @@ impl Command {
         }
     }
 
+    /// Whether it shows by itself what goes on, so that nothing else may write to the terminal meanwhile.
+    pub fn owns_terminal(&self) -> bool {
+        match self {
+            Self::Dev(_) => true,
+            Self::Status(args) => args.watch,
+            _ => false,
+        }
+    }
+
     /// The command by which the table of permissions knows what it does in AWS; none if it calls no AWS.
     pub fn policy_command(&self) -> Option<PolicyCommand> {
         match self {
             Self::Plan(_) => Some(PolicyCommand::Plan),
-            // A move applies in two regions.
-            Self::Apply(_) | Self::Move(_) => Some(PolicyCommand::Apply),
+            Self::Apply(_) => Some(PolicyCommand::Apply),
+            Self::Move(_) => Some(PolicyCommand::Move),
             Self::Destroy(_) => Some(PolicyCommand::Destroy),
             Self::Adopt(_) => Some(PolicyCommand::Adopt),
             Self::Rollback(_) => Some(PolicyCommand::Rollback),

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sync_config::config::{DestinationConfig, KEY_HUBSPOT_TOKEN};
 
 use super::System;
 use deployer_aws::Aws;
 use deployer_core::manifest::{Manifest, SecretRef};
-use deployer_core::naming::VenueNames;
 
 const FILE: &str = "dev.json";
 /// Locked while `dev` runs.
@@ -153,19 +153,21 @@ impl System {
     /// # Errors
     /// They can't be written.
     pub fn update_running_file(&self, directory: &Path) -> io::Result<()> {
+        // The references to the credentials hold wherever the other command is started.
+        let directory = &directory.canonicalize()?;
         let mut venues = BTreeMap::new();
-        for venue in &self.manifest.venues {
-            let secret = VenueNames::new(&self.manifest.deployment.name, &venue.name).secret;
-            let credentials = self.vendors.secrets.get(&secret).map(|value| serde_json::from_str(value.expose_value()));
+        let manifest = self.current_manifest();
+        for venue in &manifest.venues {
+            let credentials = Value::Object(self.vendors.venue_credentials(&venue.name));
             let running = RunningVenue {
                 tripleseat_base_uri: venue.tripleseat_base_uri.clone(),
                 destination: venue.destination.clone(),
-                credentials: credentials.transpose()?.unwrap_or_default(),
+                credentials: serde_json::from_value(credentials)?,
             };
             venues.insert(venue.name.clone(), running);
         }
         let running = RunningDev {
-            manifest: self.manifest.path.canonicalize()?,
+            manifest: manifest.path.canonicalize()?,
             credentials: directory.join(CREDENTIALS),
             aws: self.cloud_uri.clone(),
             aws_access_key_id: self.credentials.access_key_id.clone(),

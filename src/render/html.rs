@@ -93,7 +93,7 @@ fn render_change(change: &Change) -> Markup {
             }
             p.soft { (change.reason) }
             @if !change.attributes.is_empty() {
-                div.wide {
+                div.wide role="group" aria-label="Table" tabindex="0" {
                     table {
                         thead {
                             tr {
@@ -150,7 +150,7 @@ fn render_cost(cost: &CostEstimate) -> Markup {
     html! {
         section #cost {
             h2 { "Cost: " (total_text(cost)) }
-            div.wide {
+            div.wide role="group" aria-label="Table" tabindex="0" {
                 table.cost {
                     thead {
                         tr {
@@ -175,7 +175,7 @@ fn render_cost(cost: &CostEstimate) -> Markup {
             }
             details {
                 summary { h3 { "Breakdown" } }
-                div.wide {
+                div.wide role="group" aria-label="Table" tabindex="0" {
                     table.cost {
                         thead { tr { th scope="col" { "Item" } (render_cost_heads()) } }
                         tbody {

@@ -8,6 +8,8 @@
 //! [`ExitCode::Failed`]: deployer_core::exit_code::ExitCode::Failed
 
 mod control;
+#[cfg(unix)]
+mod full_screen;
 mod output_file;
 mod paste;
 mod size;
@@ -20,6 +22,8 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 pub use errors::{print_error, print_usage_error};
+#[cfg(unix)]
+pub use full_screen::{FullScreen, listen_to_keyboard};
 pub use output_file::write_output_file;
 pub use paste::{RunFlags, quote_for_shell};
 pub use size::{is_lively, line_width, shows_unicode};

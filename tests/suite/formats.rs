@@ -16,7 +16,7 @@ use crate::assertions::assert_contains;
 use crate::fixtures::{MANIFEST, applied_stack, converged_snapshot, desired_from};
 
 /// A plan that creates, changes and deletes something, and also has errors, notes and unreadable resources.
-fn full_plan() -> (Plan, CostEstimate) {
+pub fn full_plan() -> (Plan, CostEstimate) {
     let first = desired_from(MANIFEST);
     let more =
         MANIFEST.replace(r#"status = "paused""#, "memory_mb = 256").replace("mill", "forge").replace("Mill", "Forge");

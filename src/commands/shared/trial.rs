@@ -79,5 +79,6 @@ fn dry_run(artifact: &Artifact) -> Invocation {
         code: artifact.bootstrap_zip.clone(),
         reserved_concurrency: None,
         payload: br#"{"dry_run":true}"#.as_slice().into(),
+        client_context: None,
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn invoke_function(cx: &mut CloudContext<'_>, request: &CloudRequest)
         code,
         reserved_concurrency: function.reserved_concurrency,
         payload,
+        client_context: request.header_value("x-amz-client-context").map(ToOwned::to_owned),
     };
     let invoker = cx.invoker.clone().ok_or_else(|| {
         ApiError::new(501, "NotImplemented", "this local cloud does not run functions; `deployer dev` does")

@@ -32,13 +32,21 @@ pub enum CostItem {
     LogStorage,
     /// Custom metrics, which the function embeds in its log lines.
     Metrics,
+    /// Uses of a declared `kms_key`. The key itself is its owner's.
+    KmsRequests,
+    /// Traces that X-Ray records, with `tracing = "active"`.
+    XrayTraces,
+    /// Events of failed runs that go to a declared queue.
+    SqsMessages,
+    /// Events of failed runs that go to a declared topic.
+    SnsMessages,
     /// Firings of scheduled rules on the default bus, which are free.
     ScheduledRules,
 }
 
 impl CostItem {
     /// All items.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::LambdaRequests,
         Self::LambdaDurationX86,
         Self::LambdaDurationArm,
@@ -47,6 +55,10 @@ impl CostItem {
         Self::LogIngestion,
         Self::LogStorage,
         Self::Metrics,
+        Self::KmsRequests,
+        Self::XrayTraces,
+        Self::SqsMessages,
+        Self::SnsMessages,
         Self::ScheduledRules,
     ];
 
@@ -61,6 +73,10 @@ impl CostItem {
             Self::LogIngestion => "Log ingestion",
             Self::LogStorage => "Log storage",
             Self::Metrics => "Custom metrics",
+            Self::KmsRequests => "KMS requests",
+            Self::XrayTraces => "X-Ray traces",
+            Self::SqsMessages => "SQS dead letters",
+            Self::SnsMessages => "SNS dead letters",
             Self::ScheduledRules => "EventBridge scheduled rules",
         }
     }
