@@ -15,7 +15,6 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use deployer_core::error::{Error, ErrorCode, Result};
-use deployer_core::manifest::Architecture;
 use sha2::{Digest, Sha256};
 
 use super::check::host_architecture;
@@ -92,6 +91,8 @@ fn read_range(file: &mut File, start: u64, length: u64) -> std::io::Result<Vec<u
 mod tests {
     use std::path::PathBuf;
     use std::process::Command;
+
+    use deployer_core::manifest::Architecture;
 
     use super::*;
 
