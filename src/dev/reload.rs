@@ -143,6 +143,7 @@ fn read_digest(path: &Path) -> Option<FileDigest> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests write files of their own")]
 mod tests {
     use super::*;
 

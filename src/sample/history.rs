@@ -57,7 +57,7 @@ fn backdate_resources(cx: &mut CloudContext<'_>, legacy: &LegacyAccount) {
     }
     let regional = cx.region_state_mut();
     for name in STALE.iter().chain([&LIVE]) {
-        if let Some(function) = regional.lambda.functions.get_mut(*name) {
+        if let Some(function) = regional.lambda.functions.get_mut(name) {
             function.last_modified = made.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string();
         }
         if let Some(group) = regional.logs.groups.get_mut(&format!("/aws/lambda/{name}")) {

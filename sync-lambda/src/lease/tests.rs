@@ -164,8 +164,7 @@ fn play_schedule(begin: u64, invocations: &[FakeInvocation], steps: &[FakeStep])
         }
     }
     drop(runs);
-    let violations = world.violations.lock().clone();
-    violations
+    world.violations.lock().clone()
 }
 
 fn any_step() -> impl Strategy<Value = FakeStep> {

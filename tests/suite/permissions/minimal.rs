@@ -48,7 +48,7 @@ fn needed_grants(needs: Vec<NeededPermission>) -> BTreeMap<PolicyCommand, BTreeS
     // Most calls are made many times.
     let mut by_policy: Vec<(PolicyPlace, PolicyCommand, BTreeSet<_>)> = Vec::new();
     for NeededPermission { place, command, need } in needs {
-        match by_policy.iter_mut().find(|(of, name, _)| (&*of, *name) == (&place, command)) {
+        match by_policy.iter_mut().find(|(of, name, _)| (of, *name) == (&place, command)) {
             Some((.., known)) => drop(known.insert(need)),
             None => by_policy.push((place, command, BTreeSet::from([need]))),
         }
