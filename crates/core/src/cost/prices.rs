@@ -32,13 +32,17 @@ pub enum CostItem {
     LogStorage,
     /// Custom metrics, which the function embeds in its log lines.
     Metrics,
+    /// Alarms on metrics, by the metrics that they watch.
+    Alarms,
+    /// Alarms on other alarms.
+    CompositeAlarms,
     /// Firings of scheduled rules on the default bus, which are free.
     ScheduledRules,
 }
 
 impl CostItem {
     /// All items.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::LambdaRequests,
         Self::LambdaDurationX86,
         Self::LambdaDurationArm,
@@ -47,6 +51,8 @@ impl CostItem {
         Self::LogIngestion,
         Self::LogStorage,
         Self::Metrics,
+        Self::Alarms,
+        Self::CompositeAlarms,
         Self::ScheduledRules,
     ];
 
@@ -61,6 +67,8 @@ impl CostItem {
             Self::LogIngestion => "Log ingestion",
             Self::LogStorage => "Log storage",
             Self::Metrics => "Custom metrics",
+            Self::Alarms => "Alarms",
+            Self::CompositeAlarms => "Composite alarms",
             Self::ScheduledRules => "EventBridge scheduled rules",
         }
     }

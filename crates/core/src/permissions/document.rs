@@ -118,6 +118,7 @@ fn sid_verb(row: &ActionRow) -> &'static str {
         ActionCondition::PassedToLambda => "PassToLambda",
         ActionCondition::PassedToTriggers => "PassToTriggers",
         ActionCondition::Unowned => "ChangeUnowned",
+        ActionCondition::OwnMetrics => "WriteMetrics",
     }
 }
 

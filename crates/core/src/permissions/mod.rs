@@ -18,6 +18,8 @@ pub use command::PolicyCommand;
 pub use document::{MAX_POLICY_CHARACTERS, PolicyDocument, build_policies};
 pub use target::{ActionTarget, PolicyPlace};
 
+use sync_config::metrics::METRIC_NAMESPACE;
+
 use crate::naming::{TAG_ADOPTED, TAG_DEPLOYMENT};
 
 /// An action, as IAM writes it: one row of the table.
@@ -56,6 +58,8 @@ pub enum ActionCondition {
     PassedToTriggers,
     /// No deployment owns the resource.
     Unowned,
+    /// The metrics are in the namespace of the runs.
+    OwnMetrics,
 }
 
 impl ActionCondition {
@@ -76,6 +80,7 @@ impl ActionCondition {
             Self::TaggingAdopted => Some(tags("RequestTag", true)),
             Self::PassedToLambda => Some(json!({ "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } })),
             Self::PassedToTriggers => Some(json!({ "StringEquals": { "iam:PassedToService": TRIGGERS } })),
+            Self::OwnMetrics => Some(json!({ "StringEquals": { "cloudwatch:namespace": METRIC_NAMESPACE } })),
             Self::Unowned => Some(json!({ "Null": { format!("aws:ResourceTag/{TAG_DEPLOYMENT}"): "true" } })),
         }
     }

@@ -19,6 +19,7 @@ fn members_mut(live: &mut LiveStack, answer: AnswerKind) -> &mut Vec<UnmodeledMe
         AnswerKind::LogGroup => &mut expect_present(&mut live.log_group).unmodeled.members,
         AnswerKind::Rule => &mut expect_present(&mut live.rule).unmodeled.members,
         AnswerKind::Target => &mut expect_present(&mut live.rule).targets[0].unmodeled,
+        AnswerKind::Alarm => unreachable!("no row of an alarm limits its values: they are compared as a whole"),
     }
 }
 
