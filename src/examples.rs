@@ -100,7 +100,11 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
     (
         "status",
-        &[("deployer status", "all venues"), ("deployer status venue-a --since 7d", "one venue, its last week")],
+        &[
+            ("deployer status", "all venues, one line each; exits 1 if one is unhealthy"),
+            ("deployer status venue-a --since 7d", "one venue in all its parts, its last week"),
+            ("deployer status --format prometheus", "for a file that Prometheus' node exporter collects"),
+        ],
     ),
     (
         "report",
@@ -114,6 +118,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("deployer logs venue-a --since 2h", "the last two hours"),
             ("deployer logs venue-a --follow", "as it is written"),
+            ("deployer logs venue-a --outcome failed --since 7d", "the contacts that were refused"),
+            ("deployer logs venue-a --contact 4711 --since 30d", "what happened to one contact"),
         ],
     ),
     (

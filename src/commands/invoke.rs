@@ -73,6 +73,7 @@ pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result
     });
     print_invocation(&session, args, took, &payload, failed.as_ref());
     match failed {
+        None if payload.get("skipped").is_some() => Err(run_skipped(&args.venue, &text("skipped"))),
         None => Ok(ExitCode::Done),
         Some((kind, message)) => Err(run_failed(args, &kind, &message)),
     }
@@ -92,14 +93,14 @@ fn print_invocation(
             "venue": args.venue, "dry_run": args.dry_run, "duration_ms": duration_ms,
             "error": failed.map(|(kind, message)| json!({ "kind": kind, "message": message })),
         });
-        for key in ["searched", "synced", "failed", "needs_review", "retried", "problems", "would"] {
+        for key in ["skipped", "searched", "synced", "failed", "needs_review", "retried", "problems", "would"] {
             if let Some(value) = payload.get(key) {
                 line[key] = value.clone();
             }
         }
         return lines.print_line("invoked", line);
     }
-    if failed.is_some() {
+    if failed.is_some() || payload.get("skipped").is_some() {
         return;
     }
     for problem in payload["problems"].as_array().into_iter().flatten() {
@@ -171,6 +172,12 @@ fn invocation_refused(venue: &str, error: &CallError) -> Error {
             None => failed(format!("could not run {venue}")),
         },
     }
+}
+
+/// The error if the run found that there is another one.
+fn run_skipped(venue: &str, why: &str) -> Error {
+    Error::failed(format!("could not run {venue}: {why}"))
+        .hint("run the same command again in a moment; `deployer logs` shows what the run is doing")
 }
 
 /// The error of a run that failed. Flags that weren't settled stay set.

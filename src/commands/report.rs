@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::status::{overview_exit_code, read_overview};
+use super::status::{OverviewChoice, overview_exit_code, read_overview};
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::{JsonLines, report_html, report_markdown};
 use crate::terminal::write_output_file;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
+use deployer_health::status::StatusZone;
 
 /// Write a status page for people who don't run the venues
 #[derive(Debug, Args)]
@@ -39,7 +40,8 @@ pub enum ReportFormat {
 
 pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result<ExitCode> {
     let format = report_format(global.json, args)?;
-    let overview = read_overview(global, &[], &args.since).await?;
+    let choice = OverviewChoice { venues: &[], since: &args.since, zone: StatusZone::Utc, drift: false };
+    let overview = read_overview(global, &choice).await?;
     let text = match format {
         ReportFormat::Html => report_html(&overview),
         ReportFormat::Markdown => report_markdown(&overview),

@@ -38,6 +38,6 @@ pub use markdown::plan_markdown;
 pub use progress::{ApplyProgress, start_spinner};
 pub use report::{report_html, report_markdown};
 pub use retry::RetryOutput;
-pub use status::status_text;
+pub use status::{StatusLine, StatusLook, Tone, status_lines, status_metrics, status_text};
 pub use text::{action_word, plan_text, result_text, summary_line};
 pub use waiting::tell_what_is_waited_for;

@@ -1,6 +1,6 @@
 //! A venue's state in words that the status, the page and the Markdown share.
 
-use super::when::{moment_text, schedule_text};
+use super::when::{schedule_text, zoned_moment_text};
 use deployer_core::counted::count_with_noun;
 use deployer_core::manifest::Status;
 use deployer_core::resource::Observed;
@@ -61,7 +61,7 @@ pub(super) fn venue_schedule(status: &VenueOverview) -> String {
 pub(super) fn next_run_text(status: &VenueOverview, overview: &Overview) -> String {
     match (&status.rule, status.next_run) {
         (Observed::Unreadable(_), _) => "next run unknown".to_owned(),
-        (_, Some(at)) => format!("next about {}", moment_text(at, overview.made_at)),
+        (_, Some(at)) => format!("next about {}", zoned_moment_text(at, overview.made_at, &overview.zone_of(status))),
         (Observed::Present(rule), None) if rule.enabled => "next within that interval".to_owned(),
         (Observed::Present(_), None) => "disabled".to_owned(),
         _ => "no rule yet".to_owned(),
@@ -72,7 +72,9 @@ pub(super) fn next_run_text(status: &VenueOverview, overview: &Overview) -> Stri
 pub(super) fn last_sync_text(status: &VenueOverview, overview: &Overview) -> String {
     match &status.runs {
         Observed::Unreadable(_) => "unknown".to_owned(),
-        Observed::Present(RunHistory { last_good: Some(run), .. }) => moment_text(run.ended_at, overview.made_at),
+        Observed::Present(RunHistory { last_good: Some(run), .. }) => {
+            zoned_moment_text(run.ended_at, overview.made_at, &overview.zone_of(status))
+        }
         Observed::Present(_) => format!("none in {}", period_text(overview)),
         Observed::Absent | Observed::PendingDeletion(_) => "none".to_owned(),
     }

@@ -1,4 +1,4 @@
-//! Times and schedules in words, for people who don't read `cron`. All in UTC, like the rules.
+//! Times and schedules in words, for people who don't read `cron`. Schedules are in UTC, like the rules.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -7,8 +7,8 @@ use jiff::{Timestamp, Unit};
 use deployer_core::manifest::{CronBase, CronDays, CronExpression, CronItem, ScheduleExpression, SchedulePattern};
 
 /// `today 14:05`, `yesterday 23:10`, `23 Nov 14:05`; with the year if it isn't the current one.
-pub(super) fn moment_text(at: Timestamp, now: Timestamp) -> String {
-    let (at, today) = (at.to_zoned(TimeZone::UTC), now.to_zoned(TimeZone::UTC).date());
+pub(super) fn zoned_moment_text(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let (at, today) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()).date());
     let time = at.strftime("%H:%M");
     match days_between(today, at.date()) {
         0 => format!("today {time}"),
@@ -121,7 +121,7 @@ mod tests {
             ("2026-02-03T08:00:00Z", "3 Feb 08:00"),
             ("2025-12-31T08:00:00Z", "31 Dec 2025 08:00"),
         ] {
-            assert_eq!(moment_text(at.parse().expect("a time"), now), words);
+            assert_eq!(zoned_moment_text(at.parse().expect("a time"), now, &TimeZone::UTC), words);
         }
     }
 }

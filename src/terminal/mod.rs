@@ -10,6 +10,7 @@
 mod control;
 mod output_file;
 mod paste;
+mod size;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub use output_file::write_output_file;
 pub use paste::{RunFlags, quote_for_shell};
+pub use size::{output_width, shows_unicode};
 
 use deployer_core::error::{Error, Result};
 

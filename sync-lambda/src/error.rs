@@ -12,6 +12,8 @@ pub enum Side {
     Destination,
     /// AWS Secrets Manager.
     SecretsManager,
+    /// Amazon CloudWatch Logs, where the leases of runs are.
+    Logs,
 }
 
 impl fmt::Display for Side {
@@ -20,6 +22,7 @@ impl fmt::Display for Side {
             Self::HubSpot => "HubSpot",
             Self::Destination => "the destination",
             Self::SecretsManager => "Secrets Manager",
+            Self::Logs => "CloudWatch Logs",
         })
     }
 }
@@ -72,6 +75,12 @@ pub enum RunError {
         /// What to change.
         advice: String,
     },
+    /// The run took longer than its lease, so another one may have taken over. Nothing more was written or sent.
+    #[error(
+        "the run's lease has ended, so another run may have taken over; nothing more was written or sent, and the next run \
+         continues"
+    )]
+    LeaseEnded,
     /// The request was understood and rejected; a retry would be rejected too.
     #[error("{side} rejected {request}: {message}")]
     Refused {
@@ -106,6 +115,7 @@ impl RunError {
             | Self::Unavailable { message, .. }
             | Self::Refused { message, .. } => *message = redact(message),
             Self::WrongSetting { refusal, .. } => *refusal = redact(refusal),
+            Self::LeaseEnded => {}
         }
         self
     }
@@ -119,6 +129,7 @@ impl RunError {
             Self::Limit { .. } => "Limit",
             Self::Unavailable { .. } => "Unavailable",
             Self::WrongSetting { .. } => WRONG_SETTING,
+            Self::LeaseEnded => "LeaseEnded",
             Self::Refused { .. } => "Refused",
         }
     }

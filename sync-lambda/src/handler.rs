@@ -3,6 +3,7 @@
 //! meantime would only show when a lead is sent on it and no response comes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
@@ -12,6 +13,8 @@ use tokio::sync::Mutex;
 use crate::credentials::SyncCredentials;
 use crate::engine::{self, PendingSettlements, PropertyCache, RunOptions, RunResult};
 use crate::error::{RunError, Side};
+use crate::http::VendorClient;
+use crate::lease::{LeaseAnswer, LeaseStreams, RunClock, RunFence, RunLease, remove_past_leases};
 use crate::report::{LogSink, LoggedRun, ProblemKind};
 use crate::secret::SecretStore;
 use crate::settings::SyncSettings;
@@ -36,6 +39,18 @@ pub struct Handler {
     properties: PropertyCache,
     /// The tokens of a consent. They change during a run, unlike the other credentials.
     tokens: Arc<Mutex<TokenMemory>>,
+    clock: Arc<RunClock>,
+    /// Whether this process has removed what runs that died left of their leases.
+    leases_tidied: AtomicBool,
+}
+
+/// How the lease of a run was asked for.
+enum RunPermit {
+    /// The run needs none.
+    NotNeeded,
+    Leased(RunLease, LeaseStreams),
+    /// There is another run.
+    Busy(Timestamp),
 }
 
 impl Handler {
@@ -54,13 +69,23 @@ impl Handler {
             verified: Mutex::new(None),
             properties: PropertyCache::default(),
             tokens: Arc::default(),
+            clock: Arc::new(SystemTime::now),
+            leases_tidied: AtomicBool::default(),
         })
+    }
+
+    /// Tells the time with another clock, for tests of what happens when it passes.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<RunClock>) -> Self {
+        Self { clock, ..self }
     }
 
     /// Runs the venue's sync once, until `deadline` at the latest. `event` is either EventBridge's, which is ignored,
     /// or `{"dry_run": true}`, with `"show_contacts": true` to have the leads in the response. With `{"refresh": true}`,
     /// nothing is synced: the access token of a consent is renewed if it is about to expire, or if it is the one whose
-    /// fingerprint is in `refused`.
+    /// fingerprint is in `refused`. With `{"ping": true}`, nothing at all is done: the response says whether runs have leases.
+    ///
+    /// Where runs have leases and another run has it, nothing is done either, and the response says so.
     ///
     /// # Errors
     /// Why the run ended before its work was done. Everything it did until then is settled.
@@ -68,9 +93,12 @@ impl Handler {
         if event.get("refresh").and_then(Value::as_bool).unwrap_or(false) {
             return self.refresh_token(event.get("refused").and_then(Value::as_str)).await;
         }
-        let begun = Instant::now();
-        let time = deadline.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         let asked = |name: &str| event.get(name).and_then(Value::as_bool).unwrap_or(false);
+        if asked("ping") {
+            return Ok(json!({ "venue": self.settings.venue, "lease": self.settings.config.lease }));
+        }
+        let begun = Instant::now();
+        let time = deadline.duration_since((self.clock)()).unwrap_or(Duration::ZERO);
         let options = RunOptions {
             deadline: (begun + time).into(),
             longest_run: time,
@@ -78,17 +106,15 @@ impl Handler {
             show_contacts: asked("show_contacts"),
             settings_verified: false,
         };
-        let ended = match self.prepare_run().await {
-            Ok((client, credentials)) => {
-                let ended = self.run_with(&client, credentials, options).await;
-                let refused = [ProblemKind::LookupRefused, ProblemKind::AccountUnchecked];
-                if refused.into_iter().any(|kind| ended.report.has_problem(kind)) {
-                    // Somebody may replace the credentials in the secret: the next run reads it again.
-                    *self.credentials.lock().await = None;
-                }
+        let ended = match self.take_lease(options.dry_run, deadline).await {
+            Ok(RunPermit::NotNeeded) => self.run_behind(&RunFence::default(), options).await,
+            Ok(RunPermit::Leased(lease, store)) => {
+                let ended = self.run_behind(lease.fence(), options).await;
+                self.end_lease(lease, &store).await;
                 ended
             }
-            Err(error) => RunResult { report: self.empty_report(), error: Some(error), settings_verified: false },
+            Ok(RunPermit::Busy(until)) => return Ok(self.skip_run(request_id, until)),
+            Err(error) => self.failed_run(error),
         };
         let run = LoggedRun {
             request_id,
@@ -104,6 +130,62 @@ impl Handler {
         }
     }
 
+    /// Asks for the lease, if this run needs one: a dry run writes nothing.
+    async fn take_lease(&self, dry_run: bool, deadline: SystemTime) -> Result<RunPermit, RunError> {
+        if dry_run || !self.settings.config.lease {
+            return Ok(RunPermit::NotNeeded);
+        }
+        let store = LeaseStreams::from_environment(crate::http::build_client()?, &self.variables)?;
+        Ok(match RunLease::take_lease(&store, &self.clock, deadline).await? {
+            LeaseAnswer::Taken(lease) => RunPermit::Leased(lease, store),
+            LeaseAnswer::Busy { until } => RunPermit::Busy(until),
+        })
+    }
+
+    /// Gives the lease back. What fails delays the next run at most, so it is no failure of this one.
+    async fn end_lease(&self, lease: RunLease, store: &LeaseStreams) {
+        let mut ended = lease.give_back(store).await;
+        // A run that dies takes its process with it, so it is enough to look once in each process.
+        if ended.is_ok() && !self.leases_tidied.swap(true, Ordering::Relaxed) {
+            ended = remove_past_leases(store, (self.clock)()).await;
+        }
+        if let Err(error) = ended {
+            (self.log)(&json!({
+                "level": "warn", "event": "lease", "venue": self.settings.venue,
+                "message": format!("the run's lease couldn't be given back and ends by itself: {error}"),
+            }));
+        }
+    }
+
+    /// Logs a run that doesn't take place, and returns the response.
+    fn skip_run(&self, request_id: &str, until: Timestamp) -> Value {
+        let why = format!("another run is in progress, or was broken off; its lease ends at {until} at the latest");
+        (self.log)(&json!({
+            "level": "info", "event": "skipped", "venue": self.settings.venue, "request_id": request_id,
+            "message": format!("run skipped: {why}"),
+        }));
+        json!({ "venue": self.settings.venue, "skipped": why })
+    }
+
+    async fn run_behind(&self, fence: &RunFence, options: RunOptions) -> RunResult {
+        let (client, credentials) = match self.prepare_run().await {
+            Ok(prepared) => prepared,
+            Err(error) => return self.failed_run(error),
+        };
+        let vendors = VendorClient::behind_fence(client.clone(), fence.clone());
+        let ended = self.run_with((&client, &vendors), credentials, options).await;
+        let refused = [ProblemKind::LookupRefused, ProblemKind::AccountUnchecked];
+        if refused.into_iter().any(|kind| ended.report.has_problem(kind)) {
+            // Somebody may replace the credentials in the secret: the next run reads it again.
+            *self.credentials.lock().await = None;
+        }
+        ended
+    }
+
+    fn failed_run(&self, error: RunError) -> RunResult {
+        RunResult { report: self.empty_report(), error: Some(error), settings_verified: false }
+    }
+
     /// Prepares what a run needs: a client and the credentials.
     async fn prepare_run(&self) -> Result<(reqwest::Client, SyncCredentials), RunError> {
         let client = crate::http::build_client()?;
@@ -114,8 +196,13 @@ impl Handler {
 
     /// Runs the sync. If a credential is rejected, it may have been replaced since it was read: then the run restarts
     /// with the new one.
-    async fn run_with(&self, client: &reqwest::Client, credentials: SyncCredentials, options: RunOptions) -> RunResult {
-        let ended = self.run_once(client, &credentials, options).await;
+    async fn run_with(
+        &self,
+        (client, vendors): (&reqwest::Client, &VendorClient),
+        credentials: SyncCredentials,
+        options: RunOptions,
+    ) -> RunResult {
+        let ended = self.run_once(vendors, &credentials, options).await;
         if !matches!(ended.error, Some(RunError::Credential { .. })) {
             return ended;
         }
@@ -126,18 +213,13 @@ impl Handler {
                     "level": "info", "event": "credentials", "venue": self.settings.venue,
                     "message": "the secret has changed since it was last read; restarting the run",
                 }));
-                self.run_once(client, &fresh, options).await
+                self.run_once(vendors, &fresh, options).await
             }
             _ => ended,
         }
     }
 
-    async fn run_once(
-        &self,
-        client: &reqwest::Client,
-        credentials: &SyncCredentials,
-        options: RunOptions,
-    ) -> RunResult {
+    async fn run_once(&self, client: &VendorClient, credentials: &SyncCredentials, options: RunOptions) -> RunResult {
         let settings_verified = self.verified.lock().await.as_ref() == Some(credentials);
         let options = RunOptions { settings_verified, ..options };
         let ended =
@@ -177,7 +259,7 @@ impl Handler {
                 let (identity, memory) = (tokens.identity().clone(), Arc::clone(&self.tokens));
                 let told = (self.settings.venue.as_str(), Arc::clone(&self.log));
                 let base_uri = &self.settings.tripleseat_base_uri;
-                let keeper = TokenKeeper::new(client.clone(), base_uri, identity, store, memory, told);
+                let keeper = TokenKeeper::new(client.clone().into(), base_uri, identity, store, memory, told);
                 tokens.with_source(Arc::new(keeper))
             }
         };

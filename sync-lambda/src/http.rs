@@ -3,6 +3,7 @@
 //! Whoever answers decides what comes, so it is bounded here: how long a response is, how many values it has, and where
 //! a name leads to. Nothing else in the workspace reads a response of a vendor, which a lint holds (`clippy.toml`).
 
+mod client;
 mod resolver;
 
 use std::time::Duration;
@@ -13,6 +14,8 @@ use tokio::sync::Semaphore;
 
 use crate::error::RunError;
 use resolver::CheckedResolver;
+
+pub use client::{VendorClient, VendorRequest};
 
 /// Timeout for establishing a connection, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -87,13 +90,19 @@ pub struct VendorResponse {
 pub struct NoResponse {
     /// The request definitely didn't reach the other side.
     pub not_sent: bool,
+    /// It wasn't sent because the run's lease has ended.
+    pub lease_ended: bool,
     /// What happened, without the URL, which may contain a key.
     pub message: String,
 }
 
 impl NoResponse {
     fn after_sending(message: impl Into<String>) -> Self {
-        Self { not_sent: false, message: message.into() }
+        Self { not_sent: false, lease_ended: false, message: message.into() }
+    }
+
+    fn unsent(message: impl Into<String>) -> Self {
+        Self { not_sent: true, lease_ended: false, message: message.into() }
     }
 }
 
@@ -107,15 +116,17 @@ impl From<reqwest::Error> for NoResponse {
             message = inner.to_string();
             source = inner.source();
         }
-        Self { not_sent, message }
+        Self { not_sent, lease_ended: false, message }
     }
 }
 
 /// Sends a request and reads the response, both within `timeout`.
 ///
 /// # Errors
-/// No complete response came, it is too long, or nothing is sent to this host.
-pub async fn send_request(request: reqwest::RequestBuilder, timeout: Duration) -> Result<VendorResponse, NoResponse> {
+/// No complete response came, it is too long, nothing is sent to this host, or the lease of the run that it belongs to has
+/// ended.
+pub async fn send_request(request: impl Into<VendorRequest>, timeout: Duration) -> Result<VendorResponse, NoResponse> {
+    let (request, fence) = request.into().into_parts();
     let (client, request) = request.build_split();
     let exchange = async {
         let request = request?;
@@ -123,7 +134,11 @@ pub async fn send_request(request: reqwest::RequestBuilder, timeout: Duration) -
         let host = request.url().host_str().unwrap_or_default();
         // A name is resolved later, by [`CheckedResolver`]; an address never is.
         if let Some(why) = refuse_host(host) {
-            return Err(NoResponse { not_sent: true, message: why.to_owned() });
+            return Err(NoResponse::unsent(why));
+        }
+        // At the last moment: what was awaited before may have taken long.
+        if fence.has_closed() {
+            return Err(NoResponse { lease_ended: true, ..NoResponse::unsent("the run's lease has ended") });
         }
         let _under_way = CallUnderWay::begin(format!("{} {host}", request.method()));
         let response = client.execute(request).await?;

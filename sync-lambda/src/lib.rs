@@ -8,6 +8,7 @@
 //! - [`hubspot`] and [`destination`]: the two sides. [`mapping`] turns a contact into a lead, [`phone`] normalizes
 //!   phone numbers. [`retry`] spaces retries, and the crate `pacing` enforces rate limits.
 //! - [`tokens`]: the pair of tokens that a consent gave, and how the function renews it.
+//! - [`lease`]: keeps runs from overlapping where nothing else does. [`signed`] makes the requests to AWS.
 //! - [`report`]: log lines, metrics and the response. [`error`]: why a run ended early.
 
 pub mod credentials;
@@ -17,6 +18,7 @@ pub mod error;
 pub mod handler;
 pub mod http;
 pub mod hubspot;
+pub mod lease;
 pub mod ledger;
 pub mod phone;
 pub mod redaction;
@@ -24,4 +26,5 @@ pub mod report;
 pub mod retry;
 pub mod secret;
 pub mod settings;
+pub mod signed;
 pub mod tokens;

@@ -1,26 +1,21 @@
-//! Reads and writes the venue's secret in AWS Secrets Manager, with one signed request each. There is no SDK, because it
-//! would account for most of the bootstrap's size and startup time.
+//! Reads and writes the venue's secret in AWS Secrets Manager, with one signed request each.
 //!
 //! - <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
 //! - <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html>
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_credential_types::Credentials as AwsCredentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use backon::Retryable;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::error::{RunError, Side};
-use crate::http::send_request;
 use crate::retry::retry_pauses;
+use crate::signed::{AwsCaller, AwsService, FailedAwsCall};
 use sync_config::arn::Arn;
 
-const TIMEOUT: Duration = Duration::from_secs(5);
 const TRIES: usize = 3;
 /// The pause before the first retry; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
@@ -28,6 +23,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(400);
 const CHANGES: u32 = 5;
 /// The pause before a secret that somebody else just wrote is read again.
 const CHANGE_PAUSE: Duration = Duration::from_millis(200);
+
+const SECRETS_MANAGER: AwsService = AwsService {
+    name: "secretsmanager",
+    target: "secretsmanager",
+    endpoint_variable: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    may_be_empty: false,
+};
 
 /// Reads environment variables.
 pub type EnvironmentReader = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -93,9 +95,8 @@ impl SkippedVersions {
 /// A venue's secret.
 #[derive(Clone)]
 pub struct SecretStore {
-    client: reqwest::Client,
+    caller: AwsCaller,
     arn: String,
-    variables: Arc<EnvironmentReader>,
 }
 
 impl fmt::Debug for SecretStore {
@@ -114,7 +115,7 @@ enum FailedCall {
 impl SecretStore {
     /// The secret with this ARN. `variables` reads the environment, where Lambda puts the role's credentials.
     pub fn new(client: reqwest::Client, arn: &str, variables: Arc<EnvironmentReader>) -> Self {
-        Self { client, arn: arn.to_owned(), variables }
+        Self { caller: AwsCaller::new(client, variables), arn: arn.to_owned() }
     }
 
     /// Reads the current version.
@@ -175,32 +176,26 @@ impl SecretStore {
     }
 
     async fn call(&self, operation: &'static str, body: &str) -> Result<Value, FailedCall> {
-        (|| self.attempt_call(operation, body))
+        let (partition, region) = self.find_place().map_err(FailedCall::Other)?;
+        let unavailable = |message| FailedCall::Other(RunError::Unavailable { side: Side::SecretsManager, message });
+        (|| self.caller.attempt_call(&SECRETS_MANAGER, (partition, &region), operation, body))
             .retry(retry_pauses(FIRST_PAUSE, TRIES))
-            .when(|failed| matches!(failed, FailedCall::Other(RunError::Unavailable { .. })))
+            .when(FailedAwsCall::is_temporary)
             .await
+            .map_err(|failed| match failed {
+                FailedAwsCall::Unanswered(message) | FailedAwsCall::Throttled(message) => unavailable(message),
+                FailedAwsCall::Refused(code) if code == "ResourceExistsException" => FailedCall::VersionExists,
+                FailedAwsCall::Refused(code) => FailedCall::Other(self.rejection(operation, &code)),
+                FailedAwsCall::NotSigned(error) => FailedCall::Other(error),
+            })
     }
 
-    /// One request. Only [`RunError::Unavailable`] is worth a retry.
-    async fn attempt_call(&self, operation: &'static str, body: &str) -> Result<Value, FailedCall> {
-        let unavailable = |message| FailedCall::Other(RunError::Unavailable { side: Side::SecretsManager, message });
-        let request = self.signed_request(operation, body).map_err(FailedCall::Other)?;
-        let answer = send_request(request, TIMEOUT).await;
-        let answer = answer.map_err(|error| unavailable(error.message))?;
-        let body: Option<Value> = serde_json::from_str(&answer.body).ok();
-        if answer.status == 200 {
-            return body.ok_or_else(|| unavailable("200, the response isn't JSON".to_owned()));
+    /// The partition and the region. A secret can be given by its name too, which then is in the function's own region.
+    fn find_place(&self) -> Result<(&str, String), RunError> {
+        match Arn::parse_arn(&self.arn) {
+            Ok(arn) if !arn.region.is_empty() => Ok((arn.partition, arn.region.to_owned())),
+            _ => Ok(("aws", self.caller.required_variable("AWS_REGION")?)),
         }
-        // An error from a proxy in between has no code.
-        let code = body.as_ref().and_then(|body| body.get("__type")?.as_str()).unwrap_or_default();
-        let code = code.rsplit('#').next().unwrap_or(code);
-        if answer.status >= 500 || answer.status == 429 || code.contains("Throttling") {
-            return Err(unavailable(format!("{} {code}", answer.status)));
-        }
-        Err(match code {
-            "ResourceExistsException" => FailedCall::VersionExists,
-            code => FailedCall::Other(self.rejection(operation, code)),
-        })
     }
 
     fn rejection(&self, operation: &str, code: &str) -> RunError {
@@ -222,55 +217,6 @@ impl SecretStore {
             message: format!("{code} for {}", self.arn),
             advice: advice.to_owned(),
         }
-    }
-
-    fn signed_request(&self, operation: &str, body: &str) -> Result<reqwest::RequestBuilder, RunError> {
-        let variable = |name: &str| (self.variables)(name);
-        let missing = |name: &str| {
-            RunError::Settings(format!("the environment variable {name} isn't set; normally Lambda sets it"))
-        };
-        let required = |name: &str| variable(name).ok_or_else(|| missing(name));
-        // A secret can be given by its name too, which then is in the function's own region.
-        let (partition, region) = match Arn::parse_arn(&self.arn) {
-            Ok(arn) if !arn.region.is_empty() => (arn.partition, arn.region.to_owned()),
-            _ => ("aws", required("AWS_REGION")?),
-        };
-        let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-        let endpoint = variable("AWS_ENDPOINT_URL_SECRETS_MANAGER")
-            .or_else(|| variable("AWS_ENDPOINT_URL"))
-            .unwrap_or_else(|| format!("https://secretsmanager.{region}.{domain}"));
-        let uri = format!("{}/", endpoint.trim_end_matches('/'));
-        let target = format!("secretsmanager.{operation}");
-        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
-        let identity = AwsCredentials::new(
-            required("AWS_ACCESS_KEY_ID")?,
-            required("AWS_SECRET_ACCESS_KEY")?,
-            variable("AWS_SESSION_TOKEN"),
-            None,
-            "lambda",
-        )
-        .into();
-        let failed = |error: &dyn fmt::Display| RunError::Settings(format!("could not sign the request: {error}"));
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&region)
-            .name("secretsmanager")
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| failed(&error))?
-            .into();
-        let signable = SignableRequest::new("POST", &uri, headers.into_iter(), SignableBody::Bytes(body.as_bytes()))
-            .map_err(|error| failed(&error))?;
-        let (instructions, _) = sign(signable, &parameters).map_err(|error| failed(&error))?.into_parts();
-        let mut request = http::Request::post(&uri);
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let mut request = request.body(body.to_owned()).map_err(|error| failed(&error))?;
-        instructions.apply_to_request_http1x(&mut request);
-        let (parts, body) = request.into_parts();
-        Ok(self.client.post(uri).headers(parts.headers).body(body))
     }
 }
 

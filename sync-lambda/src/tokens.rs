@@ -21,6 +21,7 @@ use crate::credentials::{CredentialValue, OAuthClient};
 use crate::destination::unauthorized::{PresentedCredential, RejectionCause};
 use crate::destination::{IssuedToken, TokenAnswer, oauth_rejection, request_token};
 use crate::error::{RunError, Side};
+use crate::http::VendorClient;
 use crate::report::LogSink;
 use crate::secret::{SecretStore, SecretVersion, parse_secret_object};
 use sync_config::config::{KEY_TRIPLESEAT_ACCESS_TOKEN, KEY_TRIPLESEAT_REFRESH_TOKEN, KEY_TRIPLESEAT_TOKEN_EXPIRES_AT};
@@ -185,7 +186,7 @@ pub struct TokenMemory {
 
 /// The function's access to its pair: the only one that renews it.
 pub struct TokenKeeper {
-    client: reqwest::Client,
+    client: VendorClient,
     base_uri: String,
     identity: OAuthClient,
     store: SecretStore,
@@ -213,7 +214,7 @@ enum Renewal {
 impl TokenKeeper {
     /// The pair in `store`, for one run. `memory` is kept between runs.
     pub fn new(
-        client: reqwest::Client,
+        client: VendorClient,
         base_uri: &str,
         identity: OAuthClient,
         store: SecretStore,

@@ -323,7 +323,7 @@ fn the_command_prints_the_requested_format() {
     let last = lines.last().expect("there are lines");
     assert_eq!(
         (&last["type"], &last["after"], &last["venues"][0]["venue"]),
-        (&json!("cost"), &json!("2.673585395"), &json!("harbour"))
+        (&json!("cost"), &json!("0.873585395"), &json!("harbour"))
     );
     assert!(printed(&["--format", "markdown"]).starts_with("## Plan: 16 to create"));
     assert!(printed(&["--format", "html", "--color", "always"]).starts_with("<!DOCTYPE html>\n"));

@@ -16,6 +16,7 @@ mod cloud;
 mod cloud_code;
 mod cloud_services;
 mod clouds;
+mod concurrency;
 mod conformance;
 mod connect;
 mod declared;

@@ -12,6 +12,7 @@ use deployer_core::resource::ResourceKind;
 use deployer_reconcile::apply::{ApplyEvent, ApplyOutcome};
 
 use crate::assertions::assert_contains;
+use crate::declared::declaring_manifest;
 use crate::sdk::GeneratedClients as _;
 use crate::world::{World, describe_actions, two_venue_manifest};
 
@@ -310,7 +311,7 @@ async fn reports_a_full_bus_with_its_limit_and_a_remedy() {
 async fn refuses_what_exceeds_the_quotas_of_the_account() {
     let (cloud, world) = new_world().await;
     world.converge(&world.desired_from(&two_venue_manifest("other"))).await;
-    let desired = world.desired_from(&two_venue_manifest("sync"));
+    let desired = world.desired_from(&declaring_manifest("", "reserved_concurrency = 1"));
     let reserve = |reserved| {
         let set = |cx: &mut deployer_cloud::CloudContext<'_>| {
             let functions = &mut cx.region_state_mut().lambda.functions;
@@ -327,6 +328,7 @@ async fn refuses_what_exceeds_the_quotas_of_the_account() {
     };
     let text = refused().await;
     assert!(text.contains("can be reserved: 899 of 900 are used, and 2 more are needed"), "{text}");
+    assert!(text.contains("reserved_concurrency = \"off\""), "{text}");
     reserve(1);
     let fill = |cx: &mut deployer_cloud::CloudContext<'_>| {
         let roles = &mut cx.state.iam.roles;

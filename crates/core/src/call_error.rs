@@ -113,8 +113,9 @@ impl CallError {
                 quota(self.operation).map_or_else(String::new, |quota| format!("{quota}: delete what is unused, or "))
             )),
             FailureKind::Invalid if self.message.contains("UnreservedConcurrentExecution") => Some(
-                "each venue reserves one execution, and Lambda keeps 100 unreserved: ask for a higher quota (Service \
-                 Quotas in the AWS console, \"Concurrent executions\"), and run the same command again"
+                "each venue with `reserved_concurrency = 1` reserves one execution, and Lambda keeps 100 unreserved: ask for a \
+                 higher quota (Service Quotas in the AWS console, \"Concurrent executions\"), or set it to \"off\", and run \
+                 the same command again"
                     .to_owned(),
             ),
             FailureKind::InProgress | FailureKind::Throttled | FailureKind::Server | FailureKind::RoleNotReady => {

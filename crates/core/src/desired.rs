@@ -7,7 +7,8 @@ use sync_config::config::{
 };
 
 use crate::alarms::derive_alarms;
-use crate::manifest::{Manifest, Status, Venue};
+use crate::concurrency::enable_lease;
+use crate::manifest::{Manifest, ReservedConcurrency, Status, Venue};
 use crate::naming::{
     ALIAS, PERMISSION_SID, RolePlace, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID, VenueNames,
     mark_description, mark_place,
@@ -27,7 +28,7 @@ pub const RUNTIME: &str = "provided.al2023";
 /// IAM's default for a role's sessions, in seconds.
 pub const MAX_SESSION_S: u32 = 3600;
 /// Runs of one venue never overlap.
-const RESERVED_CONCURRENCY: u32 = 1;
+pub(crate) const RESERVED_CONCURRENCY: u32 = 1;
 /// A failed run is not retried; the rule's next firing picks up what is left.
 const MAXIMUM_RETRY_ATTEMPTS: u32 = 0;
 /// The minimum that Lambda and EventBridge accept. A run that can't start within a minute is left to the next firing.
@@ -76,6 +77,9 @@ pub struct DesiredVenue {
     pub venue: String,
     /// `None` for a blocked venue, which should have nothing.
     pub stack: Option<DesiredStack>,
+    /// What keeps its runs from overlapping. For `Auto`, the stack has a reservation, until a plan decides what it gets.
+    #[serde(default)]
+    pub reserved_concurrency: ReservedConcurrency,
     /// Why a blocked venue is blocked.
     pub blocked: Option<String>,
 }
@@ -87,11 +91,13 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         Status::Blocked => DesiredVenue {
             venue: venue.name.clone(),
             stack: None,
+            reserved_concurrency: venue.reserved_concurrency,
             blocked: Some(venue.blocker.as_ref().map_or_else(String::new, |blocker| blocker.reason.clone())),
         },
         Status::Active | Status::Paused => DesiredVenue {
             venue: venue.name.clone(),
             stack: Some(desired_stack(manifest, venue, scope, code_sha256(venue))),
+            reserved_concurrency: venue.reserved_concurrency,
             blocked: None,
         },
     });
@@ -185,7 +191,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
                 },
                 unmodeled: Vec::new(),
             },
-            reserved_concurrency: RESERVED_CONCURRENCY,
+            reserved_concurrency: Some(RESERVED_CONCURRENCY),
             tags: tags.clone(),
         },
         alias: AliasSpec {
@@ -222,6 +228,10 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
             },
         },
     };
+    match venue.reserved_concurrency {
+        ReservedConcurrency::Off => enable_lease(&mut stack, scope),
+        ReservedConcurrency::One | ReservedConcurrency::Auto => {}
+    }
     // The records differ, because not everything is declared on each of them.
     stack.role.tags = resource_tags(deployment, venue, &stack.role.declared_members());
     stack.role.tags.insert(TAG_REGION.to_owned(), scope.region.clone());

@@ -1,6 +1,7 @@
 //! What a venue's function may do: the trust policy and the only inline policy of its role.
 
 use serde_json::{Value, json};
+use sync_config::config::LEASE_STREAMS;
 
 use crate::manifest::Venue;
 use crate::naming::VenueNames;
@@ -74,6 +75,26 @@ pub(crate) fn role_policy(scope: &Scope, names: &VenueNames, venue: &Venue) -> V
         statements.push(json!({ "Sid": "SendDeadLetters", "Effect": "Allow", "Action": action, "Resource": arn }));
     }
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// What a function needs in addition to [`role_policy`] if each run takes a lease: log streams with the names of leases, in
+/// its own log group. It may create them anyway. A list can't be limited to names.
+pub(crate) fn lease_statements(scope: &Scope, log_group: &str) -> [Value; 2] {
+    let in_group = |streams: &str| scope.regional_arn("logs", &format!("log-group:{log_group}:{streams}"));
+    [
+        json!({
+            "Sid": "GiveBackLease",
+            "Effect": "Allow",
+            "Action": "logs:DeleteLogStream",
+            "Resource": in_group(&format!("log-stream:{LEASE_STREAMS}*")),
+        }),
+        json!({
+            "Sid": "FindPastLeases",
+            "Effect": "Allow",
+            "Action": "logs:DescribeLogStreams",
+            "Resource": in_group("*"),
+        }),
+    ]
 }
 
 /// All venues may share a key, so the encryption context says of which secret and which function something may be

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::concurrency::ExecutionLimits;
 use crate::property::ObservedPortal;
 use crate::resource::LiveStack;
 use crate::resource::alarm::LiveAlarms;
@@ -27,6 +28,9 @@ pub struct Snapshot {
     /// What was observed of the alarms, and of their topic.
     #[serde(default, skip_serializing_if = "LiveAlarms::is_empty")]
     pub alarms: LiveAlarms,
+    /// The account's limits, if a plan depends on them and they are readable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executions: Option<ExecutionLimits>,
     /// What was observed in HubSpot.
     #[serde(default)]
     pub portal: ObservedPortal,

@@ -6,17 +6,17 @@ use aws_sdk_iam::types::SummaryKeyType;
 use serde_json::json;
 
 use deployer_aws::{Aws, Call, CallError, FailureKind, ListPages};
+use deployer_core::concurrency::ExecutionLimits;
 use deployer_core::error::{Error, Result};
 use deployer_core::plan::{EventBridgeOperation, IamOperation, LambdaOperation, Operation};
 
 use crate::goal::PlannedChanges;
 
-/// Executions that Lambda never lets anyone reserve, unless the account has fewer in all
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>).
-const UNRESERVED: u64 = 100;
 /// Rules per event bus, unless the account's quota was raised
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>).
 const RULES: u64 = 300;
+
+const EXECUTIONS: &str = "executions that can be reserved";
 
 /// How much of each quota a plan needs.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -35,18 +35,26 @@ pub(crate) async fn check_quotas(aws: &Aws, planned: &PlannedChanges) -> Result<
     let (roles, rules, executions) = tokio::join!(
         async { if needed.roles > 0 { read_roles(aws).await.ok() } else { None } },
         async { if needed.rules > 0 { read_rules(aws).await.ok().flatten() } else { None } },
-        async { if needed.executions > 0 { read_executions(aws).await.ok() } else { None } },
+        async { if needed.executions > 0 { read_execution_limits(aws).await.ok() } else { None } },
     );
+    let executions = executions.map(|limits| (limits.reserved(), limits.reservable()));
     let mut causes = Vec::new();
+    let mut hint =
+        "ask for a higher quota (Service Quotas in the AWS console), delete what is unused, or apply some venues \
+                    only, with `--target`"
+            .to_owned();
     for (what, needed, usage) in [
         ("roles in the account", needed.roles, roles),
         ("rules on the default event bus", needed.rules, rules),
-        ("executions that can be reserved", needed.executions, executions),
+        (EXECUTIONS, needed.executions, executions),
     ] {
         if let Some((used, limit)) = usage
             && used + needed > limit
         {
             causes.push(format!("{what}: {used} of {limit} are used, and {needed} more are needed"));
+            if what == EXECUTIONS {
+                hint.push_str("; or set `reserved_concurrency = \"off\"`, so that each run takes a lease instead");
+            }
         }
     }
     if causes.is_empty() {
@@ -54,10 +62,7 @@ pub(crate) async fn check_quotas(aws: &Aws, planned: &PlannedChanges) -> Result<
     }
     let mut error = Error::refused("the account has no room for what the plan creates; nothing was changed");
     error.causes = causes;
-    Err(error.hint(
-        "ask for a higher quota (Service Quotas in the AWS console), delete what is unused, or apply some venues only, \
-         with `--target`",
-    ))
+    Err(error.hint(hint))
 }
 
 impl NeededQuotas {
@@ -135,13 +140,12 @@ async fn read_rules(aws: &Aws) -> Result<Option<(u64, u64)>, CallError> {
     })
 }
 
-/// How many executions are reserved, and can be.
-async fn read_executions(aws: &Aws) -> Result<(u64, u64), CallError> {
+/// How many executions the account has, and how many of them nobody has reserved.
+pub(crate) async fn read_execution_limits(aws: &Aws) -> Result<ExecutionLimits, CallError> {
     const CALL: &str = "lambda:GetAccountSettings";
     let answer = aws.lambda.get_account_settings().send().await.call(CALL)?;
     let number = |number: i32| u64::try_from(number).unwrap_or_default();
-    let limit = answer.account_limit().ok_or_else(|| CallError::unexpected(CALL, "the response has no limits"))?;
-    let all = number(limit.concurrent_executions());
-    let unreserved = limit.unreserved_concurrent_executions().map_or(all, number);
-    Ok((all.saturating_sub(unreserved), all.saturating_sub(UNRESERVED.min(all))))
+    let found = answer.account_limit().ok_or_else(|| CallError::unexpected(CALL, "the response has no limits"))?;
+    let limit = number(found.concurrent_executions());
+    Ok(ExecutionLimits { limit, unreserved: found.unreserved_concurrent_executions().map_or(limit, number) })
 }

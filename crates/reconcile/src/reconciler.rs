@@ -11,7 +11,8 @@ use deployer_core::error::{Error, Result};
 use deployer_core::manifest::LoadedManifest;
 use deployer_core::naming::{DEFAULT_ROLE_PATH, RolePlace, VenueNames};
 use deployer_core::plan::{
-    Action, Change, Plan, PlanOrigin, SavedPlan, invariants, plan, plan_adoption, plan_rollback, plan_unpin,
+    Action, Change, Plan, PlanOrigin, SavedPlan, invariants, needs_execution_limits, plan, plan_adoption,
+    plan_rollback, plan_unpin,
 };
 use deployer_core::resource::{FunctionConfiguration, LiveStack, ResourceKind};
 use deployer_core::rival::find_shared;
@@ -216,7 +217,11 @@ impl Reconciler<'_> {
         targets: &[String],
         depth: ReadDepth,
     ) -> Result<PlannedChanges> {
-        let snapshot = self.observe_desired(desired, depth).await?;
+        let mut snapshot = self.observe_desired(desired, depth).await?;
+        if needs_execution_limits(desired, &snapshot) {
+            // Without them, one is reserved for each, and Lambda refuses what doesn't fit.
+            snapshot.executions = preflight::read_execution_limits(self.aws).await.ok();
+        }
         let plan = plan(desired, &snapshot, targets);
         // Lists alone don't tell what runs, so there is nothing to estimate.
         let cost =

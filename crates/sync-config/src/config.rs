@@ -30,6 +30,8 @@ pub const ENV_ANSWER_TIMEOUT_MS: &str = "SYNC_ANSWER_TIMEOUT_MS";
 pub const ENV_WAIT_DIVISOR: &str = "SYNC_WAIT_DIVISOR";
 /// Environment variable with the function's name, which AWS Lambda sets.
 pub const ENV_FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
+/// Environment variable with the name of the function's log group, which AWS Lambda sets.
+pub const ENV_LOG_GROUP: &str = "AWS_LAMBDA_LOG_GROUP_NAME";
 
 /// Names of the credentials: the keys of the secret's JSON object and, outside AWS, environment variables.
 pub const KEY_HUBSPOT_TOKEN: &str = "HUBSPOT_TOKEN";
@@ -100,10 +102,18 @@ pub struct SyncConfig {
     /// The IANA time zone that times in leads are in; UTC if it isn't set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
+    /// Whether a run needs a lease: nothing else keeps two runs of the venue from overlapping. A function that doesn't know
+    /// this member refuses its configuration, so it never runs without one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lease: bool,
     /// Which metrics a run writes.
     #[serde(skip_serializing_if = "MetricsLevel::is_default")]
     pub metrics: MetricsLevel,
 }
+
+/// What the names of the log streams start with that are leases of runs, in the log group of a function. No log line is ever
+/// written to them.
+pub const LEASE_STREAMS: &str = "lease/";
 
 /// How long a tick after a lead is taken for the same request, unless the manifest says otherwise: a workflow may set a
 /// flag several times, and no guest plans two events in a day.

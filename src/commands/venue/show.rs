@@ -37,6 +37,7 @@ pub(super) fn run_venue_show(global: &GlobalArgs, args: &VenueShowArgs) -> Resul
         ("timeout", format_duration(venue.timeout_s.into())),
         ("memory_mb", venue.memory_mb.to_string()),
         ("architecture", venue.architecture.as_str().to_owned()),
+        ("reserved_concurrency", venue.reserved_concurrency.as_str().to_owned()),
         ("log_retention_days", venue.log_retention_days.to_string()),
         ("timezone", venue.timezone.clone().unwrap_or_else(|| "UTC".to_owned())),
         ("retick_window", format_duration(venue.retick_window_s.into())),

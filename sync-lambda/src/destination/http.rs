@@ -12,7 +12,7 @@ use super::{
 };
 use crate::credentials::SyncCredentials;
 use crate::error::{RunError, Side};
-use crate::http;
+use crate::http::{self, VendorClient, VendorRequest};
 use crate::ledger::Attempt;
 use sync_config::config::{HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL};
 use sync_config::mapping::{LeadFields, LeadValue};
@@ -23,7 +23,7 @@ const RATE: u32 = 10;
 /// A client for a JSON API.
 #[derive(Debug)]
 pub struct HttpDestinationClient {
-    client: reqwest::Client,
+    client: VendorClient,
     settings: HttpDestination,
     credentials: SyncCredentials,
     requests: VendorRateLimiter,
@@ -32,7 +32,7 @@ pub struct HttpDestinationClient {
 
 impl HttpDestinationClient {
     pub(super) fn new(
-        client: reqwest::Client,
+        client: VendorClient,
         settings: &HttpDestination,
         credentials: &SyncCredentials,
         time: RequestTimeLimits,
@@ -75,7 +75,7 @@ impl HttpDestinationClient {
         }
     }
 
-    fn add_credential(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+    fn add_credential(&self, request: VendorRequest) -> VendorRequest {
         let (Some(auth), Some(credential)) = (&self.settings.auth, &self.credentials.destination_credential) else {
             return request;
         };
@@ -240,8 +240,9 @@ mod tests {
         let credentials = SyncCredentials::from_secret(r#"{"HUBSPOT_TOKEN":"pat-0000"}"#).expect("valid");
         let timeout = Duration::from_secs(1);
         let time = RequestTimeLimits { deadline: Instant::now() + timeout, timeout };
-        let http = HttpDestinationClient::new(crate::http::build_client().expect("TLS"), &settings, &credentials, time)
-            .expect("valid");
+        let http =
+            HttpDestinationClient::new(crate::http::build_client().expect("TLS").into(), &settings, &credentials, time)
+                .expect("valid");
         http.judge_response(&http::VendorResponse { status, retry_after: None, body: body.to_owned() })
     }
 

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
 use crate::error::{RunError, Side};
+use crate::http::VendorClient;
 use crate::ledger::Attempt;
 use crate::settings::SyncSettings;
 use sync_config::config::DestinationConfig as Kind;
@@ -124,12 +125,12 @@ impl LeadDestination {
     /// # Errors
     /// A credential is missing.
     pub fn new(
-        client: reqwest::Client,
+        client: impl Into<VendorClient>,
         settings: &SyncSettings,
         credentials: &SyncCredentials,
         deadline: Instant,
     ) -> Result<Self, RunError> {
-        let timeout = settings.answer_timeout.unwrap_or(TIMEOUT);
+        let (client, timeout) = (client.into(), settings.answer_timeout.unwrap_or(TIMEOUT));
         match &settings.config.destination {
             Kind::Tripleseat(destination) => {
                 let place = tripleseat::TripleseatPlace {

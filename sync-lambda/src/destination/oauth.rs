@@ -11,7 +11,7 @@ use super::response_excerpt;
 use super::unauthorized::{PresentedCredential, TripleseatRejection, rejection_cause};
 use crate::credentials::{CredentialValue, OAuthClient};
 use crate::error::{RunError, Side};
-use crate::http;
+use crate::http::{self, VendorClient};
 use crate::redaction::redact_text;
 use crate::tokens::ConsentTokens;
 use sync_config::config::{
@@ -54,7 +54,7 @@ pub enum TokenAnswer {
 
 /// Requests a token. `grant` is what is exchanged for it: `grant_type`, and the fields that belong to it.
 pub async fn request_token(
-    client: &reqwest::Client,
+    client: &VendorClient,
     base_uri: &str,
     identity: &OAuthClient,
     grant: &[(&str, &str)],
@@ -109,7 +109,7 @@ enum TokenOrigin {
 /// Where bearer tokens come from.
 #[derive(Debug)]
 pub struct OAuthTokenSource {
-    client: reqwest::Client,
+    client: VendorClient,
     base_uri: String,
     origin: TokenOrigin,
     /// The account's public key, to recognize it if it was set as a client credential.
@@ -118,14 +118,15 @@ pub struct OAuthTokenSource {
 
 impl OAuthTokenSource {
     /// Tokens for an application's id and secret. `base_uri` has no trailing slash.
-    pub fn new(client: reqwest::Client, base_uri: &str, identity: OAuthClient) -> Self {
+    pub fn new(client: impl Into<VendorClient>, base_uri: &str, identity: OAuthClient) -> Self {
         let origin = TokenOrigin::Client { identity, token: Mutex::new(None) };
-        Self { client, base_uri: base_uri.to_owned(), origin, public_key: None }
+        Self { client: client.into(), base_uri: base_uri.to_owned(), origin, public_key: None }
     }
 
     /// Tokens of a consent.
-    pub fn from_consent(client: reqwest::Client, base_uri: &str, tokens: ConsentTokens) -> Self {
-        Self { client, base_uri: base_uri.to_owned(), origin: TokenOrigin::Consent(tokens), public_key: None }
+    pub fn from_consent(client: impl Into<VendorClient>, base_uri: &str, tokens: ConsentTokens) -> Self {
+        let origin = TokenOrigin::Consent(tokens);
+        Self { client: client.into(), base_uri: base_uri.to_owned(), origin, public_key: None }
     }
 
     /// Adds the account's public key, so that a rejection can say that it was set instead of the client credentials.

@@ -75,7 +75,7 @@ mod tests {
         }
         let silent = ProbeAnswer::from_response(
             "GET /",
-            Err(NoResponse { not_sent: true, message: "connection refused".to_owned() }),
+            Err(NoResponse { not_sent: true, lease_ended: false, message: "connection refused".to_owned() }),
         );
         assert_eq!(silent.down_reason().as_deref(), Some("GET /: connection refused"));
     }

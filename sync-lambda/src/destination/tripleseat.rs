@@ -19,7 +19,7 @@ use super::{
 };
 use crate::credentials::{CredentialValue, SyncCredentials};
 use crate::error::{RunError, Side};
-use crate::http;
+use crate::http::{self, VendorClient};
 use crate::ledger::Attempt;
 use crate::phone;
 use crate::redaction::redact_text;
@@ -61,7 +61,7 @@ pub struct OAuthAccess {
 /// A Tripleseat account.
 #[derive(Debug)]
 pub struct TripleseatClient {
-    client: reqwest::Client,
+    client: VendorClient,
     place: TripleseatPlace,
     public_key: CredentialValue,
     oauth: Option<OAuthTokenSource>,
@@ -72,7 +72,7 @@ pub struct TripleseatClient {
 
 impl TripleseatClient {
     pub(super) fn new(
-        client: reqwest::Client,
+        client: VendorClient,
         place: TripleseatPlace,
         credentials: &SyncCredentials,
         time: RequestTimeLimits,
@@ -418,7 +418,8 @@ pub(super) mod tests {
                 .expect("valid");
         let timeout = Duration::from_secs(1);
         let time = RequestTimeLimits { deadline: Instant::now() + timeout, timeout };
-        TripleseatClient::new(crate::http::build_client().expect("TLS"), place, &credentials, time).expect("valid")
+        TripleseatClient::new(crate::http::build_client().expect("TLS").into(), place, &credentials, time)
+            .expect("valid")
     }
 
     fn judge_response(status: u16, body: &str) -> Result<SendResult, RunError> {

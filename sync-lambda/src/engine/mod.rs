@@ -40,7 +40,9 @@ use tokio::time::Instant;
 use crate::credentials::SyncCredentials;
 use crate::destination::{AccountCheck, LeadDestination, LeadRefusal, RefusalFault, judge_refusal};
 use crate::error::{RunError, Side};
+use crate::http::VendorClient;
 use crate::hubspot::{HISTORY_BATCH, MAX_RESULTS, SyncHubSpotClient, wire};
+use crate::lease::RunFence;
 use crate::ledger::{Attempt, ContactOutcome, Ledger};
 use crate::redaction::ContactWords;
 use crate::report::{LogSink, ProblemKind, RunReport};
@@ -91,9 +93,9 @@ pub struct RunResult {
     pub settings_verified: bool,
 }
 
-/// Runs a venue's sync once.
+/// Runs a venue's sync once, with whatever the client's fence lets through.
 pub async fn run_sync(
-    client: &reqwest::Client,
+    client: &VendorClient,
     settings: &SyncSettings,
     credentials: &SyncCredentials,
     options: RunOptions,
@@ -130,6 +132,7 @@ pub async fn run_sync(
         longest_run: options.longest_run,
         show_contacts: options.show_contacts,
         closes: options.deadline - closing,
+        fence: client.fence(),
         ledger: Ledger::new(settings.ledger.clone()),
         mapping,
         properties,
@@ -173,6 +176,8 @@ struct SyncRun<'a> {
     show_contacts: bool,
     /// Nothing new starts after this.
     closes: Instant,
+    /// Nothing is sent anymore once it has closed, which the client sees to.
+    fence: &'a RunFence,
     ledger: Ledger,
     mapping: LeadMapping,
     /// The labels that the mapping needs.
@@ -444,7 +449,7 @@ impl SyncRun<'_> {
     fn is_open(&self) -> bool {
         let stop = self.stop.lock();
         let may = !stop.sending_stopped && !stop.is_quiet && stop.failures_in_a_row < OUTAGE;
-        may && Instant::now() < self.closes
+        may && Instant::now() < self.closes && !self.fence.has_closed()
     }
 
     /// Whether contacts may be taken.

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
 use crate::error::{RunError, Side};
+use crate::http::VendorClient;
 
 pub use definitions::{WireOption, WireProperty};
 pub use failure::{HubSpotErrorBody, HubSpotFailure};
@@ -30,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// A HubSpot client with one token.
 #[derive(Debug)]
 pub struct SyncHubSpotClient {
-    client: reqwest::Client,
+    client: VendorClient,
     base_uri: String,
     credentials: SyncCredentials,
     searches: VendorRateLimiter,
@@ -49,9 +50,14 @@ pub struct SyncHubSpotClient {
 
 impl SyncHubSpotClient {
     /// A client whose calls end by `deadline`.
-    pub fn new(client: reqwest::Client, base_uri: &str, credentials: SyncCredentials, deadline: Instant) -> Self {
+    pub fn new(
+        client: impl Into<VendorClient>,
+        base_uri: &str,
+        credentials: SyncCredentials,
+        deadline: Instant,
+    ) -> Self {
         Self {
-            client,
+            client: client.into(),
             base_uri: base_uri.to_owned(),
             timeout: TIMEOUT,
             credentials,

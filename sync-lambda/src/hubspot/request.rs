@@ -184,11 +184,14 @@ impl SyncHubSpotClient {
             request = request.json(body);
         }
         let answer = http::send_request(request, self.timeout.min(left)).await;
-        let answer = answer.map_err(|error| AttemptFailure::Temporary {
-            message: error.message,
-            least_pause: Duration::ZERO,
-            retry_after: None,
-            processed: !error.not_sent,
+        let answer = answer.map_err(|error| match error.lease_ended {
+            true => AttemptFailure::Final(CallFailure::Stopped(RunError::LeaseEnded)),
+            false => AttemptFailure::Temporary {
+                message: error.message,
+                least_pause: Duration::ZERO,
+                retry_after: None,
+                processed: !error.not_sent,
+            },
         })?;
         let temporary = |message, least_pause| AttemptFailure::Temporary {
             message,

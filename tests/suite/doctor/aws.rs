@@ -126,7 +126,11 @@ async fn fails_if_rules_exceed_the_quota_and_warns_close_to_it() {
 
 #[tokio::test]
 async fn checks_quotas_of_roles_concurrency_and_code() {
-    let ward = DoctorWard::new().await;
+    let mut ward = DoctorWard::new().await;
+    for venue in ["A", "B"] {
+        let name = format!("display_name = \"{venue}\"");
+        ward.change_manifest(&name, &format!("{name}\nreserved_concurrency = 1"));
+    }
     let world = World::new(ward.aws_clients()).await.without_delays();
     world.apply(&world.desired_from(&two_venue_manifest("other"))).await;
     let change = |reserved: u32, code_size: u64, roles: usize| {

@@ -74,8 +74,9 @@ fn live_and_die() -> Site {
     let site = Site::new();
     let whole = two_venue_manifest("sync");
     let changed = whole.replace("status = \"paused\"", "memory_mb = 256\nlog_retention_days = 7");
+    let leased = whole.replace("status = \"paused\"", "reserved_concurrency = \"off\"");
     let without_b = &whole[..whole.find("[venues.b]").expect("the manifest declares b")];
-    for manifest in [&whole, &whole, &changed, without_b, &whole] {
+    for manifest in [&whole, &whole, &changed, &leased, without_b, &whole] {
         site.write_file("venues.toml", manifest);
         run_all(&site, &[APPLY]);
     }

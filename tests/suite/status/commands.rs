@@ -66,10 +66,17 @@ fn counts_runs_and_contacts_without_showing_a_contact() {
     write_log(site, "b", &[(40, run_line(1)), (20, "1 Task timed out after 240.00 seconds".to_owned())]);
 
     let (code, text) = site.run_deployer(&["status", "a", "b", "--json"]);
-    assert_eq!(code, 0, "{text}");
+    assert_eq!(code, 1, "b is unhealthy: {text}");
     let lines = json_lines(&text);
     let (a, b) = (&lines[1], &lines[2]);
     assert_eq!((&a["standing"], &b["standing"]), (&json!("running"), &json!("failing")));
+    assert_eq!((&a["health"], &b["health"]), (&json!("healthy"), &json!("unhealthy")));
+    assert_eq!((&a["drift"], &a["alarms"]), (&json!("matches"), &Value::Null));
+    assert_eq!(site.run_deployer(&["status", "a"]).0, 0);
+    let (code, metrics) = site.run_deployer(&["status", "--format", "prometheus"]);
+    assert_eq!(code, 1, "{metrics}");
+    assert!(metrics.contains("deployer_venue_healthy{deployment=\"sync\",venue=\"b\"} 0\n"), "{metrics}");
+    assert_eq!(site.run_deployer(&["status", "--format", "prometheus", "--json"]).0, 2);
     let runs = &a["runs"]["present"];
     assert_eq!((&runs["count"], &runs["failed_runs"], &runs["synced"]), (&json!(3), &json!(1), &json!(7)));
     assert_eq!(runs["last"]["synced"], 4);
@@ -193,7 +200,7 @@ fn shows_a_pause_as_pending_until_it_is_applied() {
     let site = Site::new();
     let standing = || {
         let (code, text) = site.run_deployer(&["status", "a", "--json"]);
-        assert_eq!(code, 0, "{text}");
+        assert_eq!(code, i32::from(text.contains("\"health\":\"unhealthy\"")), "{text}");
         let lines = json_lines(&text);
         let told = lines.iter().filter(|line| line["type"] == "attention").map(|line| line["what"].clone()).next();
         (lines[1]["standing"].clone(), told.unwrap_or_default())
@@ -205,6 +212,35 @@ fn shows_a_pause_as_pending_until_it_is_applied() {
     assert_eq!(standing(), (json!("pending"), json!("The manifest says paused, but its rule still fires.")));
     assert_eq!(site.run_apply().0, 0);
     assert_eq!(standing(), (json!("paused"), Value::Null));
+}
+
+/// What an apply would change is compared from lists, without an artifact, and only if it's wanted.
+#[test]
+fn shows_drift_without_a_build_and_says_what_it_could_not_compare() {
+    let site = Site::new();
+    assert_eq!(site.run_apply().0, 0);
+    let drift = |more: &[&str]| {
+        let (_, text) = site.run_deployer(&[&["status", "a", "--json"], more].concat());
+        json_lines(&text)[1]["drift"].clone()
+    };
+    assert_eq!(drift(&[]), json!("matches"));
+    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("readable");
+    site.write_file("venues.toml", &manifest.replacen("[venues.a]\n", "[venues.a]\nmemory_mb = 512\n", 1));
+    // The function, and the alias that moves to its next version.
+    assert_eq!(drift(&[]), json!({ "differs": 2 }));
+    let (code, text) = site.run_deployer(&["status", "a", "--utc"]);
+    assert_eq!(code, 0, "a difference is no failure: {text}");
+    assert!(text.contains("a: 2 resources of it differ from the manifest."), "{text}");
+    assert!(text.contains("`deployer plan --target a`"), "{text}");
+    site.cloud.forget_calls();
+    assert_eq!(drift(&["--no-drift"]), json!({ "unknown": "nobody asked for it" }));
+    let listed =
+        |site: &Site| site.cloud.recorded_calls().iter().filter(|call| call.operation == "ListFunctions").count();
+    assert_eq!(listed(&site), 0);
+    deny_operation(&site, "ListRules");
+    let unknown = drift(&[]);
+    assert!(unknown["unknown"].as_str().is_some_and(|why| why.contains("AccessDenied")), "{unknown}");
+    assert_eq!(site.run_deployer(&["status", "a"]).0, 0, "what isn't compared isn't a failure");
 }
 
 #[test]
@@ -232,6 +268,39 @@ fn shows_a_log_with_one_line_per_event() {
     let lines = json_lines(&text);
     assert_eq!(lines.len(), 4);
     assert_eq!((&lines[0]["message"]["Synced"], &lines[3]["message"]), (&json!(9), &json!("END RequestId: 1")));
+}
+
+#[test]
+fn shows_the_contacts_of_an_outcome_or_one_contact() {
+    let site = Site::new();
+    assert_eq!(site.run_apply().0, 0);
+    let contact = |id: &str, outcome: &str| {
+        json!({ "level": "info", "event": "contact", "contact_id": id, "outcome": outcome }).to_string()
+    };
+    let lines = [
+        (60, contact("7", "synced")),
+        (50, contact("8", "failed")),
+        (40, contact("9", "needs_review")),
+        (35, contact("7", "failed")),
+        (30, run_line(3)),
+    ];
+    write_log(&site, "a", &lines);
+    let shown = |args: &[&str]| {
+        let (code, text) = site.run_deployer(&[&["logs", "a", "--json"], args].concat());
+        assert_eq!(code, 0, "{text}");
+        let lines = json_lines(&text);
+        let contacts = lines.iter().filter_map(|line| line["message"]["contact_id"].as_str().map(ToOwned::to_owned));
+        (lines.len(), contacts.collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(shown(&["--outcome", "failed"]), (2, "8 7".to_owned()));
+    assert_eq!(shown(&["--outcome", "needs_review", "--outcome", "synced"]), (2, "7 9".to_owned()));
+    assert_eq!(shown(&["--contact", "7"]), (2, "7 7".to_owned()));
+    assert_eq!(shown(&["--contact", "7", "--outcome", "failed"]), (1, "7".to_owned()));
+    let (code, text) = site.run_deployer(&["logs", "a", "--contact", "12"]);
+    assert_eq!((code, text.starts_with("No such events in ")), (0, true), "{text}");
+    for wrong in [&["--contact", "ana@x.example"][..], &["--contact", "0"], &["--outcome", "lost"]] {
+        assert_eq!(site.run_deployer(&[&["logs", "a"], wrong].concat()).0, 2, "{wrong:?}");
+    }
 }
 
 /// A fake for functions: records what it is invoked with, and returns a given answer.

@@ -2,7 +2,10 @@
 
 mod commands;
 mod followed;
+mod health;
+mod metrics;
 mod rendered;
+mod screen;
 mod weighed;
 
 use std::path::Path;
@@ -10,7 +13,8 @@ use std::path::Path;
 use deployer_core::manifest::{self, LoadedManifest};
 use deployer_core::resource::Observed;
 use deployer_health::status::{
-    ContactCounts, LiveCode, LiveFiring, Overview, RunFailure, RunHistory, VenueReadings, VenueRun,
+    ContactCounts, LiveCode, LiveFiring, Overview, RunFailure, RunHistory, StatusPeriod, StatusZone, VenueDrift,
+    VenueReadings, VenueRun,
 };
 use jiff::Timestamp;
 
@@ -56,6 +60,10 @@ fn sample_since() -> Timestamp {
     "2026-03-01T14:07:00Z".parse().expect("it is a valid time")
 }
 
+fn sample_period() -> StatusPeriod {
+    StatusPeriod { since: sample_since(), now: sample_now(), zone: StatusZone::Utc }
+}
+
 fn sample_code() -> LiveCode {
     LiveCode {
         failure: None,
@@ -81,6 +89,7 @@ fn sample_run(ended_at: Timestamp, synced: u64) -> VenueRun {
         failed: 0,
         needs_review: 0,
         backlog: 0,
+        oldest_flag_s: Some(0),
         error: None,
         problems: Vec::new(),
     }
@@ -99,6 +108,8 @@ fn good_readings() -> VenueReadings {
         rule: sample_rule("rate(5 minutes)", true),
         runs: sample_runs([sample_run(time_of_day("09:00:02"), 16), sample_run(time_of_day("14:05:02"), 3)]),
         contacts: ContactCounts::Counted { needs_review: 0, failed: 0 },
+        drift: VenueDrift::Matches,
+        alarms: None,
     }
 }
 
@@ -108,6 +119,8 @@ fn empty_readings() -> VenueReadings {
         rule: Observed::Absent,
         runs: Observed::Absent,
         contacts: ContactCounts::NotAsked("the venue is blocked".to_owned()),
+        drift: VenueDrift::Matches,
+        alarms: None,
     }
 }
 
@@ -140,5 +153,5 @@ fn full_overview() -> Overview {
     ];
     let manifest = sample_manifest().manifest;
     let venues = manifest.venues.iter().cloned().zip(readings).collect();
-    Overview::from_readings(&manifest, Ok("123456789012".to_owned()), venues, (sample_since(), sample_now()))
+    Overview::from_readings(&manifest, Ok("123456789012".to_owned()), venues, sample_period())
 }

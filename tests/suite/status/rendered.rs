@@ -1,6 +1,6 @@
 //! The status and the report in every format, and that nothing in them can break out of the format.
 
-use deployer::render::{JsonLines, report_html, report_markdown, status_text};
+use deployer::render::{JsonLines, StatusLook, report_html, report_markdown, status_text};
 use deployer_core::manifest::Blocker;
 use deployer_core::resource::Observed;
 use deployer_health::status::{ContactCounts, Overview, RunFailure};
@@ -9,9 +9,18 @@ use serde_json::Value;
 use super::full_overview;
 use crate::formats::{HOSTILE, body_lines, count_cells, has_markup, remove_escapes, tag_names};
 
+/// A terminal of the usual width.
+const LOOK: StatusLook = StatusLook { width: 80, unicode: true, details: false };
+
 #[test]
 fn status_as_text() {
-    insta::assert_snapshot!(anstream::adapter::strip_str(&status_text(&full_overview())));
+    insta::assert_snapshot!(anstream::adapter::strip_str(&status_text(&full_overview(), &LOOK)));
+}
+
+#[test]
+fn status_of_named_venues_as_text() {
+    let look = StatusLook { details: true, ..LOOK };
+    insta::assert_snapshot!(anstream::adapter::strip_str(&status_text(&full_overview(), &look)));
 }
 
 #[test]
@@ -132,7 +141,8 @@ fn the_status_writes_no_control_characters_to_the_terminal() {
     for text in HOSTILE {
         let mut overview = hostile_overview(text);
         overview.deployment.clear();
-        let shown = anstream::adapter::strip_str(&status_text(&overview)).to_string();
+        let look = StatusLook { details: true, ..LOOK };
+        let shown = anstream::adapter::strip_str(&status_text(&overview, &look)).to_string();
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}: {shown:?}");
     }
 }

@@ -3,13 +3,13 @@
 use deployer_core::manifest::Status;
 use deployer_core::resource::Observed;
 use deployer_health::status::{
-    ContactCounts, LiveCode, Overview, RunFailure, Urgency, VenueReadings, VenueRun, VenueStanding,
+    ContactCounts, LiveCode, Overview, RunFailure, Urgency, VenueDrift, VenueReadings, VenueRun, VenueStanding,
 };
 use jiff::Timestamp;
 
 use super::{
-    empty_readings, full_overview, good_readings, sample_code, sample_manifest, sample_now, sample_rule, sample_run,
-    sample_runs, sample_since, time_of_day,
+    empty_readings, full_overview, good_readings, sample_code, sample_manifest, sample_period, sample_rule, sample_run,
+    sample_runs, time_of_day,
 };
 
 /// The overview of one venue with this status in the manifest and these readings.
@@ -17,12 +17,7 @@ fn overview_of(status: Status, readings: VenueReadings) -> Overview {
     let manifest = sample_manifest().manifest;
     let mut venue = manifest.venues[0].clone();
     venue.status = status;
-    Overview::from_readings(
-        &manifest,
-        Ok("123456789012".to_owned()),
-        vec![(venue, readings)],
-        (sample_since(), sample_now()),
-    )
+    Overview::from_readings(&manifest, Ok("123456789012".to_owned()), vec![(venue, readings)], sample_period())
 }
 
 fn standing_of(status: Status, readings: VenueReadings) -> VenueStanding {
@@ -203,8 +198,7 @@ fn reports_differences_from_the_manifest_with_the_command_that_fixes_them() {
 fn reports_many_missing_venues_together() {
     let manifest = sample_manifest().manifest;
     let readings = |count| manifest.venues.iter().take(count).map(|venue| (venue.clone(), empty_readings())).collect();
-    let overview =
-        |count| Overview::from_readings(&manifest, Ok(String::new()), readings(count), (sample_since(), sample_now()));
+    let overview = |count| Overview::from_readings(&manifest, Ok(String::new()), readings(count), sample_period());
     assert_eq!(attention_texts(&overview(3)).iter().filter(|what| what.contains("not in AWS")).count(), 3);
     let told = overview(7).attention;
     let missing: Vec<_> = told.iter().filter(|attention| attention.what.contains("not in AWS")).collect();
@@ -220,10 +214,11 @@ fn without_aws_reports_only_what_the_manifest_says() {
         rule: Observed::Unreadable("AWS can't be reached".to_owned()),
         runs: unread(),
         contacts: ContactCounts::NotAsked("no token".to_owned()),
+        drift: VenueDrift::Unknown("AWS can't be reached".to_owned()),
+        alarms: None,
     };
     let venues = manifest.venues.iter().map(|venue| (venue.clone(), readings.clone())).collect();
-    let overview =
-        Overview::from_readings(&manifest, Err("no credentials".to_owned()), venues, (sample_since(), sample_now()));
+    let overview = Overview::from_readings(&manifest, Err("no credentials".to_owned()), venues, sample_period());
     assert!(overview.venues.iter().all(|status| status.standing == VenueStanding::Unknown));
     assert_eq!(
         overview.unreadable_reasons(),

@@ -20,7 +20,7 @@ use super::process::build_bootstrap;
 use crate::servers;
 use crate::world::World;
 
-fn portal_manifest(portal: &SyncTestPortal) -> String {
+pub(super) fn portal_manifest(portal: &SyncTestPortal) -> String {
     format!(
         "[deployment]\nname = \"d\"\nregion = \"us-east-1\"\n[hubspot]\nportal_id = {PORTAL_ID}\nbase_uri = \"{}\"\n\
          [venues.venue-a]\ndisplay_name = \"Venue A\"\nmemory_mb = 256\n[venues.venue-a.secrets]\n\
@@ -56,7 +56,7 @@ async fn deploy_and_sync(aws: Aws) -> (SyncTestPortal, World) {
 }
 
 /// The value of the venue's secret, with this HubSpot token.
-fn secret_value(token: &str) -> String {
+pub(super) fn secret_value(token: &str) -> String {
     json!({
         "HUBSPOT_TOKEN": token,
         "TRIPLESEAT_PUBLIC_KEY": KEY,
@@ -66,7 +66,7 @@ fn secret_value(token: &str) -> String {
     .to_string()
 }
 
-async fn invoke_function(aws: &Aws) -> Value {
+pub(super) async fn invoke_function(aws: &Aws) -> Value {
     let function = VenueNames::new("d", "venue-a").function;
     let request = aws.lambda.invoke().function_name(function).qualifier(ALIAS).payload(Blob::new("{}"));
     let output = request.send().await.call("lambda:Invoke").expect("the function runs");
@@ -76,8 +76,8 @@ async fn invoke_function(aws: &Aws) -> Value {
     payload
 }
 
-/// An embedded cloud that runs functions in this directory.
-async fn start_cloud() -> (EmbeddedCloud, tempfile::TempDir) {
+/// An embedded cloud that runs functions in this directory, and its address.
+pub(super) async fn start_cloud() -> (EmbeddedCloud, tempfile::TempDir, String) {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let cloud_uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
@@ -86,15 +86,16 @@ async fn start_cloud() -> (EmbeddedCloud, tempfile::TempDir) {
         serving.serve_requests(listener, deployer_cloud::CloudAccess::AnyCredentials, std::future::pending()).await
     });
     let directory = tempfile::tempdir().expect("a temporary directory is created");
-    let config = RuntimeConfig { directory: directory.path().to_owned(), cloud_uri, credentials: None };
+    let config =
+        RuntimeConfig { directory: directory.path().to_owned(), cloud_uri: cloud_uri.clone(), credentials: None };
     cloud.set_invoker(Arc::new(LambdaRuntime::new(config)));
-    (cloud, directory)
+    (cloud, directory, cloud_uri)
 }
 
 /// The deployer's own commands get a token from the function, which stores what it renews.
 #[tokio::test]
 async fn renews_the_tokens_of_a_consent_on_the_embedded_cloud() {
-    let (cloud, _directory) = start_cloud().await;
+    let (cloud, _directory, _) = start_cloud().await;
     let portal = SyncTestPortal::new(true).await;
     let first = portal.tripleseat.issue_consent(SITE_ID);
     let mut secret: Value = serde_json::from_str(&secret_value(TOKEN)).expect("JSON");
@@ -124,7 +125,7 @@ async fn renews_the_tokens_of_a_consent_on_the_embedded_cloud() {
 
 #[tokio::test]
 async fn syncs_on_the_embedded_cloud() {
-    let (cloud, _directory) = start_cloud().await;
+    let (cloud, _directory, _) = start_cloud().await;
     let (portal, world) = deploy_and_sync(Aws::for_local("us-east-1", cloud.http_client(), None)).await;
 
     let reads = || cloud.recorded_calls().iter().filter(|call| call.operation == "GetSecretValue").count();

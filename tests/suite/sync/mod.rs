@@ -9,6 +9,7 @@ mod echoes;
 mod faults;
 mod hubspot;
 mod large_answers;
+mod leases;
 mod mapped;
 mod platforms;
 pub mod portal;

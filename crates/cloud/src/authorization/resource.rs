@@ -180,7 +180,10 @@ impl AuthorizedRequest<'_, '_> {
             member("logGroupName").or(member("logGroupIdentifier")).or(member("resourceArn")).unwrap_or_default();
         let name = given.split_once(":log-group:").map_or(given, |(_, name)| name);
         let tags = self.cx.region_state().logs.groups.get(name).map(|group| group.tags.clone()).unwrap_or_default();
-        let end = if member("resourceArn").is_some() { "" } else { ":log-stream:" };
+        let end = match (member("resourceArn"), member("logStreamName")) {
+            (Some(_), _) => String::new(),
+            (None, stream) => format!(":log-stream:{}", stream.unwrap_or_default()),
+        };
         RequestedResource { arn: self.cx.build_arn("logs", &format!("log-group:{name}{end}")), tags }
     }
 

@@ -34,6 +34,17 @@ pub struct LambdaState {
     pub functions: BTreeMap<String, StoredFunction>,
     /// Event source mappings, by UUID.
     pub mappings: BTreeMap<String, StoredMapping>,
+    /// The account's limit on concurrent executions, if it isn't AWS's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent_executions: Option<u32>,
+}
+
+impl LambdaState {
+    /// The account's limit on concurrent executions, and how many of them must stay unreserved. A new account may have 10.
+    fn execution_limits(&self) -> (u32, u32) {
+        let limit = self.concurrent_executions.unwrap_or(settings::CONCURRENT_EXECUTIONS);
+        (limit, settings::MIN_UNRESERVED.min(limit))
+    }
 }
 
 /// The operation of a request, by its method and path. The path starts with a date, the version of the interface. It is

@@ -8,10 +8,10 @@ use super::model::AsyncSettings;
 use super::{AddressedFunction, invalid_parameter};
 use crate::{ApiError, CloudAnswer, CloudContext, CloudRequest, JsonBody, ListPage};
 
-/// The limit on concurrent executions per account and region.
-const CONCURRENT_EXECUTIONS: u32 = 1000;
-/// How many executions must stay unreserved.
-const MIN_UNRESERVED: u32 = 100;
+/// The default limit on concurrent executions per account and region.
+pub(super) const CONCURRENT_EXECUTIONS: u32 = 1000;
+/// How many executions must stay unreserved, unless there are fewer.
+pub(super) const MIN_UNRESERVED: u32 = 100;
 
 pub(super) fn put_function_concurrency(
     cx: &mut CloudContext<'_>,
@@ -31,11 +31,12 @@ pub(super) fn put_function_concurrency(
         .filter(|function| function.name != addressed.name)
         .filter_map(|function| function.reserved_concurrency)
         .sum();
-    if others + reserved + MIN_UNRESERVED > CONCURRENT_EXECUTIONS {
-        return Err(invalid_parameter(
+    let (limit, unreserved) = cx.region_state().lambda.execution_limits();
+    if others + reserved + unreserved > limit {
+        return Err(invalid_parameter(format!(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below \
-             its minimum value of [100].",
-        ));
+             its minimum value of [{unreserved}].",
+        )));
     }
     addressed.find_function_mut(cx)?.reserved_concurrency = Some(reserved);
     Ok(CloudAnswer::from_rest_json(200, &json!({ "ReservedConcurrentExecutions": reserved })))
@@ -202,6 +203,7 @@ fn tagged_function(request: &CloudRequest) -> AddressedFunction {
 }
 
 pub(super) fn get_account_settings(cx: &CloudContext<'_>) -> Result<CloudAnswer, ApiError> {
+    let (limit, _) = cx.region_state().lambda.execution_limits();
     let functions = &cx.region_state().lambda.functions;
     let reserved: u32 = functions.values().filter_map(|function| function.reserved_concurrency).sum();
     let code: u64 = functions.values().map(|function| function.configuration.code_size).sum();
@@ -212,8 +214,8 @@ pub(super) fn get_account_settings(cx: &CloudContext<'_>) -> Result<CloudAnswer,
                 "TotalCodeSize": 80_530_636_800_u64,
                 "CodeSizeUnzipped": 262_144_000,
                 "CodeSizeZipped": 52_428_800,
-                "ConcurrentExecutions": CONCURRENT_EXECUTIONS,
-                "UnreservedConcurrentExecutions": CONCURRENT_EXECUTIONS - reserved,
+                "ConcurrentExecutions": limit,
+                "UnreservedConcurrentExecutions": limit.saturating_sub(reserved),
             },
             "AccountUsage": { "TotalCodeSize": code, "FunctionCount": functions.len() },
         }),

@@ -148,6 +148,7 @@ pub(super) fn handle_request(
         "UntagResource" => groups::untag_resource(call),
         "ListTagsForResource" => groups::list_tags_for_resource(call),
         "CreateLogStream" => streams::create_log_stream(call),
+        "DeleteLogStream" => streams::delete_log_stream(call),
         "DescribeLogStreams" => streams::describe_log_streams(call),
         "DescribeMetricFilters" => groups::describe_no_filters(call, "metricFilters"),
         "PutSubscriptionFilter" => groups::put_subscription_filter(call),

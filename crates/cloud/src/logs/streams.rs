@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::super::ListPage;
-use super::{ApiError, LogsCall, StoredLogStream, already_exists, invalid_parameter, invalid_token, list_answer};
+use super::{
+    ApiError, LogsCall, StoredLogStream, already_exists, invalid_parameter, invalid_token, list_answer, no_stream,
+};
 
 /// The maximum page size: `limit` of `DescribeLogStreams`.
 const MAX_LIMIT: usize = 50;
@@ -25,6 +27,16 @@ pub(super) fn create_log_stream(call: &mut LogsCall<'_, '_>) -> Result<Value, Ap
     let group = call.find_group_mut()?;
     let stream = StoredLogStream::new(&group.arn, &name, now);
     group.streams.insert(name, stream);
+    Ok(json!({}))
+}
+
+pub(super) fn delete_log_stream(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
+    let name = call.body.required_text("logStreamName")?.to_owned();
+    let group = call.find_group_mut()?;
+    if group.streams.remove(&name).is_none() {
+        return Err(no_stream());
+    }
+    group.events.retain(|event| event.stream != name);
     Ok(json!({}))
 }
 

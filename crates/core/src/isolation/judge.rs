@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use sync_config::config::LEASE_STREAMS;
+
 use super::condition::RequestContext;
 use super::model::{
     IsolationCheck, IsolationReport, PairState, Reach, ReadOutcome, RequestVerdict, SharedItem, VenuePair, VenueSubject,
@@ -22,6 +24,8 @@ const SECRET: [&str; 3] =
 /// What a role must not do to another venue's log group: use it, or have it sent somewhere.
 const LOGS: [&str; 4] =
     ["logs:CreateLogStream", "logs:PutLogEvents", "logs:FilterLogEvents", "logs:PutSubscriptionFilter"];
+/// What a role must not do to another venue's leases: with them gone, that venue's runs could overlap.
+const LEASES: &str = "logs:DeleteLogStream";
 /// What a role must not do to another venue's function: call it, change it, or let others call it.
 const FUNCTION: [&str; 4] =
     ["lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:UpdateFunctionCode", "lambda:AddPermission"];
@@ -52,6 +56,8 @@ pub fn requests_to_check(to: &VenueSubject, own: bool) -> Vec<RoleRequest> {
     for resource in [&to.log_group_arn, &stream] {
         all.extend(LOGS.map(|action| ask(Reach::Logs, action, Ok(resource.clone()))));
     }
+    let lease = format!("{}:log-stream:{LEASE_STREAMS}verify", to.log_group_arn);
+    all.push(ask(Reach::Logs, LEASES, Ok(lease)));
     for resource in [to.function_arn.clone(), alias_arn(to)] {
         all.extend(FUNCTION.map(|action| ask(Reach::Function, action, Ok(resource.clone()))));
     }

@@ -30,6 +30,8 @@ pub(super) struct KeySpec {
 pub(super) enum ValueSpec {
     Text(TextFormat),
     OneOf(&'static [&'static str]),
+    /// One of these words. Those that are numbers are written as such.
+    NumberOrWord(&'static [&'static str]),
     Integer {
         min: i64,
         max: i64,
@@ -165,6 +167,13 @@ impl<K, P: KeyPresence> Key<K, P> {
         Self::declare(ValueSpec::OneOf(<P::Value as WordValue>::WORDS), doc)
     }
 
+    pub(super) const fn number_or_word(doc: &'static str) -> Self
+    where
+        P::Value: WordValue,
+    {
+        Self::declare(ValueSpec::NumberOrWord(<P::Value as WordValue>::WORDS), doc)
+    }
+
     pub(super) const fn bool(doc: &'static str) -> Self
     where
         P: KeyPresence<Value = bool>,
@@ -234,7 +243,7 @@ impl<K, P: KeyPresence> Key<K, P> {
         assert!(P::DEFAULTED == self.spec.default.is_some(), "exactly the `Defaulted` keys have a default");
         if let Some(default) = self.spec.default {
             let fits = match (self.spec.value, default) {
-                (ValueSpec::Text(_) | ValueSpec::OneOf(_), ScalarValue::Text(_)) => true,
+                (ValueSpec::Text(_) | ValueSpec::OneOf(_) | ValueSpec::NumberOrWord(_), ScalarValue::Text(_)) => true,
                 (ValueSpec::Integer { min, max }, ScalarValue::Integer(number)) => min <= number && number <= max,
                 (ValueSpec::IntegerOneOf(_), ScalarValue::Integer(_)) => true,
                 (ValueSpec::Bool, ScalarValue::Bool(_)) => true,

@@ -13,7 +13,7 @@ use super::key::{
 };
 use super::value::ScalarValue::{Bool as B, Integer as I, Text as T};
 use super::value::{BaseUri, DateText, Seconds, declare_words};
-use super::{Architecture, ScheduleExpression, SecretRef, Status};
+use super::{Architecture, ReservedConcurrency, ScheduleExpression, SecretRef, Status};
 use crate::naming::DEFAULT_ROLE_PATH;
 
 /// The retention periods that CloudWatch accepts: `RetentionInDays` of `PutRetentionPolicy`.
@@ -29,6 +29,7 @@ declare_words! {
 }
 declare_words! { OnAmbiguous { NeedsReview = "needs_review", Resend = "resend", } }
 declare_words! { OnRetick { NewLead = "new_lead", Ignore = "ignore", Review = "review", } }
+declare_words! { ReservedConcurrency { One = "1", Off = "off", Auto = "auto", } }
 declare_words! { Tracing { Active = "active", PassThrough = "passthrough", } }
 declare_words! { OnExisting { Create = "create", Link = "link", } }
 declare_words! { MetricsLevel { Full = "full", Essential = "essential", Off = "off", } }
@@ -125,6 +126,12 @@ declare_table! {
     timeout: Defaulted<Seconds> =
         Key::text(TextFormat::Timeout, "Timeout of one run, 1s to 15m, no longer than the schedule's interval.")
             .with_default(T("4m")),
+    reserved_concurrency: Defaulted<ReservedConcurrency> =
+        Key::number_or_word(
+            "What keeps runs from overlapping: 1 reserves an execution of the account; off: each run takes a lease; auto: a \
+             lease only where the account has no execution to reserve.",
+        )
+        .with_default(T("auto")),
     log_retention_days: Defaulted<u32> =
         Key::integer_one_of(LOG_RETENTION_DAYS, "How many days CloudWatch keeps the logs.").with_default(I(30)),
     on_ambiguous: Defaulted<OnAmbiguous> =

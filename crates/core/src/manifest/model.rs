@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Unit;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 use sync_config::config::{
     DestinationConfig as SyncDestination, OnAmbiguous, OnExisting, OnRetick, RETICK_WINDOW_S, SyncConfig,
 };
@@ -91,6 +92,8 @@ pub struct Venue {
     pub memory_mb: u32,
     /// Timeout of one run, in seconds.
     pub timeout_s: u32,
+    /// What keeps its runs from overlapping.
+    pub reserved_concurrency: ReservedConcurrency,
     /// How many days CloudWatch keeps its logs.
     pub log_retention_days: u32,
     /// References to its credentials by key in the secret (`HUBSPOT_TOKEN` and so on), in the secret's order.
@@ -137,6 +140,8 @@ impl Venue {
             retick_window_s: Some(self.retick_window_s).filter(|window| *window != RETICK_WINDOW_S),
             on_existing: self.on_existing,
             timezone: self.timezone.clone(),
+            // Set once it is known what its function has.
+            lease: false,
             metrics: self.metrics,
         }
     }
@@ -180,6 +185,26 @@ pub enum Status {
     Paused,
     /// Nothing is deployed.
     Blocked,
+}
+
+/// What keeps runs of a venue from overlapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReservedConcurrency {
+    /// One execution is reserved for it, and so it has no second.
+    One,
+    /// Nothing is reserved. Each run takes a lease.
+    Off,
+    /// What its function has; if it is new, one execution is reserved if the account has room for that.
+    #[default]
+    Auto,
+}
+
+impl ReservedConcurrency {
+    /// As in the manifest.
+    pub fn as_str(self) -> &'static str {
+        self.as_word()
+    }
 }
 
 /// What a blocked venue is waiting for.

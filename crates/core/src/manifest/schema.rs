@@ -50,6 +50,10 @@ fn key_schema(key: &KeySpec) -> Json {
             schema
         }
         ValueSpec::OneOf(words) => into_object(json!({ "enum": words })),
+        ValueSpec::NumberOrWord(words) => {
+            let scalar = |word: &&str| word.parse::<i64>().map_or_else(|_| json!(word), |number| json!(number));
+            into_object(json!({ "enum": words.iter().map(scalar).collect::<Vec<Json>>() }))
+        }
         ValueSpec::Integer { min, max } if *max == i64::MAX => {
             into_object(json!({ "type": "integer", "minimum": min }))
         }

@@ -57,6 +57,13 @@ impl ManifestReading<'_> {
                 let help = suggest_one_of(text, words);
                 self.report_invalid_value(span, at, "unknown value", help);
             }
+            (ValueSpec::NumberOrWord(words), DeValue::Integer(_))
+                if parse_integer(value).is_some_and(|number| words.contains(&number.to_string().as_str())) => {}
+            (ValueSpec::NumberOrWord(words), DeValue::String(text))
+                if words.contains(&text.as_ref()) && !is_number(text) => {}
+            (ValueSpec::NumberOrWord(words), DeValue::Integer(_) | DeValue::String(_)) => {
+                self.report_invalid_value(span, at, "unknown value", format!("it must be {}", join_scalars(words)));
+            }
             (ValueSpec::Integer { min, max }, DeValue::Integer(_)) => match parse_integer(value) {
                 Some(number) if (*min..=*max).contains(&number) => {}
                 _ => {
@@ -314,6 +321,21 @@ fn join_alternatives(words: &[&str]) -> String {
     }
 }
 
+/// Whether a word is a number, which is written without quotes.
+pub(super) fn is_number(word: &str) -> bool {
+    word.parse::<i64>().is_ok()
+}
+
+/// The allowed numbers and words: `1, "off" or "auto"`.
+fn join_scalars(words: &[&str]) -> String {
+    let written: Vec<String> =
+        words.iter().map(|word| if is_number(word) { (*word).to_owned() } else { format!("\"{word}\"") }).collect();
+    match written.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => written.concat(),
+    }
+}
+
 /// The table that a misplaced key belongs in.
 fn find_table_of_key(name: &str) -> Option<String> {
     fn find_table_with_key(name: &str, table: &TableSpec, path: &str) -> Option<String> {
@@ -351,6 +373,7 @@ fn problem_code(format: TextFormat) -> &'static str {
 fn describe_expected_type(expected: &ValueSpec) -> &'static str {
     match expected {
         ValueSpec::Text(_) | ValueSpec::OneOf(_) => "a string",
+        ValueSpec::NumberOrWord(_) => "a number or a word",
         ValueSpec::Integer { .. } | ValueSpec::IntegerOneOf(_) => "an integer",
         ValueSpec::Bool => "true or false",
         ValueSpec::Date => "a date",

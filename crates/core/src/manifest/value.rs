@@ -148,7 +148,10 @@ impl ManifestValue for bool {
 
 impl<W: WordValue> ManifestValue for W {
     fn from_scalar(value: ScalarValue<'_>) -> Option<Self> {
-        Self::from_word(value.as_text()?)
+        match value.as_integer() {
+            Some(number) => Self::from_word(&number.to_string()),
+            None => Self::from_word(value.as_text()?),
+        }
     }
 }
 

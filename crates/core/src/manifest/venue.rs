@@ -102,6 +102,7 @@ pub(super) fn read_venue(
         architecture: table.read_inherited(&INHERITED.architecture),
         memory_mb: table.read_inherited(&INHERITED.memory_mb),
         timeout_s: table.read_inherited(&INHERITED.timeout).0,
+        reserved_concurrency: table.read_inherited(&INHERITED.reserved_concurrency),
         log_retention_days: table.read_inherited(&INHERITED.log_retention_days),
         secrets,
         tripleseat_base_uri,

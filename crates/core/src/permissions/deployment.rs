@@ -9,6 +9,8 @@ use super::{ActionCondition, ActionRow, action};
 
 /// They read everything that exists of the deployment.
 const READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify];
+/// They list what exists: the readers, and a status, which compares the lists with the manifest.
+const LISTERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status];
 /// They hold the lock.
 const LOCKERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback];
 /// They read, or hold the lock.
@@ -22,18 +24,16 @@ const TAGGERS: &[PolicyCommand] = &[Apply, Adopt];
 const UNPROVEN: &str = "`verify --isolation` says unknown for what leads through a key, a queue or a topic";
 
 const NO_ALARMS: &str = "a manifest with [alarms] can't be applied, and alarms that are left from one stay";
-/// They read everything, or the state of the alarms.
-const ALARM_READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status];
 
 const OWNED: ActionCondition = ActionCondition::Owned;
 const TAGGING: ActionCondition = ActionCondition::Tagging;
 
 /// Every action, including those that a call implies: tagging what it creates, passing the role to Lambda.
 pub(super) const ACTIONS: &[ActionRow] = &[
-    action("iam:GetAccountAuthorizationDetails", On::Any, READERS).optional("roles are read one by one"),
+    action("iam:GetAccountAuthorizationDetails", On::Any, LISTERS).optional("roles are read one by one"),
     action("iam:GetAccountSummary", On::Any, &[Apply, Doctor])
         .optional("an apply doesn't check the quota of roles first"),
-    action("iam:ListRoles", On::Roles, READERS),
+    action("iam:ListRoles", On::Roles, LISTERS),
     action("iam:GetRole", On::RoleOfAnyPath, READERS),
     action("iam:ListRolePolicies", On::RoleOfAnyPath, READERS),
     action("iam:GetRolePolicy", On::RoleOfAnyPath, READERS),
@@ -61,7 +61,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iam:SimulatePrincipalPolicy", On::Role, &[Verify]),
     action("iam:GetRole", On::Caller, &[Doctor]),
     action("iam:SimulatePrincipalPolicy", On::Caller, &[Doctor]),
-    action("secretsmanager:ListSecrets", On::Any, READERS),
+    action("secretsmanager:ListSecrets", On::Any, LISTERS),
     action(
         "secretsmanager:DescribeSecret",
         On::Secret,
@@ -86,7 +86,11 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("secretsmanager:PutSecretValue", On::Secret, &[Apply, Secret, Connect])
         .on_condition(OWNED)
         .optional("`secret set`, `push`, `connect` and `move` don't work"),
-    action("logs:DescribeLogGroups", On::LogGroups, LOCK_READERS),
+    action(
+        "logs:DescribeLogGroups",
+        On::LogGroups,
+        &[Plan, Apply, Destroy, Adopt, Rollback, Unlock, Doctor, Verify, Status],
+    ),
     action("logs:DescribeLogStreams", On::LogGroup, READERS),
     action("logs:DescribeSubscriptionFilters", On::LogGroup, READERS),
     action("logs:FilterLogEvents", On::LogGroup, &[Status, Report, Logs, Verify]),
@@ -108,9 +112,9 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("logs:DeleteLogGroup", On::Lock, LOCK_REMOVERS),
     action("logs:ListTagsForResource", On::LockTags, LOCK_READERS),
     action("logs:TagResource", On::LockTags, LOCKERS).on_condition(TAGGING),
-    action("lambda:GetAccountSettings", On::Any, &[Apply, Doctor])
-        .optional("an apply doesn't check the quota of executions first"),
-    action("lambda:ListFunctions", On::Any, READERS),
+    action("lambda:GetAccountSettings", On::Any, &[Plan, Apply, Doctor])
+        .optional("an apply doesn't check the quota of executions first, and reserves one for each new venue"),
+    action("lambda:ListFunctions", On::Any, LISTERS),
     action(
         "lambda:GetFunction",
         On::Function,
@@ -128,6 +132,9 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("lambda:UpdateFunctionConfiguration", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:UpdateFunctionCode", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:PutFunctionConcurrency", On::Function, MAKERS).on_condition(OWNED),
+    action("lambda:DeleteFunctionConcurrency", On::Function, MAKERS)
+        .on_condition(OWNED)
+        .optional("`reserved_concurrency = \"off\"` doesn't take effect for a venue that has a reservation"),
     action("lambda:PublishVersion", On::Function, MAKERS).on_condition(OWNED),
     // Of a function that isn't tagged yet, so that its code is kept.
     action("lambda:PublishVersion", On::Function, &[Adopt]),
@@ -149,9 +156,9 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("sns:GetTopicAttributes", On::Everything("sns"), &[Verify]).optional(UNPROVEN),
     action("sqs:GetQueueAttributes", On::Everything("sqs"), &[Verify]).optional(UNPROVEN),
     action("sqs:GetQueueUrl", On::Everything("sqs"), &[Verify]).optional(UNPROVEN),
-    action("events:ListRules", On::Rules, READERS),
+    action("events:ListRules", On::Rules, LISTERS),
     // Of another deployment that has the same flag or destination, in any region: does it still fire?
-    action("events:DescribeRule", On::Any, &[Plan, Apply])
+    action("events:DescribeRule", On::Any, &[Plan, Apply, Status])
         .optional("another deployment that was paused counts as one that runs"),
     action("events:DescribeRule", On::Rule, &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report]),
     action("events:ListTargetsByRule", On::Rule, READERS),
@@ -164,7 +171,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("events:PutTargets", On::Rule, MAKERS).on_condition(OWNED),
     action("events:RemoveTargets", On::Rule, DELETERS).on_condition(OWNED),
     action("events:DeleteRule", On::Rule, DELETERS).on_condition(OWNED),
-    action("cloudwatch:DescribeAlarms", On::Any, ALARM_READERS).optional(NO_ALARMS),
+    action("cloudwatch:DescribeAlarms", On::Any, LISTERS).optional(NO_ALARMS),
     action("cloudwatch:ListTagsForResource", On::Alarm, READERS).optional(NO_ALARMS),
     action("cloudwatch:PutMetricAlarm", On::Alarm, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
     action("cloudwatch:PutCompositeAlarm", On::Alarm, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
@@ -173,9 +180,9 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("cloudwatch:DeleteAlarms", On::Alarm, DELETERS).on_condition(OWNED).optional(NO_ALARMS),
     // One value of a new venue's metric.
     action("cloudwatch:PutMetricData", On::Any, MAKERS).on_condition(ActionCondition::OwnMetrics).optional(NO_ALARMS),
-    action("sns:GetTopicAttributes", On::AlarmTopic, READERS).optional(NO_ALARMS),
+    action("sns:GetTopicAttributes", On::AlarmTopic, LISTERS).optional(NO_ALARMS),
     action("sns:ListTagsForResource", On::AlarmTopic, READERS).optional(NO_ALARMS),
-    action("sns:ListSubscriptionsByTopic", On::AlarmTopic, READERS).optional(NO_ALARMS),
+    action("sns:ListSubscriptionsByTopic", On::AlarmTopic, LISTERS).optional(NO_ALARMS),
     action("sns:CreateTopic", On::AlarmTopic, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
     action("sns:TagResource", On::AlarmTopic, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
     action("sns:SetTopicAttributes", On::AlarmTopic, MAKERS).on_condition(OWNED).optional(NO_ALARMS),
@@ -185,6 +192,6 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("sns:DeleteTopic", On::AlarmTopic, DELETERS).on_condition(OWNED).optional(NO_ALARMS),
     action("servicequotas:GetServiceQuota", On::RuleQuota, &[Apply])
         .optional("an apply doesn't know whether the quota of rules was raised"),
-    action("tag:GetResources", On::Any, READERS)
+    action("tag:GetResources", On::Any, LISTERS)
         .optional("a plan reads the tags of log groups, rules and alarms one by one"),
 ];

@@ -4,6 +4,7 @@
 const VERSIONS_KEPT: u32 = 5;
 
 use super::{Action, Change, Differences, LambdaOperation, Operation, ResourceVerdict, VenueContext};
+use crate::concurrency::has_lease;
 use crate::naming::TAG_PINNED;
 use crate::resource::members::{AnswerKind, UnmodeledMember};
 use crate::resource::{
@@ -111,6 +112,7 @@ fn plan_alias_update(
             .add_fix(LambdaOperation::ResetAlias { function: alias.function.clone(), alias: alias.name.clone() });
     }
     others.into_iter().for_each(|operation| differences.add_fix(operation));
+    give_up_reservation(&mut differences, spec, function, live, republished);
     if differences.is_empty() {
         return ResourceVerdict::Unchanged;
     }
@@ -123,6 +125,27 @@ fn plan_alias_update(
     let change = context.new_change(ResourceKind::Alias, &alias_name(alias), Action::Update, reason);
     let operations = operations.into_iter().map(Operation::from).chain(settings).collect();
     ResourceVerdict::Change(Change { attributes, operations, ..change })
+}
+
+/// Deletes the reservation of a function whose runs have leases, once the alias points to a version that takes them. A run of
+/// an earlier version that is still in progress has none, so the reservation stays until there is no run.
+fn give_up_reservation(
+    differences: &mut Differences,
+    spec: &FunctionSpec,
+    function: &Observed<LiveFunction>,
+    live: &LiveAlias,
+    republished: bool,
+) {
+    let reserved = function.as_present().and_then(|function| function.reserved_concurrency);
+    let (None, Some(reserved)) = (spec.reserved_concurrency, reserved) else { return };
+    if !republished && !has_lease(&live.configuration.environment) {
+        return;
+    }
+    differences.add_removed("reserved_concurrency", reserved);
+    let longest_run_s = spec.configuration.timeout_s.max(live.configuration.timeout_s);
+    let name = || spec.name.clone();
+    differences.add_fix(LambdaOperation::AwaitEarlierRuns { function: name(), longest_run_s });
+    differences.add_fix(LambdaOperation::DeleteFunctionConcurrency { function: name() });
 }
 
 /// Whether a version runs something else than the function's configuration. What the function has and an apply leaves

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Action, Differences, LambdaOperation, ResourceVerdict, VenueContext};
+use crate::desired::RESERVED_CONCURRENCY;
 use crate::resource::declared::is_recorded_member;
 use crate::resource::members::{AnswerKind, FunctionSetting, UnmodeledMember};
 use crate::resource::{
@@ -88,11 +89,13 @@ fn plan_function_creation(context: &VenueContext, function: &FunctionSpec) -> Re
     attributes.add_new("role", role_arn.as_str());
     attributes.compare_environment(&StringMap::new(), environment);
     attributes.add_new("code_sha256", code_sha256.as_str());
-    attributes.add_new("reserved_concurrency", function.reserved_concurrency);
+    if let Some(reserved) = function.reserved_concurrency {
+        attributes.add_new("reserved_concurrency", reserved);
+    }
     attributes.compare_declared(&declared.list_members(), &[]);
     attributes.compare_tags(&StringMap::new(), &function.tags);
-    let operations =
-        vec![LambdaOperation::CreateFunction { function: function.clone() }.into(), put_concurrency(function).into()];
+    let mut operations = vec![LambdaOperation::CreateFunction { function: function.clone() }.into()];
+    operations.extend(function.reserved_concurrency.map(|reserved| put_concurrency(function, reserved).into()));
     context.plan_creation(ResourceKind::Function, &function.name, attributes, operations)
 }
 
@@ -130,8 +133,16 @@ fn function_differences(function: &FunctionSpec, live: &LiveFunction, new_role: 
         architecture: after.architecture.clone(),
         code_sha256: after.code_sha256.clone(),
     });
-    differences.compare_optional("reserved_concurrency", live.reserved_concurrency, function.reserved_concurrency);
-    differences.fix_with(|| put_concurrency(function));
+    // Before the alias moves to a version without leases. A reservation goes only after it moved to one with them: see
+    // [`super::alias`]. Until then it has to be of one, so that there is a moment without a run.
+    let reserved = match function.reserved_concurrency {
+        Some(reserved) => Some(reserved),
+        None => live.reserved_concurrency.map(|_| RESERVED_CONCURRENCY),
+    };
+    if let Some(reserved) = reserved {
+        differences.compare_optional("reserved_concurrency", live.reserved_concurrency, reserved);
+        differences.fix_with(|| put_concurrency(function, reserved));
+    }
     let undeclared = differences.remove_tags(&live.tags, &function.tags);
     differences.fix_with(|| LambdaOperation::UntagFunction { arn: function.arn.clone(), keys: undeclared });
     differences.compare_tags(&live.tags, &function.tags);
@@ -179,6 +190,6 @@ pub(super) fn compare_settings(
     differences.compare_environment(&before.environment, environment);
 }
 
-fn put_concurrency(function: &FunctionSpec) -> LambdaOperation {
-    LambdaOperation::PutFunctionConcurrency { function: function.name.clone(), reserved: function.reserved_concurrency }
+fn put_concurrency(function: &FunctionSpec, reserved: u32) -> LambdaOperation {
+    LambdaOperation::PutFunctionConcurrency { function: function.name.clone(), reserved }
 }

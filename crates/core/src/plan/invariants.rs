@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use sync_config::config::SECRET_KEYS;
 
 use super::{
-    Action, Change, CloudWatchOperation, HubSpotOperation, Operation, Plan, SecretsManagerOperation, ServiceOperation,
-    is_owner, listed,
+    Action, Change, CloudWatchOperation, HubSpotOperation, LambdaOperation, Operation, Plan, SecretsManagerOperation,
+    ServiceOperation, is_owner, listed,
 };
+use crate::concurrency::has_lease;
 use crate::desired::Desired;
 use crate::manifest::SecretRef;
 use crate::naming::{self, RolePlace, TAG_PINNED, VenueNames, is_role_name};
@@ -210,9 +211,29 @@ fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
         if change.action == Action::Create && operation.deletes_resource() {
             found.push(format!("{address}: {} would delete something during a creation", operation.call_name()));
         }
+        if let Operation::Lambda(LambdaOperation::CreateFunction { function }) = operation
+            && function.reserved_concurrency.is_some() == has_lease(&function.configuration.environment)
+        {
+            found.push(format!("{address}: runs could overlap, or need both a lease and a reservation"));
+        }
         if has_credential(operation) {
             found.push(format!("{address}: {} would contain a credential", operation.call_name()));
         }
+    }
+    let lambda = |operation| match operation {
+        &Operation::Lambda(ref operation) => Some(operation),
+        Operation::Iam(_)
+        | Operation::SecretsManager(_)
+        | Operation::Logs(_)
+        | Operation::EventBridge(_)
+        | Operation::HubSpot(_) => None,
+    };
+    let calls: Vec<&LambdaOperation> = change.operations.iter().filter_map(lambda).collect();
+    let position = |is: fn(&LambdaOperation) -> bool| calls.iter().position(|call| is(call));
+    let gives_up = position(|call| matches!(call, LambdaOperation::DeleteFunctionConcurrency { .. }));
+    let waits = position(|call| matches!(call, LambdaOperation::AwaitEarlierRuns { .. }));
+    if gives_up.is_some_and(|gives_up| waits.is_none_or(|waits| waits > gives_up)) {
+        found.push(format!("{address}: would give up a reservation while a run without a lease may be in progress"));
     }
     found
 }

@@ -35,7 +35,7 @@ fn assume_declared(mut live: LiveStack, stack: &DesiredStack) -> LiveStack {
     }
     if let Observed::Present(function) = function {
         function.tags.clone_from(&stack.function.tags);
-        function.reserved_concurrency = Some(stack.function.reserved_concurrency);
+        function.reserved_concurrency = stack.function.reserved_concurrency;
     }
     // Both are assumed to exist exactly when the function does.
     *alias = function.map(|function| LiveAlias {

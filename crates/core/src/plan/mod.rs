@@ -10,6 +10,7 @@ mod adopt;
 mod alarms;
 mod alias;
 mod attributes;
+mod concurrency;
 mod finding;
 mod former_role;
 mod function;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 pub use adopt::{Adoption, NotAdopted, plan_adoption};
 pub(crate) use alias::is_pinned;
 pub use attributes::AttributeChange;
+pub use concurrency::needs_execution_limits;
 pub use finding::{FindingKind, PlanFinding};
 pub use operation::{
     CloudWatchOperation, EventBridgeOperation, HubSpotOperation, IamOperation, LambdaOperation, LogsOperation,
@@ -55,6 +57,7 @@ use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, Resour
 use crate::rival::{Rival, find_rivals};
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
+use concurrency::LeasedVenues;
 
 /// Everything that an apply would change, and everything that it would leave alone and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,9 +230,11 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     if targets.is_empty() || targets.iter().any(has_alarms) {
         alarms::plan_shared(&mut plan, desired, snapshot);
     }
+    let leased = LeasedVenues::decide(desired, snapshot, wanted);
     for venue in desired.venues.iter().filter(|venue| wanted(&venue.venue)) {
         if let Some(stack) = &venue.stack {
             let live = snapshot.venues.get(&venue.venue).unwrap_or(&nothing);
+            let stack = &*leased.settle_stack(&venue.venue, stack, &desired.scope);
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
             let stack = &*role::settle_stack(stack, &live, &place, &desired.scope);
             superseded.extend(plan_venue(&mut plan, venue, stack, &live, &snapshot.portal));
@@ -238,6 +243,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
         }
     }
     alarms::plan_deletions(&mut plan, desired, snapshot, wanted);
+    leased.add_notes(&mut plan, snapshot);
     former_role::add_deletions(&mut plan, superseded);
     let declared: BTreeMap<&str, &DesiredVenue> =
         desired.venues.iter().map(|venue| (venue.venue.as_str(), venue)).collect();

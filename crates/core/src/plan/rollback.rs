@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Action, Change, Differences, LambdaOperation, Plan, is_owner};
+use crate::concurrency::has_lease;
 use crate::naming::{ALIAS, TAG_PINNED};
 use crate::resource::{
     FunctionConfiguration, LiveAlias, LiveFunction, LiveStack, ResourceAddress, ResourceKind, StringMap,
@@ -48,6 +49,12 @@ pub fn plan_rollback(
             "version {to} of {venue} runs with the role {}, and the venue has the role {role} now. Apply an earlier manifest \
              or artifact instead",
             configuration.role_arn
+        ));
+    }
+    if function.reserved_concurrency.is_none() && !has_lease(&configuration.environment) {
+        return Err(format!(
+            "runs of version {to} of {venue} could overlap: they take no lease, and the function has no reserved concurrency. \
+             Set `reserved_concurrency = 1` in [venues.{venue}] and apply first"
         ));
     }
     let mut differences = Differences::default();

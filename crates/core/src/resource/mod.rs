@@ -217,8 +217,9 @@ pub struct FunctionSpec {
     pub arn: String,
     /// What a published version freezes.
     pub configuration: FunctionConfiguration,
-    /// Maximum concurrent executions.
-    pub reserved_concurrency: u32,
+    /// Maximum concurrent executions; unset if its runs have leases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_concurrency: Option<u32>,
     /// Tags.
     pub tags: StringMap,
 }

@@ -95,7 +95,7 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
         function: Observed::Present(LiveFunction {
             name: stack.function.name.clone(),
             configuration: configuration.clone(),
-            reserved_concurrency: Some(stack.function.reserved_concurrency),
+            reserved_concurrency: stack.function.reserved_concurrency,
             tags: stack.function.tags.clone(),
             state: FunctionState::default(),
             role_recreated: false,

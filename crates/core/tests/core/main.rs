@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read what they wrote, and ask servers of their own")]
 
 mod assertions;
+mod concurrency;
 mod cost;
 mod cost_at_scale;
 mod declared;

@@ -137,7 +137,7 @@ impl ConsentRequest {
     ) -> Result<TokenPair, RunError> {
         let grant =
             [("grant_type", "authorization_code"), ("code", code.expose()), ("redirect_uri", self.registered.as_str())];
-        match request_token(client, base_uri, identity, &grant, TIMEOUT).await {
+        match request_token(&client.clone().into(), base_uri, identity, &grant, TIMEOUT).await {
             TokenAnswer::Issued(issued) => match issued.refresh.clone() {
                 Some(refresh) => Ok(TokenPair::from_issued(issued, &refresh)),
                 None => Err(RunError::Refused {

@@ -8,12 +8,10 @@ use super::aws::{finding_for_call, not_checked};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
 use deployer_aws::observe::list_roles_below;
 use deployer_aws::{Aws, Call, CallError, ListPages, sdk_pages};
-use deployer_core::manifest::Status;
+use deployer_core::concurrency::ExecutionLimits;
+use deployer_core::manifest::{ReservedConcurrency, Status};
 use deployer_core::naming::{RolePlace, VenueNames};
 
-/// Executions that Lambda never lets anyone reserve.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>
-const UNRESERVED: u64 = 100;
 /// Rules per event bus, unless the account's quota was raised; no call returns the quota.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>
 const RULES: u64 = 300;
@@ -51,8 +49,10 @@ pub(super) async fn check_quotas(examination: &Examination<'_>) -> Vec<DoctorChe
     }
     let aws = examination.patient.aws;
     let deployment = &examination.patient.manifest.deployment.name;
-    let venues = examination.examined_venues().into_iter().filter(|venue| venue.status != Status::Blocked);
-    let names: Vec<VenueNames> = venues.map(|venue| VenueNames::new(deployment, &venue.name)).collect();
+    let venues = || examination.examined_venues().into_iter().filter(|venue| venue.status != Status::Blocked);
+    let names: Vec<VenueNames> = venues().map(|venue| VenueNames::new(deployment, &venue.name)).collect();
+    let reserving = venues().filter(|venue| venue.reserved_concurrency == ReservedConcurrency::One);
+    let reserving: Vec<VenueNames> = reserving.map(|venue| VenueNames::new(deployment, &venue.name)).collect();
     let missing = |there: &BTreeSet<String>, name: fn(&VenueNames) -> &String| {
         names.iter().filter(|names| !there.contains(name(names))).count() as u64
     };
@@ -65,20 +65,16 @@ pub(super) async fn check_quotas(examination: &Examination<'_>) -> Vec<DoctorChe
     let judged = |quota: Result<AccountQuota, CallError>| {
         quota.map_or_else(|error| finding_for_call(&error), |quota| quota.judge_usage())
     };
+    // Where the manifest doesn't insist on a reservation, what finds no room takes leases.
     let settings = settings.and_then(|settings| {
-        let needed = missing(&functions?, |names| &names.function);
+        let functions = functions?;
+        let needed = reserving.iter().filter(|names| !functions.contains(&names.function)).count() as u64;
         Ok((settings, needed))
     });
     let (concurrency, code) = match settings {
         Err(error) => (finding_for_call(&error), finding_for_call(&error)),
         Ok((settings, needed)) => (
-            AccountQuota {
-                unit: "reservable executions",
-                used: settings.executions.saturating_sub(settings.unreserved),
-                limit: settings.executions.saturating_sub(UNRESERVED),
-                needed,
-            }
-            .judge_usage(),
+            judge_executions(ExecutionLimits { limit: settings.executions, unreserved: settings.unreserved }, needed),
             AccountQuota {
                 unit: "MB of function code",
                 used: settings.code_mb,
@@ -110,6 +106,16 @@ pub(super) async fn check_quotas(examination: &Examination<'_>) -> Vec<DoctorChe
     [(concurrency, "concurrency"), (code, "code storage"), (rules, "rules"), (roles, "roles")]
         .map(|(finding, name)| check(finding, &format!("quota {name}")))
         .to_vec()
+}
+
+/// Whether what must be reserved can be. Without anything to reserve, it doesn't matter how little is left.
+fn judge_executions(limits: ExecutionLimits, needed: u64) -> DoctorFinding {
+    let (used, limit) = (limits.reserved(), limits.reservable());
+    let quota = AccountQuota { unit: "reservable executions", used, limit, needed };
+    match needed {
+        0 => DoctorFinding::ok(format!("{used} of {limit} {} in use, {needed} more needed", quota.unit)),
+        _ => quota.judge_usage(),
+    }
 }
 
 struct LambdaAccountSettings {

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{ContactCounts, LiveCode, LiveFiring, Overview, RunHistory, VenueOverview};
+use super::{ContactCounts, LiveCode, LiveFiring, Overview, RunHistory, VenueDrift, VenueOverview};
 use deployer_core::counted::count_with_noun;
 use deployer_core::manifest::{Blocker, ScheduleExpression, Status};
 use deployer_core::resource::Observed;
@@ -15,6 +15,9 @@ use sync_lambda::report::ProblemKind;
 
 /// A run that is later than this plus its time limit is overdue. EventBridge fires within a minute.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
+
+/// A flag that is still set after so many firings of the rule isn't being synced.
+const FIRINGS_TO_SYNC: u32 = 3;
 
 /// If more venues than this aren't set up yet, they are reported together.
 const MOST_ALONE: usize = 3;
@@ -90,6 +93,9 @@ pub struct Attention {
     pub what: String,
     /// What to do, as a sentence.
     pub next: String,
+    /// Whether it makes the venue unhealthy: the manifest says active, and because of this its leads don't arrive or may
+    /// not arrive.
+    pub unhealthy: bool,
 }
 
 pub(super) fn collect_attention(overview: &Overview) -> Vec<Attention> {
@@ -100,6 +106,7 @@ pub(super) fn collect_attention(overview: &Overview) -> Vec<Attention> {
             venue: None,
             what: format!("AWS can't be reached, so what is running is unknown: {reason}."),
             next: "This is based on the manifest alone. Run it again where AWS can be reached.".to_owned(),
+            unhealthy: false,
         });
     }
     let missing: Vec<&str> = overview
@@ -116,6 +123,7 @@ pub(super) fn collect_attention(overview: &Overview) -> Vec<Attention> {
             venue: None,
             what: format!("In the manifest, but not in AWS: {} and {} more.", shown.join(", "), more.len()),
             next: "Run `deployer apply` to set them up.".to_owned(),
+            unhealthy: false,
         });
     }
     for status in &overview.venues {
@@ -143,13 +151,24 @@ struct VenueJudge<'a> {
 }
 
 impl VenueJudge<'_> {
+    /// Adds something that was read. Of an active venue, what needs attention now makes it unhealthy.
     fn add_attention(&mut self, urgency: Urgency, what: impl Into<String>, next: impl Into<String>) {
+        let unhealthy = urgency == Urgency::Now && self.status.venue.status == Status::Active;
+        self.push_attention(urgency, what, next, unhealthy);
+    }
+
+    /// Adds something that couldn't be read: whether the venue is healthy is unknown then.
+    fn add_unreadable(&mut self, what: impl Into<String>, next: impl Into<String>) {
+        self.push_attention(Urgency::Now, what, next, false);
+    }
+
+    fn push_attention(&mut self, urgency: Urgency, what: impl Into<String>, next: impl Into<String>, unhealthy: bool) {
         let mut what = what.into();
         if !what.ends_with(['.', '!', '?']) {
             what.push('.');
         }
         let venue = Some(self.status.venue.name.clone());
-        self.all.push(Attention { urgency, venue, what, next: next.into() });
+        self.all.push(Attention { urgency, venue, what, next: next.into(), unhealthy });
     }
 
     /// Adds everything about the venue. `missing_is_told` means that venues that aren't set up yet were already
@@ -158,9 +177,12 @@ impl VenueJudge<'_> {
         self.judge_unreadable();
         self.judge_failure();
         self.judge_changes(missing_is_told);
+        self.judge_drift();
         self.judge_last_run();
         self.judge_problems();
         self.judge_overdue();
+        self.judge_oldest_flag();
+        self.judge_alarms();
         self.judge_contacts();
         self.judge_blocker();
     }
@@ -184,8 +206,7 @@ impl VenueJudge<'_> {
                 ("Its log", status.runs.unreadable_reason()),
             ];
             for (what, reason) in parts.into_iter().filter_map(|(what, reason)| Some((what, reason?))) {
-                self.add_attention(
-                    Urgency::Now,
+                self.add_unreadable(
                     format!("{what} is unreadable: {reason}"),
                     "Its state is unknown until it can be read.",
                 );
@@ -193,7 +214,7 @@ impl VenueJudge<'_> {
         }
         if let ContactCounts::Unreadable(reason) = &self.status.contacts {
             let what = format!("Its contacts that need attention couldn't be counted in HubSpot: {reason}");
-            self.add_attention(Urgency::Now, what, "It is unknown whether there are any.");
+            self.add_unreadable(what, "It is unknown whether there are any.");
         }
     }
 
@@ -279,7 +300,7 @@ impl VenueJudge<'_> {
         let refused = ProblemKind::LookupRefused.kind_name();
         let next = format!("Leads are still sent. `deployer doctor {name}` tests the credentials.");
         if let Some((at, problem)) = &runs.refused_look_up {
-            let at = at.strftime("%Y-%m-%d %H:%M UTC");
+            let at = self.time_text(*at);
             let what = format!("In its run of {at}, {}", problem.message);
             let next = format!(
                 "Leads are still sent, but one whose response is lost is left for review. `deployer doctor {name}` \
@@ -306,7 +327,7 @@ impl VenueJudge<'_> {
         let patience = LATE + SignedDuration::from_secs(i64::from(status.venue.timeout_s));
         let expected = schedule.next_after(from, from).and_then(|at| at.checked_add(patience).ok());
         if expected.is_some_and(|expected| expected < self.overview.made_at) {
-            let from = from.strftime("%Y-%m-%d %H:%M UTC");
+            let from = self.time_text(from);
             let what = match last {
                 Some(_) => format!("Its last run was {from}, but its rule should have fired since."),
                 None => format!("It hasn't run since at least {from}, although its rule should have fired."),
@@ -315,6 +336,64 @@ impl VenueJudge<'_> {
                         `deployer plan`.";
             self.add_attention(Urgency::Now, what, next);
         }
+    }
+
+    /// Adds a flag that is still set although the rule has fired three times since: the contact isn't synced.
+    fn judge_oldest_flag(&mut self) {
+        let status = self.status;
+        let (Some(run), Some(rule)) = (status.last_run(), status.rule.as_present()) else { return };
+        let (Some(set_at), Ok(schedule)) =
+            (run.oldest_flag_set_at(), ScheduleExpression::parse_expression(&rule.schedule))
+        else {
+            return;
+        };
+        if !matches!(status.standing, VenueStanding::Running | VenueStanding::Failing) {
+            return;
+        }
+        let firing = |after: Timestamp| schedule.next_after(after, after);
+        let patience = LATE + SignedDuration::from_secs(i64::from(status.venue.timeout_s));
+        let missed =
+            (0..FIRINGS_TO_SYNC).try_fold(set_at, |at, _| firing(at)).and_then(|at| at.checked_add(patience).ok());
+        if missed.is_some_and(|missed| missed < run.ended_at) {
+            let name = &status.venue.name;
+            let what = format!(
+                "A contact's flag is still set since {}, although its rule has fired at least {FIRINGS_TO_SYNC} times",
+                self.time_text(set_at)
+            );
+            let next = format!(
+                "`deployer logs {name} --outcome retried` shows which contacts wait, and why. `deployer doctor {name}` \
+                 tests the credentials."
+            );
+            self.add_attention(Urgency::Now, what, next);
+        }
+    }
+
+    /// Adds the alarms that are raised.
+    fn judge_alarms(&mut self) {
+        let raised = self.status.alarms.as_deref().unwrap_or_default();
+        if !raised.is_empty() {
+            let what = format!("{} raised: {}", count_with_noun(raised.len() as u64, "alarm"), raised.join(", "));
+            let next = format!("Look for the cause with `deployer logs {}`.", self.status.venue.name);
+            self.add_attention(Urgency::Now, what, next);
+        }
+    }
+
+    /// Adds what an apply would change, unless the standing says so already.
+    fn judge_drift(&mut self) {
+        let told = matches!(self.status.standing, VenueStanding::NotDeployed | VenueStanding::Pending);
+        if let (VenueDrift::Differs(count), false) = (&self.status.drift, told) {
+            let what = format!("{} of it differ from the manifest", count_with_noun(*count, "resource"));
+            let what = if *count == 1 { what.replace("differ ", "differs ") } else { what };
+            let name = &self.status.venue.name;
+            let next =
+                format!("`deployer plan --target {name}` shows what, and `deployer apply --target {name}` mends it.");
+            self.add_attention(Urgency::Soon, what, next);
+        }
+    }
+
+    /// A time for people, in the venue's time zone.
+    fn time_text(&self, at: Timestamp) -> String {
+        at.to_zoned(self.overview.zone_of(self.status)).strftime("%Y-%m-%d %H:%M %Z").to_string()
     }
 
     fn judge_contacts(&mut self) {

@@ -1,23 +1,32 @@
 //! The state of the venues: what the manifest says about each, what exists in AWS, how its last runs went, and how many
-//! of its contacts need attention. `live`, `runs` and `contacts` read it; `judge`, which is pure, draws the
-//! conclusions.
+//! of its contacts need attention. `live`, `runs` and `contacts` read it; `judge` and `health`, which are pure, draw
+//! the conclusions.
 //!
 //! What is unreadable is reported as such and never shown as zero. There are no contacts in it, only counts.
 
 mod contacts;
+mod drift;
+mod health;
+mod hours;
 mod judge;
 mod live;
 pub mod log;
+mod period;
 mod runs;
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use sync_config::config::DestinationConfig;
 
 pub use contacts::{ContactCounts, StatusPortal};
+pub use drift::{DriftFindings, VenueDrift};
+pub use health::VenueHealth;
+pub use hours::{HourCell, HourCounts};
 pub use judge::{Attention, Urgency, VenueStanding, utc_date};
 pub use live::{LiveCode, LiveFiring};
+pub use period::{StatusPeriod, StatusZone};
 pub use runs::{BROKEN_OFF_PATTERN, ENDED_PATTERN, RunFailure, RunHistory, VenueRun};
 
 use deployer_aws::Aws;
@@ -45,6 +54,8 @@ pub struct Overview {
     pub made_at: Timestamp,
     /// The start of the period in which runs are counted.
     pub since: Timestamp,
+    /// In which time zone times are told.
+    pub zone: StatusZone,
     /// Why AWS can't be reached.
     pub unreachable: Option<String>,
     /// The venues, in the manifest's order.
@@ -68,10 +79,16 @@ pub struct VenueOverview {
     pub runs: Observed<RunHistory>,
     /// Its contacts that need attention.
     pub contacts: ContactCounts,
+    /// Whether it is deployed as the manifest says.
+    pub drift: VenueDrift,
+    /// Its alarms that are raised, by name; `None` if it has none, or nobody looked.
+    pub alarms: Option<Vec<String>>,
     /// When its rule fires next. The time of a rate follows from the last run, and is unknown without one.
     pub next_run: Option<Timestamp>,
     /// Its overall state.
     pub standing: VenueStanding,
+    /// Whether it does its work.
+    pub health: VenueHealth,
 }
 
 /// What was read about one venue.
@@ -85,31 +102,42 @@ pub struct VenueReadings {
     pub runs: Observed<RunHistory>,
     /// Its contacts that need attention.
     pub contacts: ContactCounts,
+    /// Whether it is deployed as the manifest says.
+    pub drift: VenueDrift,
+    /// Its alarms that are raised, by name; `None` if it has none, or nobody looked.
+    pub alarms: Option<Vec<String>>,
 }
 
 /// AWS, or why it can't be reached.
 pub type StatusCloud<'c> = Result<(&'c Aws, &'c Scope), String>;
 
-/// Reads the state of the `chosen` venues of a manifest as of `now`, with their runs since `since`.
+/// Reads the state of the `chosen` venues of a manifest, with their runs of the period. `drift` compares them with the
+/// manifest meanwhile.
 pub async fn read_overview(
     manifest: &Manifest,
     chosen: &[&Venue],
     cloud: StatusCloud<'_>,
     portal: &StatusPortal,
-    (since, now): (Timestamp, Timestamp),
+    period: StatusPeriod,
+    drift: impl Future<Output = DriftFindings>,
 ) -> Overview {
     let deployment = &manifest.deployment.name;
     let read = |venue: &Venue| {
         let (venue, cloud) = (venue.clone(), cloud.clone());
         async move {
-            let in_aws = read_from_aws(cloud, deployment, &venue.name, since);
+            let in_aws = read_from_aws(cloud, deployment, &venue.name, period.since);
             let ((function, rule, runs), contacts) = tokio::join!(in_aws, read_contacts(portal, &venue));
-            (venue, VenueReadings { function, rule, runs, contacts })
+            let drift = VenueDrift::Unknown("nobody asked".to_owned());
+            (venue, VenueReadings { function, rule, runs, contacts, drift, alarms: None })
         }
     };
-    let readings = stream::iter(chosen.iter().map(|venue| read(venue))).buffered(VENUES_AT_ONCE).collect().await;
+    let reading = stream::iter(chosen.iter().map(|venue| read(venue))).buffered(VENUES_AT_ONCE).collect();
+    let (mut readings, drift): (Vec<(Venue, VenueReadings)>, DriftFindings) = tokio::join!(reading, drift);
+    for (venue, readings) in &mut readings {
+        readings.drift = drift.of_venue(&venue.name);
+    }
     let account = cloud.map(|(_, scope)| scope.account.clone());
-    Overview::from_readings(manifest, account, readings, (since, now))
+    Overview::from_readings(manifest, account, readings, period)
 }
 
 async fn read_from_aws(
@@ -154,16 +182,18 @@ impl Overview {
         manifest: &Manifest,
         account: Result<String, String>,
         readings: Vec<(Venue, VenueReadings)>,
-        (since, now): (Timestamp, Timestamp),
+        period: StatusPeriod,
     ) -> Self {
         let deployment = &manifest.deployment;
         let weighed = |(venue, readings): (Venue, VenueReadings)| {
-            let VenueReadings { function, rule, runs, contacts } = readings;
+            let VenueReadings { function, rule, runs, contacts, drift, alarms } = readings;
             let last = runs.as_present().and_then(|runs| runs.last.as_ref()).map(VenueRun::began_at);
-            let next_run = rule.as_present().and_then(|rule| next_firing(rule, last, now));
+            let next_run = rule.as_present().and_then(|rule| next_firing(rule, last, period.now));
             let standing = judge::judge_standing(venue.status, &function, &rule, &runs);
             let names = VenueNames::new(&deployment.name, &venue.name);
-            VenueOverview { venue, names, function, rule, runs, contacts, next_run, standing }
+            // The conclusion about the whole comes last.
+            let health = VenueHealth::Unknown;
+            VenueOverview { venue, names, function, rule, runs, contacts, drift, alarms, next_run, standing, health }
         };
         let mut overview = Self {
             deployment: deployment.name.clone(),
@@ -171,13 +201,45 @@ impl Overview {
             unreachable: account.as_ref().err().cloned(),
             account: account.ok(),
             portal_id: manifest.hubspot.portal_id,
-            made_at: now,
-            since,
+            made_at: period.now,
+            since: period.since,
+            zone: period.zone,
             venues: readings.into_iter().map(weighed).collect(),
             attention: Vec::new(),
         };
         overview.attention = judge::collect_attention(&overview);
+        for status in &mut overview.venues {
+            status.health = health::judge_health(status, &overview.attention);
+        }
         overview
+    }
+
+    /// Whether a venue is unhealthy.
+    pub fn has_unhealthy_venue(&self) -> bool {
+        self.venues.iter().any(|status| status.health == VenueHealth::Unhealthy)
+    }
+
+    /// The time zone in which a venue's times are told.
+    pub fn zone_of(&self, status: &VenueOverview) -> TimeZone {
+        self.zone.find_zone(&status.venue)
+    }
+
+    /// The time zone of all venues; `None` if they have several.
+    pub fn common_zone(&self) -> Option<TimeZone> {
+        let mut zones = self.venues.iter().map(|status| self.zone_of(status));
+        let first = zones.next().unwrap_or(TimeZone::UTC);
+        zones.all(|zone| zone == first).then_some(first)
+    }
+
+    /// A venue's runs in each of the last `count` hours, oldest first; `None` if they are unreadable.
+    pub fn hours_of(&self, status: &VenueOverview, count: u32) -> Option<Vec<HourCell>> {
+        let hours = match &status.runs {
+            Observed::Unreadable(_) => return None,
+            Observed::Present(runs) => runs.hours.as_slice(),
+            // Without a log group, nothing ever ran.
+            Observed::Absent | Observed::PendingDeletion(_) => &[],
+        };
+        Some(hours::last_hours(hours, count, self.since, self.made_at))
     }
 
     /// What is unreadable; empty if everything could be read.
@@ -238,13 +300,17 @@ pub struct VenueLine<'s> {
     display_name: &'s str,
     status: &'static str,
     standing: VenueStanding,
+    health: VenueHealth,
     schedule: &'s str,
+    timezone: Option<&'s str>,
     destination: String,
     function: &'s Observed<LiveCode>,
     rule: &'s Observed<LiveFiring>,
     runs: &'s Observed<RunHistory>,
     next_run: Option<Timestamp>,
     contacts: &'s ContactCounts,
+    drift: &'s VenueDrift,
+    alarms: Option<&'s [String]>,
     blocker: Option<BlockerLine<'s>>,
 }
 
@@ -267,13 +333,17 @@ impl VenueOverview {
             display_name: &self.venue.display_name,
             status: deployer_core::manifest::status_word(self.venue.status),
             standing: self.standing,
+            health: self.health,
             schedule: &self.venue.schedule.expression,
+            timezone: self.venue.timezone.as_deref(),
             destination: format!("{kind}, {place}"),
             function: &self.function,
             rule: &self.rule,
             runs: &self.runs,
             next_run: self.next_run,
             contacts: &self.contacts,
+            drift: &self.drift,
+            alarms: self.alarms.as_deref(),
             blocker: self.venue.blocker.as_ref().map(|blocker| BlockerLine {
                 reason: &blocker.reason,
                 owner: blocker.owner.as_deref(),

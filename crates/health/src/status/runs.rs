@@ -5,9 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::hours::{HourCounts, add_to_hour};
 use super::log::{LogEvent, LogQuery, read_events};
 use deployer_aws::{Aws, FailureKind};
 use deployer_core::resource::Observed;
+use sync_config::metrics::OLDEST_FLAG_AGE;
 use sync_lambda::report::ProblemKind;
 
 /// Matches the line that a run ends with, which has its results.
@@ -34,6 +36,10 @@ pub struct VenueRun {
     pub needs_review: u64,
     /// Contacts that are deferred to the next run.
     pub backlog: u64,
+    /// How long the oldest flag that is still set had been set when it ended, in seconds; 0 if none is, and unknown if
+    /// the run couldn't find out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_flag_s: Option<u64>,
     /// Why it ended before its work was done.
     pub error: Option<RunFailure>,
     /// What went wrong without ending it.
@@ -56,6 +62,12 @@ impl VenueRun {
     pub fn began_at(&self) -> Timestamp {
         let took = self.duration_ms.and_then(|ms| i64::try_from(ms).ok()).unwrap_or_default();
         self.ended_at.checked_sub(SignedDuration::from_millis(took)).unwrap_or(self.ended_at)
+    }
+
+    /// When the oldest flag that is still set was set, as far as this run knows; `None` if none is, or if it doesn't.
+    pub fn oldest_flag_set_at(&self) -> Option<Timestamp> {
+        let age = self.oldest_flag_s.filter(|seconds| *seconds > 0)?;
+        self.ended_at.checked_sub(SignedDuration::from_secs(i64::try_from(age).ok()?)).ok()
     }
 
     /// Parses the line that a run ends with; `None` for any other line.
@@ -83,13 +95,14 @@ impl VenueRun {
             failed: count("Failed"),
             needs_review: count("NeedsReview"),
             backlog: count("Backlog"),
+            oldest_flag_s: line[OLDEST_FLAG_AGE.name].as_u64(),
             error: line.get("error").map(failure),
             problems: line["problems"].as_array().map(|all| all.iter().map(failure).collect()).unwrap_or_default(),
             ..Self::new_ended(event.at)
         })
     }
 
-    fn new_ended(ended_at: Timestamp) -> Self {
+    pub(super) fn new_ended(ended_at: Timestamp) -> Self {
         Self {
             ended_at,
             duration_ms: None,
@@ -98,6 +111,7 @@ impl VenueRun {
             failed: 0,
             needs_review: 0,
             backlog: 0,
+            oldest_flag_s: None,
             error: None,
             problems: Vec::new(),
         }
@@ -124,6 +138,8 @@ pub struct RunHistory {
     /// When lookups were last refused, and why. Later runs may not have needed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_look_up: Option<(Timestamp, RunFailure)>,
+    /// The runs of each hour in which there was one, oldest first.
+    pub hours: Vec<HourCounts>,
 }
 
 impl RunHistory {
@@ -134,6 +150,7 @@ impl RunHistory {
         self.synced += run.synced;
         self.failed += run.failed;
         self.needs_review += run.needs_review;
+        add_to_hour(&mut self.hours, &run);
         let newer = |kept: &Option<VenueRun>| kept.as_ref().is_none_or(|kept| kept.ended_at <= run.ended_at);
         let refused = ProblemKind::LookupRefused.kind_name();
         if let Some(problem) = run.problems.iter().find(|problem| problem.kind == refused)

@@ -68,6 +68,9 @@ pub async fn invoke_function(aws: &Aws, names: &VenueNames, now: Timestamp) -> R
     let payload: Value = serde_json::from_slice(payload).map_err(|error| {
         CallError::unexpected("lambda:InvokeFunction", format!("the function's answer is not JSON: {error}"))
     })?;
+    if payload.get("skipped").is_some() {
+        return Ok(InvokedRun::Busy);
+    }
     if answer.function_error().is_none() {
         return Ok(InvokedRun::Ended(payload));
     }

@@ -119,6 +119,12 @@ impl Executor<'_> {
                     .reserved_concurrent_executions(to_signed(*reserved));
                 request.send().await.call(call).map(drop)
             }
+            LambdaOperation::AwaitEarlierRuns { function, longest_run_s } => {
+                self.await_earlier_runs(address, function, *longest_run_s).await
+            }
+            LambdaOperation::DeleteFunctionConcurrency { function } => {
+                lambda.delete_function_concurrency().function_name(function).send().await.call(call).map(drop)
+            }
             LambdaOperation::TagFunction { arn, tags } => {
                 let tags = tags.clone().into_iter().collect();
                 lambda.tag_resource().resource(arn).set_tags(Some(tags)).send().await.call(call).map(drop)
@@ -204,6 +210,8 @@ impl Executor<'_> {
             // The statement has our id and is on our alias.
             LambdaOperation::AddPermission { .. } => Ok(true),
             LambdaOperation::PutFunctionConcurrency { .. }
+            | LambdaOperation::AwaitEarlierRuns { .. }
+            | LambdaOperation::DeleteFunctionConcurrency { .. }
             | LambdaOperation::UpdateFunctionConfiguration { .. }
             | LambdaOperation::ResetFunctionSettings { .. }
             | LambdaOperation::UpdateFunctionCode { .. }

@@ -1,5 +1,7 @@
 //! Published versions: a new one is tested before the alias points to it, and old ones are deleted.
 
+use std::time::Duration;
+
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
 
@@ -11,6 +13,10 @@ use deployer_core::naming::ALIAS;
 use deployer_core::resource::ResourceAddress;
 
 const INVOKE: &str = "lambda:InvokeFunction";
+/// How often a function is asked whether a run is still in progress.
+const POLL: Duration = Duration::from_secs(5);
+/// For how long the alias may still lead to the version before.
+const ALIAS_MOVES: u32 = 6;
 
 impl Executor<'_> {
     /// Invokes the new version with `{"dry_run": true}`, which checks everything and writes nothing.
@@ -57,6 +63,54 @@ impl Executor<'_> {
         );
         let code = failure["errorType"].as_str().unwrap_or_default().to_owned();
         Err(CallError { code, ..CallError::unexpected(INVOKE, message) })
+    }
+
+    /// Waits until no run of a version without leases is in progress. One execution is reserved for the function, so Lambda
+    /// accepts an invocation only while there is no other, and runs that begin later take leases.
+    pub(super) async fn await_earlier_runs(
+        &self,
+        address: &ResourceAddress,
+        function: &str,
+        longest_run_s: u32,
+    ) -> Result<(), CallError> {
+        let note = |text: String| (self.on_event)(ApplyEvent::Note { address: address.clone(), text });
+        let tries = u64::from(longest_run_s) / POLL.as_secs() + 2;
+        let (mut waits, mut moves) = (0, 0);
+        loop {
+            self.fence.check(INVOKE)?;
+            let request = self.aws.lambda.invoke().function_name(function).qualifier(ALIAS);
+            let answer = match request.payload(Blob::new(r#"{"ping":true}"#)).send().await.call(INVOKE) {
+                Ok(answer) => answer,
+                // An emulator that stores functions but doesn't run them: then there are no runs.
+                Err(error) if error.kind == FailureKind::NotImplemented => return Ok(()),
+                Err(error) if error.kind == FailureKind::Throttled && waits < tries => {
+                    if waits == 0 {
+                        note("waits for the run in progress to end".to_owned());
+                    }
+                    waits += 1;
+                    self.sleep_for(POLL).await;
+                    continue;
+                }
+                Err(error) if error.kind == FailureKind::Throttled => {
+                    let message =
+                        format!("a run was still in progress after {longest_run_s} s, so the reservation stays");
+                    return Err(CallError::unexpected(INVOKE, message));
+                }
+                Err(error) => return Err(error),
+            };
+            let payload = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
+            let payload: Value = serde_json::from_slice(payload).unwrap_or(Value::Null);
+            if payload["lease"] == true {
+                return Ok(());
+            }
+            moves += 1;
+            if moves > ALIAS_MOVES {
+                let said = payload["errorMessage"].as_str().map(|said| format!(": {said}")).unwrap_or_default();
+                let message = format!("the version that runs takes no leases, so the reservation stays{said}");
+                return Err(CallError::unexpected(INVOKE, message));
+            }
+            self.sleep_for(POLL).await;
+        }
     }
 
     /// Deletes all except the newest `keep` versions, but never the one that the alias points to.

@@ -19,6 +19,16 @@ pub enum LambdaOperation {
         function: String,
         reserved: u32,
     },
+    /// Waits until no run of a version without leases is in progress: invokes the alias with `{"ping": true}` until Lambda,
+    /// which allows one execution at a time, accepts that.
+    AwaitEarlierRuns {
+        function: String,
+        /// How long a run takes at most, in seconds.
+        longest_run_s: u32,
+    },
+    DeleteFunctionConcurrency {
+        function: String,
+    },
     UpdateFunctionConfiguration {
         function: String,
         configuration: FunctionConfiguration,
@@ -109,6 +119,8 @@ impl LambdaOperation {
             | Self::ResetFunctionSettings { .. }
             | Self::UpdateFunctionCode { .. } => true,
             Self::PutFunctionConcurrency { .. }
+            | Self::AwaitEarlierRuns { .. }
+            | Self::DeleteFunctionConcurrency { .. }
             | Self::TagFunction { .. }
             | Self::UntagFunction { .. }
             | Self::DeleteFunction { .. }
@@ -134,6 +146,8 @@ impl LambdaOperation {
             Self::UpdateFunctionCode { .. }
             | Self::ResetFunctionSettings { .. }
             | Self::PutFunctionConcurrency { .. }
+            | Self::AwaitEarlierRuns { .. }
+            | Self::DeleteFunctionConcurrency { .. }
             | Self::TagFunction { .. }
             | Self::UntagFunction { .. }
             | Self::DeleteFunction { .. }
@@ -157,6 +171,7 @@ impl ServiceOperation for LambdaOperation {
         match self {
             Self::CreateFunction { .. } => "lambda:CreateFunction",
             Self::PutFunctionConcurrency { .. } => "lambda:PutFunctionConcurrency",
+            Self::DeleteFunctionConcurrency { .. } => "lambda:DeleteFunctionConcurrency",
             Self::UpdateFunctionConfiguration { .. } | Self::ResetFunctionSettings { .. } => {
                 "lambda:UpdateFunctionConfiguration"
             }
@@ -164,7 +179,7 @@ impl ServiceOperation for LambdaOperation {
             Self::TagFunction { .. } => "lambda:TagResource",
             Self::UntagFunction { .. } => "lambda:UntagResource",
             Self::DeleteFunction { .. } | Self::DeleteOldVersions { .. } => "lambda:DeleteFunction",
-            Self::InvokeDryRun { .. } => "lambda:InvokeFunction",
+            Self::InvokeDryRun { .. } | Self::AwaitEarlierRuns { .. } => "lambda:InvokeFunction",
             Self::PublishVersion { .. } => "lambda:PublishVersion",
             Self::CreateAlias { .. } => "lambda:CreateAlias",
             Self::UpdateAlias { .. } | Self::MoveAlias { .. } | Self::ResetAlias { .. } => "lambda:UpdateAlias",
@@ -181,6 +196,8 @@ impl ServiceOperation for LambdaOperation {
             Self::PutFunctionEventInvokeConfig { alias } => &alias.function,
             Self::AddPermission { permission } => &permission.function,
             Self::PutFunctionConcurrency { function, .. }
+            | Self::AwaitEarlierRuns { function, .. }
+            | Self::DeleteFunctionConcurrency { function }
             | Self::UpdateFunctionConfiguration { function, .. }
             | Self::ResetFunctionSettings { function, .. }
             | Self::ResetAlias { function, .. }
@@ -201,11 +218,14 @@ impl ServiceOperation for LambdaOperation {
     fn removal(&self) -> Removal {
         match self {
             Self::DeleteFunction { .. } => Removal::Resource,
-            Self::RemovePermission { .. } | Self::DeleteFunctionUrl { .. } => Removal::Part,
+            Self::RemovePermission { .. } | Self::DeleteFunctionUrl { .. } | Self::DeleteFunctionConcurrency { .. } => {
+                Removal::Part
+            }
             // Old versions that are missing are told apart by the call itself, while a missing function is an error.
             Self::DeleteOldVersions { .. } => Removal::Nothing,
             Self::CreateFunction { .. }
             | Self::PutFunctionConcurrency { .. }
+            | Self::AwaitEarlierRuns { .. }
             | Self::UpdateFunctionConfiguration { .. }
             | Self::ResetFunctionSettings { .. }
             | Self::UpdateFunctionCode { .. }

@@ -193,7 +193,11 @@ fn settings_of_reticks_and_times_reach_the_function() {
     );
     let defaults =
         manifest::parse_manifest(&manifest_with("retick_window = \"24h\"", ""), "venues.toml").expect("valid");
-    assert_eq!(config(&defaults), "{}", "what is set to its default changes no deployed function");
+    assert_eq!(
+        config(&defaults),
+        r#"{"metrics":"off"}"#,
+        "what else is set to its default changes no deployed function"
+    );
 }
 
 #[test]

@@ -37,7 +37,7 @@ email = "email"
 /// Every venue of [`manifests`].
 const VENUES: [&str; 3] = ["harbour", "mill", "quay"];
 
-/// A manifest with everything that companies demand.
+/// A manifest with everything that companies demand, whose runs take leases.
 fn declaring(manifest: &str) -> String {
     let region = "region = \"eu-west-1\"";
     let lines = "tags = { CostCenter = \"4711\", Team = \"ops\" }
@@ -46,12 +46,13 @@ kms_key = \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd\"
 [defaults]
 vpc = { subnet_ids = [\"subnet-1\"], security_group_ids = [\"sg-1\"] }
 tracing = \"active\"
+reserved_concurrency = \"off\"
 dead_letter = \"arn:aws:sqs:eu-west-1:123456789012:failed\"";
     manifest.replace(region, &format!("{region}\n{lines}"))
 }
 
 /// Manifests of one deployment, which together have every status, both kinds of destination, protection, a canary, what
-/// companies demand, and are with and without a HubSpot token.
+/// companies demand, with leases, and are with and without a HubSpot token.
 fn manifests() -> [String; 6] {
     let harbour = |lines: &str| {
         MANIFEST.replacen("display_name = \"Harbour\"", &format!("display_name = \"Harbour\"\n{lines}"), 1)
