@@ -12,7 +12,9 @@ use crate::terminal::print_document;
 use deployer_core::counted::count_with_noun;
 use deployer_core::error::{Error, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::permissions::{MAX_POLICY_CHARACTERS, PolicyCommand, PolicyDocument, PolicyPlace, build_policies};
+use deployer_core::permissions::{
+    MAX_POLICY_CHARACTERS, PolicyCommand, PolicyDocument, PolicyPlace, build_policies_for,
+};
 use deployer_core::scope::Scope;
 
 /// The word for every command.
@@ -46,7 +48,7 @@ pub(super) fn run_iam_policy(global: &GlobalArgs, args: &IamPolicyArgs) -> Resul
         roles: deployment.role_place(),
     };
     let commands: Vec<PolicyCommand> = args.commands.iter().flat_map(|given| given.commands.clone()).collect();
-    let documents = build_policies(&place, &commands);
+    let documents = build_policies_for(&place, &commands, loaded.manifest.alarms.is_some());
     let chosen: Vec<(usize, &PolicyDocument)> =
         (1..).zip(&documents).filter(|(part, _)| args.part.is_none_or(|wanted| wanted == *part)).collect();
     if chosen.is_empty() {

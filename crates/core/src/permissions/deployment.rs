@@ -23,7 +23,7 @@ const TAGGERS: &[PolicyCommand] = &[Apply, Adopt];
 
 const UNPROVEN: &str = "`verify --isolation` says unknown for what leads through a key, a queue or a topic";
 
-const NO_ALARMS: &str = "a manifest with [alarms] can't be applied, and alarms that are left from one stay";
+pub(super) const NO_ALARMS: &str = "a manifest with [alarms] can't be applied, and alarms that are left from one stay";
 
 const OWNED: ActionCondition = ActionCondition::Owned;
 const TAGGING: ActionCondition = ActionCondition::Tagging;

@@ -15,7 +15,7 @@ mod target;
 use serde_json::{Value, json};
 
 pub use command::PolicyCommand;
-pub use document::{MAX_POLICY_CHARACTERS, PolicyDocument, build_policies};
+pub use document::{MAX_POLICY_CHARACTERS, PolicyDocument, build_policies, build_policies_for};
 pub use target::{ActionTarget, PolicyPlace};
 
 use sync_config::metrics::METRIC_NAMESPACE;
@@ -102,6 +102,11 @@ impl ActionRow {
     /// The service's prefix: `lambda`.
     pub fn service(&self) -> &'static str {
         self.action.split(':').next().unwrap_or_default()
+    }
+
+    /// Whether only a manifest with `[alarms]` needs it.
+    pub fn is_for_alarms(&self) -> bool {
+        self.otherwise == Some(deployment::NO_ALARMS) && self.action != "cloudwatch:DescribeAlarms"
     }
 
     /// Whether a command takes the action.

@@ -226,6 +226,8 @@ fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
         | Operation::SecretsManager(_)
         | Operation::Logs(_)
         | Operation::EventBridge(_)
+        | Operation::CloudWatch(_)
+        | Operation::Sns(_)
         | Operation::HubSpot(_) => None,
     };
     let calls: Vec<&LambdaOperation> = change.operations.iter().filter_map(lambda).collect();
