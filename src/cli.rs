@@ -56,6 +56,9 @@ pub struct GlobalArgs {
     /// Print JSON, one object per line
     #[arg(long, global = true)]
     pub json: bool,
+    /// Show every attribute of a plan, and policies as JSON
+    #[arg(long, short = 'v', global = true)]
+    pub verbose: bool,
     /// Use the local cloud (kept under .deployer/) instead of AWS
     #[arg(long, global = true)]
     pub local: bool,

@@ -9,7 +9,7 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::Shells;
 
 use crate::cli::Cli;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{load_manifest, status_word};
 
 /// The variable that says which shell asks.
@@ -28,11 +28,12 @@ pub(crate) fn registration_script(shell: &str) -> Result<String> {
     let shells = Shells::builtins();
     let Some(completer) = shells.completer(shell) else {
         let known = shells.names().collect::<Vec<_>>().join(", ");
-        return Err(Error::usage(format!("no completions for {shell}")).hint(format!("known shells: {known}")));
+        return Err(Error::usage(ErrorCode::CommandLine, format!("no completions for {shell}"))
+            .hint(format!("known shells: {known}")));
     };
     let mut script = Vec::new();
     let written = completer.write_registration(ASKING_SHELL, "deployer", "deployer", "deployer", &mut script);
-    written.map_err(|error| Error::failed("could not make the script").caused_by(&error))?;
+    written.map_err(|error| Error::failed(ErrorCode::Internal, "could not make the script").caused_by(&error))?;
     Ok(String::from_utf8_lossy(&script).into_owned())
 }
 

@@ -42,7 +42,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "destroy",
         &[
-            ("deployer destroy", "show all that would be deleted, and ask"),
+            ("deployer destroy --dry-run", "show all that would be deleted"),
+            ("deployer destroy", "show it, and ask"),
             ("deployer destroy --target venue-a", "one venue; the manifest stays as it is"),
         ],
     ),
@@ -103,6 +104,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("deployer status", "all venues, one line each; exits 1 if one is unhealthy"),
             ("deployer status venue-a --since 7d", "one venue in all its parts, its last week"),
+            ("deployer status --watch", "redrawn in place every 10 s; q ends it"),
             ("deployer status --format prometheus", "for a file that Prometheus' node exporter collects"),
         ],
     ),
@@ -213,6 +215,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("deployer restore old --dry-run", "what would be created"),
             ("deployer restore old hubspot-webhook-handler", "one resource"),
         ],
+    ),
+    (
+        "explain",
+        &[("deployer explain locked", "what `error[locked]` means, and what to do"), ("deployer explain", "all codes")],
     ),
     (
         "verify",

@@ -39,8 +39,9 @@ pub mod sample;
 use clap::{CommandFactory, FromArgMatches};
 
 use cli::{Cli, ColorMode};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
+use terminal::TextStream;
 
 /// Parses the command line, runs the command, and returns the exit code of the process.
 ///
@@ -66,17 +67,20 @@ pub fn run_program() -> std::process::ExitCode {
     match run_to_completion(&cli).and_then(|code| terminal::check_output().map(|()| code)) {
         Ok(code) => code.into(),
         Err(error) => {
-            errln!("error: {error}");
-            error.code.into()
+            terminal::print_error(&error, cli.global.json);
+            error.exit_code.into()
         }
     }
 }
 
 /// Prints what clap returns instead of a command: help, the version, or a mistake in the command line.
 fn print_usage(stopped: &clap::Error) -> std::process::ExitCode {
-    match stopped.print() {
+    match terminal::print_usage_error(stopped) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            errln!("error: {}", Error::failed("could not write the output").caused_by(&error));
+            terminal::print_error(
+                &Error::failed(ErrorCode::Output, "could not write the output").caused_by(&error),
+                false,
+            );
             ExitCode::Failed.into()
         }
         _ if stopped.use_stderr() => ExitCode::Usage.into(),
@@ -86,15 +90,18 @@ fn print_usage(stopped: &clap::Error) -> std::process::ExitCode {
 
 fn parse_command_line() -> std::result::Result<Cli, clap::Error> {
     let arguments = habits::translate_arguments(std::env::args_os());
-    let matches = examples::add_examples(Cli::command()).try_get_matches_from(arguments);
+    let matches = examples::add_examples(Cli::command())
+        .term_width(terminal::line_width(TextStream::Out))
+        .try_get_matches_from(arguments);
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(habits::improve_error)
 }
 
 fn run_to_completion(cli: &Cli) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::failed("could not start the threads").caused_by(&error))?;
-    // `dev` shows its runs itself, and `--json` is read by a program.
-    if !cli.global.json && !matches!(cli.command, commands::Command::Dev(_)) {
+    let runtime =
+        runtime.map_err(|error| Error::failed(ErrorCode::System, "could not start the threads").caused_by(&error))?;
+    // `--json` is read by a program.
+    if !cli.global.json && !cli.command.owns_terminal() {
         runtime.spawn(render::tell_what_is_waited_for());
     }
     runtime.block_on(commands::run_command(cli))

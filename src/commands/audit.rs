@@ -7,15 +7,15 @@ use clap::Args;
 use serde_json::json;
 
 use super::shared::session::{
-    identity_options, load_manifest, manifest_directory, output_format, read_scope, state_directory,
+    empty_manifest, identity_options, load_manifest, manifest_directory, output_format, read_scope, state_directory,
 };
 use crate::cli::{GlobalArgs, PlanFormat};
-use crate::local;
+use crate::local::{self, LocalCloud};
 use crate::render::{AuditView, JsonLines, audit_html, audit_markdown, audit_summary, audit_text, start_spinner};
 use crate::sample::InstalledSample;
 use crate::terminal::write_output_file;
 use deployer_aws::Aws;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef};
 use deployer_core::scope::Scope;
@@ -75,7 +75,12 @@ pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<E
     let json = format == PlanFormat::Json;
     // An account can be audited before there is a manifest.
     let global = GlobalArgs { json, ..global.clone() };
-    let loaded = if global.manifest.exists() { Some(load_manifest(&global)?) } else { None };
+    let loaded = match global.manifest.exists() {
+        true => Some(load_manifest(&global)?),
+        // The sample needs none: it is an account before `deployer`.
+        false if args.sample && global.local => Some(empty_manifest(&global, args.region.as_deref())?),
+        false => None,
+    };
     let manifest = loaded.as_ref().map(|loaded| &loaded.manifest);
     let (aws, scope) = connect_to_account(&global, args, manifest).await?;
     let sample = if args.sample { Some(create_sample_account(&global, &aws, manifest).await?) } else { None };
@@ -135,15 +140,19 @@ async fn connect_to_account(
         (None, Some(manifest)) => manifest.deployment.region.clone(),
         (None, None) => std::env::var("AWS_REGION").map_err(|_| {
             let what = format!("the region is unknown, because there is no {}", global.manifest.display());
-            Error::usage(what).hint("pass --region or --manifest")
+            Error::usage(ErrorCode::CommandLine, what).hint("pass --region or --manifest")
         })?,
     };
     let aws = match manifest {
-        Some(manifest) if global.local => {
+        // The sample account is never put into what a running `dev` has.
+        Some(manifest) if global.local && args.sample => {
             let cloud = local::open_cloud(&state_directory(&manifest.path), &manifest.deployment)?;
             local::cloud_clients(&cloud, &manifest.deployment)
         }
-        None if global.local => return Err(Error::usage("--local needs a manifest")),
+        Some(manifest) if global.local => {
+            LocalCloud::find(&state_directory(&manifest.path), manifest)?.clients(&manifest.deployment)
+        }
+        None if global.local => return Err(Error::usage(ErrorCode::CommandLine, "--local needs a manifest")),
         _ => Aws::from_environment(&region, &identity_options(global)).await,
     };
     let scope = read_scope(&aws, &region).await?;
@@ -159,9 +168,7 @@ async fn connect_to_account(
 /// Fills the local cloud with a sample account.
 async fn create_sample_account(global: &GlobalArgs, aws: &Aws, manifest: Option<&Manifest>) -> Result<InstalledSample> {
     let Some(manifest) = manifest.filter(|_| global.local) else {
-        return Err(
-            Error::usage("--sample only works on the local cloud of a manifest").hint("pass --local and --manifest")
-        );
+        return Err(Error::usage(ErrorCode::CommandLine, "--sample only works on the local cloud").hint("pass --local"));
     };
     let cloud = local::open_cloud(&state_directory(&manifest.path), &manifest.deployment)?;
     InstalledSample::install_in_cloud(&cloud, aws, manifest.hubspot.portal_id).await
@@ -182,7 +189,8 @@ async fn open_hubspot_source(
     if token.is_none() && args.hubspot_app.is_empty() {
         return Ok(None);
     }
-    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client()
+        .map_err(|error| Error::failed(ErrorCode::Network, error.to_string()))?;
     let open = async |what: &str, reference: &SecretRef| -> std::result::Result<HubSpotClient, String> {
         let token =
             resolve_secret(reference, &directory).await.map_err(|error| format!("could not get {what}: {error}"))?;
@@ -201,19 +209,28 @@ async fn open_hubspot_source(
     let mut apps = Vec::new();
     for app in &args.hubspot_app {
         let wrong = || {
-            Error::usage(format!("invalid --hubspot-app {}: write ID=env:NAME", app.split('=').next().unwrap_or(app)))
+            Error::usage(
+                ErrorCode::CommandLine,
+                format!("invalid --hubspot-app {}: write ID=env:NAME", app.split('=').next().unwrap_or(app)),
+            )
         };
         let (id, reference) = app.split_once('=').ok_or_else(wrong)?;
         let id: u64 = id.parse().map_err(|_| wrong())?;
         let reference = SecretRef::parse_reference(reference).map_err(|_| wrong())?;
-        apps.push((id, open(&format!("the token of HubSpot app {id}"), &reference).await.map_err(Error::usage)?));
+        apps.push((
+            id,
+            open(&format!("the token of HubSpot app {id}"), &reference)
+                .await
+                .map_err(|message| Error::usage(ErrorCode::SecretValue, message))?,
+        ));
     }
     Ok(Some(HubSpotSource { workflows, apps }))
 }
 
 fn save_audit(audit: &Audit, path: &Path) -> Result<()> {
     let failed = |error: &dyn std::error::Error| {
-        Error::failed(format!("could not save the audit to {}", path.display())).caused_by(error)
+        Error::failed(ErrorCode::FileUnwritable, format!("could not save the audit to {}", path.display()))
+            .caused_by(error)
     };
     let text = serde_json::to_string_pretty(audit).map_err(|error| failed(&error))?;
     let text = secrets::redact_secrets(&text).into_owned() + "\n";

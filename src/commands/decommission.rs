@@ -12,7 +12,8 @@ use crate::cli::{GlobalArgs, parse_time_window};
 use crate::render::{FORMAT_VERSION, JsonLines, decommission_text, event_text, outcome_text};
 use crate::terminal::quote_for_shell;
 use deployer_aws::Aws;
-use deployer_core::error::{Error, Result};
+use deployer_core::counted::count_with_noun;
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::scope::Scope;
 use deployer_janitor::audit::{AUDIT_VERSION, Audit};
@@ -79,7 +80,7 @@ pub(super) async fn run_decommission(global: &GlobalArgs, args: &DecommissionArg
         (None, None) => return Err(no_archive_error(&args.archive)),
     };
     if !args.resume && args.ids.is_empty() && !args.stale {
-        return Err(Error::usage("no resource was named")
+        return Err(Error::usage(ErrorCode::CommandLine, "no resource was named")
             .hint("pass IDs or names, or --stale for everything stale or orphaned"));
     }
     let (aws, scope) = connect_to_region(global, &region).await?;
@@ -124,7 +125,13 @@ pub(super) async fn run_decommission(global: &GlobalArgs, args: &DecommissionArg
     }
     let command = repeat_command(args);
     let question = confirmation_question(&plan, &scope);
-    confirm_on_terminal(global.json, args.yes, &question, &scope.account, &format!("{command} --dry-run"))?;
+    confirm_on_terminal(
+        global.json,
+        args.yes,
+        &question,
+        &scope.account,
+        &format!("review the plan with `{command} --dry-run`"),
+    )?;
 
     let taken_at = audit.as_ref().map_or(now, |audit| audit.inventory.taken_at);
     let mut archive = match opened {
@@ -255,7 +262,11 @@ fn confirmation_question(plan: &DecommissionPlan, scope: &Scope) -> String {
     } else {
         ""
     };
-    format!("{lost}{secrets}Do you want to carry out this plan for {count} resources in account {}?", scope.account)
+    format!(
+        "{lost}{secrets}Do you want to carry out this plan for {} in account {}?",
+        count_with_noun(count as u64, "resource"),
+        scope.account
+    )
 }
 
 /// What no restore brings back, for the question.
@@ -279,23 +290,28 @@ fn refuse_named_resources(plan: &DecommissionPlan, ids: &[String]) -> Result<()>
     if refused.is_empty() {
         return Ok(());
     }
-    let mut error = Error::refused(match refused.len() {
-        1 => "the named resource is refused; nothing was changed".to_owned(),
-        count => format!("{count} of the named resources are refused; nothing was changed"),
-    });
+    let mut error = Error::refused(
+        ErrorCode::NotRemovable,
+        match refused.len() {
+            1 => "the named resource is refused; nothing was changed".to_owned(),
+            count => format!("{count} of the named resources are refused; nothing was changed"),
+        },
+    );
     error.causes = refused.iter().map(|refusal| format!("{}: {}", refusal.what, refusal.why)).collect();
     Err(error.hint("leave out what is refused, or fix the reason and run a new audit"))
 }
 
 fn read_audit(path: &Path, max_age: SignedDuration, now: Timestamp) -> Result<Audit> {
     let shown = path.display();
-    let text = bounds::read_regular_file(path, bounds::MAX_INPUT_FILE)
-        .map_err(|error| Error::usage(format!("could not read the audit {shown}")).caused_by(&error).hint(MAKE_ONE))?;
-    let audit: Audit = serde_json::from_slice(&text)
-        .map_err(|error| Error::usage(format!("{shown} is not an audit: {error}")).hint(MAKE_ONE))?;
+    let text = bounds::read_regular_file(path, bounds::MAX_INPUT_FILE).map_err(|error| {
+        Error::usage(ErrorCode::AuditFile, format!("could not read the audit {shown}")).caused_by(&error).hint(MAKE_ONE)
+    })?;
+    let audit: Audit = serde_json::from_slice(&text).map_err(|error| {
+        Error::usage(ErrorCode::AuditFile, format!("{shown} is not an audit: {error}")).hint(MAKE_ONE)
+    })?;
     if audit.version != AUDIT_VERSION {
         let what = format!("{shown} was made by another version of deployer (format {})", audit.version);
-        return Err(Error::new(ExitCode::Stale, what).hint(MAKE_ONE));
+        return Err(Error::new(ExitCode::Stale, ErrorCode::AuditFile, what).hint(MAKE_ONE));
     }
     let age = now.duration_since(audit.inventory.taken_at);
     if age > max_age || age < SignedDuration::ZERO {
@@ -306,7 +322,7 @@ fn read_audit(path: &Path, max_age: SignedDuration, now: Timestamp) -> Result<Au
                 format!("{shown} is too old: it was taken {taken}, {} hours ago; nothing was changed", age.as_hours())
             }
         };
-        return Err(Error::new(ExitCode::Stale, what).hint(MAKE_ONE));
+        return Err(Error::new(ExitCode::Stale, ErrorCode::AuditFile, what).hint(MAKE_ONE));
     }
     Ok(audit)
 }
@@ -318,10 +334,13 @@ fn check_same_account(audit: &Audit, scope: &Scope) -> Result<()> {
     if (&inventory.account, &inventory.region) == (&scope.account, &scope.region) {
         return Ok(());
     }
-    Err(Error::refused(format!(
-        "the audit is of account {}, region {}, but the credentials are for account {}, region {}",
-        inventory.account, inventory.region, scope.account, scope.region
-    ))
+    Err(Error::refused(
+        ErrorCode::WrongAccount,
+        format!(
+            "the audit is of account {}, region {}, but the credentials are for account {}, region {}",
+            inventory.account, inventory.region, scope.account, scope.region
+        ),
+    )
     .hint("nothing was changed; use other credentials (AWS_PROFILE), or audit this account"))
 }
 
@@ -330,7 +349,7 @@ fn read_archive_manifest(directory: &Path) -> Result<Option<ArchiveManifest>> {
 }
 
 fn no_archive_error(directory: &Path) -> Error {
-    Error::usage(format!("{} is not an archive", directory.display()))
+    Error::usage(ErrorCode::Archive, format!("{} is not an archive", directory.display()))
         .hint("--resume needs the archive of an earlier run")
 }
 

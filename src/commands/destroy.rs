@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::shared::reconcile::{TerminalFrontend, apply_options, reconciler};
+use super::shared::reconcile::{TerminalFrontend, apply_options, reconciler, show_plan};
 use super::shared::session::Session;
 use crate::cli::{ExecutionArgs, GlobalArgs};
 use deployer_core::desired::Desired;
@@ -11,6 +11,7 @@ use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
 use deployer_reconcile::ReconcileGoal;
 use deployer_reconcile::apply::ApplyInputs;
+use deployer_reconcile::guards::plan_exit_code;
 
 pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
@@ -40,6 +41,11 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
         moved_to: None,
         notes: portal.hubspot_note(session.manifest()).into_iter().collect(),
     };
+    if args.dry_run {
+        let planned = reconciler(&session, &portal, apply_options(&args.execution)).plan(&goal).await?;
+        show_plan(&session, &planned);
+        return Ok(plan_exit_code(&planned.plan));
+    }
     let inputs = async |_: &Plan| Ok(ApplyInputs { hubspot: portal.hubspot_client(), ..ApplyInputs::default() });
     let asking = &args.execution.asking;
     let frontend = TerminalFrontend::new(&session, asking, "deployer destroy", (&question, &deployment), inputs);
@@ -59,6 +65,9 @@ pub struct DestroyArgs {
     /// Only this venue (can be given more than once)
     #[arg(long, value_name = "VENUE")]
     pub target: Vec<String>,
+    /// Show what would be deleted, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// How to apply it.
     #[command(flatten)]
     pub execution: ExecutionArgs,

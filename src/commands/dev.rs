@@ -1,7 +1,7 @@
 //! `deployer dev`
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +13,15 @@ use super::shared::artifacts::prepare_artifact;
 use super::shared::reconcile::wait_for_signal;
 use super::shared::session::{load_manifest, state_directory};
 use crate::cli::{GlobalArgs, parse_positive_duration};
-use crate::dev::page::{self, RunOutcome, RunView};
+use crate::dev::page::{self, ManifestEditOutcome, RunOutcome, RunView};
 use crate::dev::summary::VenueSummary;
-use crate::dev::{System, SystemBackend, SystemConfig};
+use crate::dev::{ManifestWatch, System, SystemBackend, SystemConfig};
 use crate::render::JsonLines;
 use deployer_artifact::ArtifactPlatform;
-use deployer_core::error::{Error, Result};
+use deployer_core::counted::count_with_noun;
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
+use deployer_core::manifest;
 
 /// Run the whole system on this machine, without any account
 #[derive(Debug, Args)]
@@ -36,6 +38,12 @@ pub struct DevArgs {
     /// Port of the page; if it is taken, the next free one
     #[arg(long, default_value_t = 8787)]
     pub port: u16,
+    /// Apply edits of the manifest while it runs (the default)
+    #[arg(long, overrides_with = "no_watch")]
+    pub watch: bool,
+    /// Leave edits of the manifest for the next start
+    #[arg(long)]
+    pub no_watch: bool,
     /// Use this zip (with `bootstrap` at its root) or bootstrap instead of building one
     #[arg(long, value_name = "PATH")]
     pub artifact: Option<PathBuf>,
@@ -43,8 +51,10 @@ pub struct DevArgs {
 
 pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitCode> {
     if global.local {
-        return Err(Error::usage("dev always runs on this machine, so --local has no effect").hint("leave out --local"));
+        return Err(Error::usage(ErrorCode::CommandLine, "dev always runs on this machine, so --local has no effect")
+            .hint("leave out --local"));
     }
+    let mut edits = ManifestWatch::new(&global.manifest);
     let manifest = load_manifest(global)?.manifest;
     let given = args.artifact.as_deref();
     let artifact = prepare_artifact(ArtifactPlatform::Local, &manifest.path, given, global.json).await?;
@@ -57,21 +67,77 @@ pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitC
     let code = if args.once {
         run_venues_once(&system, json.as_deref()).await
     } else {
-        // `verify --local` finds this process through the file.
+        // `--local` finds this process through the file.
         let running = system.write_running_file(&state);
         if let Err(error) = &running {
-            errln!(
-                "`deployer verify --local` won't find this process: could not write to {}: {error}",
-                state.display()
-            );
+            errln!("Commands with --local won't find this process: could not write to {}: {error}", state.display());
         }
-        let code = serve_until_stopped(&system, args, json, &stop).await;
+        let code = if args.no_watch {
+            serve_until_stopped(&system, args, json, &stop).await
+        } else {
+            let follow = follow_manifest(&system, global, &mut edits, &state, json.clone());
+            tokio::select! {
+                code = serve_until_stopped(&system, args, json, &stop) => code,
+                () = follow => Ok(ExitCode::Done),
+            }
+        };
         drop(running);
         code?
     };
     watcher.abort();
     system.stop();
     Ok(code)
+}
+
+/// Adopts the edits of the manifest, for as long as it is polled.
+async fn follow_manifest(
+    system: &System,
+    global: &GlobalArgs,
+    edits: &mut ManifestWatch,
+    state: &Path,
+    json: Option<Arc<JsonLines>>,
+) {
+    loop {
+        edits.wait_for_edit().await;
+        let outcome = adopt_edit(system, global, state).await;
+        match &json {
+            Some(lines) => lines.print_line("edit", &outcome),
+            None => print_edit(&global.manifest, &outcome),
+        }
+        system.show_edit(outcome);
+    }
+}
+
+async fn adopt_edit(system: &System, global: &GlobalArgs, state: &Path) -> ManifestEditOutcome {
+    let read = manifest::load_manifest(&global.manifest);
+    let read = read.and_then(|loaded| loaded.check_schedules(jiff::Timestamp::now()).map(|()| loaded.manifest));
+    let adopted = match read {
+        Ok(manifest) => system.adopt_manifest(manifest).await.map_err(|error| error.to_string()),
+        Err(mistakes) => Err(mistakes.to_string()),
+    };
+    match adopted {
+        Ok(changes) => {
+            // Other commands find the sandboxes of new venues through the file.
+            if let Err(error) = system.update_running_file(state) {
+                errln!("Could not write to {}: {error}", state.display());
+            }
+            ManifestEditOutcome::Applied { changes }
+        }
+        Err(mistakes) => ManifestEditOutcome::Rejected { mistakes },
+    }
+}
+
+fn print_edit(manifest: &Path, outcome: &ManifestEditOutcome) {
+    let time = jiff::Timestamp::now().strftime("%H:%M:%S");
+    let manifest = manifest.display();
+    match outcome {
+        ManifestEditOutcome::Applied { changes } => {
+            outln!("{time}Z  {manifest} was edited: {} applied", count_with_noun(*changes as u64, "change"));
+        }
+        ManifestEditOutcome::Rejected { mistakes } => {
+            errln!("{time}Z  {manifest} was edited, but what ran before keeps running:\n{mistakes}");
+        }
+    }
 }
 
 /// Runs every venue once, and reports what happened to every flagged contact.
@@ -161,21 +227,21 @@ async fn serve_until_stopped(
     json: Option<Arc<JsonLines>>,
     stop: &CancellationToken,
 ) -> Result<ExitCode> {
-    let listener = page::bind_port(args.port)
-        .await
-        .map_err(|error| Error::failed("could not serve the page: no port on 127.0.0.1 is free").caused_by(&error))?;
+    let listener = page::bind_port(args.port).await.map_err(|error| {
+        Error::failed(ErrorCode::Dev, "could not serve the page: no port on 127.0.0.1 is free").caused_by(&error)
+    })?;
     let address = listener.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"));
     announce_start(system, args, json.as_deref(), &address);
     let backend = Arc::new(SystemBackend::new(Arc::clone(system)));
     let page = tokio::spawn(page::serve_page(listener, backend, stop.clone()));
-    let on_run = move |run: &RunView| match &json {
+    system.listen_to_runs(move |run: &RunView| match &json {
         Some(lines) => lines.print_line("run", run),
         None => outln!("{}", run_line(run)),
-    };
-    system.fire_rules(stop, on_run).await;
+    });
+    system.fire_rules(stop).await;
     match page.await {
         Ok(Ok(())) | Err(_) => {}
-        Ok(Err(error)) => return Err(Error::failed("could not serve the page").caused_by(&error)),
+        Ok(Err(error)) => return Err(Error::failed(ErrorCode::Dev, "could not serve the page").caused_by(&error)),
     }
     errln!("Stopped. Nothing was left behind.");
     Ok(ExitCode::Done)
@@ -193,6 +259,10 @@ fn announce_start(system: &System, args: &DevArgs, json: Option<&JsonLines>, add
         Some(every) => format!("every {} s", every.as_secs()),
         None => "now, then on each venue's schedule (--every 10s shortens the wait)".to_owned(),
     };
+    let edits = match args.no_watch {
+        true => "Edits of the manifest count at the next start.",
+        false => "Edits of the manifest are applied as you save it (--no-watch turns that off).",
+    };
     outln!(
         "
   deployer dev is running: {} resources deployed, {} contacts loaded, {} ms
@@ -203,6 +273,7 @@ fn announce_start(system: &System, args: &DevArgs, json: Option<&JsonLines>, add
     AWS         {}  (embedded)
 
   Rules fire {firing}.
+  {edits}
   Tick a contact's flag on the page and watch it become a lead. Ctrl-C stops it.
 ",
         system.resources,
@@ -222,7 +293,11 @@ fn run_line(run: &RunView) -> String {
         ),
         (RunOutcome::Failed, error) => format!("failed: {}", error.as_deref().unwrap_or("no reason given")),
     };
-    format!("{time}Z  {:12} {what} ({} ms)", run.venue, run.duration_ms)
+    let origin = match run.dry_run {
+        true => format!("{}, dry run", run.origin.display_name()),
+        false => run.origin.display_name().to_owned(),
+    };
+    format!("{time}Z  {:12} {what} ({} ms, {origin})", run.venue, run.duration_ms)
 }
 
 /// Stops gracefully at the first Ctrl-C or SIGTERM, and immediately at the second.

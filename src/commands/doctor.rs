@@ -6,7 +6,7 @@ use serde_json::json;
 use super::shared::session::{connect_to_cloud, find_declared_venue, load_manifest};
 use crate::cli::GlobalArgs;
 use crate::render::{JsonLines, checks_text, verdict_counts};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_health::doctor::{CheckArea, DoctorCheck, DoctorInputs, DoctorVerdict, run_checks};
 
@@ -43,10 +43,14 @@ impl From<DoctorArea> for CheckArea {
 }
 
 pub(super) async fn run_doctor(global: &GlobalArgs, args: &DoctorArgs) -> Result<ExitCode> {
-    let loaded = load_manifest(global)?;
+    let mut loaded = load_manifest(global)?;
+    if let Some(name) = args.venue.as_deref() {
+        find_declared_venue(&loaded.manifest, name)?;
+    }
+    let (aws, _) = connect_to_cloud(global, &mut loaded).await?;
     let venue = args.venue.as_deref().map(|name| find_declared_venue(&loaded.manifest, name)).transpose()?;
-    let aws = connect_to_cloud(global, &loaded).await?;
-    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client()
+        .map_err(|error| Error::failed(ErrorCode::Network, error.to_string()))?;
     let areas = args.only.iter().map(|area| (*area).into()).collect();
     let now = jiff::Timestamp::now();
     let patient =

@@ -17,11 +17,11 @@ use sync_lambda::hubspot::SyncHubSpotClient;
 use sync_lambda::tokens::ConsentTokens;
 use tokio::time::Instant;
 
-use super::shared::session::{Session, find_declared_venue, load_manifest, manifest_directory, state_directory};
+use super::shared::session::{Session, find_declared_venue, load_vendor_manifest, manifest_directory, state_directory};
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::{JsonLines, duplicates_html};
 use deployer_core::counted::count_with_noun;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, SecretRef, Venue};
 use deployer_core::naming::VenueNames;
@@ -77,14 +77,18 @@ pub struct DuplicatesArgs {
 }
 
 pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -> Result<ExitCode> {
-    let loaded = load_manifest(global)?;
+    let (loaded, _) = load_vendor_manifest(global, "reads a venue's leads")?;
     let manifest = &loaded.manifest;
     let venue = find_declared_venue(manifest, &args.venue)?;
     let (DestinationConfig::Tripleseat(place), Some(base_uri)) = (&venue.destination, &venue.tripleseat_base_uri)
     else {
-        return Err(Error::usage(format!("{} has no Tripleseat account; its leads go elsewhere", venue.name)));
+        return Err(Error::usage(
+            ErrorCode::NoTripleseat,
+            format!("{} has no Tripleseat account; its leads go elsewhere", venue.name),
+        ));
     };
-    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client()
+        .map_err(|error| Error::failed(ErrorCode::Network, error.to_string()))?;
     let oauth = match venue.destination.rotates_tokens() {
         true => {
             let session = Session::open(global).await?;
@@ -104,7 +108,9 @@ pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -
             let opened: Vec<String> = opened.iter().map(u64::to_string).collect();
             let what =
                 format!("the OAuth client is for site {}, but {} is site {site_id}", opened.join(", "), venue.name);
-            return Err(Error::refused(what).hint("set the client ID and secret of this venue's account"));
+            return Err(
+                Error::refused(ErrorCode::WrongSite, what).hint("set the client ID and secret of this venue's account")
+            );
         }
     }
     let directory = create_output_directory(&args.out)?;
@@ -113,10 +119,11 @@ pub(super) async fn run_duplicates(global: &GlobalArgs, args: &DuplicatesArgs) -
     let leads = directory.join(format!(".leads-{}.partial", venue.name));
     let mut work = ReadWork::open_or_resume(&state, &leads, &subject, args.fresh, Timestamp::now()).map_err(
         |error| match error {
-            WorkOpenError::Busy => {
-                Error::refused(error.to_string()).hint("wait until it finishes, or choose another --out")
+            WorkOpenError::Busy => Error::refused(ErrorCode::InUse, error.to_string())
+                .hint("wait until it finishes, or choose another --out"),
+            WorkOpenError::File { .. } => {
+                Error::failed(ErrorCode::FileUnwritable, "could not store the progress").caused_by(&error)
             }
-            WorkOpenError::File { .. } => Error::failed("could not store the progress").caused_by(&error),
         },
     )?;
     let ledgers = venue_ledgers(manifest, venue);
@@ -149,7 +156,7 @@ impl AccountReading<'_> {
             let ids: Vec<String> = page.leads.iter().map(|(lead, _)| lead.id.to_string()).collect();
             pages.advance_to(Some(ids.join(" "))).map_err(|_| {
                 let what = format!("page {number} of the leads is the same as an earlier one, so they would never end");
-                Error::failed(what).hint("report it to Tripleseat; nothing was changed")
+                Error::failed(ErrorCode::TripleseatCall, what).hint("report it to Tripleseat; nothing was changed")
             })?;
             let progress = &mut work.progress;
             let full = page.leads.len() >= PAGE;
@@ -167,8 +174,9 @@ impl AccountReading<'_> {
             if let Some(hubspot) = self.hubspot {
                 ledger::set_origins(hubspot, self.ledgers, &mut leads).await.map_err(|error| run_error(&error))?;
             }
-            work.store_page(&leads)
-                .map_err(|error| Error::failed("could not store what was read").caused_by(&error))?;
+            work.store_page(&leads).map_err(|error| {
+                Error::failed(ErrorCode::FileUnwritable, "could not store what was read").caused_by(&error)
+            })?;
             if number.is_multiple_of(TOLD_EVERY) && !self.global.json {
                 errln!("Read page {number} of {total}.");
             }
@@ -185,7 +193,8 @@ fn write_report(
     directory: &Path,
 ) -> Result<ExitCode> {
     let unwritten = |error: std::io::Error| {
-        Error::failed(format!("could not write the report to {}", directory.display())).caused_by(&error)
+        Error::failed(ErrorCode::FileUnwritable, format!("could not write the report to {}", directory.display()))
+            .caused_by(&error)
     };
     let country = args.country.or_else(|| PhoneCountry::of_timezone(venue.timezone.as_deref()?));
     let shown = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
@@ -279,7 +288,9 @@ fn create_output_directory(out: &Path) -> Result<PathBuf> {
         }
         std::fs::canonicalize(out)
     };
-    create().map_err(|error| Error::failed(format!("could not use --out {}", out.display())).caused_by(&error))
+    create().map_err(|error| {
+        Error::failed(ErrorCode::FileUnwritable, format!("could not use --out {}", out.display())).caused_by(&error)
+    })
 }
 
 /// The venue's own ledger first, then those of the others.
@@ -298,13 +309,14 @@ async fn stored_tokens(session: &Session, venue: &Venue) -> Result<ConsentTokens
     let names = VenueNames::new(&session.manifest().deployment.name, &venue.name);
     match read_consent(&session.aws, &names).await {
         Ok(Some(consent)) => Ok(consent.with_function(&session.aws, &names).tokens),
-        Ok(None) => Err(Error::usage(format!(
-            "{} is not connected to Tripleseat yet, but reading leads needs that",
-            venue.name
-        ))
+        Ok(None) => Err(Error::usage(
+            ErrorCode::OauthNeeded,
+            format!("{} is not connected to Tripleseat yet, but reading leads needs that", venue.name),
+        )
         .hint(format!("`deployer connect {}` connects it", venue.name))),
         Err(error) => {
-            let failed = Error::failed(format!("could not read the tokens of {}", venue.name)).caused_by(&error);
+            let failed = Error::failed(ErrorCode::AwsCall, format!("could not read the tokens of {}", venue.name))
+                .caused_by(&error);
             Err(match error.hint() {
                 Some(hint) => failed.hint(hint),
                 None => failed,
@@ -318,9 +330,14 @@ async fn resolve_oauth_client(manifest: &Manifest, venue: &Venue) -> Result<OAut
     for key in [KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET] {
         let Some((_, reference)) = venue.secrets.iter().find(|(name, _)| name == key) else {
             let key = key.to_lowercase();
-            return Err(Error::usage(format!("{} has no `{key}`, but reading leads needs OAuth", venue.name)).hint(
-                format!("create an OAuth application in Tripleseat, and add {key} to [venues.{}.secrets]", venue.name),
-            ));
+            return Err(Error::usage(
+                ErrorCode::OauthNeeded,
+                format!("{} has no `{key}`, but reading leads needs OAuth", venue.name),
+            )
+            .hint(format!(
+                "create an OAuth application in Tripleseat, and add {key} to [venues.{}.secrets]",
+                venue.name
+            )));
         };
         values.push(resolve_secret(manifest, &format!("`{}` of {}", key.to_lowercase(), venue.name), reference).await?);
     }
@@ -337,7 +354,9 @@ async fn connect_to_hubspot(manifest: &Manifest, venue: &Venue, client: reqwest:
         (None, Some(reference)) => {
             resolve_secret(manifest, &format!("`hubspot_token` of {}", venue.name), reference).await
         }
-        (None, None) => Err(Error::usage(format!("there is no HubSpot token for {}", venue.name))),
+        (None, None) => {
+            Err(Error::usage(ErrorCode::HubspotToken, format!("there is no HubSpot token for {}", venue.name)))
+        }
     };
     let credentials = SyncCredentials {
         hubspot_token: token.map_err(|error| error.hint(without))?,
@@ -351,7 +370,7 @@ async fn connect_to_hubspot(manifest: &Manifest, venue: &Venue, client: reqwest:
         let opened = hubspot.portal_id().await.map_err(|error| run_error(&error).hint(without))?;
         if opened != portal_id {
             let what = format!("the HubSpot token is for portal {opened}, but the manifest is for portal {portal_id}");
-            return Err(Error::refused(what));
+            return Err(Error::refused(ErrorCode::WrongPortal, what));
         }
     }
     Ok(hubspot)
@@ -359,7 +378,7 @@ async fn connect_to_hubspot(manifest: &Manifest, venue: &Venue, client: reqwest:
 
 async fn resolve_secret(manifest: &Manifest, what: &str, reference: &SecretRef) -> Result<CredentialValue> {
     deployer_hubspot::resolve_secret(reference, &manifest_directory(&manifest.path)).await.map_err(|error| {
-        let failed = Error::usage(format!("could not get {what}")).caused_by(&error);
+        let failed = Error::usage(ErrorCode::SecretValue, format!("could not get {what}")).caused_by(&error);
         match error {
             UnresolvedSecret::Managed => {
                 failed.hint("use a reference that resolves on this machine: env:NAME, file:PATH or cmd:PROGRAM ARGS")
@@ -371,5 +390,5 @@ async fn resolve_secret(manifest: &Manifest, what: &str, reference: &SecretRef) 
 
 /// Vendor errors already name the credential and what to do, without its value.
 fn run_error(error: &RunError) -> Error {
-    Error::failed(error.to_string())
+    Error::failed(ErrorCode::TripleseatCall, error.to_string())
 }

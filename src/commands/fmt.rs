@@ -6,7 +6,7 @@ use serde_json::json;
 use super::venue::write::replace_manifest;
 use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::tidy_manifest;
 
@@ -20,12 +20,13 @@ pub struct FmtArgs {
 
 pub(super) fn run_fmt(global: &GlobalArgs, args: &FmtArgs) -> Result<ExitCode> {
     let shown = &global.manifest;
-    let unreadable =
-        |error: std::io::Error| Error::failed(format!("could not read {}", shown.display())).caused_by(&error);
+    let unreadable = |error: std::io::Error| {
+        Error::failed(ErrorCode::FileUnreadable, format!("could not read {}", shown.display())).caused_by(&error)
+    };
     let path = std::fs::canonicalize(shown).map_err(unreadable)?;
     let text = bounds::read_regular_text(&path, bounds::MAX_TEXT_FILE).map_err(unreadable)?;
     let tidy = tidy_manifest(&text).map_err(|why| {
-        Error::usage(format!("{} can't be tidied: {why}", shown.display()))
+        Error::usage(ErrorCode::Syntax, format!("{} can't be tidied: {why}", shown.display()))
             .hint("`deployer validate` shows the place of every mistake")
     })?;
     let changed = tidy != text;

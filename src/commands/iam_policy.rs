@@ -10,7 +10,7 @@ use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
 use crate::terminal::print_document;
 use deployer_core::counted::count_with_noun;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::permissions::{
     MAX_POLICY_CHARACTERS, PolicyCommand, PolicyDocument, PolicyPlace, build_policies_for,
@@ -53,7 +53,10 @@ pub(super) fn run_iam_policy(global: &GlobalArgs, args: &IamPolicyArgs) -> Resul
         (1..).zip(&documents).filter(|(part, _)| args.part.is_none_or(|wanted| wanted == *part)).collect();
     if chosen.is_empty() {
         let parts = count_with_noun(documents.len() as u64, "document");
-        return Err(Error::usage(format!("--part {}: the policy has {parts}", args.part.unwrap_or_default())));
+        return Err(Error::usage(
+            ErrorCode::CommandLine,
+            format!("--part {}: the policy has {parts}", args.part.unwrap_or_default()),
+        ));
     }
     let words: Vec<&str> = args.commands.iter().map(|given| given.text.as_str()).collect();
     if global.json {
@@ -88,7 +91,7 @@ pub(super) fn run_iam_policy(global: &GlobalArgs, args: &IamPolicyArgs) -> Resul
     let mut text = String::new();
     for (_, document) in chosen {
         let pretty = serde_json::to_string_pretty(&document.json)
-            .map_err(|error| Error::failed("could not print the policy").caused_by(&error))?;
+            .map_err(|error| Error::failed(ErrorCode::Internal, "could not print the policy").caused_by(&error))?;
         // Writing to a string can't fail.
         let _ = writeln!(text, "{pretty}");
     }

@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 
 use super::shared::session::{Session, find_declared_venue};
 use crate::cli::GlobalArgs;
+use crate::local::no_running_dev;
 use crate::render::one_line;
 use deployer_aws::{Call, CallError, FailureKind};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, format_duration};
 use deployer_core::naming::{ALIAS, VenueNames};
+use deployer_core::run_origin::RunOrigin;
 
 /// Run a venue's sync now and show the result
 #[derive(Debug, Args)]
@@ -33,6 +35,9 @@ pub struct InvokeArgs {
 
 pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result<ExitCode> {
     let session = Session::open_for_venues(global, &[&args.venue]).await?;
+    if session.local && session.dev.is_none() {
+        return Err(no_running_dev("runs a venue"));
+    }
     let manifest = session.manifest();
     let venue = find_declared_venue(manifest, &args.venue)?;
     let function = VenueNames::new(&manifest.deployment.name, &venue.name).function;
@@ -53,6 +58,7 @@ pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     let begun = Instant::now();
     let request = session.aws.lambda.invoke().function_name(&function).qualifier(ALIAS).payload(Blob::new(event));
+    let request = request.client_context(RunOrigin::Invoke.client_context());
     let answer = request.customize().config_override(once).send().await.call("lambda:InvokeFunction");
     let took = begun.elapsed();
     let answer = answer.map_err(|error| invocation_refused(&args.venue, &error))?;
@@ -62,8 +68,11 @@ pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result
         // Lambda's answers are JSON; an emulator that couldn't start the function answers with its reason.
         Err(_) if answer.function_error().is_some() => json!({ "errorMessage": String::from_utf8_lossy(payload) }),
         Err(error) => {
-            return Err(Error::failed(format!("{} returned something that isn't JSON: {error}", args.venue))
-                .hint(format!("`deployer logs {}` shows what the run did", args.venue)));
+            return Err(Error::failed(
+                ErrorCode::RunFailed,
+                format!("{} returned something that isn't JSON: {error}", args.venue),
+            )
+            .hint(format!("`deployer logs {}` shows what the run did", args.venue)));
         }
     };
     let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
@@ -155,7 +164,7 @@ fn print_leads(payload: &Value) {
 
 /// The error if Lambda didn't start the run.
 fn invocation_refused(venue: &str, error: &CallError) -> Error {
-    let failed = |what: String| Error::failed(what).caused_by(error);
+    let failed = |what: String| Error::failed(ErrorCode::RunFailed, what).caused_by(error);
     match error.kind {
         FailureKind::NotFound => failed(format!("could not run {venue}: it isn't deployed"))
             .hint(format!("`deployer apply --target {venue}` deploys it")),
@@ -176,7 +185,7 @@ fn invocation_refused(venue: &str, error: &CallError) -> Error {
 
 /// The error if the run found that there is another one.
 fn run_skipped(venue: &str, why: &str) -> Error {
-    Error::failed(format!("could not run {venue}: {why}"))
+    Error::failed(ErrorCode::RunFailed, format!("could not run {venue}: {why}"))
         .hint("run the same command again in a moment; `deployer logs` shows what the run is doing")
 }
 
@@ -185,7 +194,7 @@ fn run_failed(args: &InvokeArgs, kind: &str, message: &str) -> Error {
     let venue = &args.venue;
     let word = if args.dry_run { "dry run" } else { "run" };
     let message = if message.is_empty() { "no message" } else { message };
-    let error = Error::failed(format!("the {word} of {venue} failed: {kind}: {message}"));
+    let error = Error::failed(ErrorCode::RunFailed, format!("the {word} of {venue} failed: {kind}: {message}"));
     if message.contains("timed out") {
         return error.hint(format!(
             "what it did until then is settled, and the next run continues; to give it more time, raise `timeout` in \

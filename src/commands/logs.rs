@@ -10,7 +10,7 @@ use super::shared::session::{Session, find_declared_venue};
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::log_line;
 use deployer_aws::{CallError, FailureKind};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::naming::VenueNames;
 use deployer_health::status::log::{LogEvent, LogQuery, follow_events, read_events};
@@ -152,10 +152,10 @@ fn print_log_event(session: &Session, event: &LogEvent) -> std::io::Result<()> {
 
 fn unreadable_log_error(venue: &str, group: &str, error: &CallError) -> Error {
     if error.kind == FailureKind::NotFound {
-        return Error::failed(format!("{venue} has no log group {group}: it isn't deployed"))
+        return Error::failed(ErrorCode::NotDeployed, format!("{venue} has no log group {group}: it isn't deployed"))
             .hint(format!("`deployer apply --target {venue}` deploys it; `deployer status` shows what is deployed"));
     }
-    let failed = Error::failed(format!("could not read the log of {venue}")).caused_by(error);
+    let failed = Error::failed(ErrorCode::AwsCall, format!("could not read the log of {venue}")).caused_by(error);
     match error.hint() {
         Some(hint) => failed.hint(hint),
         None => failed,

@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory};
 
 use crate::cli::Cli;
 use crate::terminal::print_document;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 
 /// Print the manual page, or write one page per command to a directory
@@ -17,7 +17,9 @@ pub struct ManArgs {
 }
 
 pub(super) fn run_man(args: &ManArgs) -> Result<ExitCode> {
-    let failed = |error: &std::io::Error| Error::failed("could not write the manual pages").caused_by(error);
+    let failed = |error: &std::io::Error| {
+        Error::failed(ErrorCode::FileUnwritable, "could not write the manual pages").caused_by(error)
+    };
     match &args.directory {
         Some(directory) => {
             std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;

@@ -5,10 +5,10 @@ use serde_json::json;
 use sync_config::config::{LedgerProperties, property_slug};
 
 use super::shared::ask;
-use super::shared::session::{find_declared_venue, load_manifest, manifest_directory};
+use super::shared::session::{find_declared_venue, load_vendor_manifest, manifest_directory};
 use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Manifest, Status, Venue};
 use deployer_core::naming;
@@ -40,10 +40,10 @@ pub struct MigrateFlagArgs {
 }
 
 pub(super) async fn run_migrate_flag(global: &GlobalArgs, args: &MigrateFlagArgs) -> Result<ExitCode> {
-    let manifest = load_manifest(global)?.manifest;
+    let manifest = load_vendor_manifest(global, "moves flags")?.0.manifest;
     let venue = find_declared_venue(&manifest, &args.to)?;
     let hubspot = connect_to_hubspot(&manifest, &manifest_directory(&manifest.path)).await?.map_err(|why| {
-        Error::usage(format!("HubSpot can't be reached: {why}"))
+        Error::usage(ErrorCode::HubspotToken, format!("HubSpot can't be reached: {why}"))
             .hint("add `[hubspot] token` to the manifest, and set what it refers to")
     })?;
     let portal = hubspot.portal_id().await.map_err(hubspot_error)?;
@@ -76,7 +76,7 @@ pub(super) async fn run_migrate_flag(global: &GlobalArgs, args: &MigrateFlagArgs
         let mut asker = ask::terminal_prompter(global).ok_or_else(|| ask::missing_flags_error(&["--yes"]))?;
         let question = format!("Do you want to move them to {}? Type `yes` to confirm", venue.name);
         if asker.ask_for_text(&question, Some("no"))? != "yes" {
-            return Err(Error::new(ExitCode::Cancelled, "not confirmed; nothing was changed"));
+            return Err(Error::new(ExitCode::Cancelled, ErrorCode::Canceled, "not confirmed; nothing was changed"));
         }
     }
     let done = task.run_pass(false).await?;
@@ -90,7 +90,7 @@ pub(super) async fn run_migrate_flag(global: &GlobalArgs, args: &MigrateFlagArgs
 /// Refuses a property that can't be moved, and one that must not be: another venue's flag.
 fn check_migration(manifest: &Manifest, venue: &Venue, from: &str, portal: &LivePortal) -> Result<()> {
     let Some(property) = portal.properties.get(from) else {
-        let mut error = Error::usage(format!("HubSpot has no contact property {from}"));
+        let mut error = Error::usage(ErrorCode::Flag, format!("HubSpot has no contact property {from}"));
         if let Some(nearest) = nearest_name(from, portal.properties.keys()) {
             error = error.hint(format!("did you mean {nearest}?"));
         }
@@ -98,7 +98,7 @@ fn check_migration(manifest: &Manifest, venue: &Venue, from: &str, portal: &Live
     };
     if !property.is_tick_box() {
         let (kind, field) = (&property.kind, &property.field_type);
-        return Err(Error::usage(format!("{from} is not a checkbox but {kind}/{field}")));
+        return Err(Error::usage(ErrorCode::Flag, format!("{from} is not a checkbox but {kind}/{field}")));
     }
     let declared = manifest.venues.iter().find(|venue| venue.flag_property == from).map(|venue| &*venue.name);
     let former = former_venue(manifest, property).filter(|_| declared.is_none());
@@ -106,25 +106,34 @@ fn check_migration(manifest: &Manifest, venue: &Venue, from: &str, portal: &Live
         declared.or_else(|| parse_property_name(from).map(|(_, slug)| slug)).map(|venue| format!("venue {venue}"));
     let owner = owner.or_else(|| naming::marked_owner(&property.description)).filter(|_| former.is_none());
     if let Some(owner) = owner {
-        return Err(Error::refused(format!(
-            "{from} is the flag of {owner}: its contacts would become leads of another venue; nothing was changed"
-        ))
+        return Err(Error::refused(
+            ErrorCode::Flag,
+            format!(
+                "{from} is the flag of {owner}: its contacts would become leads of another venue; nothing was changed"
+            ),
+        )
         .hint("only a shared flag can be moved, and the flag of a venue that was renamed"));
     }
     if venue.status == Status::Blocked {
-        return Err(Error::usage(format!("{} is blocked, so no run would pick up the contacts", venue.name))
-            .hint(format!("run `deployer venue unblock {}`, then `deployer apply`", venue.name)));
+        return Err(Error::usage(
+            ErrorCode::VenueStatus,
+            format!("{} is blocked, so no run would pick up the contacts", venue.name),
+        )
+        .hint(format!("run `deployer venue unblock {}`, then `deployer apply`", venue.name)));
     }
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
     let there = |name: &str| portal.properties.contains_key(name);
     let is_tick_box = portal.properties.get(&ledger.flag).is_some_and(ContactProperty::is_tick_box);
     match [&ledger.flag, &ledger.status].into_iter().find(|name| !there(name)) {
-        Some(name) => Err(Error::usage(format!("HubSpot doesn't have {name} yet, a property of {}", venue.name))
-            .hint("`deployer apply` creates it")),
-        None if !is_tick_box => {
-            Err(Error::usage(format!("{}, the flag of {}, is not a checkbox", ledger.flag, venue.name))
-                .hint("`deployer plan` shows how to fix it"))
+        Some(name) => {
+            Err(Error::usage(ErrorCode::Flag, format!("HubSpot doesn't have {name} yet, a property of {}", venue.name))
+                .hint("`deployer apply` creates it"))
         }
+        None if !is_tick_box => Err(Error::usage(
+            ErrorCode::Flag,
+            format!("{}, the flag of {}, is not a checkbox", ledger.flag, venue.name),
+        )
+        .hint("`deployer plan` shows how to fix it")),
         None => Ok(()),
     }
 }
@@ -137,7 +146,7 @@ fn former_venue<'p>(manifest: &Manifest, property: &'p ContactProperty) -> Optio
 }
 
 fn hubspot_error(error: VendorError) -> Error {
-    let failed = Error::failed("HubSpot didn't answer the request").caused_by(&error);
+    let failed = Error::failed(ErrorCode::HubspotCall, "HubSpot didn't answer the request").caused_by(&error);
     match error.into_call_error("hubspot:Search").hint() {
         Some(advice) => failed.hint(advice),
         None => failed,

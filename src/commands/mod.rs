@@ -11,6 +11,7 @@ mod destroy;
 mod dev;
 mod doctor;
 mod duplicates;
+mod explain;
 mod fmt;
 mod iam_policy;
 mod init;
@@ -82,6 +83,7 @@ pub enum Command {
     Decommission(decommission::DecommissionArgs),
     Restore(restore::RestoreArgs),
     Verify(verify::VerifyArgs),
+    Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -96,6 +98,15 @@ impl Command {
             Self::Dev(args) => args.artifact.as_deref(),
             Self::Package(args) => args.artifact.as_deref(),
             _ => None,
+        }
+    }
+
+    /// Whether it shows by itself what goes on, so that nothing else may write to the terminal meanwhile.
+    pub fn owns_terminal(&self) -> bool {
+        match self {
+            Self::Dev(_) => true,
+            Self::Status(args) => args.watch,
+            _ => false,
         }
     }
 
@@ -131,6 +142,7 @@ impl Command {
             | Self::Dev(_)
             | Self::Venue(_)
             | Self::IamPolicy(_)
+            | Self::Explain(_)
             | Self::MigrateFlag(_)
             | Self::Completions(_)
             | Self::Man(_) => None,
@@ -174,6 +186,7 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
         Command::Decommission(args) => decommission::run_decommission(global, args).await,
         Command::Restore(args) => restore::run_restore(global, args).await,
         Command::Verify(args) => verify::run_verify(global, args).await,
+        Command::Explain(args) => explain::run_explain(global, args),
         Command::Completions(args) => completions::run_completions(args),
         Command::Man(args) => man::run_man(args),
     }

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::secret::stored::{SecretState, change_secret, read_secret, read_secret_state, secret_error, secret_name};
 use super::shared::artifacts::Artifacts;
-use super::shared::reconcile::{TerminalFrontend, apply_options, confirm_changes, reconciler, show_plan};
+use super::shared::reconcile::{TerminalFrontend, apply_options, confirm_on_terminal, reconciler, show_plan};
 use super::shared::secret_values::resolve_new_secrets;
 use super::shared::session::{Session, load_manifest, state_directory};
 use super::shared::trust::show_new_trust;
@@ -22,7 +22,7 @@ use super::venue::write::EditableManifest;
 use crate::cli::{ConfirmArgs, ExecutionArgs, GlobalArgs};
 use deployer_aws::observe::list_roles_below;
 use deployer_core::desired::{Desired, derive_desired};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Deployment, LoadedManifest, SecretValue, Status, format_duration, set_region};
 use deployer_core::plan::{Operation, Plan, SecretsManagerOperation};
@@ -72,7 +72,10 @@ pub(super) async fn run_move(global: &GlobalArgs, args: &MoveArgs) -> Result<Exi
         journal,
     };
     if task.from.scope.account != task.to.scope.account {
-        return Err(Error::refused("the two regions were answered by two accounts; nothing was changed"));
+        return Err(Error::refused(
+            ErrorCode::WrongAccount,
+            "the two regions were answered by two accounts; nothing was changed",
+        ));
     }
     task.run_steps().await
 }
@@ -86,7 +89,7 @@ async fn find_origin(
 ) -> Result<Option<String>> {
     let deployment = &loaded.manifest.deployment;
     if args.from_region.as_ref() == Some(&args.to_region) {
-        return Err(Error::usage("--from-region and --to-region are the same"));
+        return Err(Error::usage(ErrorCode::CommandLine, "--from-region and --to-region are the same"));
     }
     let edited = deployment.region == args.to_region;
     if let Some(from) = args.from_region.clone().or_else(|| (!edited).then(|| deployment.region.clone())) {
@@ -99,8 +102,9 @@ async fn find_origin(
     let here = connect_in_region(global, loaded, &args.to_region).await?;
     let prefix = deployment.role_place().deployment_path();
     let roles = list_roles_below(&here.aws.iam, &prefix).await;
-    let roles =
-        roles.map_err(|error| Error::failed("could not find out where else the deployment is").caused_by(&error))?;
+    let roles = roles.map_err(|error| {
+        Error::failed(ErrorCode::AwsCall, "could not find out where else the deployment is").caused_by(&error)
+    })?;
     let mut regions = roles.iter().filter_map(|role| role.path().strip_prefix(&prefix)?.strip_suffix('/'));
     Ok(regions.find(|region| *region != args.to_region).map(ToOwned::to_owned))
 }
@@ -142,9 +146,11 @@ impl MoveTask<'_> {
         let there = reconciler(&self.from, &untouched, ApplyOptions::default()).plan(&pause).await?;
         let left = there.snapshot.venues.values().any(|live| live.any_exists());
         if !left && !self.is_manifest_edited {
-            return Err(Error::usage(format!("deployment {} has nothing in {from}", paused_there.deployment)).hint(
-                format!("to deploy it in {to}, set `region = \"{to}\"` in the manifest and run `deployer apply`"),
-            ));
+            return Err(Error::usage(
+                ErrorCode::Move,
+                format!("deployment {} has nothing in {from}", paused_there.deployment),
+            )
+            .hint(format!("to deploy it in {to}, set `region = \"{to}\"` in the manifest and run `deployer apply`")));
         }
         self.show_step(&format!("Pause in {from}"), &there);
         if !self.is_manifest_edited {
@@ -160,7 +166,9 @@ impl MoveTask<'_> {
             "Do you want to move deployment {} from {from} to {to}? Logs in {from} are deleted; flags wait meanwhile.",
             paused_there.deployment
         );
-        confirm_changes(&self.from, self.args.execution.asking.yes, &question, "yes")?;
+        let review = format!("review the steps with `deployer move --to-region {to} --dry-run`");
+        let asking = &self.args.execution.asking;
+        confirm_on_terminal(self.from.json.is_some(), asking.yes, &question, "yes", &review)?;
 
         let code = self.reconcile(&self.from, &untouched, &pause, async |_| Ok(ApplyInputs::default())).await?;
         if code != ExitCode::Done {
@@ -283,8 +291,9 @@ impl MoveTask<'_> {
             SecretState::Absent | SecretState::PendingDeletion(_) | SecretState::Foreign => return Ok(None),
         }
         let object = read_secret(&self.from, secret).await?;
-        let value = SecretValue::new(serde_json::Value::Object(object).to_string())
-            .map_err(|reason| Error::failed(format!("could not copy the secret {secret}: {reason}")))?;
+        let value = SecretValue::new(serde_json::Value::Object(object).to_string()).map_err(|reason| {
+            Error::failed(ErrorCode::AwsCall, format!("could not copy the secret {secret}: {reason}"))
+        })?;
         Ok(Some(value))
     }
 
@@ -366,6 +375,6 @@ impl MoveJournal {
     }
 
     fn error(&self, verb: &str, error: &std::io::Error) -> Error {
-        Error::failed(format!("could not {verb} {}", self.path.display())).caused_by(error)
+        Error::failed(ErrorCode::FileUnwritable, format!("could not {verb} {}", self.path.display())).caused_by(error)
     }
 }

@@ -11,7 +11,7 @@ use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
 use crate::terminal::write_output_file;
 use deployer_artifact::{ArtifactPlatform, shipped_name};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::Architecture;
 
@@ -54,8 +54,9 @@ pub(super) async fn run_package(global: &GlobalArgs, args: &PackageArgs) -> Resu
     let artifact = prepare_artifact(platform, &global.manifest, args.artifact.as_deref(), global.json).await?;
     try_artifact(&artifact).await?;
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from(shipped_name(architecture)));
-    write_output_file(&path, &artifact.bootstrap_zip)
-        .map_err(|error| Error::failed(format!("could not write {}", path.display())).caused_by(&error))?;
+    write_output_file(&path, &artifact.bootstrap_zip).map_err(|error| {
+        Error::failed(ErrorCode::FileUnwritable, format!("could not write {}", path.display())).caused_by(&error)
+    })?;
     if global.json {
         let line = json!({
             "file": path,

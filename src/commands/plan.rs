@@ -13,7 +13,7 @@ use super::shared::trust::restrict_unwatched_plan;
 use crate::cli::{GlobalArgs, PlanFormat, PlanInputs, TrustArgs};
 use crate::render::{plan_html, plan_markdown};
 use deployer_core::desired::derive_desired;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_reconcile::apply::ApplyOptions;
 use deployer_reconcile::guards::plan_exit_code;
@@ -76,7 +76,7 @@ fn print_plan(session: &Session, format: PlanFormat, planned: &PlannedChanges) -
 fn choose_refresh(args: &PlanArgs, venues: usize) -> Result<PlanRefresh> {
     match (args.refresh, &args.out) {
         (Some(PlanRefresh::Fast), Some(_)) => {
-            Err(Error::usage("a plan made with --refresh fast can't be saved")
+            Err(Error::usage(ErrorCode::CommandLine, "a plan made with --refresh fast can't be saved")
                 .hint("leave out --refresh fast or --out"))
         }
         (None, None) if venues > FULL_UP_TO => Ok(PlanRefresh::Fast),

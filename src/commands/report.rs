@@ -1,5 +1,6 @@
 //! `deployer report`
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -9,7 +10,7 @@ use super::status::{OverviewChoice, overview_exit_code, read_overview};
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::{JsonLines, report_html, report_markdown};
 use crate::terminal::write_output_file;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_health::status::StatusZone;
 
@@ -40,6 +41,11 @@ pub enum ReportFormat {
 
 pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result<ExitCode> {
     let format = report_format(global.json, args)?;
+    if format == ReportFormat::Html && args.out.is_none() && std::io::stdout().is_terminal() {
+        return Err(Error::usage(ErrorCode::CommandLine, "a page on a terminal can't be read")
+            .hint("`deployer report --out report.html` writes it to a file")
+            .hint("`deployer status` shows the same here"));
+    }
     let choice = OverviewChoice { venues: &[], since: &args.since, zone: StatusZone::Utc, drift: false };
     let overview = read_overview(global, &choice).await?;
     let text = match format {
@@ -71,7 +77,8 @@ fn report_format(json: bool, args: &ReportArgs) -> Result<ReportFormat> {
     let ending = args.out.as_deref().and_then(Path::extension).and_then(|ending| ending.to_str());
     match (args.format, ending) {
         (Some(ReportFormat::Html | ReportFormat::Markdown), _) if json && args.out.is_none() => {
-            Err(Error::usage("--json and --format contradict each other").hint("leave out --json"))
+            Err(Error::usage(ErrorCode::CommandLine, "--json and --format contradict each other")
+                .hint("leave out --json"))
         }
         (Some(format), _) => Ok(format),
         (None, None) if json && args.out.is_none() => Ok(ReportFormat::Json),
@@ -83,6 +90,8 @@ fn report_format(json: bool, args: &ReportArgs) -> Result<ReportFormat> {
 
 fn write_report(path: &Path, text: &str) -> Result<()> {
     // A report is made to be passed on, so nothing in it may be secret.
-    write_output_file(path, secrets::redact_secrets(text).as_bytes())
-        .map_err(|error| Error::failed(format!("could not write the report to {}", path.display())).caused_by(&error))
+    write_output_file(path, secrets::redact_secrets(text).as_bytes()).map_err(|error| {
+        Error::failed(ErrorCode::FileUnwritable, format!("could not write the report to {}", path.display()))
+            .caused_by(&error)
+    })
 }

@@ -81,7 +81,13 @@ pub(super) async fn run_restore(global: &GlobalArgs, args: &RestoreArgs) -> Resu
         scope.account
     );
     let command = repeat_command(args);
-    confirm_on_terminal(global.json, args.yes, &question, &scope.account, &format!("{command} --dry-run"))?;
+    confirm_on_terminal(
+        global.json,
+        args.yes,
+        &question,
+        &scope.account,
+        &format!("review the plan with `{command} --dry-run`"),
+    )?;
     let on_event = |event: &DecommissionEvent| report_step(json.as_ref(), event);
     let (outcome, comparisons) = carry_out_restore(&cx, &plan, &mut archive, &on_event).await;
     match &json {

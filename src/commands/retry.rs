@@ -10,7 +10,7 @@ use super::shared::session::{Session, find_declared_venue};
 use super::shared::vendors::VendorAccess;
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::RetryOutput;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, Venue};
 use deployer_health::verify::lead::lookup_destination;
@@ -52,7 +52,8 @@ pub(super) async fn run_retry(global: &GlobalArgs, args: &RetryArgs) -> Result<E
     let manifest = &access.manifest;
     let venue = find_declared_venue(manifest, &args.venue)?;
     refuse_blocked_venue(venue)?;
-    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client()
+        .map_err(|error| Error::failed(ErrorCode::Network, error.to_string()))?;
     let token = access.resolve_hubspot_token(venue, "read and tick contacts").await?;
     let hubspot = HubSpotClient::new(client.clone(), &manifest.hubspot.base_uri, token);
     let portal = hubspot.portal_id().await.map_err(hubspot_error)?;
@@ -90,7 +91,7 @@ pub(super) async fn run_retry(global: &GlobalArgs, args: &RetryArgs) -> Result<E
         let mut asker = ask::terminal_prompter(global).ok_or_else(|| ask::missing_flags_error(&["--yes"]))?;
         let question = format!("Do you want to change these contacts of {}? Type `yes` to confirm", venue.name);
         if asker.ask_for_text(&question, Some("no"))? != "yes" {
-            return Err(Error::new(ExitCode::Cancelled, "not confirmed; nothing was changed"));
+            return Err(Error::new(ExitCode::Cancelled, ErrorCode::Canceled, "not confirmed; nothing was changed"));
         }
     }
     let mut tally = RetryTally::default();
@@ -112,12 +113,15 @@ fn refuse_blocked_venue(venue: &Venue) -> Result<()> {
     if venue.status != Status::Blocked {
         return Ok(());
     }
-    Err(Error::usage(format!("{} is blocked, so no run would pick up the contacts", venue.name))
-        .hint(format!("run `deployer venue unblock {}`, then `deployer apply`", venue.name)))
+    Err(Error::usage(
+        ErrorCode::VenueStatus,
+        format!("{} is blocked, so no run would pick up the contacts", venue.name),
+    )
+    .hint(format!("run `deployer venue unblock {}`, then `deployer apply`", venue.name)))
 }
 
 fn hubspot_error(error: VendorError) -> Error {
-    let failed = Error::failed("HubSpot didn't answer the request").caused_by(&error);
+    let failed = Error::failed(ErrorCode::HubspotCall, "HubSpot didn't answer the request").caused_by(&error);
     match error.into_call_error("hubspot:Search").hint() {
         Some(advice) => failed.hint(advice),
         None => failed,

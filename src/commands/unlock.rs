@@ -3,11 +3,11 @@
 use clap::Args;
 use serde_json::json;
 
-use super::shared::reconcile::confirm_changes;
+use super::shared::reconcile::confirm_on_terminal;
 use super::shared::session::Session;
 use crate::cli::GlobalArgs;
 use deployer_aws::lock::{DeploymentLocks, FoundLock};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 
 /// Show who holds the apply lock, and remove it
@@ -22,22 +22,22 @@ pub(super) async fn run_unlock(global: &GlobalArgs, args: &UnlockArgs) -> Result
     let session = Session::open(global).await?;
     let deployment = &session.manifest().deployment.name;
     let locks = DeploymentLocks::new(&session.aws, &session.scope, deployment);
-    let found = locks
-        .find_locks()
-        .await
-        .map_err(|error| Error::failed("could not find out whether there is a lock").caused_by(&error))?;
+    let found = locks.find_locks().await.map_err(|error| {
+        Error::failed(ErrorCode::AwsCall, "could not find out whether there is a lock").caused_by(&error)
+    })?;
     show_locks(&session, &found);
     if found.is_empty() {
         return Ok(ExitCode::Done);
     }
     let question =
         "Do you want to remove the lock? If its holder is still running, two applies will run at the same time.";
-    confirm_changes(&session, args.yes, question, "yes")?;
+    let review = "make sure that the holder above is gone";
+    confirm_on_terminal(session.json.is_some(), args.yes, question, "yes", review)?;
     for lock in &found {
         locks
             .delete_lock(&lock.name)
             .await
-            .map_err(|error| Error::failed("could not remove the lock").caused_by(&error))?;
+            .map_err(|error| Error::failed(ErrorCode::AwsCall, "could not remove the lock").caused_by(&error))?;
     }
     match &session.json {
         Some(lines) => {

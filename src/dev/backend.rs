@@ -1,6 +1,6 @@
 //! The backend of the page: builds its view from the sandboxes and the runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,11 +9,13 @@ use tokio::sync::watch;
 
 use super::System;
 use super::page::{
-    Addresses, BlockerView, ContactCell, ContactView, LeadView, NewContact, PageBackend, PageView, RunView, SyncStatus,
-    VenueCounts, VenueView, VenueViewStatus,
+    Addresses, BlockerView, ContactCell, ContactDetails, ContactRefusal, ContactView, FaultView, FormField, LeadView,
+    NewContact, PageBackend, PageView, RunView, SyncStatus, VenueCounts, VenueView, VenueViewStatus,
 };
 use deployer_core::manifest::{Status, Venue};
-use deployer_sandbox::hubspot::SandboxContact;
+use deployer_core::run_origin::RunOrigin;
+use deployer_sandbox::VendorFault;
+use deployer_sandbox::hubspot::{HubSpotRefusal, SandboxContact};
 
 /// How many leads are shown.
 const NEWEST_LEADS: usize = 200;
@@ -31,7 +33,9 @@ impl SystemBackend {
         let mut hubspot = system.vendors.hubspot.watch_changes();
         let mut tripleseat = system.vendors.tripleseat.watch_changes();
         let mut platform = system.vendors.platform.watch_changes();
-        let mut runs = system.runs.watch_changes();
+        let mut runs = system.runs.recorder.watch_changes();
+        let mut faults = system.vendors.faults.watch_changes();
+        let mut edits = system.edit.watch_changes();
         tokio::spawn(async move {
             loop {
                 let changed = tokio::select! {
@@ -39,6 +43,8 @@ impl SystemBackend {
                     changed = tripleseat.changed() => changed,
                     changed = platform.changed() => changed,
                     changed = runs.changed() => changed,
+                    changed = faults.changed() => changed,
+                    changed = edits.changed() => changed,
                     () = sender.closed() => return,
                 };
                 if changed.is_err() {
@@ -50,9 +56,10 @@ impl SystemBackend {
         Self { system, changes }
     }
 
-    fn find_venue(&self, name: &str) -> Result<&Venue, String> {
-        let found = self.system.manifest.venues.iter().find(|venue| venue.name == name);
-        found.ok_or_else(|| format!("there is no venue {name}"))
+    fn find_venue(&self, name: &str) -> Result<Venue, String> {
+        let manifest = self.system.current_manifest();
+        let found = manifest.venues.iter().find(|venue| venue.name == name);
+        found.cloned().ok_or_else(|| format!("there is no venue {name}"))
     }
 }
 
@@ -60,13 +67,14 @@ impl PageBackend for SystemBackend {
     fn current_view(&self) -> PageView {
         let system = &*self.system;
         let contacts = system.vendors.hubspot.all_contacts();
-        let runs = system.runs.all_runs();
-        let venues = &system.manifest.venues;
+        let runs = system.runs.recorder.all_runs();
+        let manifest = system.current_manifest();
+        let venues = &manifest.venues;
         let mut leads: Vec<LeadView> = venues.iter().flat_map(|venue| lead_views(system, venue)).collect();
         leads.sort_by_key(|lead| std::cmp::Reverse(lead.created_at_ms));
         leads.truncate(NEWEST_LEADS);
         PageView {
-            deployment: system.manifest.deployment.name.clone(),
+            deployment: manifest.deployment.name.clone(),
             portal_id: system.vendors.portal_id,
             fired_every: system.scheduler.interval_text(),
             addresses: Addresses {
@@ -78,6 +86,9 @@ impl PageBackend for SystemBackend {
             contacts: contacts.iter().map(|contact| contact_view(contact, venues)).collect(),
             leads,
             runs,
+            faults: VendorFault::ALL.into_iter().map(|fault| fault_view(system, fault)).collect(),
+            edit: system.edit.last_edit(),
+            form_fields: form_fields(system, venues),
         }
     }
 
@@ -86,7 +97,7 @@ impl PageBackend for SystemBackend {
     }
 
     fn set_flag(&self, contact: &str, venue: &str, value: bool) -> Result<(), String> {
-        let flag = self.find_venue(venue)?.flag_property.clone();
+        let flag = self.find_venue(venue)?.flag_property;
         let id = contact.parse().map_err(|_| format!("{contact} is not a contact id"))?;
         self.system
             .vendors
@@ -99,13 +110,15 @@ impl PageBackend for SystemBackend {
         if self.find_venue(venue)?.status == Status::Blocked {
             return Err(format!("{venue} is blocked: nothing is deployed for it"));
         }
-        let (system, venue) = (Arc::clone(&self.system), venue.to_owned());
-        tokio::spawn(async move { system.runs.run_venue(&venue).await });
+        let permit = self.system.runs.permit_run(venue).ok_or_else(|| format!("{venue} is running already"))?;
+        let system = Arc::clone(&self.system);
+        tokio::spawn(async move { system.runs.run_venue(permit, RunOrigin::Page).await });
         Ok(())
     }
 
-    fn add_contact(&self, contact: NewContact) -> Result<String, String> {
-        let mut properties = BTreeMap::from([
+    fn add_contact(&self, contact: NewContact) -> Result<String, ContactRefusal> {
+        let mut properties = contact.properties;
+        properties.extend([
             ("firstname".to_owned(), contact.firstname),
             ("lastname".to_owned(), contact.lastname),
             ("email".to_owned(), contact.email),
@@ -114,15 +127,68 @@ impl PageBackend for SystemBackend {
             ("message".to_owned(), contact.message),
         ]);
         for venue in &contact.venues {
-            properties.insert(self.find_venue(venue)?.flag_property.clone(), "true".to_owned());
+            let venue = self.find_venue(venue);
+            let venue = venue.map_err(|error| ContactRefusal { error, ..ContactRefusal::default() })?;
+            properties.insert(venue.flag_property, "true".to_owned());
         }
         properties.retain(|_, value| !value.is_empty());
-        let ids = self.system.vendors.hubspot.add_contacts(vec![properties]).map_err(|error| error.to_string())?;
-        Ok(ids.first().map(ToString::to_string).unwrap_or_default())
+        let created = self.system.vendors.hubspot.create_contact(&properties);
+        created.map(|id| id.to_string()).map_err(|refusal| contact_refusal(&refusal))
+    }
+
+    fn find_details(&self, contact: &str) -> Option<ContactDetails> {
+        self.system.contact_details(contact.parse().ok()?)
+    }
+
+    fn switch_fault(&self, key: &str, on: bool) -> Result<(), String> {
+        let fault = VendorFault::ALL.into_iter().find(|fault| fault.key() == key);
+        let fault = fault.ok_or_else(|| format!("there is no fault {key}"))?;
+        self.system.vendors.faults.switch_fault(fault, on, Timestamp::now());
+        Ok(())
     }
 }
 
-fn lead_views(system: &System, venue: &Venue) -> Vec<LeadView> {
+/// HubSpot's refusal, with the messages for single properties where they belong.
+fn contact_refusal(refusal: &HubSpotRefusal) -> ContactRefusal {
+    let fields = refusal.errors.iter().filter_map(|error| {
+        let property = error["context"]["propertyName"][0].as_str()?;
+        Some((property.to_owned(), error["message"].as_str()?.to_owned()))
+    });
+    let fields: BTreeMap<String, String> = fields.collect();
+    let error = match fields.is_empty() {
+        true => refusal.message.clone(),
+        false => "HubSpot refused some values".to_owned(),
+    };
+    ContactRefusal { error, category: refusal.category.to_owned(), fields }
+}
+
+fn fault_view(system: &System, fault: VendorFault) -> FaultView {
+    let switched = system.vendors.faults.find_switched(fault);
+    FaultView {
+        key: fault.key(),
+        name: fault.display_name(),
+        effect: fault.effect(),
+        on_since_ms: switched.map(|switched| switched.since.as_millisecond()),
+        requests: switched.map_or(0, |switched| switched.requests),
+    }
+}
+
+/// The properties that the venues' leads are made from, besides those that the form has anyway.
+fn form_fields(system: &System, venues: &[Venue]) -> Vec<FormField> {
+    const USUAL: [&str; 6] = ["firstname", "lastname", "email", "phone", "company", "message"];
+    let names: BTreeSet<String> = venues.iter().flat_map(Venue::mapped_properties).collect();
+    let definitions = names.iter().filter(|name| !USUAL.contains(&name.as_str()));
+    let definitions = definitions.filter_map(|name| system.vendors.hubspot.find_property(name));
+    let fields = definitions.filter(|definition| !definition.read_only).map(|definition| FormField {
+        name: definition.name,
+        label: definition.label,
+        kind: definition.kind,
+        options: definition.options.into_iter().map(|option| (option.label, option.value)).collect(),
+    });
+    fields.collect()
+}
+
+pub(super) fn lead_views(system: &System, venue: &Venue) -> Vec<LeadView> {
     let leads = system.vendors.venue_leads(&venue.name).into_iter();
     leads
         .map(|lead| LeadView {
@@ -158,7 +224,7 @@ fn venue_view(system: &System, venue: &Venue, contacts: &[SandboxContact], runs:
         },
         schedule: venue.schedule.expression.clone(),
         next_run_at: system.scheduler.next_run(&venue.name).map(Timestamp::as_millisecond),
-        running: system.runs.is_running(&venue.name),
+        running: system.runs.recorder.is_running(&venue.name),
         flag_property: venue.flag_property.clone(),
         destination: match &venue.destination {
             DestinationConfig::Tripleseat(place) => match place.location_id {

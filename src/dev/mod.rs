@@ -2,12 +2,15 @@
 //!
 //! [`System::start`] starts local replacements for AWS, HubSpot and Tripleseat: the embedded cloud, which the real
 //! reconciler deploys to; the sandboxes, filled with contacts; and the Lambda runtime, which runs the real `bootstrap`.
-//! `scheduler` fires the rules, `runs` records the results, [`page`] shows them, and [`summary`] reports them at the
-//! end.
+//! `scheduler` fires the rules, `recorder` records every run, [`page`] shows them, `reload` adopts edits of the
+//! manifest, and [`summary`] reports what happened at the end.
 
 mod backend;
 mod deploy;
+mod details;
 pub mod page;
+mod recorder;
+mod reload;
 mod running;
 mod runs;
 mod scheduler;
@@ -29,16 +32,20 @@ use deployer_artifact::Artifact;
 use deployer_aws::Aws;
 use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
 use deployer_cloud::{CloudAccess, CloudConfig, EmbeddedCloud};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::Manifest;
+use deployer_core::run_origin::RunOrigin;
 use deployer_sandbox::hubspot::HubSpotRefusal;
 use deployer_sandbox::{SandboxClock, contacts_csv};
+use recorder::{RecordingInvoker, RunRecorder};
+use reload::EditState;
 use runs::VenueRuns;
 use scheduler::RuleScheduler;
 use vendors::DevSandboxes;
 
 pub use backend::SystemBackend;
 pub use page::RunView;
+pub use reload::ManifestWatch;
 pub use running::{RunningDev, RunningFile};
 
 /// The contacts that `dev` starts with unless a file is given.
@@ -58,7 +65,11 @@ pub struct SystemConfig {
 
 /// A running system.
 pub struct System {
-    manifest: Manifest,
+    /// What is deployed, pointed at the sandboxes.
+    manifest: Mutex<Arc<Manifest>>,
+    edit: EditState,
+    artifact: Artifact,
+    aws: Aws,
     vendors: DevSandboxes,
     scheduler: RuleScheduler,
     runs: VenueRuns,
@@ -77,7 +88,7 @@ pub struct System {
     /// Stops the embedded cloud's server.
     shutdown: CancellationToken,
     /// Where functions are unpacked; removed with the system.
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl System {
@@ -90,15 +101,19 @@ impl System {
         let SystemConfig { mut manifest, artifact, contacts, every } = config;
         let failed = |what: &str| {
             let what = what.to_owned();
-            move |error: std::io::Error| Error::failed(what).caused_by(&error)
+            move |error: std::io::Error| Error::failed(ErrorCode::Dev, what).caused_by(&error)
         };
         let labels: Vec<(String, String)> = manifest.venues.iter().map(flag_label).collect();
         let contacts = match contacts {
             Some(path) => contacts_csv::read_contacts(&path, &labels)?,
             None => contacts_csv::parse_contacts(SAMPLE.as_bytes(), "samples/contacts.csv", &labels)?,
         };
-        let vendors = DevSandboxes::start_for_manifest(&mut manifest, SandboxClock::system()).await?;
-        let refused = |refusal| Error::usage("the sandbox portal refused the contacts").caused_by(&refusal);
+        let edit = EditState::new(&manifest);
+        let vendors = DevSandboxes::start(manifest.hubspot.portal_id, SandboxClock::system()).await?;
+        let secrets = vendors.point_manifest(&mut manifest)?;
+        let refused = |refusal| {
+            Error::usage(ErrorCode::ContactsFile, "the sandbox portal refused the contacts").caused_by(&refusal)
+        };
         let contacts =
             vendors.hubspot.import_file(&contacts).map_err(|refusal: HubSpotRefusal| refused(refusal))?.len();
 
@@ -108,7 +123,7 @@ impl System {
         }
         let cloud = EmbeddedCloud::in_memory(cloud_config);
         let shutdown = CancellationToken::new();
-        let no_random = |error| Error::failed("the system has no random numbers").caused_by(&error);
+        let no_random = |error| Error::failed(ErrorCode::System, "the system has no random numbers").caused_by(&error);
         let credentials = LocalCredentials::generate().map_err(no_random)?;
         let access = CloudAccess::Only(credentials.clone());
         let served = serve_cloud(&cloud, access, shutdown.clone()).await;
@@ -119,13 +134,18 @@ impl System {
             cloud_uri: cloud_uri.clone(),
             credentials: Some(credentials.clone()),
         });
-        cloud.set_invoker(Arc::new(runtime.clone()));
+        let recorder = RunRecorder::new();
+        recorder.know_venues(&manifest);
+        cloud.set_invoker(Arc::new(RecordingInvoker { runtime: runtime.clone(), recorder: recorder.clone() }));
         let aws = Aws::for_local(&manifest.deployment.region, cloud.http_client(), None);
-        let resources = deploy::deploy_manifest(&aws, &manifest, &artifact, &vendors, directory.path()).await?;
+        let resources = deploy::deploy_manifest(&aws, &manifest, &artifact, &secrets, directory.path()).await?;
         let scheduler = RuleScheduler::read_rules(&aws, &manifest, every).await?;
-        let runs = VenueRuns::new(aws, &manifest.deployment.name);
+        let runs = VenueRuns::new(aws.clone(), &manifest.deployment.name, recorder);
         Ok(Arc::new(Self {
-            manifest,
+            manifest: Mutex::new(Arc::new(manifest)),
+            edit,
+            artifact,
+            aws,
             vendors,
             scheduler,
             runs,
@@ -137,28 +157,30 @@ impl System {
             begun,
             begun_at,
             shutdown,
-            _directory: directory,
+            directory,
         }))
     }
 
+    /// What is deployed.
+    fn current_manifest(&self) -> Arc<Manifest> {
+        Arc::clone(&self.manifest.lock())
+    }
+
+    /// Calls `listener` with each run that ends from now on, whoever started it.
+    pub fn listen_to_runs(&self, listener: impl Fn(&RunView) + Send + Sync + 'static) {
+        self.runs.recorder.listen_to_runs(listener);
+    }
+
     /// Fires the rules until `shutdown`, then waits for the runs in progress.
-    pub async fn fire_rules(
-        self: &Arc<Self>,
-        shutdown: &CancellationToken,
-        on_run: impl Fn(&RunView) + Send + Sync + 'static,
-    ) {
-        let on_run = Arc::new(on_run);
+    pub async fn fire_rules(self: &Arc<Self>, shutdown: &CancellationToken) {
         let under_way = Mutex::new(JoinSet::new());
         self.scheduler
             .fire_due_rules(shutdown, |venue| {
-                let (system, venue, on_run) = (Arc::clone(self), venue.to_owned(), Arc::clone(&on_run));
+                let Some(permit) = self.runs.permit_run(venue) else { return };
+                let system = Arc::clone(self);
                 let mut under_way = under_way.lock();
                 while under_way.try_join_next().is_some() {}
-                under_way.spawn(async move {
-                    if let Some(run) = system.runs.run_venue(&venue).await {
-                        on_run(&run);
-                    }
-                });
+                under_way.spawn(async move { system.runs.run_venue(permit, RunOrigin::Schedule).await });
             })
             .await;
         let under_way = under_way.into_inner();
@@ -167,13 +189,16 @@ impl System {
 
     /// Runs every venue whose rule is enabled once, all at the same time.
     pub async fn run_once(&self) -> Vec<RunView> {
-        let runs = self.scheduler.enabled_venues().map(|venue| self.runs.run_venue(venue));
-        futures_util::future::join_all(runs).await.into_iter().flatten().collect()
+        let venues = self.scheduler.enabled_venues();
+        let permits = venues.iter().filter_map(|venue| self.runs.permit_run(venue));
+        let runs = permits.map(|permit| self.runs.run_venue(permit, RunOrigin::Schedule));
+        futures_util::future::join_all(runs).await
     }
 
     /// Milliseconds from the start to the first lead at any venue.
     pub fn first_lead_ms(&self) -> Option<u64> {
-        let leads = self.manifest.venues.iter().flat_map(|venue| self.vendors.venue_leads(&venue.name));
+        let manifest = self.current_manifest();
+        let leads = manifest.venues.iter().flat_map(|venue| self.vendors.venue_leads(&venue.name));
         let first = leads.map(|lead| lead.created_ms).min()?;
         u64::try_from(first - self.begun_at.as_millisecond()).ok()
     }

@@ -5,20 +5,30 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use deployer_aws::{Aws, Call, Found};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Manifest, ScheduleExpression, format_duration};
 use deployer_core::naming::VenueNames;
 
 /// When each venue's rule fires next.
 pub struct RuleScheduler {
     every: Option<Duration>,
+    rules: Mutex<BTreeMap<String, FiringRule>>,
+    /// Wakes the loop when the rules have changed.
+    changed: Notify,
+}
+
+/// An enabled rule.
+#[derive(Debug, Clone)]
+struct FiringRule {
+    schedule: ScheduleExpression,
     enabled: Timestamp,
-    schedules: BTreeMap<String, ScheduleExpression>,
-    next: Mutex<BTreeMap<String, Timestamp>>,
+    /// `None` once the schedule has ended.
+    next: Option<Timestamp>,
 }
 
 impl RuleScheduler {
@@ -29,38 +39,59 @@ impl RuleScheduler {
     /// A rule can't be read or has an invalid schedule.
     pub async fn read_rules(aws: &Aws, manifest: &Manifest, every: Option<Duration>) -> Result<Self> {
         let enabled = Timestamp::now();
-        let mut schedules = BTreeMap::new();
+        let mut rules = BTreeMap::new();
         for venue in &manifest.venues {
             let name = VenueNames::new(&manifest.deployment.name, &venue.name).rule;
             let rule = aws.events.describe_rule().name(&name).send().await.call("events:DescribeRule").found();
-            let rule = rule.map_err(|error| Error::failed(format!("could not read rule {name}")).caused_by(&error))?;
+            let rule = rule.map_err(|error| {
+                Error::failed(ErrorCode::Dev, format!("could not read rule {name}")).caused_by(&error)
+            })?;
             // A blocked venue has no rule.
             let Some(rule) = rule else { continue };
             if rule.state().is_none_or(|state| state.as_str() != "ENABLED") {
                 continue;
             }
             let expression = rule.schedule_expression().unwrap_or_default();
-            let schedule = ScheduleExpression::parse_expression(expression)
-                .map_err(|flaw| Error::failed(format!("rule {name}: {expression}: {}", flaw.message)))?;
-            schedules.insert(venue.name.clone(), schedule);
+            let schedule = ScheduleExpression::parse_expression(expression).map_err(|flaw| {
+                Error::failed(ErrorCode::Dev, format!("rule {name}: {expression}: {}", flaw.message))
+            })?;
+            rules.insert(venue.name.clone(), FiringRule { schedule, enabled, next: Some(enabled) });
         }
-        let next = schedules.keys().map(|venue| (venue.clone(), enabled)).collect();
-        Ok(Self { every, enabled, schedules, next: Mutex::new(next) })
+        Ok(Self { every, rules: Mutex::new(rules), changed: Notify::new() })
+    }
+
+    /// Takes over rules that were read later. One that hasn't changed stays due when it was.
+    pub fn adopt_rules(&self, read: Self) {
+        let mut rules = self.rules.lock();
+        let mut now = read.rules.into_inner();
+        for (venue, rule) in &mut now {
+            if let Some(known) = rules.get(venue).filter(|known| known.schedule == rule.schedule) {
+                rule.clone_from(known);
+            }
+        }
+        *rules = now;
+        drop(rules);
+        self.changed.notify_one();
     }
 
     /// The venues whose rules are enabled.
-    pub fn enabled_venues(&self) -> impl Iterator<Item = &str> {
-        self.schedules.keys().map(String::as_str)
+    pub fn enabled_venues(&self) -> Vec<String> {
+        self.rules.lock().keys().cloned().collect()
     }
 
     /// How often every rule fires, if an interval replaces the schedules.
+    pub fn interval(&self) -> Option<Duration> {
+        self.every
+    }
+
+    /// The same, for people.
     pub fn interval_text(&self) -> Option<String> {
         self.every.map(|every| format_duration(every.as_secs()))
     }
 
     /// When a venue's rule fires next.
     pub fn next_run(&self, venue: &str) -> Option<Timestamp> {
-        self.next.lock().get(venue).copied()
+        self.rules.lock().get(venue)?.next
     }
 
     /// Calls `fire` for each venue that is due, until `shutdown`.
@@ -70,13 +101,18 @@ impl RuleScheduler {
             for venue in self.take_due_venues(now) {
                 fire(&venue);
             }
-            let earliest = self.next.lock().values().min().copied();
-            let Some(earliest) = earliest else {
-                return shutdown.cancelled().await;
+            let earliest = self.rules.lock().values().filter_map(|rule| rule.next).min();
+            let due = async {
+                match earliest {
+                    Some(at) => {
+                        sleep(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()).await;
+                    }
+                    None => std::future::pending().await,
+                }
             };
-            let wait = Duration::try_from(earliest.duration_since(Timestamp::now())).unwrap_or_default();
             tokio::select! {
-                () = sleep(wait) => {}
+                () = due => {}
+                () = self.changed.notified() => {}
                 () = shutdown.cancelled() => return,
             }
         }
@@ -84,17 +120,14 @@ impl RuleScheduler {
 
     /// Returns the venues that are due, and sets when each is due next.
     fn take_due_venues(&self, now: Timestamp) -> Vec<String> {
-        let mut next = self.next.lock();
-        let due: Vec<String> = next.iter().filter(|(_, at)| **at <= now).map(|(venue, _)| venue.clone()).collect();
-        for venue in &due {
-            let following = match (self.every, self.schedules.get(venue)) {
-                (Some(every), _) => SignedDuration::try_from(every).ok().and_then(|every| now.checked_add(every).ok()),
-                (None, Some(schedule)) => schedule.next_after(now, self.enabled),
-                (None, None) => None,
-            };
-            match following {
-                Some(at) => next.insert(venue.clone(), at),
-                None => next.remove(venue),
+        let mut rules = self.rules.lock();
+        let is_due = |rule: &FiringRule| rule.next.is_some_and(|at| at <= now);
+        let mut due = Vec::new();
+        for (venue, rule) in rules.iter_mut().filter(|(_, rule)| is_due(rule)) {
+            due.push(venue.clone());
+            rule.next = match self.every {
+                Some(every) => SignedDuration::try_from(every).ok().and_then(|every| now.checked_add(every).ok()),
+                None => rule.schedule.next_after(now, rule.enabled),
             };
         }
         due
@@ -132,11 +165,11 @@ kind = "tripleseat"
         let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
         let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
         let none = RuleScheduler::read_rules(&aws, &manifest, None).await.expect("there is no rule");
-        assert_eq!(none.enabled_venues().count(), 0);
+        assert_eq!(none.enabled_venues().len(), 0);
         let rule = aws.events.put_rule().name("sync-a-schedule").schedule_expression("rate(1 minute)");
         rule.send().await.expect("put");
         let one = RuleScheduler::read_rules(&aws, &manifest, None).await.expect("the rule is readable");
-        assert_eq!(one.enabled_venues().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(one.enabled_venues(), ["a"]);
         cloud.set_faults(Some(Arc::new(|_| {
             let denied = ApiError::new(403, "AccessDeniedException", "not authorized");
             Some(InjectedFault::Before(CloudFault::Error(denied)))

@@ -62,12 +62,13 @@ impl System {
         let of = |venue: &Venue| {
             contacts.iter().filter(|contact| contact_cell(contact, venue).flagged).map(|contact| contact.id).collect()
         };
-        FlaggedContacts(self.manifest.venues.iter().map(of).collect())
+        FlaggedContacts(self.current_manifest().venues.iter().map(of).collect())
     }
 
     /// What happened to the flagged contacts.
     pub fn summarize_venues(&self, flagged: &FlaggedContacts, runs: &[RunView]) -> Vec<VenueSummary> {
-        self.manifest.venues.iter().zip(&flagged.0).map(|(venue, ids)| self.summarize_venue(venue, ids, runs)).collect()
+        let manifest = self.current_manifest();
+        manifest.venues.iter().zip(&flagged.0).map(|(venue, ids)| self.summarize_venue(venue, ids, runs)).collect()
     }
 
     fn summarize_venue(&self, venue: &Venue, ids: &[u64], runs: &[RunView]) -> VenueSummary {

@@ -125,7 +125,7 @@ fn render_ways(about: &ReportSubject, terms: &RemovalTerms, mend: &RemovalCost) 
     html! {
         section {
             h2 { "Two ways to clean up" }
-            div.wide {
+            div.wide role="group" aria-label="Table" tabindex="0" {
                 table.ways {
                     thead { tr { th scope="col" { "Way" } th scope="col" { "Work" } th scope="col" { "Cost" } } }
                     tbody {
@@ -215,7 +215,7 @@ fn render_remainder(all: u64, shown: usize, what: &str) -> Markup {
 
 fn render_leads(rows: &[DuplicateRow]) -> Markup {
     html! {
-        div.wide {
+        div.wide role="group" aria-label="Table" tabindex="0" {
             table.leads {
                 thead {
                     tr {

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::cost::{savings_text, small_print, total_text};
+use super::cost::{ShownCost, savings_text, share_cents, small_print, total_text};
 use super::{page, words};
-use deployer_core::cost::{CostChange, CostEstimate, ItemCost, VenueCost};
+use deployer_core::cost::{CostEstimate, ItemCost, VenueCost};
 use deployer_core::plan::problem::plan_problems;
 use deployer_core::plan::{Action, AttributeChange, Change, Plan};
 
@@ -93,7 +93,7 @@ fn render_change(change: &Change) -> Markup {
             }
             p.soft { (change.reason) }
             @if !change.attributes.is_empty() {
-                div.wide {
+                div.wide role="group" aria-label="Table" tabindex="0" {
                     table {
                         thead {
                             tr {
@@ -145,10 +145,12 @@ fn render_value(value: Option<&str>) -> Markup {
 }
 
 fn render_cost(cost: &CostEstimate) -> Markup {
+    let by_venue = share_cents(&cost.venues.iter().map(|venue| venue.total).collect::<Vec<_>>());
+    let by_item = share_cents(&cost.items.iter().map(|item| item.cost).collect::<Vec<_>>());
     html! {
         section #cost {
             h2 { "Cost: " (total_text(cost)) }
-            div.wide {
+            div.wide role="group" aria-label="Table" tabindex="0" {
                 table.cost {
                     thead {
                         tr {
@@ -158,14 +160,14 @@ fn render_cost(cost: &CostEstimate) -> Markup {
                         }
                     }
                     tbody {
-                        @for VenueCost { venue, total, runs_before, runs_after, .. } in &cost.venues {
+                        @for (VenueCost { venue, runs_before, runs_after, .. }, shown) in cost.venues.iter().zip(&by_venue) {
                             tr {
                                 th scope="row" { (venue) }
                                 td {
                                     @if runs_before != runs_after { (runs_before) " to " }
                                     (runs_after)
                                 }
-                                (render_cost_cells(total))
+                                (render_cost_cells(shown))
                             }
                         }
                     }
@@ -173,12 +175,12 @@ fn render_cost(cost: &CostEstimate) -> Markup {
             }
             details {
                 summary { h3 { "Breakdown" } }
-                div.wide {
+                div.wide role="group" aria-label="Table" tabindex="0" {
                     table.cost {
                         thead { tr { th scope="col" { "Item" } (render_cost_heads()) } }
                         tbody {
-                            @for ItemCost { item, cost } in &cost.items {
-                                tr { th scope="row" { (item.display_name()) } (render_cost_cells(cost)) }
+                            @for (ItemCost { item, .. }, shown) in cost.items.iter().zip(&by_item) {
+                                tr { th scope="row" { (item.display_name()) } (render_cost_cells(shown)) }
                             }
                         }
                     }
@@ -201,9 +203,9 @@ fn render_cost_heads() -> Markup {
     }
 }
 
-fn render_cost_cells(sides: &CostChange) -> Markup {
+fn render_cost_cells(shown: &ShownCost) -> Markup {
     html! {
-        @for text in [sides.before.to_string(), sides.after.to_string(), sides.difference().format_signed()] {
+        @for text in shown.texts() {
             td { (text) }
         }
     }

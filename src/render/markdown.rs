@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use maud::html;
 
-use super::cost::{savings_text, small_print, total_text};
+use super::cost::{savings_text, share_cents, small_print, total_text};
 use super::escape::{code_fence, escape_markdown, one_line};
 use super::words;
-use deployer_core::cost::{CostChange, CostEstimate, Money};
+use deployer_core::cost::CostEstimate;
 use deployer_core::plan::problem::plan_problems;
 use deployer_core::plan::{Action, Change, Plan};
 
@@ -108,40 +108,23 @@ fn write_cost(out: &mut String, cost: &CostEstimate) {
     let _ = writeln!(out, "\n### Cost: {}\n", escape_markdown(&total_text(cost)));
     write_row(out, &["Venue", "Runs per month", "Now", "After", "Difference"].map(ToOwned::to_owned));
     let _ = writeln!(out, "| --- | ---: | ---: | ---: | ---: |");
-    for venue in &cost.venues {
+    let shown = share_cents(&cost.venues.iter().map(|venue| venue.total).collect::<Vec<_>>());
+    for (venue, shown) in cost.venues.iter().zip(&shown) {
         let runs = if venue.runs_before == venue.runs_after {
             venue.runs_after.to_string()
         } else {
             format!("{} to {}", venue.runs_before, venue.runs_after)
         };
-        let CostChange { before, after } = venue.total;
-        let difference = venue.total.difference();
-        write_row(
-            out,
-            &[
-                code_span(&venue.venue),
-                runs,
-                escape_money(before),
-                escape_money(after),
-                escape_markdown(&difference.format_signed()),
-            ],
-        );
+        let [before, after, difference] = shown.texts().map(escape_markdown);
+        write_row(out, &[code_span(&venue.venue), runs, before, after, difference]);
     }
     let _ = writeln!(out, "\n<details>\n<summary>Breakdown</summary>\n");
     write_row(out, &["Item", "Now", "After", "Difference"].map(ToOwned::to_owned));
     let _ = writeln!(out, "| --- | ---: | ---: | ---: |");
-    for item in &cost.items {
-        let CostChange { before, after } = item.cost;
-        let difference = item.cost.difference();
-        write_row(
-            out,
-            &[
-                item.item.display_name().to_owned(),
-                escape_money(before),
-                escape_money(after),
-                escape_markdown(&difference.format_signed()),
-            ],
-        );
+    let shown = share_cents(&cost.items.iter().map(|item| item.cost).collect::<Vec<_>>());
+    for (item, shown) in cost.items.iter().zip(&shown) {
+        let [before, after, difference] = shown.texts().map(escape_markdown);
+        write_row(out, &[item.item.display_name().to_owned(), before, after, difference]);
     }
     let _ = writeln!(out, "\n</details>\n");
     if let Some(savings) = savings_text(cost) {
@@ -149,10 +132,6 @@ fn write_cost(out: &mut String, cost: &CostEstimate) {
     }
     let _ = writeln!(out, "{}", escape_markdown(&small_print(cost)));
     write_list(out, "Not counted", cost.not_counted.iter().cloned());
-}
-
-fn escape_money(amount: Money) -> String {
-    escape_markdown(&amount.to_string())
 }
 
 /// A table row, from cells that are already Markdown.

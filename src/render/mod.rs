@@ -13,6 +13,7 @@ mod json;
 mod log;
 mod markdown;
 mod page;
+mod plan_fold;
 mod progress;
 mod report;
 mod retry;
@@ -35,9 +36,12 @@ pub use isolation::{isolation_text, print_isolation};
 pub use json::{FORMAT_VERSION, JsonLines};
 pub use log::log_line;
 pub use markdown::plan_markdown;
+pub use plan_fold::PlanDetail;
 pub use progress::{ApplyProgress, start_spinner};
 pub use report::{report_html, report_markdown};
 pub use retry::RetryOutput;
-pub use status::{StatusLine, StatusLook, Tone, status_lines, status_metrics, status_text};
+pub use status::{
+    ScreenKey, ScreenRequest, StatusLine, StatusLook, StatusScreen, Tone, status_lines, status_metrics, status_text,
+};
 pub use text::{action_word, plan_text, result_text, summary_line};
 pub use waiting::tell_what_is_waited_for;

@@ -1,18 +1,17 @@
 //! Progress on standard error: a bar on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::text::action_word;
 use super::waiting::note_shown_bar;
-use crate::terminal;
+use crate::terminal::{self, TextStream};
 use deployer_reconcile::apply::ApplyEvent;
 
 /// A line with a spinner, for work of unknown length. `None` where nobody would see it.
 pub fn start_spinner(wanted: bool) -> Option<ProgressBar> {
-    if !wanted || !std::io::stderr().is_terminal() {
+    if !wanted || !terminal::is_lively() {
         return None;
     }
     let bar = ProgressBar::new_spinner();
@@ -32,7 +31,7 @@ pub struct ApplyProgress {
 impl ApplyProgress {
     /// Starts the progress of an apply to this many resources.
     pub fn new(resources: usize) -> Self {
-        if !std::io::stderr().is_terminal() {
+        if !terminal::is_lively() {
             return Self { bar: None };
         }
         let bar = ProgressBar::new(resources as u64);
@@ -75,7 +74,7 @@ impl ApplyProgress {
 
     fn print_line(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.println(terminal::prepare_text(line)),
+            Some(bar) => bar.println(terminal::prepare_lines(TextStream::Err, line)),
             None => errln!("{line}"),
         }
     }

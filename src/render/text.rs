@@ -4,10 +4,13 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
+use super::plan_fold::{PlanDetail, fold_plan, policy_sentences, same_venues_text};
 use super::words;
+use deployer_core::error::ErrorCode;
 use deployer_core::plan::problem::plan_problems;
 use deployer_core::plan::{Action, AttributeChange, Change, FindingKind, Plan, PlanFinding};
 use deployer_reconcile::apply::ApplyOutcome;
+use serde_json::Value;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -16,7 +19,7 @@ const YELLOW: Style = AnsiColor::Yellow.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 
 /// A whole plan. The text has ANSI styles, which are stripped on a stream that isn't a terminal.
-pub fn plan_text(plan: &Plan) -> String {
+pub fn plan_text(plan: &Plan, detail: PlanDetail) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
@@ -26,14 +29,34 @@ pub fn plan_text(plan: &Plan) -> String {
     for finding in plan.findings.iter().filter(|finding| finding.kind == FindingKind::Stranger) {
         write_finding(&mut out, finding);
     }
-    for (venue, changes) in words::by_venue(plan) {
-        let _ = writeln!(out, "\n{BOLD}{venue}{BOLD:#}");
-        for change in changes {
-            write_change(&mut out, change);
+    let folded = fold_plan(plan, detail);
+    if let Some(table) = &folded.table {
+        let _ = write!(out, "\n{table}");
+    }
+    if folded.folded > 0 {
+        let _ = writeln!(
+            out,
+            "\n{DIM}{} new venues: --verbose shows each resource with its attributes.{DIM:#}",
+            folded.folded
+        );
+    }
+    for shown in &folded.venues {
+        let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}", shown.venue);
+        for change in shown.changes {
+            write_change(&mut out, change, detail);
+        }
+        if !shown.same.is_empty() {
+            let _ = writeln!(out, "  {DIM}{}{DIM:#}", same_venues_text(&shown.same));
         }
     }
     for problem in plan_problems(plan) {
-        let _ = writeln!(out, "\n{RED}error:{RED:#} {}\n  hint: {}", problem.message, problem.hint);
+        let _ = writeln!(
+            out,
+            "\n{RED}error[{}]:{RED:#} {}\n  hint: {}",
+            ErrorCode::Conflict,
+            problem.message,
+            problem.hint
+        );
     }
     for finding in plan.findings.iter().filter(|finding| finding.kind != FindingKind::Stranger) {
         write_finding(&mut out, finding);
@@ -65,17 +88,43 @@ fn write_finding(out: &mut String, finding: &PlanFinding) {
     }
 }
 
-fn write_change(out: &mut String, change: &Change) {
+fn write_change(out: &mut String, change: &Change, detail: PlanDetail) {
     let (sign, style) = (words::action_sign(change.action), action_style(change.action));
     let _ = writeln!(
         out,
         "  {style}{sign}{style:#} {} {}  {DIM}# {}{DIM:#}",
         change.address.kind, change.name, change.reason
     );
+    // Of what is new, only what it may do needs a person's eye; the rest is what the manifest says.
+    let is_new = detail == PlanDetail::Folded && matches!(change.action, Action::Create | Action::Restore);
     let width = change.attributes.iter().map(|attribute| attribute.path.len()).max().unwrap_or_default().min(40);
     for attribute in &change.attributes {
-        write_attribute(out, attribute, width);
+        if detail == PlanDetail::Folded && write_policy(out, attribute) {
+            continue;
+        }
+        if !is_new {
+            write_attribute(out, attribute, width);
+        }
     }
+}
+
+/// Writes what a policy newly allows, and no longer allows, as sentences. `false` if it isn't a policy, or not one that
+/// words can tell apart.
+fn write_policy(out: &mut String, attribute: &AttributeChange) -> bool {
+    let of = |value: &Option<Value>| value.as_ref().map_or(Some(Vec::new()), policy_sentences);
+    let (Some(before), Some(after)) = (of(&attribute.before), of(&attribute.after)) else { return false };
+    let gone: Vec<_> = before.iter().filter(|sentence| !after.contains(sentence)).collect();
+    let new: Vec<_> = after.iter().filter(|sentence| !before.contains(sentence)).collect();
+    if gone.is_empty() && new.is_empty() {
+        return false;
+    }
+    for sentence in gone {
+        let _ = writeln!(out, "      {RED}-{RED:#} {sentence}");
+    }
+    for sentence in new {
+        let _ = writeln!(out, "      {GREEN}+{GREEN:#} {sentence}");
+    }
+    true
 }
 
 fn write_attribute(out: &mut String, attribute: &AttributeChange, width: usize) {

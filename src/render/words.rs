@@ -20,7 +20,13 @@ pub(super) fn plan_summary(plan: &Plan) -> (&'static str, String) {
         return ("Plan:", format!("nothing to change; {unchanged} unchanged. {what} your attention."));
     }
     if changes == 0 && complete && !refused {
-        return (NO_CHANGES, format!("All {unchanged} resources match the manifest."));
+        return (
+            NO_CHANGES,
+            match unchanged {
+                1 => "The one resource matches the manifest.".to_owned(),
+                _ => format!("All {unchanged} resources match the manifest."),
+            },
+        );
     }
     let replace = if replace > 0 { format!("{replace} to replace, ") } else { String::new() };
     let mut line =

@@ -32,7 +32,7 @@ fn daily_counts() -> [DailyCount; 3] {
 pub fn age_account(cloud: &EmbeddedCloud, legacy: &LegacyAccount) -> Result<()> {
     cloud.with_context(|cx| {
         cx.switch_region(&legacy.region);
-        let aged = cx.region_state().cloudwatch.metrics.iter().any(|metric| metric.namespace == "AWS/Events");
+        let aged = cx.region_state().cloudwatch.metrics.values().any(|metric| metric.namespace == "AWS/Events");
         if !aged {
             backdate_resources(cx, legacy);
             backdate_usage(cx);
@@ -40,8 +40,8 @@ pub fn age_account(cloud: &EmbeddedCloud, legacy: &LegacyAccount) -> Result<()> 
         // Rules and topics have no date of their own: what made them is in the event history, each time that the sample is
         // put here.
         let undated = |name: &str| name == ON_CALL || RULES.iter().any(|(rule, ..)| *rule == name);
-        if cx.region_state().elsewhere.trail.iter().any(|event| undated(&event.resource)) {
-            cx.region_state_mut().elsewhere.trail.retain(|event| !undated(&event.resource));
+        if cx.region_state().elsewhere.trail.values().any(|event| undated(&event.resource)) {
+            cx.region_state_mut().elsewhere.trail.retain(|_, event| !undated(&event.resource));
         }
     })
 }
@@ -91,7 +91,7 @@ fn backdate_usage(cx: &mut CloudContext<'_>) {
     cx.region_state_mut()
         .cloudwatch
         .metrics
-        .retain(|metric| !metric.dimensions.get("QueueName").is_some_and(|name| sent(name)));
+        .retain(|_, metric| !metric.dimensions.get("QueueName").is_some_and(|name| sent(name)));
     for (namespace, metric, dimension, days, each) in daily_counts() {
         for day in days {
             cx.count_metric_at(days_ago(cx, day), namespace, metric, &[dimension], each);

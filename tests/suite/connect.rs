@@ -89,6 +89,7 @@ impl ConsentSite {
         let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut line = String::new();
         output.read_line(&mut line).expect("it is text");
+        crate::schemas::check_printed_lines(&["connect", "a", "--json"], &line);
         let url = serde_json::from_str::<Value>(&line).ok().and_then(|line| Some(line["url"].as_str()?.to_owned()));
         Connecting { child, output, url: url.unwrap_or_default() }
     }
@@ -170,7 +171,9 @@ fn stores_the_pair_of_a_consent_and_nothing_overwrites_it() {
     let (code, text) = sandbox.connect();
     assert_eq!(code, 0, "{text}");
     assert_eq!(sandbox.site.take_write_calls(), ["secretsmanager:PutSecretValue"]);
-    let connected: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+    let line = text.lines().next().expect("a line");
+    crate::schemas::check_printed_lines(&["connect", "a", "--json"], line);
+    let connected: Value = serde_json::from_str(line).expect("JSON");
     assert_eq!((&connected["type"], &connected["site_ids"]), (&json!("connected"), &json!([SITE_ID])));
     let stored = sandbox.stored();
     for key in ["TRIPLESEAT_ACCESS_TOKEN", "TRIPLESEAT_REFRESH_TOKEN", "TRIPLESEAT_TOKEN_EXPIRES_AT"] {

@@ -3,12 +3,16 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::dev_process::DevProcess;
 
 /// `deployer` in the repository, with its own manifest and without environment variables that could change what it
 /// does.
 fn deployer_command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
+    // So that no sentence that a test looks for is wrapped.
+    command.env("COLUMNS", "1000");
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
     for name in ["DEPLOYER_MANIFEST", "AWS_ENDPOINT_URL", "AWS_PROFILE"] {
         command.env_remove(name);
@@ -151,6 +155,100 @@ async fn serves_only_who_knows_its_credentials() {
     assert!(!list(known).await.expect("this run's credentials work").functions().is_empty());
     child.kill().expect("it is running");
     child.wait().expect("it ends");
+}
+
+/// The schedule, the page's button, and commands: every run is printed and shown with who started it.
+#[tokio::test]
+async fn shows_runs_of_any_origin() {
+    let mut dev = DevProcess::start_dev(&[]);
+    dev.next_line("run", |run| run["venue"] == "venue-b" && run["origin"] == "schedule");
+    let run = dev.run_venue("venue-b").await;
+    assert_eq!((&run["outcome"], &run["dry_run"]), (&json!("ok"), &json!(false)), "{run}");
+    let running = std::fs::read(dev.directory.path().join(".deployer/dev.json")).expect("it is there");
+    let running: Value = serde_json::from_slice(&running).expect("valid JSON");
+    let text = |key: &str| running[key].as_str().expect("text").to_owned();
+    let variables = [
+        ("AWS_ENDPOINT_URL", text("aws")),
+        ("AWS_ACCESS_KEY_ID", text("aws_access_key_id")),
+        ("AWS_SECRET_ACCESS_KEY", text("aws_secret_access_key")),
+    ];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    for (args, dry_run) in [(vec!["invoke", "venue-b"], false), (vec!["invoke", "venue-b", "--dry-run"], true)] {
+        let (code, printed) = dev.run_deployer(&args, &variables);
+        assert_eq!(code, 0, "{printed}");
+        let run = dev.next_line("run", |run| run["origin"] == "invoke");
+        assert_eq!((&run["venue"], &run["dry_run"]), (&json!("venue-b"), &json!(dry_run)), "{run}");
+    }
+    let (code, printed) = dev.run_verify(&["venue-b", "--now"]);
+    assert_eq!(code, 0, "{printed}");
+    dev.next_line("run", |run| run["origin"] == "verify");
+    let view = dev.get_json("/api/view").await;
+    let runs = view["runs"].as_array().expect("a list");
+    for origin in ["schedule", "page", "invoke", "verify"] {
+        assert!(runs.iter().any(|run| run["venue"] == "venue-b" && run["origin"] == origin), "{origin}");
+    }
+}
+
+/// A venue that is added gets its sandboxes and its rule; a mistake leaves what runs, and is said.
+#[tokio::test]
+async fn adopts_edits_of_the_manifest() {
+    let mut dev = DevProcess::start_dev(&[]);
+    let venue = "[venues.loft]\ndisplay_name = \"Loft\"\n[venues.loft.secrets]\nhubspot_token = \"env:LOFT\"\n\
+                 tripleseat_public_key = \"env:LOFT_KEY\"\n[venues.loft.destination]\nkind = \"tripleseat\"\n\n";
+    let before = "# The minimum for a venue";
+    let edit = dev.edit_manifest(before, &format!("{venue}{before}"));
+    assert_eq!((&edit["outcome"], &edit["changes"]), (&json!("applied"), &json!(8)), "{edit}");
+    let contact = dev.add_contact("loft@example.com", &["loft"]).await;
+    dev.sync_venue("loft").await;
+    let details = dev.get_json(&format!("/api/contacts/{contact}")).await;
+    let at_loft = details["venues"].as_array().expect("a list").iter().find(|at| at["venue"] == "loft");
+    let at_loft = at_loft.expect("the new venue");
+    assert_eq!((&at_loft["cell"]["status"], at_loft["leads"].as_array().map(Vec::len)), (&json!("synced"), Some(1)));
+    let runs = dev.get_json("/api/view").await["runs"].as_array().expect("a list").clone();
+    assert!(runs.iter().any(|run| run["venue"] == "loft" && run["origin"] == "schedule"), "its rule fires");
+    assert_eq!(at_loft["runs"].as_array().map(Vec::len), Some(1), "the run that wrote to it: {at_loft}");
+    let (_, written) = dev.run_deployer(&["verify", "--local", "loft", "--now"], &[]);
+    assert!(written.contains("Loft is live"), "other commands find its sandboxes: {written}");
+
+    let edit = dev.edit_manifest("display_name = \"Loft\"", "display_name = 7");
+    assert_eq!(edit["outcome"], "rejected", "{edit}");
+    assert!(edit["mistakes"].as_str().is_some_and(|text| text.contains("display_name")), "{edit}");
+    let view = dev.get_json("/api/view").await;
+    assert_eq!(view["edit"]["outcome"], "rejected", "the page says so: {}", view["edit"]);
+    assert_eq!(view["venues"].as_array().map(Vec::len), Some(5), "what ran before runs");
+    let edit = dev.edit_manifest("name   = \"venue-sync\"", "name = \"other\"");
+    assert_eq!(edit["outcome"], "rejected", "both mistakes are in the file: {edit}");
+    let edit = dev.edit_manifest("display_name = 7", "display_name = \"Loft\"");
+    assert!(edit["mistakes"].as_str().is_some_and(|text| text.contains("fixed while dev runs")), "{edit}");
+    let edit = dev.edit_manifest("name = \"other\"", "name   = \"venue-sync\"");
+    assert_eq!((&edit["outcome"], &edit["changes"]), (&json!("applied"), &json!(0)), "{edit}");
+    let edit = dev.edit_manifest(venue, "");
+    assert_eq!(edit["outcome"], "applied", "{edit}");
+    let view = dev.get_json("/api/view").await;
+    assert_eq!(view["venues"].as_array().map(Vec::len), Some(4), "the venue is gone");
+}
+
+/// The form for a contact is refused what HubSpot refuses, with its words where they belong.
+#[tokio::test]
+async fn refuses_contacts_as_hubspot_does() {
+    let dev = DevProcess::start_dev(&["--artifact", "/bin/true"]);
+    let refusals = [
+        (json!({ "email": "grace" }), "email", "Email address grace is invalid"),
+        (json!({ "phone": "555-0142" }), "email", "at least one of an email, a first name and a last name"),
+        (json!({ "lastname": "x".repeat(70_000) }), "lastname", "at most 65536 characters"),
+        (json!({ "lastname": "H", "properties": { "event_date": "soon" } }), "event_date", "not a valid date"),
+        (json!({ "lastname": "H", "properties": { "event_type": "moon" } }), "event_type", "allowed options"),
+        (json!({ "lastname": "H", "properties": { "nothing": "1" } }), "nothing", "does not exist"),
+    ];
+    for (contact, field, words) in refusals {
+        let (status, answer) = dev.post_json("/api/contacts", &contact).await;
+        assert_eq!((status, &answer["category"]), (422, &json!("VALIDATION_ERROR")), "{answer}");
+        assert!(answer["fields"][field].as_str().is_some_and(|text| text.contains(words)), "{words}: {answer}");
+    }
+    dev.add_contact("grace@example.com", &[]).await;
+    let (status, answer) = dev.post_json("/api/contacts", &json!({ "email": "Grace@Example.com" })).await;
+    assert_eq!((status, &answer["category"]), (422, &json!("CONFLICT")), "{answer}");
+    assert!(answer["error"].as_str().is_some_and(|text| text.contains("Contact already exists")), "{answer}");
 }
 
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, Environment};
-use deployer::render::plan_text;
+use deployer::render::{PlanDetail, plan_text};
 use deployer_artifact::zip;
 use deployer_aws::Aws;
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
@@ -455,7 +455,7 @@ async fn shows_the_removal_of_an_added_variable_without_its_value() {
     let removal = &plan.changes[0].attributes[0];
     assert_eq!((removal.path.as_str(), &removal.after), ("environment.API_KEY", &None));
     assert_eq!(removal.before, Some("(not shown)".into()));
-    let shown = anstream::adapter::strip_str(&plan_text(&plan)).to_string();
+    let shown = anstream::adapter::strip_str(&plan_text(&plan, PlanDetail::Folded)).to_string();
     assert!(shown.contains("- environment.API_KEY"), "{shown}");
     let whole = format!("{shown}{}", serde_json::to_string(&plan).expect("valid JSON"));
     assert!(!whole.contains("top-secret-value"), "{whole}");

@@ -72,7 +72,7 @@ fn checks_the_manifest_against_hubspot() {
         assert_refused(&site, args, &["file:token is for HubSpot portal 111", "is for portal 222"]);
     }
     with_portal(111, "file:token");
-    let (code, text) = site.run_deployer(&["plan", "--artifact", "bootstrap"]);
+    let (code, text) = site.run_deployer(&["plan", "--artifact", "bootstrap", "--verbose"]);
     assert!(code == 0 && !text.contains("wasn't compared"), "{text}");
     assert!(!text.contains("admin-token"), "{text}");
     assert!(text.contains("+ error-property tripleseat_sync_error__b"), "{text}");

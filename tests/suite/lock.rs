@@ -47,7 +47,7 @@ async fn refuses_a_held_lock_and_names_its_holder() {
     let elsewhere = tempfile::tempdir().expect("a temporary directory");
     let lock = acquire_lock(&place, &immediate_options(place.directory.path())).await.expect("the lock is free");
     let error = acquire_lock(&place, &immediate_options(elsewhere.path())).await.expect_err("the lock is held");
-    assert_eq!(error.code, ExitCode::Refused);
+    assert_eq!(error.exit_code, ExitCode::Refused);
     let text = error.to_string();
     let process = format!("process {}", std::process::id());
     assert!(
@@ -280,7 +280,7 @@ async fn a_copied_directory_waits_for_the_lock() {
     let copy = tempfile::tempdir().expect("a temporary directory");
     std::fs::copy(place.directory.path().join("sync.lock"), copy.path().join("sync.lock")).expect("it is copied");
     let refused = acquire_lock(&place, &immediate_options(copy.path())).await.expect_err("the copy proves nothing");
-    assert_eq!(refused.code, ExitCode::Refused);
+    assert_eq!(refused.exit_code, ExitCode::Refused);
     acquire_lock(&place, &immediate_options(place.directory.path())).await.expect("the original does");
 }
 

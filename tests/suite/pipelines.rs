@@ -246,6 +246,8 @@ fn an_existing_pipeline_is_overwritten_only_with_force() {
     std::fs::write(room.path().join(".gitlab-ci.yml"), "mine").expect("it can be written");
     let run = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
+        // So that no sentence that a test looks for is wrapped.
+        command.env("COLUMNS", "1000");
         command.args(["init", "--ci", "gitlab"]).args(more).current_dir(room.path());
         exit_and_output(&command.output().expect("deployer starts"))
     };

@@ -75,6 +75,8 @@ impl Site {
     pub fn deployer_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
         command.current_dir(self.path()).args(args).env_clear();
+        // So that no sentence that a test looks for is wrapped.
+        command.env("COLUMNS", "1000");
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("AWS_ENDPOINT_URL", &self.address);
         command.env("AWS_ACCESS_KEY_ID", self.permissions.access_key(self.path(), args));
@@ -98,7 +100,9 @@ impl Site {
 
     /// Runs a command to its end, and returns its exit code and everything it printed.
     pub fn run_deployer(&self, args: &[&str]) -> (i32, String) {
-        exit_and_output(&self.deployer_command(args).output().expect("it starts"))
+        let output = self.deployer_command(args).output().expect("it starts");
+        crate::schemas::check_printed_lines(args, &String::from_utf8_lossy(&output.stdout));
+        exit_and_output(&output)
     }
 
     /// The write calls since the last time this was called.

@@ -1,6 +1,6 @@
 //! Plans, costs and isolation reports as text. What they contain is tested in `deployer-core`.
 
-use deployer::render::{cost_line, isolation_text, plan_text};
+use deployer::render::{PlanDetail, cost_line, isolation_text, plan_text};
 use deployer_core::cost::{CostAssumptions, estimate};
 use deployer_core::isolation::planned::CredentialsByVenue;
 use deployer_core::isolation::{IsolationReport, parse_policies};
@@ -17,7 +17,7 @@ use crate::fixtures::{
 };
 
 fn rendered_text(plan: &Plan) -> String {
-    anstream::adapter::strip_str(&plan_text(plan)).to_string()
+    anstream::adapter::strip_str(&plan_text(plan, PlanDetail::Folded)).to_string()
 }
 
 fn rendered_isolation(report: &IsolationReport) -> String {

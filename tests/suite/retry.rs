@@ -70,6 +70,8 @@ impl RetrySite {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
         command.current_dir(self.directory.path()).env_clear().arg("retry").args(args);
+        // So that no sentence that a test looks for is wrapped.
+        command.env("COLUMNS", "1000");
         command.env("ADMIN_TOKEN", TOKEN).env("TOKEN", TOKEN).env("KEY", KEY);
         command.env("CLIENT", format!("client-of-{SITE_ID}")).env("SECRET", format!("secret-of-{SITE_ID}"));
         command

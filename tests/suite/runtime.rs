@@ -169,7 +169,7 @@ async fn counts_runs_and_throttled_invocations() {
     assert_eq!(refused.expect_err("the invocation is throttled").kind, FailureKind::Throttled);
     let counted = |metric: &str, dimensions: usize| {
         let sum = running.cloud.with_context(|cx| {
-            let metrics = cx.region_state().cloudwatch.metrics.iter();
+            let metrics = cx.region_state().cloudwatch.metrics.values();
             let of = metrics.filter(|of| of.name == metric && of.dimensions.len() == dimensions);
             of.flat_map(|metric| metric.minutes.values()).map(|values| values.sum).sum::<f64>()
         });

@@ -222,3 +222,21 @@ fn destroy_can_delete_secrets_permanently() {
     assert_eq!(code, 0, "{text}");
     assert_eq!(secrets(), 0);
 }
+
+/// Ctrl-C at the prompt leaves a terminal that shows what is typed.
+#[cfg(unix)]
+#[test]
+#[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off: needs python3 for a terminal")]
+fn canceled_prompt_restores_the_echo() {
+    let site = applied_site();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/echo.py");
+    let like = site.deployer_command(&[]);
+    let mut command = std::process::Command::new("python3");
+    command.args([script, env!("CARGO_BIN_EXE_deployer"), "secret", "set", "a", "hubspot_token"]);
+    command.current_dir(site.path()).env_clear();
+    command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.output().expect("python3 starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(text, "before True\nwhile False\nafter True 130\n", "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(stored_secret(&site, "a")["HUBSPOT_TOKEN"], "token-of-a");
+}

@@ -252,6 +252,21 @@ pub fn check_pipeline(host: &str, file: &Path) -> Result<serde_json::Value, Stri
     serde_json::from_str(&said).map_err(|error| format!("{error}: {said}"))
 }
 
+/// What the tests of pages need: axe-core, a Chromium and the variables that it needs.
+///
+/// # Errors
+/// There is none, and none could be downloaded.
+pub fn browser_tools() -> Result<serde_json::Value, String> {
+    let python = install_servers()?;
+    let mut tools = Command::new(python);
+    let output = tools.arg(source_path("browser_tools.py")).arg(home_directory()).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
+}
+
 fn run_command(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;

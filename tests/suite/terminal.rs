@@ -16,7 +16,7 @@ fn printed_text(output: &Output) -> String {
 }
 
 /// Commands that print something on an applied site, in every format that they have.
-const PRINTING: [&str; 43] = [
+const PRINTING: [&str; 47] = [
     "iam-policy",
     "iam-policy --json",
     "--help",
@@ -32,6 +32,10 @@ const PRINTING: [&str; 43] = [
     "completions bash",
     "doctor",
     "doctor --json",
+    "destroy --dry-run",
+    "explain",
+    "explain locked",
+    "explain --json",
     "fmt",
     "package --artifact bootstrap --out written.zip",
     "package --artifact bootstrap --out written.zip --json",

@@ -9,7 +9,7 @@ use super::shipped::read_shipped;
 use super::tools::{BuildTools, cargo_home};
 use super::workspace::SourceWorkspace;
 use super::{Artifact, ArtifactOrigin, ArtifactPlatform, BOOTSTRAP, cache, zip};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::Architecture;
 
 /// How many lines of cargo's output an error shows.
@@ -99,7 +99,7 @@ impl ArtifactBuilder {
         let workspace = SourceWorkspace::built_in().ok_or_else(|| {
             let looked: Vec<String> = self.search.iter().map(|start| start.display().to_string()).collect();
             let looked = looked.join(" or ");
-            Error::failed(format!(
+            Error::failed(ErrorCode::BuildTools, format!(
                 "no function came with this deployer, and the source of sync-lambda is not in {looked} or a directory above"
             ))
             .hint("install the deployer from its release archive, run this in its source tree, or pass --artifact PATH")
@@ -129,9 +129,11 @@ impl ArtifactBuilder {
         on_event(BuildEvent::Building { command: &shown });
         run_cargo(command, &shown, on_event)?;
         let bootstrap = bounds::read_regular_file(&output, bounds::MAX_INPUT_FILE).map_err(|error| {
-            Error::failed(format!("`{shown}` did not produce {}", output.display())).caused_by(&error).hint(
-                "if cargo's configuration file sets a target directory, set CARGO_TARGET_DIR to the same directory",
-            )
+            Error::failed(ErrorCode::Build, format!("`{shown}` did not produce {}", output.display()))
+                .caused_by(&error)
+                .hint(
+                    "if cargo's configuration file sets a target directory, set CARGO_TARGET_DIR to the same directory",
+                )
         })?;
         let zipped = zip::build_deterministic_zip(&[(BOOTSTRAP, &bootstrap)])?;
         let artifact =
@@ -224,7 +226,7 @@ fn command_line(command: &Command) -> String {
 
 fn run_cargo(mut command: Command, shown: &str, on_event: &mut dyn FnMut(BuildEvent<'_>)) -> Result<()> {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|error| {
-        Error::failed(format!("could not start `{shown}`"))
+        Error::failed(ErrorCode::BuildTools, format!("could not start `{shown}`"))
             .caused_by(&error)
             .hint("install Rust from https://rustup.rs, or pass a built artifact with --artifact PATH")
     })?;
@@ -242,13 +244,14 @@ fn run_cargo(mut command: Command, shown: &str, on_event: &mut dyn FnMut(BuildEv
             line.clear();
         }
     }
-    let status =
-        child.wait().map_err(|error| Error::failed(format!("could not wait for `{shown}`")).caused_by(&error))?;
+    let status = child
+        .wait()
+        .map_err(|error| Error::failed(ErrorCode::Build, format!("could not wait for `{shown}`")).caused_by(&error))?;
     if status.success() {
         return Ok(());
     }
     let output = Vec::from(last).join("\n    ");
-    let mut error = Error::failed(format!("`{shown}` failed ({status})"));
+    let mut error = Error::failed(ErrorCode::Build, format!("`{shown}` failed ({status})"));
     error.causes.push(format!("cargo's output:\n    {output}"));
     if output.contains("can't find crate for `core`") || output.contains("may not be installed") {
         error =

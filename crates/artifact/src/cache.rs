@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 
 /// Change this whenever a build would produce different bytes from the same sources.
 const FORMAT: &str = "deployer artifact 1";
@@ -60,7 +60,7 @@ fn collect_files(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 fn unreadable_error(path: &Path, error: &std::io::Error) -> Error {
-    Error::failed(format!("could not read {}", path.display())).caused_by(error)
+    Error::failed(ErrorCode::FileUnreadable, format!("could not read {}", path.display())).caused_by(error)
 }
 
 /// Where the zip with this digest is stored.
@@ -83,7 +83,8 @@ pub(super) fn store_zip(target: &Path, digest: &str, zip: &[u8]) -> Result<()> {
         Ok(())
     };
     write().map_err(|error| {
-        Error::failed(format!("could not store the built zip in {}", directory.display())).caused_by(&error)
+        Error::failed(ErrorCode::FileUnwritable, format!("could not store the built zip in {}", directory.display()))
+            .caused_by(&error)
     })?;
     let mut zips: Vec<_> = std::fs::read_dir(&directory)
         .into_iter()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::elf::{self, GlibcVersion};
 use super::zip::ZipEntry;
 use super::{ArtifactPlatform, BOOTSTRAP, zip};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::Architecture;
 
 /// The largest zip that `CreateFunction` and `UpdateFunctionCode` accept in the request itself: 50 MB.
@@ -24,31 +24,40 @@ pub(super) fn check_zip(bytes: &[u8], platform: ArtifactPlatform) -> Result<Opti
     check_names(&entries)?;
     let unzipped: u64 = entries.iter().map(|entry| entry.size).fold(0, u64::saturating_add);
     if unzipped > MAX_UNZIPPED_BYTES {
-        return Err(Error::failed(format!(
-            "the artifact is {} unzipped, but Lambda's limit is 250 MB",
-            format_megabytes(unzipped)
-        )));
+        return Err(Error::failed(
+            ErrorCode::Artifact,
+            format!("the artifact is {} unzipped, but Lambda's limit is 250 MB", format_megabytes(unzipped)),
+        ));
     }
     zip::check_consistency(bytes)?;
     if zip::measure_content(bytes, MAX_UNZIPPED_BYTES)? > MAX_UNZIPPED_BYTES {
-        return Err(Error::failed("the artifact is more than 250 MB unzipped, which is Lambda's limit, and says less")
-            .hint("zip the files again"));
+        return Err(Error::failed(
+            ErrorCode::Artifact,
+            "the artifact is more than 250 MB unzipped, which is Lambda's limit, and says less",
+        )
+        .hint("zip the files again"));
     }
     if platform != ArtifactPlatform::Local && bytes.len() as u64 > MAX_ZIPPED_BYTES {
         let size = format_megabytes(bytes.len() as u64);
-        return Err(Error::failed(format!("the artifact's zip is {size}, but Lambda's limit is 50 MB"))
-            .hint("build with --release and strip = true"));
+        return Err(Error::failed(
+            ErrorCode::Artifact,
+            format!("the artifact's zip is {size}, but Lambda's limit is 50 MB"),
+        )
+        .hint("build with --release and strip = true"));
     }
     let Some(bootstrap) = entries.iter().find(|entry| entry.name == BOOTSTRAP && !entry.directory) else {
         let elsewhere = entries.iter().find(|entry| entry.name.ends_with("/bootstrap"));
-        let error = Error::failed("the artifact has no `bootstrap` at its top level, which is what Lambda starts");
+        let error = Error::failed(
+            ErrorCode::Artifact,
+            "the artifact has no `bootstrap` at its top level, which is what Lambda starts",
+        );
         return Err(match elsewhere {
             Some(entry) => error.hint(format!("it has `{}`: zip the file without its directory", entry.name)),
             None => error.hint("name the executable `bootstrap`, and zip it without a directory"),
         });
     };
     if bootstrap.mode.is_none_or(|mode| mode & EXECUTABLE_BITS != EXECUTABLE_BITS) {
-        return Err(Error::failed("`bootstrap` in the artifact is not executable by all users").hint(
+        return Err(Error::failed(ErrorCode::Artifact, "`bootstrap` in the artifact is not executable by all users").hint(
             "run `chmod 755 bootstrap` and zip it again, or pass the unzipped bootstrap and let the deployer zip it",
         ));
     }
@@ -61,7 +70,7 @@ fn check_names(entries: &[ZipEntry]) -> Result<()> {
     for entry in entries {
         let name = entry.name.strip_suffix('/').unwrap_or(&entry.name);
         let refused = |what: &str| {
-            Error::failed(format!("the artifact has an entry `{}`, {what}", entry.name))
+            Error::failed(ErrorCode::Artifact, format!("the artifact has an entry `{}`, {what}", entry.name))
                 .hint("zip the function's files again, with names relative to the directory of `bootstrap`")
         };
         let has_drive = name.as_bytes().get(1) == Some(&b':');
@@ -89,11 +98,15 @@ fn check_executable(bootstrap: &[u8], platform: ArtifactPlatform) -> Result<Opti
         return Ok(None);
     }
     if !elf::is_elf(bootstrap) {
-        return Err(Error::failed("`bootstrap` is neither a Linux executable (ELF) nor a script (#!)")
-            .hint("on macOS or Windows, build for Linux, such as with `cargo lambda build`"));
+        return Err(Error::failed(
+            ErrorCode::Artifact,
+            "`bootstrap` is neither a Linux executable (ELF) nor a script (#!)",
+        )
+        .hint("on macOS or Windows, build for Linux, such as with `cargo lambda build`"));
     }
-    let needs = elf::read_requirements(bootstrap)
-        .map_err(|reason| Error::failed(format!("`bootstrap` is not a readable executable: {reason}")))?;
+    let needs = elf::read_requirements(bootstrap).map_err(|reason| {
+        Error::failed(ErrorCode::Artifact, format!("`bootstrap` is not a readable executable: {reason}"))
+    })?;
     let wanted = match platform {
         ArtifactPlatform::Lambda(architecture) => Some(architecture),
         ArtifactPlatform::Local => host_architecture(),
@@ -101,8 +114,11 @@ fn check_executable(bootstrap: &[u8], platform: ArtifactPlatform) -> Result<Opti
     if wanted.is_some() && needs.architecture != wanted {
         let built = needs.architecture.map_or("a processor that Lambda doesn't support", Architecture::as_str);
         let wanted = wanted.map_or("", Architecture::as_str);
-        return Err(Error::failed(format!("`bootstrap` is built for {built} but must run on {wanted}"))
-            .hint(format!("build it for {wanted}, or change `architecture` in the manifest")));
+        return Err(Error::failed(
+            ErrorCode::Artifact,
+            format!("`bootstrap` is built for {built} but must run on {wanted}"),
+        )
+        .hint(format!("build it for {wanted}, or change `architecture` in the manifest")));
     }
     if platform != ArtifactPlatform::Local {
         check_lambda_loader(&needs)?;
@@ -112,11 +128,14 @@ fn check_executable(bootstrap: &[u8], platform: ArtifactPlatform) -> Result<Opti
 
 fn check_lambda_loader(needs: &elf::ElfRequirements) -> Result<()> {
     if let Some(interpreter) = needs.interpreter.as_deref().filter(|path| path.contains("musl")) {
-        return Err(Error::failed(format!("`bootstrap` needs the loader {interpreter}, which Lambda doesn't have"))
-            .hint("link musl statically (-C target-feature=+crt-static), or build for glibc"));
+        return Err(Error::failed(
+            ErrorCode::Artifact,
+            format!("`bootstrap` needs the loader {interpreter}, which Lambda doesn't have"),
+        )
+        .hint("link musl statically (-C target-feature=+crt-static), or build for glibc"));
     }
     match needs.glibc {
-        Some(glibc) if glibc > PROVIDED_AL2023_GLIBC => Err(Error::failed(format!(
+        Some(glibc) if glibc > PROVIDED_AL2023_GLIBC => Err(Error::failed(ErrorCode::Artifact, format!(
             "`bootstrap` needs glibc {glibc}, but Lambda's provided.al2023 has {PROVIDED_AL2023_GLIBC}, so it would not start"
         ))
         .hint("build with `cargo lambda build`, which links against an older glibc, or for x86_64-unknown-linux-musl")),

@@ -11,7 +11,7 @@ use base64::Engine;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::Architecture;
 
 mod build;
@@ -97,7 +97,7 @@ impl Artifact {
     /// Fails if the file can't be read or wouldn't run on `platform`.
     pub fn from_path(path: &Path, platform: ArtifactPlatform) -> Result<Self> {
         let bytes = bounds::read_regular_file(path, bounds::MAX_INPUT_FILE).map_err(|error| {
-            Error::failed(format!("could not read the artifact {}", path.display()))
+            Error::failed(ErrorCode::Artifact, format!("could not read the artifact {}", path.display()))
                 .caused_by(&error)
                 .hint("--artifact takes a zip that contains `bootstrap`, or an unzipped bootstrap")
         })?;

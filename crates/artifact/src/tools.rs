@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 
 const GET_CARGO_LAMBDA: &str = "run `pip install cargo-lambda ziglang` in an active virtual environment; for other ways to install it, see \
      https://www.cargo-lambda.info/guide/installation.html";
@@ -67,7 +67,7 @@ impl BuildTools {
 
     fn run_rustc(&self, program: &Path, arguments: &[&str], directory: &Path) -> Result<String> {
         let no_toolchain = || {
-            Error::failed(format!("`{} {}` failed", program.display(), arguments.join(" ")))
+            Error::failed(ErrorCode::BuildTools, format!("`{} {}` failed", program.display(), arguments.join(" ")))
                 .hint("install Rust from https://rustup.rs, or pass a built artifact with --artifact PATH")
         };
         let output = self
@@ -87,9 +87,12 @@ impl BuildTools {
     /// cargo-lambda would prompt on the terminal, or install zig without asking.
     pub(super) fn require_cargo_lambda(&self) -> Result<()> {
         if !self.has_program("cargo-lambda") {
-            return Err(Error::failed("cargo-lambda is not installed; it is needed to build sync-lambda for AWS")
-                .hint(GET_CARGO_LAMBDA)
-                .hint(ARTIFACT));
+            return Err(Error::failed(
+                ErrorCode::BuildTools,
+                "cargo-lambda is not installed; it is needed to build sync-lambda for AWS",
+            )
+            .hint(GET_CARGO_LAMBDA)
+            .hint(ARTIFACT));
         }
         // Only cargo-zigbuild needs zig.
         let compiler = std::env::var("CARGO_LAMBDA_COMPILER").unwrap_or_default();
@@ -109,9 +112,12 @@ impl BuildTools {
         if named || self.has_program("zig") || module() {
             return Ok(());
         }
-        Err(Error::failed("zig is not installed; cargo-lambda needs it to link against Lambda's glibc")
-            .hint(GET_ZIG)
-            .hint(ARTIFACT))
+        Err(Error::failed(
+            ErrorCode::BuildTools,
+            "zig is not installed; cargo-lambda needs it to link against Lambda's glibc",
+        )
+        .hint(GET_ZIG)
+        .hint(ARTIFACT))
     }
 
     /// Whether the program is in PATH, or among the programs installed by cargo.

@@ -6,7 +6,7 @@ use std::path::Path;
 use ::zip::write::SimpleFileOptions;
 use ::zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 
 /// Deflate level. It is fixed because a different level produces different bytes.
 const COMPRESSION_LEVEL: i64 = 6;
@@ -16,7 +16,7 @@ const PERMISSIONS: u32 = 0o755;
 /// A zip of these names and contents, sorted by name, all from 1980-01-01 and executable.
 pub fn build_deterministic_zip(entries: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     write_entries(entries, CompressionMethod::Deflated)
-        .map_err(|error| Error::failed("could not create the zip").caused_by(&error))
+        .map_err(|error| Error::failed(ErrorCode::Artifact, "could not create the zip").caused_by(&error))
 }
 
 fn write_entries(entries: &[(&str, &[u8])], method: CompressionMethod) -> ::zip::result::ZipResult<Vec<u8>> {
@@ -75,7 +75,7 @@ pub fn read_entry(bytes: &[u8], name: &str, limit: u64) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     file.take(limit + 1).read_to_end(&mut content).map_err(|error| unreadable_zip(&error))?;
     if content.len() as u64 > limit {
-        return Err(Error::failed(format!("`{name}` in the zip has more than {limit} bytes")));
+        return Err(Error::failed(ErrorCode::Artifact, format!("`{name}` in the zip has more than {limit} bytes")));
     }
     Ok(content)
 }
@@ -84,9 +84,12 @@ pub fn read_entry(bytes: &[u8], name: &str, limit: u64) -> Result<Vec<u8>> {
 /// them.
 pub fn check_consistency(bytes: &[u8]) -> Result<()> {
     open_archive(bytes)?.validate_header_consistency().map_err(|error| {
-        Error::failed("the artifact's zip contradicts itself, so another program could unpack something else")
-            .caused_by(&error)
-            .hint("zip the files again")
+        Error::failed(
+            ErrorCode::Artifact,
+            "the artifact's zip contradicts itself, so another program could unpack something else",
+        )
+        .caused_by(&error)
+        .hint("zip the files again")
     })
 }
 
@@ -109,7 +112,8 @@ pub fn measure_content(bytes: &[u8], limit: u64) -> Result<u64> {
 /// Unpacks the files into `directory` with their permissions, and never outside it.
 pub fn unpack_zip(bytes: &[u8], directory: &Path) -> Result<()> {
     open_archive(bytes)?.extract(directory).map_err(|error| {
-        Error::failed(format!("could not unpack the artifact to {}", directory.display())).caused_by(&error)
+        Error::failed(ErrorCode::Artifact, format!("could not unpack the artifact to {}", directory.display()))
+            .caused_by(&error)
     })
 }
 
@@ -118,5 +122,5 @@ fn open_archive(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>> {
 }
 
 fn unreadable_zip(error: &dyn std::error::Error) -> Error {
-    Error::failed("the artifact is not a readable zip").caused_by(error)
+    Error::failed(ErrorCode::Artifact, "the artifact is not a readable zip").caused_by(error)
 }

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
 
 /// Contents by hash.
 #[derive(Debug, Default)]
@@ -22,13 +21,13 @@ impl BlobStore {
         Self { directory: Some(directory), memory: Mutex::default() }
     }
 
-    /// Stores `content` and returns its name, the SHA-256 in hexadecimal.
+    /// Stores `content`, whose SHA-256 is `digest`, and returns its name: the digest in hexadecimal.
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn store_blob(&self, content: &Bytes) -> io::Result<String> {
+    pub fn store_blob(&self, content: &Bytes, digest: &[u8]) -> io::Result<String> {
         let mut name = String::with_capacity(64);
-        for byte in Sha256::digest(content) {
+        for byte in digest {
             let _ = write!(name, "{byte:02x}");
         }
         if let Some(directory) = &self.directory {
@@ -37,6 +36,8 @@ impl BlobStore {
                 private_files::create_private_directory(directory)?;
                 let mut file = tempfile::NamedTempFile::new_in(directory)?;
                 io::Write::write_all(&mut file, content)?;
+                // The state names it only when it is on the disk.
+                file.as_file().sync_all()?;
                 file.persist(path)?;
             }
         } else {

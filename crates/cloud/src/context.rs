@@ -6,15 +6,13 @@ use jiff::Timestamp;
 
 use super::blobs::BlobStore;
 use super::state::{CloudState, RegionState};
-use super::store::ChangeTracked;
 use super::{CloudConfig, Invoker};
 use deployer_core::arn::Arn;
 
 /// The locked state during one request.
 pub struct CloudContext<'a> {
-    /// A mutable borrow marks the state as changed, so that it is written to the file. Handlers that only read must
-    /// borrow it immutably.
-    pub state: &'a mut ChangeTracked<CloudState>,
+    /// An entry that is borrowed mutably is written to the file. Handlers that only read must borrow immutably.
+    pub state: &'a mut CloudState,
     /// Large contents, stored beside the state.
     pub blobs: &'a BlobStore,
     pub config: &'a CloudConfig,
@@ -25,7 +23,7 @@ pub struct CloudContext<'a> {
 
 impl<'a> CloudContext<'a> {
     pub(super) fn new(
-        state: &'a mut ChangeTracked<CloudState>,
+        state: &'a mut CloudState,
         blobs: &'a BlobStore,
         config: &'a CloudConfig,
         now: Timestamp,

@@ -10,8 +10,8 @@ use super::answer::{HandlerOutcome, RequestProtocol, build_response};
 use super::query::QueryForm;
 use super::{
     ApiError, AuthorizedCall, CloudContext, CloudFault, CloudRequest, EmbeddedCloud, InjectedFault, JsonBody,
-    apigateway, authorization, cloudwatch, context, elsewhere, events, iam, lambda, logs, scheduler, secretsmanager,
-    sns, sqs, state, states, sts, tagging,
+    apigateway, authorization, cloudwatch, context, elsewhere, events, iam, lambda, logs, quotas, scheduler,
+    secretsmanager, sns, sqs, state, states, sts, tagging,
 };
 
 /// The connection broke, so there is no response.
@@ -34,6 +34,7 @@ enum CloudService {
     Scheduler,
     StepFunctions,
     Tagging,
+    ServiceQuotas,
     /// Any of those that only answer that there is nothing.
     Elsewhere(&'static str),
 }
@@ -54,6 +55,7 @@ impl CloudService {
             "scheduler" => Some(Self::Scheduler),
             "states" => Some(Self::StepFunctions),
             "tagging" => Some(Self::Tagging),
+            "servicequotas" => Some(Self::ServiceQuotas),
             name => elsewhere::find_service(name).map(Self::Elsewhere),
         }
     }
@@ -73,6 +75,7 @@ impl CloudService {
             Self::Scheduler => "scheduler",
             Self::StepFunctions => "states",
             Self::Tagging => "tagging",
+            Self::ServiceQuotas => "servicequotas",
             Self::Elsewhere(name) => name,
         }
     }
@@ -85,9 +88,12 @@ impl CloudService {
             Self::Sns => RequestProtocol::Query(sns::NAMESPACE),
             Self::Lambda | Self::ApiGateway | Self::Scheduler | Self::Elsewhere(_) => RequestProtocol::Rest,
             Self::Sqs => RequestProtocol::JsonAfterQuery,
-            Self::SecretsManager | Self::EventBridge | Self::Logs | Self::StepFunctions | Self::Tagging => {
-                RequestProtocol::Json
-            }
+            Self::SecretsManager
+            | Self::EventBridge
+            | Self::Logs
+            | Self::StepFunctions
+            | Self::Tagging
+            | Self::ServiceQuotas => RequestProtocol::Json,
         }
     }
 
@@ -168,6 +174,7 @@ impl CloudService {
             Self::Scheduler => scheduler::handle_request(cx, operation, request),
             Self::StepFunctions => states::handle_request(cx, operation, request),
             Self::Tagging => tagging::handle_request(cx, operation, request),
+            Self::ServiceQuotas => quotas::handle_request(cx, operation, request),
             Self::Elsewhere(_) => elsewhere::handle_request(cx, operation, request),
         }
     }
@@ -214,7 +221,7 @@ impl EmbeddedCloud {
         };
         let handled = match self.held_back(&operation) {
             Some(state) => self.with_state(&request.region, state, handle),
-            None => self.with_region(&request.region, handle),
+            None => self.with_stored_region(&request.region, handle).await,
         };
         let result = match handled {
             Ok(Ok(HandlerOutcome::Now(answer))) => Ok(answer),

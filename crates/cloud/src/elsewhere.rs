@@ -3,13 +3,12 @@
 //!
 //! CloudTrail's event history is here too: the management events that made or changed what has no date of its own.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::query::{QueryForm, escape_xml};
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, dispatch};
 
 /// The signing names of these services.
@@ -52,21 +51,21 @@ const OF_OTHERS: [(&str, &str); 2] = [("events", "ListArchives"), ("logs", "Desc
 /// The operations that CloudTrail records here.
 const RECORDED: [&str; 4] = ["PutRule", "EnableRule", "DisableRule", "CreateTopic"];
 
-/// What these services answer.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ElsewhereState {
-    /// Answers by operation: `config:DescribeConfigRules`, or `iot:GET /rules` for a service with paths. In XML, a
-    /// member whose name ends with `[]` is written once for each of its elements.
-    pub answers: BTreeMap<String, Value>,
-    /// CloudTrail's event history.
-    pub trail: Vec<TrailEvent>,
+stored_parts! {
+    /// What these services answer.
+    pub struct ElsewhereState {
+        /// Answers by operation: `config:DescribeConfigRules`, or `iot:GET /rules` for a service with paths. In XML, a
+        /// member whose name ends with `[]` is written once for each of its elements.
+        pub answers: StoredTable<Value>,
+        /// CloudTrail's event history, by number.
+        pub trail: StoredTable<TrailEvent>,
+    }
 }
 
 impl ElsewhereState {
-    /// Whether there is nothing to store.
-    pub(super) fn is_empty(&self) -> bool {
-        self.answers.is_empty() && self.trail.is_empty()
+    fn push_event(&mut self, event: TrailEvent) {
+        let last = self.trail.last_key_value().and_then(|(number, _)| number.parse::<u64>().ok());
+        self.trail.insert(format!("{:020}", last.map_or(0, |last| last + 1)), event);
     }
 }
 
@@ -93,7 +92,7 @@ pub(super) fn is_answered_here(service: &str, operation: &str) -> bool {
 pub(super) fn record_event(cx: &mut CloudContext<'_>, operation: &str, resource: &str) {
     if RECORDED.contains(&operation) {
         let event = TrailEvent { at: cx.now, name: operation.to_owned(), resource: resource.to_owned() };
-        cx.region_state_mut().elsewhere.trail.push(event);
+        cx.region_state_mut().elsewhere.push_event(event);
     }
 }
 
@@ -166,7 +165,7 @@ fn look_up_events(cx: &CloudContext<'_>, body: &JsonBody) -> Value {
     let wanted = attributes.iter().find(|attribute| attribute["AttributeKey"] == "EventName");
     let wanted = wanted.and_then(|attribute| attribute["AttributeValue"].as_str());
     let from = body.member_value("StartTime").and_then(Value::as_i64).unwrap_or(i64::MIN);
-    let events = cx.region_state().elsewhere.trail.iter().filter(|event| event.at.as_second() >= from);
+    let events = cx.region_state().elsewhere.trail.values().filter(|event| event.at.as_second() >= from);
     let events = events.filter(|event| wanted.is_none_or(|name| name == event.name)).map(|event| {
         let recorded = json!({ "eventName": event.name, "requestParameters": { "name": event.resource } });
         json!({

@@ -32,6 +32,8 @@ pub struct Invocation {
     pub reserved_concurrency: Option<u32>,
     /// The event, as JSON.
     pub payload: Bytes,
+    /// What the caller says about itself, as base64 of JSON.
+    pub client_context: Option<String>,
 }
 
 /// How an invocation ended.

@@ -8,7 +8,8 @@
 //! - `authorization` is what AWS would ask IAM about a request.
 //! - `dispatch` finds the service and operation of a request and injects faults. `request`, `answer`, `json` and
 //!   `query` are the protocols.
-//! - `store` keeps the [`CloudState`] in memory or in a file that several processes share.
+//! - `store` keeps the [`CloudState`] in memory or in a file that several processes share, a `journal`. The state has
+//!   nothing but tables (`table`), which know what changed. `former` reads the files of earlier versions.
 //! - Each service has a module, named by its signing name. `cloudwatch` also counts what the other services do.
 //!   `elsewhere` answers for services of which there is nothing here, and has CloudTrail's event history.
 
@@ -23,13 +24,16 @@ mod context;
 mod dispatch;
 pub mod elsewhere;
 pub mod events;
+mod former;
 pub mod iam;
 mod invoke;
+mod journal;
 mod json;
 pub mod lambda;
 pub mod logs;
 mod page;
 mod query;
+pub mod quotas;
 mod request;
 pub mod runtime;
 pub mod scheduler;
@@ -40,6 +44,7 @@ mod state;
 pub mod states;
 mod store;
 mod sts;
+mod table;
 mod tagging;
 mod transport;
 
@@ -57,9 +62,12 @@ pub use json::JsonBody;
 pub use page::ListPage;
 pub use request::CloudRequest;
 pub use state::{CloudState, RegionState};
+pub use store::StoreStatistics;
+pub use table::{StoredTable, TableIter};
 pub use transport::CloudAccess;
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
+use journal::PendingSync;
 use parking_lot::Mutex;
 
 /// Settings of an embedded cloud.
@@ -156,13 +164,41 @@ impl EmbeddedCloud {
     /// The state can't be read or written.
     pub fn with_context<T>(&self, work: impl FnOnce(&mut CloudContext<'_>) -> T) -> Result<T> {
         self.with_region("us-east-1", work).map_err(|error| {
-            Error::failed("could not use the state of the local cloud")
-                .caused_by(&error)
-                .hint("remove the file to start with an empty cloud; what was deployed to it is then forgotten")
+            let path = self.inner.store.lock().path().map(|path| path.display().to_string()).unwrap_or_default();
+            Error::failed(ErrorCode::LocalCloud, "could not use the state of the local cloud").caused_by(&error).hint(
+                format!(
+                    "to start with an empty cloud, which forgets what was deployed to it, move the file away: \
+                 mv '{path}' '{path}.damaged'"
+                ),
+            )
         })
     }
 
     fn with_region<T>(&self, region: &str, work: impl FnOnce(&mut CloudContext<'_>) -> T) -> std::io::Result<T> {
+        let (result, sync) = self.start_with_region(region, work)?;
+        sync.map_or(Ok(()), PendingSync::complete)?;
+        Ok(result)
+    }
+
+    /// The same for a request. Those that are handled meanwhile are written to the disk together.
+    async fn with_stored_region<T>(
+        &self,
+        region: &str,
+        work: impl FnOnce(&mut CloudContext<'_>) -> T,
+    ) -> std::io::Result<T> {
+        let (result, sync) = self.start_with_region(region, work)?;
+        if let Some(sync) = sync {
+            tokio::task::yield_now().await;
+            sync.complete()?;
+        }
+        Ok(result)
+    }
+
+    fn start_with_region<T>(
+        &self,
+        region: &str,
+        work: impl FnOnce(&mut CloudContext<'_>) -> T,
+    ) -> std::io::Result<(T, Option<PendingSync>)> {
         let mut store = self.inner.store.lock();
         store.run_transaction(|state, blobs| {
             let invoker = self.inner.invoker.lock().clone();
@@ -200,15 +236,15 @@ impl EmbeddedCloud {
     fn with_state<T>(
         &self,
         region: &str,
-        state: CloudState,
+        mut state: CloudState,
         work: impl FnOnce(&mut CloudContext<'_>) -> T,
     ) -> std::io::Result<T> {
         let mut store = self.inner.store.lock();
-        let mut state = store::ChangeTracked::new(state);
-        store.run_transaction(|_, blobs| {
+        let (result, _) = store.run_transaction(|_, blobs| {
             let now = self.inner.clock.current_time();
             work(&mut CloudContext::new(&mut state, blobs, &self.inner.config, now, None, region.to_owned()))
-        })
+        })?;
+        Ok(result)
     }
 
     /// Sets what runs functions. Their lines go to their log groups. Without an invoker, `Invoke` fails.
@@ -255,6 +291,11 @@ impl EmbeddedCloud {
     /// The requests since the last time this was called, with what each needs to be allowed.
     pub fn take_authorizations(&self) -> Vec<AuthorizedCall> {
         self.inner.calls.take_authorizations()
+    }
+
+    /// What was written since the cloud was opened, and what its handlers looked at.
+    pub fn store_statistics(&self) -> StoreStatistics {
+        self.inner.store.lock().statistics()
     }
 
     /// Clears the log of requests and restarts its numbering at one.

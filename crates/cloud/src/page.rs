@@ -27,19 +27,42 @@ impl<T> ListPage<T> {
         size: usize,
         invalid: impl FnOnce() -> ApiError,
     ) -> Result<Self, ApiError> {
-        let after = match token {
-            None => None,
-            Some(token) => {
-                let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-                Some(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(invalid)?)
-            }
-        };
-        let mut rest = items.into_iter().filter(|item| after.as_ref().is_none_or(|after| key(item) > *after));
+        let after = decode_token(token).map_err(|InvalidToken| invalid())?;
+        let rest = items.into_iter().filter(|item| after.as_ref().is_none_or(|after| key(item) > *after));
+        Ok(Self::of_rest(rest, &key, size))
+    }
+
+    /// The same page of what `items_after` returns for the key after which it begins, if any. Unlike
+    /// [`ListPage::from_items`], it doesn't go through the pages before, so all pages of a list take time in proportion
+    /// to the list.
+    ///
+    /// # Errors
+    /// `invalid`, if the token isn't one of ours.
+    pub fn from_items_after<I: IntoIterator<Item = T>>(
+        items_after: impl FnOnce(Option<&str>) -> I,
+        key: impl Fn(&T) -> String,
+        token: Option<&str>,
+        size: usize,
+        invalid: impl FnOnce() -> ApiError,
+    ) -> Result<Self, ApiError> {
+        let after = decode_token(token).map_err(|InvalidToken| invalid())?;
+        Ok(Self::of_rest(items_after(after.as_deref()).into_iter(), &key, size))
+    }
+
+    fn of_rest(mut rest: impl Iterator<Item = T>, key: &dyn Fn(&T) -> String, size: usize) -> Self {
         let items: Vec<T> = rest.by_ref().take(size.max(1)).collect();
         let more = rest.next().is_some();
         let next = items.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(key(last)));
-        Ok(Self { items, next })
+        Self { items, next }
     }
+}
+
+struct InvalidToken;
+
+/// The key after which a page begins.
+fn decode_token(token: Option<&str>) -> Result<Option<String>, InvalidToken> {
+    let decode = |token| String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok();
+    token.map(|token| decode(token).ok_or(InvalidToken)).transpose()
 }
 
 impl super::CloudContext<'_> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::json::tag_list;
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, ListPage, dispatch};
 use deployer_core::manifest::ScheduleExpression as Expression;
 
@@ -32,11 +33,11 @@ const MEMBERS: [&str; 10] = [
     "ActionAfterCompletion",
 ];
 
-/// The schedules of a region, by `group/name`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SchedulerState {
-    pub schedules: BTreeMap<String, StoredSchedule>,
+stored_parts! {
+    /// The schedules of a region, by `group/name`.
+    pub struct SchedulerState {
+        pub schedules: StoredTable<StoredSchedule>,
+    }
 }
 
 /// A schedule.
@@ -195,14 +196,15 @@ fn schedule_json(schedule: &StoredSchedule) -> Value {
 fn list_schedules(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<Value, ApiError> {
     let (group, state) = (request.query_value("ScheduleGroup"), request.query_value("State"));
     let prefix = request.query_value("NamePrefix").unwrap_or_default();
-    let schedules = cx.region_state().scheduler.schedules.values().filter(|schedule| {
+    let is_wanted = |schedule: &&StoredSchedule| {
         group.is_none_or(|group| schedule.group == group)
             && schedule.name.starts_with(prefix)
             && state.is_none_or(|state| schedule.given["State"] == state)
-    });
+    };
+    let schedules = &cx.region_state().scheduler.schedules;
     let size = cx.page_size(request.query_value("MaxResults").and_then(|size| size.parse().ok()), PAGE);
-    let page = ListPage::from_items(
-        schedules,
+    let page = ListPage::from_items_after(
+        |after| schedules.iter_after(after).map(|(_, schedule)| schedule).filter(is_wanted),
         |schedule| schedule_key(&schedule.group, &schedule.name),
         request.query_value("NextToken"),
         size,

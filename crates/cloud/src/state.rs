@@ -1,60 +1,51 @@
-//! Everything in the account, as it is stored.
+//! Everything in the account. All of it is in tables: see [`super::table`].
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
-
+use super::table::{AnyTable, StoredPart, stored_parts};
 use super::{
-    apigateway, cloudwatch, elsewhere, events, iam, lambda, logs, scheduler, secretsmanager, sns, sqs, states,
+    apigateway, cloudwatch, elsewhere, events, iam, lambda, logs, quotas, scheduler, secretsmanager, sns, sqs, states,
 };
 
-/// The version of the stored format. It changes when older programs can no longer read the state.
-pub(super) const FORMAT: u32 = 1;
-
 /// The account.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CloudState {
-    pub(super) format: u32,
     pub account: String,
-    seed: u64,
-    drawn: u64,
-    #[serde(default)]
+    pub(super) seed: u64,
+    /// How many random numbers were drawn.
+    pub(super) drawn: u64,
     pub iam: iam::IamState,
-    #[serde(default)]
-    pub regions: BTreeMap<String, RegionState>,
+    /// Regions are never removed, so that the store sees each of their tables.
+    regions: BTreeMap<String, RegionState>,
 }
 
-/// What is in one region.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RegionState {
-    pub logs: logs::LogsState,
-    pub events: events::EventBridgeState,
-    pub secretsmanager: secretsmanager::SecretsManagerState,
-    pub lambda: lambda::LambdaState,
-    pub sqs: sqs::SqsState,
-    pub cloudwatch: cloudwatch::CloudWatchState,
-    pub apigateway: apigateway::ApiGatewayState,
-    pub sns: sns::SnsState,
-    pub scheduler: scheduler::SchedulerState,
-    pub states: states::StepFunctionsState,
-    #[serde(skip_serializing_if = "elsewhere::ElsewhereState::is_empty")]
-    pub elsewhere: elsewhere::ElsewhereState,
+stored_parts! {
+    /// What is in one region.
+    pub struct RegionState {
+        pub logs: logs::LogsState,
+        pub events: events::EventBridgeState,
+        pub secretsmanager: secretsmanager::SecretsManagerState,
+        pub lambda: lambda::LambdaState,
+        pub sqs: sqs::SqsState,
+        pub cloudwatch: cloudwatch::CloudWatchState,
+        pub apigateway: apigateway::ApiGatewayState,
+        pub sns: sns::SnsState,
+        pub scheduler: scheduler::SchedulerState,
+        pub states: states::StepFunctionsState,
+        pub elsewhere: elsewhere::ElsewhereState,
+        pub quotas: quotas::QuotasState,
+    }
 }
 
 static EMPTY: LazyLock<RegionState> = LazyLock::new(RegionState::default);
 
+/// The name under which what belongs to no region is stored.
+const GLOBAL: &str = "";
+
 impl CloudState {
     pub(super) fn new(account: &str, seed: u64) -> Self {
-        Self {
-            format: FORMAT,
-            account: account.to_owned(),
-            seed,
-            drawn: 0,
-            iam: iam::IamState::default(),
-            regions: BTreeMap::new(),
-        }
+        Self { account: account.to_owned(), seed, drawn: 0, iam: iam::IamState::default(), regions: BTreeMap::new() }
     }
 
     /// Whether a role with this ARN exists that Lambda can assume.
@@ -74,6 +65,49 @@ impl CloudState {
     pub(super) fn next_random(&mut self) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);
         mix_bits(self.seed.wrapping_add(self.drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+
+    /// Shows every table with the names of its region (empty for none), of its part and of itself.
+    pub(super) fn visit_tables(&mut self, visit: &mut dyn FnMut(&str, &'static str, &'static str, &mut dyn AnyTable)) {
+        self.iam.visit_tables("", "iam", &mut |part, name, table| visit(GLOBAL, part, name, table));
+        for (region, state) in &mut self.regions {
+            state.visit_tables("", "", &mut |part, name, table| visit(region, part, name, table));
+        }
+    }
+
+    /// Shows the table with these names, if there can be one.
+    pub(super) fn with_table<T>(
+        &mut self,
+        (region, part, name): (&str, &str, &str),
+        work: impl FnOnce(&mut dyn AnyTable) -> T,
+    ) -> Option<T> {
+        let (mut work, mut result) = (Some(work), None);
+        let mut visit = |in_part: &'static str, called: &'static str, table: &mut dyn AnyTable| {
+            if (in_part, called) == (part, name)
+                && let Some(work) = work.take()
+            {
+                result = Some(work(table));
+            }
+        };
+        if region == GLOBAL {
+            self.iam.visit_tables("", "iam", &mut visit);
+        } else {
+            self.region_state_mut(region).visit_tables("", "", &mut visit);
+        }
+        result
+    }
+
+    pub(super) fn has_entries(&mut self) -> bool {
+        let mut found = false;
+        self.visit_tables(&mut |_, _, _, table| found |= table.has_entries());
+        found
+    }
+
+    /// How many entries of all tables were looked at one after the other so far.
+    pub(super) fn visited_entries(&mut self) -> u64 {
+        let mut visited = 0;
+        self.visit_tables(&mut |_, _, _, table| visited += table.visited_entries());
+        visited
     }
 }
 

@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, ListPage, dispatch};
 
 /// The default and the maximum page size.
 const PAGE: (i64, usize) = (100, 1000);
 
-/// The state machines of a region, by ARN.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct StepFunctionsState {
-    pub machines: BTreeMap<String, StoredStateMachine>,
+stored_parts! {
+    /// The state machines of a region, by ARN.
+    pub struct StepFunctionsState {
+        pub machines: StoredTable<StoredStateMachine>,
+    }
 }
 
 /// A state machine.
@@ -106,8 +107,8 @@ fn create_state_machine(cx: &mut CloudContext<'_>, body: &JsonBody) -> Result<Va
 fn list_state_machines(cx: &CloudContext<'_>, body: &JsonBody) -> Result<Value, ApiError> {
     let asked = body.member_integer("maxResults").filter(|asked| *asked > 0).unwrap_or(PAGE.0);
     let size = cx.page_size(Some(asked), PAGE.1);
-    let page = ListPage::from_items(
-        &cx.region_state().states.machines,
+    let page = ListPage::from_items_after(
+        |after| cx.region_state().states.machines.iter_after(after),
         |(arn, _)| (*arn).clone(),
         body.member_text("nextToken"),
         size,

@@ -1,48 +1,39 @@
 //! Stores the state, in memory or in a file that several processes share.
 //!
-//! Each request is handled under a lock on `<file>.lock`. The lock file holds a number that changes with each write,
-//! which shows a process whether another one has written since. The number is raised before the state is replaced: if a
-//! process dies in between, the others read the file once more, but never keep an old state.
+//! Each request is handled under a lock on `<file>.lock`, and what it changed is added to the [`Journal`]. What others
+//! have added is read before. The lock file holds a number that changes before the journal is replaced by another file: if
+//! a process dies in between, the others read the journal once more, but never keep an old one.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
 use super::blobs::BlobStore;
-use super::state::{CloudState, FORMAT};
+use super::former;
+use super::journal::{Journal, PendingSync, forget_changes};
+use super::state::CloudState;
 
-/// Records whether its content was borrowed mutably.
-#[derive(Debug)]
-pub struct ChangeTracked<T> {
-    content: T,
-    touched: bool,
-}
+/// A journal isn't replaced before it has grown by this many bytes.
+const LEAST_GROWTH: u64 = 1024 * 1024;
 
-impl<T> ChangeTracked<T> {
-    pub(super) fn new(content: T) -> Self {
-        Self { content, touched: false }
-    }
-}
-
-impl<T> Deref for ChangeTracked<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.content
-    }
-}
-
-impl<T> DerefMut for ChangeTracked<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        self.touched = true;
-        &mut self.content
-    }
+/// What was written since a cloud was opened, and what its handlers looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreStatistics {
+    /// Records that were added to the journal.
+    pub records: u64,
+    /// The bytes of all of them.
+    pub record_bytes: u64,
+    /// The bytes of the largest.
+    pub largest_record_bytes: u64,
+    /// The bytes of the files that replaced the journal.
+    pub replacement_bytes: u64,
+    /// Entries of the state that handlers looked at one after the other, rather than found by a key.
+    pub visited_entries: u64,
 }
 
 #[derive(Debug)]
 pub(super) struct StateStore {
-    state: ChangeTracked<CloudState>,
+    state: CloudState,
     blobs: BlobStore,
     file: Option<StateFile>,
 }
@@ -50,30 +41,51 @@ pub(super) struct StateStore {
 #[derive(Debug)]
 struct StateFile {
     path: PathBuf,
-    /// The lock file's number and the file's text at the last read or write; `None` before the first.
-    seen: Option<(u64, Vec<u8>)>,
+    /// The lock file's number and the journal, as they were last seen.
+    open: Option<(u64, Journal)>,
     account: String,
+    statistics: StoreStatistics,
 }
 
 impl StateStore {
     pub(super) fn in_memory(state: CloudState) -> Self {
-        Self { state: ChangeTracked::new(state), blobs: BlobStore::default(), file: None }
+        Self { state, blobs: BlobStore::default(), file: None }
     }
 
     pub(super) fn in_file(path: &Path, account: &str) -> Self {
         Self {
-            state: ChangeTracked::new(CloudState::new(account, 0)),
+            state: CloudState::new(account, 0),
             blobs: BlobStore::in_directory(with_suffix(path, ".blobs")),
-            file: Some(StateFile { path: path.to_owned(), seen: None, account: account.to_owned() }),
+            file: Some(StateFile {
+                path: path.to_owned(),
+                open: None,
+                account: account.to_owned(),
+                statistics: StoreStatistics::default(),
+            }),
         }
     }
 
-    /// Runs `work` on the newest state and stores its changes.
+    /// Where the state is, unless it is only in memory.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.file.as_ref().map(|file| file.path.as_path())
+    }
+
+    pub(super) fn statistics(&mut self) -> StoreStatistics {
+        let written = self.file.as_ref().map(|file| file.statistics).unwrap_or_default();
+        StoreStatistics { visited_entries: self.state.visited_entries(), ..written }
+    }
+
+    /// Runs `work` on the newest state and stores its changes. They are on the disk when what is returned besides is
+    /// complete.
     pub(super) fn run_transaction<T>(
         &mut self,
-        work: impl FnOnce(&mut ChangeTracked<CloudState>, &BlobStore) -> T,
-    ) -> io::Result<T> {
-        let Some(file) = &mut self.file else { return Ok(work(&mut self.state, &self.blobs)) };
+        work: impl FnOnce(&mut CloudState, &BlobStore) -> T,
+    ) -> io::Result<(T, Option<PendingSync>)> {
+        let Some(file) = &mut self.file else {
+            let result = work(&mut self.state, &self.blobs);
+            forget_changes(&mut self.state);
+            return Ok((result, None));
+        };
         if let Some(directory) = file.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
             private_files::create_state_directory(directory)?;
         }
@@ -82,60 +94,90 @@ impl StateStore {
         // The lock is released when the file is closed, even if the process dies.
         lock.lock()?;
         let number = read_number(&mut lock).map_err(|error| error_at_path(&lock_path, &error))?;
-        file.refresh_state(&mut self.state, number)?;
+        let refreshed = file.refresh_state(&mut self.state, &mut lock, number);
+        refreshed.map_err(|error| error_at_path(&file.path, &error))?;
         let result = work(&mut self.state, &self.blobs);
-        if std::mem::take(&mut self.state.touched)
-            && let Err(error) = file.write_state(&self.state, &mut lock, number)
-        {
-            // The change was not stored, so discard it: the next request reads the file again.
-            file.seen = None;
-            return Err(error);
+        match file.write_changes(&mut self.state, &mut lock) {
+            Ok(sync) => Ok((result, sync)),
+            Err(error) => {
+                // The change was not stored, so discard it: the next request reads the file again.
+                file.open = None;
+                Err(error_at_path(&file.path, &error))
+            }
         }
-        Ok(result)
     }
 }
 
 impl StateFile {
-    /// Reads the file again if another process has written or removed it.
-    fn refresh_state(&mut self, state: &mut ChangeTracked<CloudState>, number: u64) -> io::Result<()> {
-        if self.seen.as_ref().is_some_and(|(seen, _)| *seen == number) && self.path.exists() {
-            return Ok(());
-        }
-        let text = private_files::read_private_file(&self.path).map_err(|error| error_at_path(&self.path, &error))?;
-        let text = text.unwrap_or_default();
-        let content = if text.is_empty() {
-            CloudState::new(&self.account, fastrand::u64(..))
-        } else {
-            let content: CloudState = serde_json::from_slice(&text)
-                .map_err(|error| error_at_path(&self.path, &format!("not the state of a local cloud: {error}")))?;
-            if content.format != FORMAT {
-                return Err(error_at_path(
-                    &self.path,
-                    &format!("the state has format {}, but this version reads format {FORMAT}", content.format),
-                ));
-            }
-            content
+    /// Reads what another process has written, and everything if it has replaced or removed the file.
+    fn refresh_state(&mut self, state: &mut CloudState, lock: &mut File, number: u64) -> io::Result<()> {
+        let length = match self.path.symlink_metadata() {
+            Ok(found) => Some(found.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
         };
-        *state = ChangeTracked::new(content);
-        self.seen = Some((number, text));
+        match (self.open.take(), length) {
+            (_, None) => {
+                *state = CloudState::new(&self.account, fastrand::u64(..));
+                Ok(())
+            }
+            (Some((seen, mut journal)), Some(length)) if seen == number && journal.length() <= length => {
+                if journal.length() < length {
+                    journal.read_rest(state)?;
+                }
+                self.open = Some((seen, journal));
+                Ok(())
+            }
+            (_, Some(_)) => self.read_file(state, lock, number),
+        }
+    }
+
+    fn read_file(&mut self, state: &mut CloudState, lock: &mut File, number: u64) -> io::Result<()> {
+        let mut file = private_files::open_private_file(&self.path)?;
+        let mut first = [0];
+        // Earlier versions wrote a JSON document.
+        if file.read(&mut first)? == 1 && first == *b"{" {
+            let text = private_files::read_private_file(&self.path)?.unwrap_or_default();
+            *state = former::read_document(&text)
+                .map_err(|why| io::Error::other(format!("not the state of a local cloud: {why}")))?;
+            return self.replace_journal(state, lock);
+        }
+        file.rewind()?;
+        let (journal, read) = Journal::read_file(file)?;
+        *state = read;
+        self.open = Some((number, journal));
         Ok(())
     }
 
-    fn write_state(&mut self, state: &CloudState, lock: &mut File, number: u64) -> io::Result<()> {
-        let text = serde_json::to_vec(state).map_err(io::Error::other)?;
-        if self.seen.as_ref().is_some_and(|(_, seen)| *seen == text) {
-            return Ok(());
+    fn write_changes(&mut self, state: &mut CloudState, lock: &mut File) -> io::Result<Option<PendingSync>> {
+        let Some((_, journal)) = &mut self.open else {
+            if state.drawn > 0 || state.has_entries() {
+                self.replace_journal(state, lock)?;
+            }
+            return Ok(None);
+        };
+        let Some(appended) = journal.append_changes(state)? else { return Ok(None) };
+        let (grown, base) = journal.grown_bytes();
+        let statistics = &mut self.statistics;
+        statistics.records += 1;
+        statistics.record_bytes += appended.bytes;
+        statistics.largest_record_bytes = statistics.largest_record_bytes.max(appended.bytes);
+        if grown > base.max(LEAST_GROWTH) {
+            // The record is stored in any case, so its request succeeds. The next one tries this again.
+            let _ = self.replace_journal(state, lock);
         }
-        let directory = self.path.parent().filter(|directory| !directory.as_os_str().is_empty());
-        // A temporary file is readable only by its owner, which the state must stay: it holds secrets.
-        let mut next = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
-        next.write_all(&text)?;
-        let number = number.wrapping_add(1);
+        Ok(Some(appended.sync))
+    }
+
+    /// Replaces the journal by one that has only the state.
+    fn replace_journal(&mut self, state: &mut CloudState, lock: &mut File) -> io::Result<()> {
+        let number = fastrand::u64(..);
         lock.rewind()?;
         write!(lock, "{number:020}")?;
         lock.flush()?;
-        next.persist(&self.path).map_err(|error| error_at_path(&self.path, &error.error))?;
-        self.seen = Some((number, text));
+        let journal = Journal::replace_file(&self.path, state)?;
+        self.statistics.replacement_bytes += journal.length();
+        self.open = Some((number, journal));
         Ok(())
     }
 }

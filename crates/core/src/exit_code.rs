@@ -29,3 +29,11 @@ impl From<ExitCode> for std::process::ExitCode {
         Self::from(code as u8)
     }
 }
+
+/// The number of an exit code, for programs.
+///
+/// # Errors
+/// The serializer's.
+pub(crate) fn serialize_number<S: serde::Serializer>(code: &ExitCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(*code as u8)
+}

@@ -86,7 +86,8 @@ pub fn read_private_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Writes a file completely or not at all. Whatever was at its path is replaced; a symbolic link isn't followed.
+/// Writes a file completely or not at all, even if the machine stops meanwhile. Whatever was at its path is replaced; a
+/// symbolic link isn't followed.
 ///
 /// # Errors
 /// It can't be written.
@@ -96,7 +97,11 @@ pub fn replace_private_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(directory)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
+    file.persist(path).map_err(|error| error.error)?;
+    // The new name is in the directory.
+    #[cfg(unix)]
+    File::open(directory)?.sync_all()?;
+    Ok(())
 }
 
 fn open_checked(options: &mut OpenOptions, path: &Path) -> io::Result<File> {

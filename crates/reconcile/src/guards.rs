@@ -3,7 +3,7 @@
 //! Conflicts and protected venues are part of a plan, and are shown with it ([`deployer_core::plan::problem`]). What is
 //! refused here depends on more than the plan.
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::{Conflict, FindingKind, NotAdopted, Plan};
 
@@ -63,8 +63,11 @@ pub(crate) fn check_targets(goal: &ReconcileGoal<'_>, planned: &PlannedChanges) 
     for target in *targets {
         let declared = desired.venues.iter().any(|venue| venue.venue == *target);
         if !declared && !planned.snapshot.knows_venue(target, &desired.deployment) {
-            return Err(Error::usage(format!("--target {target}: no venue of this name is declared or deployed"))
-                .hint("`deployer venue list` lists the declared venues"));
+            return Err(Error::usage(
+                ErrorCode::UnknownVenue,
+                format!("--target {target}: no venue of this name is declared or deployed"),
+            )
+            .hint("`deployer venue list` lists the declared venues"));
         }
     }
     Ok(())
@@ -75,8 +78,10 @@ pub(crate) fn check_violations(violations: Vec<String>) -> Result<()> {
     if violations.is_empty() {
         return Ok(());
     }
-    let mut error =
-        Error::failed("the plan breaks deployer's own rules, which is a bug in deployer; nothing was changed");
+    let mut error = Error::failed(
+        ErrorCode::Internal,
+        "the plan breaks deployer's own rules, which is a bug in deployer; nothing was changed",
+    );
     error.causes = violations;
     Err(error.hint("please report it, and include the output above"))
 }
@@ -102,8 +107,11 @@ fn check_deletion_of_all(plan: &Plan, no_venues: bool) -> Result<()> {
     if !no_venues || plan.deleted_venues().is_empty() {
         return Ok(());
     }
-    Err(Error::refused("the manifest declares no venues, and an apply never deletes all of them; nothing was changed")
-        .hint("`deployer destroy` deletes everything this deployment owns"))
+    Err(Error::refused(
+        ErrorCode::NoVenuesLeft,
+        "the manifest declares no venues, and an apply never deletes all of them; nothing was changed",
+    )
+    .hint("`deployer destroy` deletes everything this deployment owns"))
 }
 
 /// A manifest that lost most of its venues is more likely a mistake than intended.
@@ -117,27 +125,32 @@ fn check_many_deletions(planned: &PlannedChanges, max_delete: Option<usize>) -> 
     if !refused {
         return Ok(());
     }
-    Err(Error::refused(format!(
-        "the plan deletes {} of {existing} deployed venues: {}; nothing was changed",
-        deleted.len(),
-        deleted.join(", ")
-    ))
+    Err(Error::refused(
+        ErrorCode::TooManyDeletions,
+        format!(
+            "the plan deletes {} of {existing} deployed venues: {}; nothing was changed",
+            deleted.len(),
+            deleted.join(", ")
+        ),
+    )
     .hint(format!("if that is what you want, pass --max-delete {}, or use `deployer destroy`", deleted.len())))
 }
 
 /// Why a venue can't be adopted.
 pub(crate) fn adoption_error(venue: &str, reason: NotAdopted) -> Error {
     match reason {
-        NotAdopted::NotDeployed => {
-            Error::usage(format!("{venue} isn't declared, or is blocked, so nothing can be adopted for it"))
-                .hint("`deployer venue list` lists the venues")
-        }
+        NotAdopted::NotDeployed => Error::usage(
+            ErrorCode::UnknownVenue,
+            format!("{venue} isn't declared, or is blocked, so nothing can be adopted for it"),
+        )
+        .hint("`deployer venue list` lists the venues"),
         NotAdopted::Owned { resource, owner } => {
-            Error::refused(format!("{resource} is owned by {owner}; nothing was changed"))
+            Error::refused(ErrorCode::NotOurs, format!("{resource} is owned by {owner}; nothing was changed"))
                 .hint("remove it from that owner first, or rename this deployment or venue")
         }
         NotAdopted::Unreadable(reason) => Error::new(
             ExitCode::Incomplete,
+            ErrorCode::Incomplete,
             format!("nothing was adopted, because some resources of {venue} are unreadable: {reason}"),
         ),
     }
@@ -145,7 +158,7 @@ pub(crate) fn adoption_error(venue: &str, reason: NotAdopted) -> Error {
 
 /// The error for a saved plan whose inputs have changed.
 pub(crate) fn stale_plan_error(moved: Vec<String>) -> Error {
-    let mut error = Error::new(ExitCode::Stale, "the saved plan is stale; nothing was changed");
+    let mut error = Error::new(ExitCode::Stale, ErrorCode::StalePlan, "the saved plan is stale; nothing was changed");
     error.causes = moved;
     error.hint("make a new plan with `deployer plan --out FILE`, and review it")
 }

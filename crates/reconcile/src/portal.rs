@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sync_config::config::HUBSPOT_BASE_URI;
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{LoadedManifest, Manifest, Status, Venue, check_credential_host};
 use deployer_core::property::{LivePortal, ObservedPortal};
 use deployer_hubspot::{self, HubSpotClient, UnresolvedSecret};
@@ -87,8 +87,11 @@ impl PortalAccess {
         if !archive {
             return Ok(());
         }
-        Err(Error::usage(format!("--archive-properties needs HubSpot, which can't be reached: {why}"))
-            .hint("add `[hubspot] token` to the manifest, and set what it refers to"))
+        Err(Error::usage(
+            ErrorCode::HubspotToken,
+            format!("--archive-properties needs HubSpot, which can't be reached: {why}"),
+        )
+        .hint("add `[hubspot] token` to the manifest, and set what it refers to"))
     }
 
     /// Reads the portal's properties, and checks the manifest against them.
@@ -151,7 +154,8 @@ pub async fn connect_to_hubspot(
         }
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client()
+        .map_err(|error| Error::failed(ErrorCode::Network, error.to_string()))?;
     Ok(Ok(HubSpotClient::new(client, &manifest.hubspot.base_uri, token)))
 }
 
@@ -163,10 +167,13 @@ pub fn check_portal(manifest: &Manifest, portal: u64) -> Result<()> {
     let hubspot = &manifest.hubspot;
     let Some(expected) = hubspot.portal_id.filter(|expected| *expected != portal) else { return Ok(()) };
     let reference = hubspot.token.as_ref().map_or_else(String::new, ToString::to_string);
-    Err(Error::refused(format!(
-        "{reference} is for HubSpot portal {portal}, but {} is for portal {expected}; nothing was changed",
-        manifest.path.display()
-    ))
+    Err(Error::refused(
+        ErrorCode::WrongPortal,
+        format!(
+            "{reference} is for HubSpot portal {portal}, but {} is for portal {expected}; nothing was changed",
+            manifest.path.display()
+        ),
+    )
     .hint("use a token for that portal, or correct `portal_id`"))
 }
 
@@ -177,7 +184,8 @@ fn check_lead_fields(loaded: &LoadedManifest, portal: &LivePortal) -> Result<()>
     if unknown.is_empty() {
         return Ok(());
     }
-    let mut error = Error::usage("leads would be made from properties that HubSpot doesn't have");
+    let mut error =
+        Error::usage(ErrorCode::UnknownProperty, "leads would be made from properties that HubSpot doesn't have");
     error.causes = unknown;
     Err(error.hint("correct the venue's fields, or create the property in HubSpot"))
 }

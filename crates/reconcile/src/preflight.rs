@@ -7,7 +7,7 @@ use serde_json::json;
 
 use deployer_aws::{Aws, Call, CallError, FailureKind, ListPages};
 use deployer_core::concurrency::ExecutionLimits;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::plan::{EventBridgeOperation, IamOperation, LambdaOperation, Operation};
 
 use crate::goal::PlannedChanges;
@@ -60,7 +60,8 @@ pub(crate) async fn check_quotas(aws: &Aws, planned: &PlannedChanges) -> Result<
     if causes.is_empty() {
         return Ok(());
     }
-    let mut error = Error::refused("the account has no room for what the plan creates; nothing was changed");
+    let mut error =
+        Error::refused(ErrorCode::Quota, "the account has no room for what the plan creates; nothing was changed");
     error.causes = causes;
     Err(error.hint(hint))
 }

@@ -7,7 +7,7 @@ use deployer_aws::lock::{DeploymentLocks, HeldLock, LockOptions, WriteFence};
 use deployer_aws::observe::{examine_rival, observe, observe_lists, read_versions};
 use deployer_core::cost::{CostAssumptions, estimate};
 use deployer_core::desired::Desired;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::LoadedManifest;
 use deployer_core::naming::{DEFAULT_ROLE_PATH, RolePlace, VenueNames};
 use deployer_core::plan::{
@@ -93,13 +93,13 @@ impl Reconciler<'_> {
                 let (snapshot, live) = self.observe_venue(deployment, venue).await;
                 let versions = self.read_versions(deployment, venue).await?;
                 let plan = plan_rollback(deployment, self.scope, venue, &live, &versions, *version)
-                    .map_err(|reason| Error::failed(format!("{reason}; nothing was changed")))?;
+                    .map_err(|reason| Error::failed(ErrorCode::Rollback, format!("{reason}; nothing was changed")))?;
                 self.check_calls(PlannedChanges { plan, snapshot, cost: None, next: None })
             }
             ReconcileGoal::Unpin { deployment, venue } => {
                 let (snapshot, live) = self.observe_venue(deployment, venue).await;
                 let plan = plan_unpin(deployment, self.scope, venue, &live)
-                    .map_err(|reason| Error::failed(format!("{reason}; nothing was changed")))?;
+                    .map_err(|reason| Error::failed(ErrorCode::Rollback, format!("{reason}; nothing was changed")))?;
                 self.check_calls(PlannedChanges { plan, snapshot, cost: None, next: None })
             }
         }
@@ -248,7 +248,8 @@ impl Reconciler<'_> {
     async fn read_versions(&self, deployment: &str, venue: &str) -> Result<BTreeMap<u64, FunctionConfiguration>> {
         let function = VenueNames::new(deployment, venue).function;
         read_versions(self.aws, &function).await.map_err(|error| {
-            let failed = Error::failed(format!("could not read the versions of {function}")).caused_by(&error);
+            let failed = Error::failed(ErrorCode::AwsCall, format!("could not read the versions of {function}"))
+                .caused_by(&error);
             failed.hint("`deployer venue list` lists the venues")
         })
     }

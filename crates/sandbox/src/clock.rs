@@ -1,7 +1,7 @@
 //! The sandboxes' clock: the system time, or a time that a test sets.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -44,6 +44,16 @@ impl SandboxClock {
                 add_clamped(from, SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX))
             }
             SandboxTime::Stopped(now) => now,
+        }
+    }
+
+    /// Waits until this much time has passed on the clock; not at all on one that stands still.
+    pub(crate) async fn wait_for(&self, by: Duration) {
+        let time = *self.time.lock();
+        match time {
+            SandboxTime::Running { .. } => tokio::time::sleep(by).await,
+            SandboxTime::Fast { factor, .. } => tokio::time::sleep(by / factor.max(1)).await,
+            SandboxTime::Stopped(_) => {}
         }
     }
 

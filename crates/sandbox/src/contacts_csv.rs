@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 
 /// How the label of a venue's flag starts.
 const FLAG_LABEL: &str = "Tripleseat Sync - ";
@@ -68,7 +68,7 @@ const MAX_CONTACTS_FILE: u64 = 64 * 1024 * 1024;
 /// The file can't be read, or parsing fails as in [`parse`].
 pub fn read_contacts(path: &Path, labels: &[(String, String)]) -> Result<ContactsFile> {
     let bytes = bounds::read_regular_file(path, MAX_CONTACTS_FILE).map_err(|error| {
-        Error::usage(format!("{}: could not read the contacts", path.display()))
+        Error::usage(ErrorCode::ContactsFile, format!("{}: could not read the contacts", path.display()))
             .caused_by(&error)
             .hint("pass the path of a CSV file with contacts exported from HubSpot")
     })?;
@@ -85,7 +85,7 @@ pub fn parse_contacts(bytes: &[u8], name: &str, labels: &[(String, String)]) -> 
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut records = reader.records().map(|record| record.map_err(|error| invalid_csv(&error, name)));
     let Some(header) = records.next().transpose()? else {
-        return Err(Error::usage(format!("{name}: the file is empty"))
+        return Err(Error::usage(ErrorCode::ContactsFile, format!("{name}: the file is empty"))
             .hint("export the contacts again; the first line must have the column names"));
     };
     let columns = parse_columns(&header, name, labels)?;
@@ -97,9 +97,10 @@ pub fn parse_contacts(bytes: &[u8], name: &str, labels: &[(String, String)]) -> 
             let (fields, wanted) = (record.len(), columns.len());
             let column = fields.min(wanted) + 1;
             let (found, wanted) = (count_with_noun(fields, "field"), count_with_noun(wanted, "column"));
-            return Err(Error::usage(format!(
-                "{name}:{line}: expected {wanted}, found {found} (they differ from column {column} on)"
-            ))
+            return Err(Error::usage(
+                ErrorCode::ContactsFile,
+                format!("{name}:{line}: expected {wanted}, found {found} (they differ from column {column} on)"),
+            )
             .hint("put quotation marks around fields that contain a comma, a quotation mark or a line break"));
         }
         let contact: BTreeMap<String, String> = columns
@@ -113,7 +114,7 @@ pub fn parse_contacts(bytes: &[u8], name: &str, labels: &[(String, String)]) -> 
         contacts.push(contact);
     }
     if contacts.is_empty() {
-        return Err(Error::usage(format!("{name}: the file has a header but no contacts"))
+        return Err(Error::usage(ErrorCode::ContactsFile, format!("{name}: the file has a header but no contacts"))
             .hint("export the contacts again, or use another file"));
     }
     Ok(ContactsFile { columns, contacts })
@@ -133,7 +134,7 @@ fn decode_text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
-        Error::usage(format!("{name}:{line}:{column}: the file isn't UTF-8 text"))
+        Error::usage(ErrorCode::ContactsFile, format!("{name}:{line}:{column}: the file isn't UTF-8 text"))
             .hint("save it as \"CSV UTF-8\", or export the contacts as CSV, not as XLSX")
     })?;
     // Spreadsheets put a byte order mark at the start.
@@ -145,21 +146,26 @@ fn parse_columns(header: &csv::StringRecord, name: &str, labels: &[(String, Stri
     for (index, label) in header.iter().map(str::trim).enumerate() {
         let at = format!("{name}:1: column {}", index + 1);
         if label.is_empty() {
-            return Err(Error::usage(format!("{at} has no name"))
+            return Err(Error::usage(ErrorCode::ContactsFile, format!("{at} has no name"))
                 .hint("the first line must have the column names, as in HubSpot's export"));
         }
         let column = ContactColumn { label: label.to_owned(), name: internal_name(label, labels) };
         if let Some(other) = columns.iter().position(|other| other.name == column.name) {
-            return Err(Error::usage(format!("{at} is the property {}, and so is column {}", column.name, other + 1))
-                .hint("remove one of the two columns"));
+            return Err(Error::usage(
+                ErrorCode::ContactsFile,
+                format!("{at} is the property {}, and so is column {}", column.name, other + 1),
+            )
+            .hint("remove one of the two columns"));
         }
         columns.push(column);
     }
     let known: BTreeSet<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     if !["email", "firstname", "lastname", "phone"].iter().any(|wanted| known.contains(wanted)) {
-        return Err(Error::usage(format!("{name}:1: the first line has no known contact column")).hint(
-            "the first line must have the column names: Record ID, First Name, Last Name, Email, Phone Number, …",
-        ));
+        return Err(Error::usage(
+            ErrorCode::ContactsFile,
+            format!("{name}:1: the first line has no known contact column"),
+        )
+        .hint("the first line must have the column names: Record ID, First Name, Last Name, Email, Phone Number, …"));
     }
     Ok(columns)
 }
@@ -190,13 +196,16 @@ fn check_unique(
     let property = if what == "Email" { "email" } else { "hs_object_id" };
     let column = columns.iter().position(|column| column.name == property).map_or(0, |index| index + 1);
     // The value itself stays out of the error: an email is personal data.
-    Err(Error::usage(format!("{name}:{line}: the {what} (column {column}) is the same as on line {other}"))
-        .hint("in HubSpot only one contact can have it: remove one of the two lines"))
+    Err(Error::usage(
+        ErrorCode::ContactsFile,
+        format!("{name}:{line}: the {what} (column {column}) is the same as on line {other}"),
+    )
+    .hint("in HubSpot only one contact can have it: remove one of the two lines"))
 }
 
 fn invalid_csv(error: &csv::Error, name: &str) -> Error {
     let line = error.position().map_or(1, csv::Position::line);
-    Error::usage(format!("{name}:{line}: this is not valid CSV"))
+    Error::usage(ErrorCode::ContactsFile, format!("{name}:{line}: this is not valid CSV"))
         .caused_by(error)
         .hint("export the contacts again, as CSV")
 }

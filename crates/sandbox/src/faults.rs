@@ -1,6 +1,7 @@
 //! Faults that tests inject into a vendor's requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -30,6 +31,8 @@ pub enum SandboxFault {
     DropAfter,
     /// The request is processed; the response is a bare error, as from a proxy in front of the vendor.
     StatusAfter { status: u16 },
+    /// The request is processed after this time.
+    Delayed { by: Duration },
     /// The request is processed; the response makes no sense.
     Garbage { status: u16, body: String },
 }

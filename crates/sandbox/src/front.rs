@@ -173,6 +173,10 @@ async fn handle_request<V: SandboxVendor>(State(vendor): State<V>, request: Http
             vendor.answer_request(&request);
             (None, dropped_connection())
         }
+        Some(SandboxFault::Delayed { by }) => {
+            front.clock.wait_for(by).await;
+            with_status(vendor.answer_request(&request))
+        }
         Some(SandboxFault::StatusAfter { status }) => {
             vendor.answer_request(&request);
             with_status(SandboxResponse::from_text(status, "text/html", format!("<html><body>{status}</body></html>")))

@@ -16,6 +16,7 @@ mod limits;
 pub mod platform;
 mod server;
 pub mod tripleseat;
+mod vendor_fault;
 pub mod vendors;
 
 pub use clock::SandboxClock;
@@ -27,3 +28,4 @@ pub use tripleseat::{
     LeadEvent, LeadFormRules, SandboxTripleseat, SandboxTripleseatConfig, TripleseatAccount, TripleseatLead,
     TripleseatLocation, TripleseatSwitches, TripleseatWebhook, WEBHOOK_TRIES,
 };
+pub use vendor_fault::{FaultSwitches, SwitchedFault, VendorFault};

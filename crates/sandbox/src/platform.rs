@@ -63,15 +63,14 @@ impl SandboxPlatform {
     }
 
     /// Adds an account for a venue and returns the destination that points to it. `uri` is where the platform is
-    /// served.
+    /// served. An existing account gets these settings and keeps its records.
     pub fn add_account(&self, venue: &str, settings: &HttpDestination, credential: &str, uri: &str) -> HttpDestination {
-        let account = PlatformAccount {
-            settings: settings.clone(),
-            credential: credential.to_owned(),
-            records: Vec::new(),
-            refusal: None,
-        };
-        self.lock_accounts().insert(venue.to_owned(), account);
+        let mut accounts = self.lock_accounts();
+        let former = accounts.remove(venue).map(|account| (account.records, account.refusal));
+        let (records, refusal) = former.unwrap_or_default();
+        let account =
+            PlatformAccount { settings: settings.clone(), credential: credential.to_owned(), records, refusal };
+        accounts.insert(venue.to_owned(), account);
         let records = format!("{uri}/{venue}/records");
         HttpDestination {
             lookup_url: settings.lookup_url.as_ref().map(|_| format!("{records}?key={{key}}")),

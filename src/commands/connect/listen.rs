@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::format_duration;
 use deployer_health::consent::{ConsentRequest, RedirectProblem};
 use sync_lambda::credentials::CredentialValue;
@@ -22,7 +22,7 @@ type RedirectResult = std::result::Result<CredentialValue, RedirectProblem>;
 /// Where the redirect is expected, before anybody is asked for consent.
 pub(super) async fn open_listener(venue: &str, address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
-        Error::failed(format!("could not wait for the redirect on {address}"))
+        Error::failed(ErrorCode::Consent, format!("could not wait for the redirect on {address}"))
             .caused_by(&error)
             .hint(format!(
                 "end what uses that port (another `deployer connect`?), or run `deployer connect {venue} --paste`, which waits \
@@ -54,12 +54,13 @@ pub(super) async fn wait_for_redirect(
     let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
     match result {
         Ok(Ok(result)) => Ok(result),
-        Ok(Err(_)) => Err(Error::failed("stopped waiting for the redirect")),
+        Ok(Err(_)) => Err(Error::failed(ErrorCode::Consent, "stopped waiting for the redirect")),
         Err(_) => {
             let after = format_duration(time.as_secs());
-            Err(Error::failed(format!("nobody consented within {after}; nothing was changed")).hint(format!(
-                "run `deployer connect {venue}` again; if the browser runs on another machine, add `--paste`"
-            )))
+            Err(Error::failed(ErrorCode::Consent, format!("nobody consented within {after}; nothing was changed"))
+                .hint(format!(
+                    "run `deployer connect {venue}` again; if the browser runs on another machine, add `--paste`"
+                )))
         }
     }
 }

@@ -15,11 +15,9 @@ use sync_lambda::error::RunError;
 use sync_lambda::tokens::TokenPair;
 
 use super::secret::stored::{change_secret, read_secret, require_own_secret};
-use super::shared::session::{Session, find_declared_venue, state_directory};
+use super::shared::session::{Session, find_declared_venue};
 use crate::cli::{GlobalArgs, parse_positive_duration};
-use crate::dev::RunningDev;
-use deployer_aws::Aws;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{OAuthConsent, Venue};
 use deployer_health::consent::{ConsentRequest, RedirectProblem, check_tokens};
@@ -48,7 +46,7 @@ pub struct ConnectArgs {
 }
 
 pub(super) async fn run_connect(global: &GlobalArgs, args: &ConnectArgs) -> Result<ExitCode> {
-    let session = open_session(global).await?;
+    let session = Session::open(global).await?;
     let venue = find_declared_venue(session.manifest(), &args.venue)?;
     let (base_uri, consent) = consent_settings(venue, args)?;
     let secret = require_own_secret(&session, venue).await?;
@@ -57,10 +55,12 @@ pub(super) async fn run_connect(global: &GlobalArgs, args: &ConnectArgs) -> Resu
     let before = stored.get(KEY_TRIPLESEAT_CONNECTED_AT).cloned();
     // It is in the address that the person opens.
     secrets::allow_showing(identity.id.expose());
-    let request = ConsentRequest::new(base_uri, identity.id.expose(), &consent).map_err(Error::usage)?;
+    let request = ConsentRequest::new(base_uri, identity.id.expose(), &consent)
+        .map_err(|message| Error::usage(ErrorCode::Consent, message))?;
 
     let code = ask_for_consent(&session, venue, args, &request).await?;
-    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client()
+        .map_err(|error| Error::failed(ErrorCode::Network, error.to_string()))?;
     // Whoever finished first stays connected: the code isn't used, so that nothing of theirs is revoked.
     let now = read_secret(&session, &secret).await?;
     if now.get(KEY_TRIPLESEAT_CONNECTED_AT) != before.as_ref() {
@@ -74,33 +74,20 @@ pub(super) async fn run_connect(global: &GlobalArgs, args: &ConnectArgs) -> Resu
     Ok(ExitCode::Done)
 }
 
-/// The manifest and the cloud; with `--local`, those of a running `deployer dev`, if there is one.
-async fn open_session(global: &GlobalArgs) -> Result<Session> {
-    let mut session = Session::open(global).await?;
-    if !session.local {
-        return Ok(session);
-    }
-    let dev = RunningDev::read_file(&state_directory(&session.manifest().path)).map_err(|error| {
-        Error::failed("could not read the addresses of the running `deployer dev`").caused_by(&error)
-    })?;
-    if let Some(dev) = dev {
-        let (key_id, secret_key) = (&dev.aws_access_key_id, &dev.aws_secret_access_key);
-        session.aws = Aws::for_local_server(&session.scope.region, &dev.aws, key_id, secret_key);
-        dev.point_manifest(&mut session.loaded.manifest);
-    }
-    Ok(session)
-}
-
 /// Tripleseat's base URL, and what to ask for.
 fn consent_settings<'v>(venue: &'v Venue, args: &ConnectArgs) -> Result<(&'v str, OAuthConsent)> {
     let name = &venue.name;
     let Some(base_uri) = venue.tripleseat_base_uri.as_deref() else {
-        return Err(Error::usage(format!("{name} has no Tripleseat account; its leads go elsewhere")));
+        return Err(Error::usage(
+            ErrorCode::NoTripleseat,
+            format!("{name} has no Tripleseat account; its leads go elsewhere"),
+        ));
     };
     let Some(consent) = &venue.oauth_consent else {
-        return Err(Error::usage(format!(
-            "{name} doesn't look up leads with a consent, so there is nothing to connect"
-        ))
+        return Err(Error::usage(
+            ErrorCode::NoTripleseat,
+            format!("{name} doesn't look up leads with a consent, so there is nothing to connect"),
+        )
         .hint(format!(
             "write oauth = \"authorization_code\" into [venues.{name}.destination], then run `deployer apply`"
         )));
@@ -118,7 +105,7 @@ fn stored_application(venue: &Venue, stored: &Map<String, Value>) -> Result<OAut
         let text = stored.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
         text.map(CredentialValue::new).ok_or_else(|| {
             let (name, lower) = (&venue.name, key.to_lowercase());
-            Error::failed(format!("the secret of {name} has no {lower}, and a consent is given to an application")).hint(
+            Error::failed(ErrorCode::SecretState, format!("the secret of {name} has no {lower}, and a consent is given to an application")).hint(
                 format!("`deployer secret push {name}` writes what the manifest refers to; `deployer secret set {name} {lower}` sets it"),
             )
         })
@@ -153,7 +140,7 @@ async fn ask_for_consent(
         }
     };
     redirect.map_err(|problem| {
-        let error = Error::failed(format!("{problem}; nothing was changed"));
+        let error = Error::failed(ErrorCode::Consent, format!("{problem}; nothing was changed"));
         let again = format!("`deployer connect {name}`");
         match problem {
             RedirectProblem::Refused(_) => error.hint(format!(
@@ -202,10 +189,14 @@ async fn read_pasted_address(venue: &str, time: Duration) -> Result<String> {
     std::thread::spawn(move || sender.send(read()));
     let again = format!("run `deployer connect {venue} --paste` again");
     match tokio::time::timeout(time, received).await {
-        Err(_) => Err(Error::failed("no address was pasted in time; nothing was changed").hint(again)),
+        Err(_) => {
+            Err(Error::failed(ErrorCode::Consent, "no address was pasted in time; nothing was changed").hint(again))
+        }
         Ok(Ok(Ok(line))) if !line.trim().is_empty() => Ok(line),
-        Ok(Ok(Err(error))) => Err(Error::failed("could not read the address; nothing was changed").caused_by(&error)),
-        Ok(_) => Err(Error::usage("no address was pasted; nothing was changed").hint(again)),
+        Ok(Ok(Err(error))) => {
+            Err(Error::failed(ErrorCode::Consent, "could not read the address; nothing was changed").caused_by(&error))
+        }
+        Ok(_) => Err(Error::usage(ErrorCode::CommandLine, "no address was pasted; nothing was changed").hint(again)),
     }
 }
 
@@ -235,13 +226,16 @@ async fn store_pair(
 
 fn connected_meanwhile(venue: &Venue) -> Error {
     let name = &venue.name;
-    Error::failed(format!("another `deployer connect` connected {name} in the meantime; nothing was changed"))
-        .hint(format!("`deployer doctor {name}` shows whether that works; if not, run `deployer connect {name}` again"))
+    Error::failed(
+        ErrorCode::ChangedMeanwhile,
+        format!("another `deployer connect` connected {name} in the meantime; nothing was changed"),
+    )
+    .hint(format!("`deployer doctor {name}` shows whether that works; if not, run `deployer connect {name}` again"))
 }
 
 /// A vendor's error already says what to do, without any credential.
 fn refused_by_vendor(error: &RunError) -> Error {
-    Error::failed(format!("{error}; nothing was changed"))
+    Error::failed(ErrorCode::TripleseatCall, format!("{error}; nothing was changed"))
 }
 
 fn print_connection(session: &Session, venue: &Venue, pair: &TokenPair, sites: &[u64]) {

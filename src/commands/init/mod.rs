@@ -14,7 +14,7 @@ use crate::commands::schema::schema_text;
 use crate::commands::shared::session::load_manifest;
 use crate::commands::shared::suggest::{print_suggestions, suggest_from_portal};
 use crate::terminal::write_output_file;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{SecretRef, init_template};
 
@@ -63,10 +63,13 @@ pub(super) async fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<Exi
             Ok(ExitCode::Done)
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            Err(Error::usage(format!("{} already exists", path.display()))
+            Err(Error::usage(ErrorCode::FileExists, format!("{} already exists", path.display()))
                 .hint("--force overwrites it; --manifest PATH writes another file"))
         }
-        Err(error) => Err(Error::failed(format!("could not write {}", path.display())).caused_by(&error)),
+        Err(error) => {
+            Err(Error::failed(ErrorCode::FileUnwritable, format!("could not write {}", path.display()))
+                .caused_by(&error))
+        }
     }
 }
 
@@ -74,9 +77,11 @@ pub(super) async fn run_init(global: &GlobalArgs, args: &InitArgs) -> Result<Exi
 fn write_pipeline(global: &GlobalArgs, args: &InitArgs, host: PipelineHost) -> Result<ExitCode> {
     let loaded = load_manifest(global)?;
     let file = host.file();
-    let failed = |error: &std::io::Error| Error::failed(format!("could not write {}", file.display())).caused_by(error);
+    let failed = |error: &std::io::Error| {
+        Error::failed(ErrorCode::FileUnwritable, format!("could not write {}", file.display())).caused_by(error)
+    };
     if file.exists() && !args.force {
-        return Err(Error::usage(format!("{} already exists", file.display()))
+        return Err(Error::usage(ErrorCode::FileExists, format!("{} already exists", file.display()))
             .hint("--force overwrites it; what you changed in it is lost then"));
     }
     if let Some(directory) = file.parent() {
@@ -92,8 +97,9 @@ fn write_pipeline(global: &GlobalArgs, args: &InitArgs, host: PipelineHost) -> R
 const SCHEMA_FILE: &str = "venues.schema.json";
 
 fn write_schema(path: &Path) -> Result<()> {
-    write_output_file(path, schema_text().as_bytes())
-        .map_err(|error| Error::failed(format!("could not write {}", path.display())).caused_by(&error))?;
+    write_output_file(path, schema_text().as_bytes()).map_err(|error| {
+        Error::failed(ErrorCode::FileUnwritable, format!("could not write {}", path.display())).caused_by(&error)
+    })?;
     errln!("Wrote {}, with which editors complete and check it.", path.display());
     Ok(())
 }
@@ -103,7 +109,9 @@ const PRIVATE_FILES: [&str; 2] = [".deployer/", ".env"];
 
 /// Adds the lines that are missing.
 fn ignore_private_files(path: &Path) -> Result<()> {
-    let failed = |error: &std::io::Error| Error::failed(format!("could not write {}", path.display())).caused_by(error);
+    let failed = |error: &std::io::Error| {
+        Error::failed(ErrorCode::FileUnwritable, format!("could not write {}", path.display())).caused_by(error)
+    };
     let before = match bounds::read_regular_text(path, bounds::MAX_TEXT_FILE) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -119,6 +127,10 @@ fn ignore_private_files(path: &Path) -> Result<()> {
     let added = format!("{unended}{}\n", missing.join("\n"));
     let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
     file.and_then(|mut file| file.write_all(added.as_bytes())).map_err(|error| failed(&error))?;
-    errln!("Added {} to {}: never commit them.", missing.join(" and "), path.display());
+    errln!(
+        "Added {} to {}: never commit them. Put values for `env:` references into .env.",
+        missing.join(" and "),
+        path.display()
+    );
     Ok(())
 }

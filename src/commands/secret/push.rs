@@ -4,10 +4,10 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::stored::{change_secret, chosen_venues, print_credentials, read_secret, require_own_secret};
-use crate::commands::shared::reconcile::confirm_changes;
+use crate::commands::shared::reconcile::confirm_on_terminal;
 use crate::commands::shared::secret_values::resolve_venue_credentials;
 use crate::commands::shared::session::Session;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::Status;
 
@@ -46,7 +46,7 @@ pub(super) async fn run_secret_push(session: &Session, args: &SecretPushArgs) ->
         }
     }
     if !unresolved.is_empty() {
-        let mut error = Error::usage("could not get every value; nothing was changed");
+        let mut error = Error::usage(ErrorCode::SecretValue, "could not get every value; nothing was changed");
         error.causes = unresolved;
         return Err(error.hint("set what is missing, or name the venues to push"));
     }
@@ -60,7 +60,9 @@ pub(super) async fn run_secret_push(session: &Session, args: &SecretPushArgs) ->
     for (venue, _, values) in &changes {
         print_credentials(session, venue, &keys(values), "differs from its reference");
     }
-    confirm_changes(session, args.yes, "Do you want to write the values of the references?", "yes")?;
+    let question = "Do you want to write the values of the references?";
+    let review = "see what differs with `deployer secret status --compare`";
+    confirm_on_terminal(session.json.is_some(), args.yes, question, "yes", review)?;
     for (venue, secret, values) in changes {
         let set = |object: &mut Map<String, Value>| {
             object.extend(values.clone());

@@ -6,8 +6,9 @@ use clap::Args;
 use serde_json::Value;
 
 use super::stored::{change_secret, print_credentials, require_own_secret};
+use crate::commands::shared::reconcile::wait_for_signal;
 use crate::commands::shared::session::{Session, find_declared_venue};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::SecretValue;
 
@@ -27,12 +28,15 @@ pub(super) async fn run_secret_set(session: &Session, args: &SecretSetArgs) -> R
     let key = args.key.to_uppercase();
     if !venue.secrets.iter().any(|(declared, _)| *declared == key) {
         let keys: Vec<String> = venue.secrets.iter().map(|(key, _)| key.to_lowercase()).collect();
-        return Err(Error::usage(format!("{name} has no credential {}", key.to_lowercase()))
-            .hint(format!("it has {}; declare another one in [venues.{name}.secrets]", keys.join(", "))));
+        return Err(Error::usage(
+            ErrorCode::UnknownCredential,
+            format!("{name} has no credential {}", key.to_lowercase()),
+        )
+        .hint(format!("it has {}; declare another one in [venues.{name}.secrets]", keys.join(", "))));
     }
     // Checked first, so that nobody types a value that can't be stored.
     let secret = require_own_secret(session, venue).await?;
-    let value = read_typed_value(&format!("{} of {name}: ", key.to_lowercase()))?;
+    let value = read_typed_value(&format!("{} of {name}: ", key.to_lowercase())).await?;
     let changed = change_secret(session, &secret, |object| {
         let value = Value::from(value.expose_value());
         (object.insert(key.clone(), value.clone()) != Some(value)).then_some(())
@@ -46,13 +50,54 @@ pub(super) async fn run_secret_set(session: &Session, args: &SecretSetArgs) -> R
 const MAX_TYPED: u64 = 65_536;
 
 /// Reads a value from a hidden prompt, or from stdin if that is not a terminal.
-fn read_typed_value(prompt: &str) -> Result<SecretValue> {
+async fn read_typed_value(prompt: &str) -> Result<SecretValue> {
     let text = if std::io::stdin().is_terminal() {
-        rpassword::prompt_password(prompt)
+        prompt_without_echo(prompt.to_owned()).await?
     } else {
         let mut text = String::new();
         std::io::stdin().lock().take(MAX_TYPED).read_to_string(&mut text).map(|_| text)
     };
-    let text = text.map_err(|error| Error::failed("could not read the value").caused_by(&error))?;
-    SecretValue::new(text).map_err(|reason| Error::usage(format!("{reason}; nothing was changed")))
+    let text =
+        text.map_err(|error| Error::failed(ErrorCode::FileUnreadable, "could not read the value").caused_by(&error))?;
+    SecretValue::new(text)
+        .map_err(|reason| Error::usage(ErrorCode::SecretValue, format!("{reason}; nothing was changed")))
+}
+
+/// Asks on the terminal, without showing what is typed. Whatever ends it, the terminal then shows what is typed again.
+async fn prompt_without_echo(prompt: String) -> Result<std::io::Result<String>> {
+    let before = TerminalEcho::remember();
+    let (sender, typed) = tokio::sync::oneshot::channel();
+    // Not on the runtime's own threads: a read of a terminal can't be canceled, and would keep the program from ending.
+    std::thread::spawn(move || sender.send(rpassword::prompt_password(prompt)));
+    tokio::select! {
+        typed = typed => Ok(typed.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()))),
+        _ = wait_for_signal() => {
+            before.restore();
+            errln!("");
+            Err(Error::new(ExitCode::Cancelled, ErrorCode::Canceled, "canceled; nothing was changed"))
+        }
+    }
+}
+
+/// How the terminal was before a prompt without echo.
+struct TerminalEcho {
+    #[cfg(unix)]
+    modes: Option<rustix::termios::Termios>,
+}
+
+impl TerminalEcho {
+    fn remember() -> Self {
+        Self {
+            #[cfg(unix)]
+            modes: rustix::termios::tcgetattr(std::io::stdin()).ok(),
+        }
+    }
+
+    /// Puts it back. If that fails, the terminal is gone.
+    fn restore(&self) {
+        #[cfg(unix)]
+        if let Some(modes) = &self.modes {
+            let _ = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, modes);
+        }
+    }
 }

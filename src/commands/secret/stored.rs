@@ -7,7 +7,7 @@ use sync_lambda::secret::SkippedVersions;
 
 use crate::commands::shared::session::{Session, find_declared_venue};
 use deployer_aws::{Call, CallError, FailureKind};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{SecretRef, Status, Venue};
 use deployer_core::naming::{TAG_DEPLOYMENT, VenueNames};
 use deployer_core::plan::Action;
@@ -31,17 +31,20 @@ pub(in crate::commands) async fn require_own_secret(session: &Session, venue: &V
     match read_secret_state(session, &secret).await.map_err(|error| secret_error(&secret, &error))? {
         SecretState::Ours(_) => Ok(secret),
         SecretState::Absent if venue.status == Status::Blocked => {
-            Err(Error::failed(format!("{} is blocked, so it has no secret", venue.name)))
+            Err(Error::failed(ErrorCode::VenueStatus, format!("{} is blocked, so it has no secret", venue.name)))
         }
-        SecretState::Absent => Err(Error::failed(format!("{} has no secret {secret} yet", venue.name)).hint(apply)),
+        SecretState::Absent => {
+            Err(Error::failed(ErrorCode::SecretState, format!("{} has no secret {secret} yet", venue.name)).hint(apply))
+        }
         SecretState::PendingDeletion(at) => {
-            Err(Error::failed(format!("the secret {secret} was deleted {at}"))
+            Err(Error::failed(ErrorCode::SecretState, format!("the secret {secret} was deleted {at}"))
                 .hint("`deployer apply` restores it in time"))
         }
-        SecretState::Foreign => {
-            Err(Error::refused(format!("the secret {secret} isn't owned by this deployment; nothing was changed"))
-                .hint(format!("`deployer adopt {}` takes it over", venue.name)))
-        }
+        SecretState::Foreign => Err(Error::refused(
+            ErrorCode::NotOurs,
+            format!("the secret {secret} isn't owned by this deployment; nothing was changed"),
+        )
+        .hint(format!("`deployer adopt {}` takes it over", venue.name))),
     }
 }
 
@@ -83,7 +86,7 @@ async fn read_secret_version(session: &Session, secret: &str) -> Result<(Map<Str
     match serde_json::from_str(answer.secret_string().unwrap_or("{}")) {
         Ok(Value::Object(object)) => Ok((object, answer.version_id().unwrap_or_default().to_owned())),
         // The content is not shown: it is a secret.
-        _ => Err(Error::failed(format!("the secret {secret} doesn't contain a JSON object"))
+        _ => Err(Error::failed(ErrorCode::SecretState, format!("the secret {secret} doesn't contain a JSON object"))
             .hint("store {} in it in the AWS console, then set its credentials")),
     }
 }
@@ -110,8 +113,11 @@ pub(in crate::commands) async fn change_secret<T>(
             Err(error) => return Err(secret_error(secret, &error)),
         }
     }
-    Err(Error::failed(format!("the secret {secret} was changed by somebody else each time it was to be written"))
-        .hint("run the same command again"))
+    Err(Error::failed(
+        ErrorCode::ChangedMeanwhile,
+        format!("the secret {secret} was changed by somebody else each time it was to be written"),
+    )
+    .hint("run the same command again"))
 }
 
 /// Reports each of these credentials.
@@ -172,7 +178,7 @@ pub(in crate::commands) fn secret_name(session: &Session, venue: &Venue) -> Stri
 
 /// The error of a failed call, without any value.
 pub(in crate::commands) fn secret_error(secret: &str, error: &CallError) -> Error {
-    let failed = Error::failed(format!("could not use the secret {secret}")).caused_by(error);
+    let failed = Error::failed(ErrorCode::AwsCall, format!("could not use the secret {secret}")).caused_by(error);
     match error.hint() {
         Some(hint) => failed.hint(hint),
         None => failed,

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use super::session::{Session, manifest_directory};
 use super::trial::try_artifact;
 use deployer_artifact::{Artifact, ArtifactBuilder, ArtifactPlatform, BuildEvent};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Architecture, Status, Venue};
+use pacing::CallUnderWay;
 
 /// Artifacts by platform.
 pub(in crate::commands) struct Artifacts(Vec<(ArtifactPlatform, Artifact)>);
@@ -77,6 +78,7 @@ pub(in crate::commands) async fn prepare_artifact(
 ) -> Result<Artifact> {
     let given = given.map(ToOwned::to_owned);
     let directory = manifest_directory(manifest);
+    let _under_way = CallUnderWay::begin("the function's zip");
     tokio::task::spawn_blocking(move || match given {
         Some(path) => Artifact::from_path(&path, platform),
         None => ArtifactBuilder::new(platform, &directory).build_artifact(&mut |event| {
@@ -86,7 +88,7 @@ pub(in crate::commands) async fn prepare_artifact(
         }),
     })
     .await
-    .map_err(|error| Error::failed("the build of sync-lambda was interrupted").caused_by(&error))?
+    .map_err(|error| Error::failed(ErrorCode::Build, "the build of sync-lambda was interrupted").caused_by(&error))?
 }
 
 /// Shows the progress of a build on stderr.

@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use crate::cli::GlobalArgs;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 
 /// Asks questions and reads the answers.
@@ -23,7 +23,7 @@ pub(in crate::commands) fn terminal_prompter(
 
 /// The error where flags are missing and nobody can be asked for their values.
 pub(in crate::commands) fn missing_flags_error(flags: &[&str]) -> Error {
-    Error::usage(format!("{} missing, and there is no terminal to ask on", list_flags(flags)))
+    Error::usage(ErrorCode::NoTerminal, format!("{} missing, and there is no terminal to ask on", list_flags(flags)))
         .hint("pass the flags: without a terminal, or with --json, nothing is asked")
 }
 
@@ -52,7 +52,9 @@ impl<R: BufRead, W: Write> Prompter<R, W> {
             let asked = write!(self.questions, "{question}{shown}: ").and_then(|()| self.questions.flush());
             let mut line = String::new();
             match asked.and_then(|()| self.answers.read_line(&mut line)) {
-                Ok(0) | Err(_) => return Err(Error::new(ExitCode::Cancelled, "no answer; nothing was changed")),
+                Ok(0) | Err(_) => {
+                    return Err(Error::new(ExitCode::Cancelled, ErrorCode::Canceled, "no answer; nothing was changed"));
+                }
                 Ok(_) => {}
             }
             let answer = match (line.trim(), default) {
@@ -107,7 +109,7 @@ mod tests {
         let asked = "How many:   Please enter a value.\nHow many:   a number is needed.\nHow many: Of what [eggs]: ";
         assert_eq!(asker.asked_questions(), asked);
         let error = asker.ask_for_text("And then", Some("")).expect_err("the answers are used up");
-        assert_eq!(error.code, ExitCode::Cancelled);
+        assert_eq!(error.exit_code, ExitCode::Cancelled);
     }
 
     #[test]

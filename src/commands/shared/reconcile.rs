@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use std::io::{BufRead, IsTerminal};
 
 use deployer_aws::lock::LockOptions;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::{Action, Change, Plan};
 use deployer_core::resource::ResourceKind;
@@ -12,6 +12,7 @@ use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
 use deployer_reconcile::destinations::destination_notes;
 use deployer_reconcile::portal::PortalAccess;
 use deployer_reconcile::{PlannedChanges, ReconcileEvent, ReconcileFrontend, Reconciler};
+use pacing::CallUnderWay;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +45,7 @@ pub(in crate::commands) fn show_plan(session: &Session, planned: &PlannedChanges
             }
         }
         None => {
-            out!("{}", plan_text(&planned.plan));
+            out!("{}", plan_text(&planned.plan, session.detail));
             if let Some(cost) = &planned.cost {
                 outln!("{}", cost_line(cost));
             }
@@ -53,16 +54,11 @@ pub(in crate::commands) fn show_plan(session: &Session, planned: &PlannedChanges
     let Some(next) = planned.next.as_ref().filter(|_| !planned.plan.changes.is_empty()) else { return };
     match &session.json {
         Some(lines) => lines.print_line("next", json!({ "changes": next.changes })),
-        None => out!("\nThe next apply would then make these changes:\n\n{}", plan_text(next)),
+        None => out!("\nThe next apply would then make these changes:\n\n{}", plan_text(next, session.detail)),
     }
 }
 
-/// Asks for confirmation before anything is changed.
-pub(in crate::commands) fn confirm_changes(session: &Session, yes: bool, question: &str, answer: &str) -> Result<()> {
-    confirm_on_terminal(session.json.is_some(), yes, question, answer, "deployer plan")
-}
-
-/// Like [`confirm_changes`], without a session. `review` is the command that shows the plan and changes nothing.
+/// Asks for confirmation before anything is changed. `review` says how to see what would be confirmed.
 pub(in crate::commands) fn confirm_on_terminal(
     json: bool,
     yes: bool,
@@ -74,8 +70,11 @@ pub(in crate::commands) fn confirm_on_terminal(
         return Ok(());
     }
     if json || !std::io::stdin().is_terminal() {
-        return Err(Error::usage("confirmation needed, but stdin is not a terminal or --json was given")
-            .hint(format!("review the plan with `{review}`, then pass --yes")));
+        return Err(Error::usage(
+            ErrorCode::NoTerminal,
+            "confirmation needed, but stdin is not a terminal or --json was given",
+        )
+        .hint(format!("{review}, then pass --yes")));
     }
     err!("\n{question}\nType `{answer}` to confirm: ");
     let mut line = String::new();
@@ -83,7 +82,7 @@ pub(in crate::commands) fn confirm_on_terminal(
     if read.is_ok() && line.trim() == answer {
         return Ok(());
     }
-    Err(Error::new(ExitCode::Cancelled, "not confirmed; nothing was changed"))
+    Err(Error::new(ExitCode::Cancelled, ErrorCode::Canceled, "not confirmed; nothing was changed"))
 }
 
 /// The reconciler of a session.
@@ -112,6 +111,8 @@ pub(in crate::commands) struct TerminalFrontend<'a, Inputs> {
     /// The bytes and the secret values that a plan needs.
     pub(in crate::commands) inputs: Inputs,
     under_way: Mutex<Option<UnderWay>>,
+    /// The lock, while it is waited for.
+    waiting: Mutex<Option<CallUnderWay>>,
 }
 
 /// The first venue that a plan deploys, if it is a deployment's first plan.
@@ -150,7 +151,7 @@ impl<'a, Inputs> TerminalFrontend<'a, Inputs> {
         question: (&'a str, &'a str),
         inputs: Inputs,
     ) -> Self {
-        Self { session, asking, command, question, inputs, under_way: Mutex::new(None) }
+        Self { session, asking, command, question, inputs, under_way: Mutex::new(None), waiting: Mutex::new(None) }
     }
 
     /// How the command asks for the deployment's lock.
@@ -175,6 +176,8 @@ where
 {
     fn show_event(&self, event: ReconcileEvent<'_>) {
         let json = self.session.json.as_ref();
+        // Whatever happens next, the lock is no longer what is waited for.
+        self.waiting.lock().take();
         match event {
             ReconcileEvent::Planned(planned) => show_plan(self.session, planned),
             ReconcileEvent::PlanChanged(planned) => {
@@ -183,7 +186,10 @@ where
             }
             ReconcileEvent::WaitingForLock(held) => match json {
                 Some(lines) => lines.print_line("waiting", json!({ "held_by": held.describe_holder() })),
-                None => errln!("Waiting for the lock: {}", held.describe_holder()),
+                None => {
+                    errln!("Waiting for the lock: {}", held.describe_holder());
+                    *self.waiting.lock() = Some(CallUnderWay::begin("the lock"));
+                }
             },
             ReconcileEvent::ApplyStarted { plan, cancel } => {
                 let progress = ApplyProgress::new(plan.changes.len());
@@ -224,7 +230,13 @@ where
     }
 
     fn confirm_changes(&self, _: &PlannedChanges) -> Result<()> {
-        confirm_changes(self.session, self.asking.yes, self.question.0, self.question.1)
+        let review = match self.command {
+            "deployer apply" => "review the plan with `deployer plan`",
+            "deployer destroy" => "review the plan with `deployer destroy --dry-run`",
+            _ => "review the plan above",
+        };
+        let (question, answer) = self.question;
+        confirm_on_terminal(self.session.json.is_some(), self.asking.yes, question, answer, review)
     }
 
     async fn resolve_inputs(&self, plan: &Plan) -> Result<ApplyInputs> {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::session::{Session, manifest_directory};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{SecretRef, SecretValue, Venue};
 use deployer_core::plan::{Operation, Plan, SecretsManagerOperation};
+use pacing::CallUnderWay;
 
 /// The JSON object of each secret that `plan` creates, by the secret's name. References that don't resolve are all
 /// reported together, before anything is changed; on the local cloud, a placeholder takes the place of such a value.
@@ -41,8 +42,9 @@ pub(in crate::commands) async fn resolve_new_secrets(
                     Err(error) => unresolved.push(format!("{}: {key}: {error}", venue.name)),
                 }
             }
-            let value = SecretValue::new(Value::Object(object).to_string())
-                .map_err(|reason| Error::failed(format!("could not create the secret {}: {reason}", secret.name)))?;
+            let value = SecretValue::new(Value::Object(object).to_string()).map_err(|reason| {
+                Error::failed(ErrorCode::SecretValue, format!("could not create the secret {}: {reason}", secret.name))
+            })?;
             values.insert(secret.name.clone(), value);
         }
     }
@@ -55,7 +57,7 @@ pub(in crate::commands) async fn resolve_new_secrets(
         session.loaded.compare_credential_values(|reference| known.get(&reference.to_string()).cloned())?;
         return Ok(values);
     }
-    let mut error = Error::usage("these secrets have no value yet; nothing was changed");
+    let mut error = Error::usage(ErrorCode::SecretValue, "these secrets have no value yet; nothing was changed");
     error.causes = unresolved;
     Err(error.hint("set what is missing, or write `managed` in the manifest for values set by hand"))
 }
@@ -104,6 +106,7 @@ pub(in crate::commands) async fn resolve_venue_credentials(
 ) -> Result<Vec<(String, String, ResolvedCredential)>> {
     let directory = manifest_directory(&session.manifest().path);
     let references = venue.secrets.clone();
+    let _under_way = CallUnderWay::begin("the values of the references (a password manager may ask for yours)");
     // A reference can run a password manager, which blocks.
     tokio::task::spawn_blocking(move || {
         let resolved =
@@ -111,5 +114,5 @@ pub(in crate::commands) async fn resolve_venue_credentials(
         references.into_iter().map(resolved).collect()
     })
     .await
-    .map_err(|error| Error::failed("could not get the values of the secrets").caused_by(&error))
+    .map_err(|error| Error::failed(ErrorCode::SecretValue, "could not get the values of the secrets").caused_by(&error))
 }

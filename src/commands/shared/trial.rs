@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use deployer_artifact::{Artifact, ArtifactOrigin, host_architecture};
 use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
 use deployer_cloud::{Invocation, Invoker};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use serde_json::Value;
 
 /// How long it may take to start and to answer, in seconds.
@@ -26,8 +26,9 @@ pub(in crate::commands) async fn try_artifact(artifact: &Artifact) -> Result<()>
     if !given || !runs_here {
         return Ok(());
     }
-    let directory = tempfile::tempdir()
-        .map_err(|error| Error::failed("could not create a directory for a dry run").caused_by(&error))?;
+    let directory = tempfile::tempdir().map_err(|error| {
+        Error::failed(ErrorCode::FileUnwritable, "could not create a directory for a dry run").caused_by(&error)
+    })?;
     let config = RuntimeConfig {
         directory: directory.path().to_owned(),
         // Nothing listens there.
@@ -39,7 +40,7 @@ pub(in crate::commands) async fn try_artifact(artifact: &Artifact) -> Result<()>
     runtime.stop_processes();
     let refused = |why: String| {
         let text = format!("`bootstrap` in the artifact {} doesn't answer a dry run on this machine", artifact.source);
-        let mut error = Error::failed(text)
+        let mut error = Error::failed(ErrorCode::Artifact, text)
             .hint("build it again, such as with `cargo lambda build --release -p sync-lambda --bin bootstrap`");
         error.causes.push(why);
         Err(error)
@@ -78,5 +79,6 @@ fn dry_run(artifact: &Artifact) -> Invocation {
         code: artifact.bootstrap_zip.clone(),
         reserved_concurrency: None,
         payload: br#"{"dry_run":true}"#.as_slice().into(),
+        client_context: None,
     }
 }

@@ -9,11 +9,11 @@ use sync_config::config::{
 };
 use sync_lambda::credentials::CredentialValue;
 
-use super::session::{load_manifest, manifest_directory, state_directory};
+use super::session::{load_vendor_manifest, manifest_directory};
 use crate::cli::GlobalArgs;
 use crate::dev::RunningDev;
 use deployer_aws::Aws;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Manifest, SecretRef, Venue};
 use deployer_health::verify::lead::KnownCredentials;
 
@@ -28,28 +28,14 @@ impl VendorAccess {
     /// The manifest's vendors, or with `--local` those of the running `dev`. `what` is what the command does there:
     /// "verifies a venue".
     pub(in crate::commands) fn open(global: &GlobalArgs, what: &str) -> Result<Self> {
-        let manifest = load_manifest(global)?.manifest;
-        if global.local { Self::of_running_dev(manifest, what) } else { Ok(Self { manifest, dev: None }) }
-    }
-
-    fn of_running_dev(mut manifest: Manifest, what: &str) -> Result<Self> {
-        let dev = RunningDev::read_file(&state_directory(&manifest.path)).map_err(|error| {
-            Error::failed("could not read the addresses of the running `deployer dev`").caused_by(&error)
-        });
-        let none = || {
-            Error::usage(format!("--local {what} in a running `deployer dev`, but none is running with this manifest"))
-                .hint("start `deployer dev` in another terminal, then run this again")
-        };
-        let dev = dev?.ok_or_else(none)?;
-        dev.point_manifest(&mut manifest);
-        Ok(Self { manifest, dev: Some(dev) })
+        let (loaded, dev) = load_vendor_manifest(global, what)?;
+        Ok(Self { manifest: loaded.manifest, dev })
     }
 
     /// The embedded cloud of the running `dev`, with `--local`.
     pub(in crate::commands) fn local_cloud(&self) -> Option<Aws> {
         let dev = self.dev.as_ref()?;
-        let region = &self.manifest.deployment.region;
-        Some(Aws::for_local_server(region, &dev.aws, &dev.aws_access_key_id, &dev.aws_secret_access_key))
+        Some(dev.cloud_clients(&self.manifest.deployment.region))
     }
 
     /// The deployer's own HubSpot token, or else the venue's. `purpose` completes "which is needed to …".
@@ -60,24 +46,27 @@ impl VendorAccess {
     ) -> Result<CredentialValue> {
         if let Some(dev) = &self.dev {
             let token = dev.venue_credentials(&venue.name).find(|(key, _)| *key == KEY_HUBSPOT_TOKEN);
-            return token
-                .map(|(_, token)| CredentialValue::new(token))
-                .ok_or_else(|| Error::failed(format!("the running `deployer dev` has no venue {}", venue.name)));
+            return token.map(|(_, token)| CredentialValue::new(token)).ok_or_else(|| {
+                Error::failed(
+                    ErrorCode::DevNotRunning,
+                    format!("the running `deployer dev` has no venue {}", venue.name),
+                )
+            });
         }
         let own = secret_reference(venue, KEY_HUBSPOT_TOKEN);
         let (what, reference) = match (&self.manifest.hubspot.token, own) {
             (Some(reference), _) => ("`token` of [hubspot]".to_owned(), reference),
             (None, Some(reference)) => (format!("`hubspot_token` of {}", venue.name), reference),
             (None, None) => {
-                return Err(Error::usage(format!(
-                    "there is no HubSpot token for {}, which is needed to {purpose}",
-                    venue.name
-                ))
+                return Err(Error::usage(
+                    ErrorCode::HubspotToken,
+                    format!("there is no HubSpot token for {}, which is needed to {purpose}", venue.name),
+                )
                 .hint("add `token` to [hubspot]: a reference that resolves here, such as env:HUBSPOT_ADMIN_TOKEN"));
             }
         };
         deployer_hubspot::resolve_secret(reference, &self.manifest_directory()).await.map_err(|error| {
-            Error::usage(format!("could not get {what}, which is needed to {purpose}"))
+            Error::usage(ErrorCode::SecretValue, format!("could not get {what}, which is needed to {purpose}"))
                 .caused_by(&error)
                 .hint("set it, or point `token` in [hubspot] at one available here: env:NAME, file:PATH, cmd:PROGRAM")
         })

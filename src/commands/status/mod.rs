@@ -1,17 +1,20 @@
 //! `deployer status`, and the read that `deployer report` shares.
 
 mod drift;
+mod watch;
+
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::shared::session::{Session, find_declared_venue, load_manifest, manifest_directory};
-use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
+use crate::cli::{GlobalArgs, TimeWindow, parse_positive_duration, parse_time_window};
 use crate::render::{JsonLines, StatusLook, status_metrics, status_text};
-use crate::terminal::{output_width, shows_unicode};
-use deployer_core::error::{Error, Result};
+use crate::terminal::{TextStream, line_width, shows_unicode};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::manifest::Venue;
+use deployer_core::manifest::{Manifest, Venue};
 use deployer_health::status::{self, DriftFindings, Overview, StatusPeriod, StatusPortal, StatusZone};
 
 /// Show each venue's state: its last and next run, counts, version and drift, and what needs attention
@@ -32,6 +35,12 @@ pub struct StatusArgs {
     /// Don't compare with the manifest, which lists all functions, roles, rules and secrets
     #[arg(long)]
     pub no_drift: bool,
+    /// Redraw it in place until `q`
+    #[arg(long, conflicts_with = "format")]
+    pub watch: bool,
+    /// With --watch: how long to wait between two reads
+    #[arg(long, value_name = "DURATION", default_value = "10s", requires = "watch", value_parser = parse_positive_duration)]
+    pub interval: Duration,
     /// Output format; --json is the same as --format json
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<StatusFormat>,
@@ -49,9 +58,17 @@ pub enum StatusFormat {
 }
 
 pub(super) async fn run_status(global: &GlobalArgs, args: &StatusArgs) -> Result<ExitCode> {
+    if args.watch {
+        if global.json {
+            return Err(Error::usage(ErrorCode::CommandLine, "--json and --watch contradict each other")
+                .hint("leave out --watch"));
+        }
+        return watch::watch_status(global, args).await;
+    }
     let format = match (global.json, args.format) {
         (true, Some(StatusFormat::Text | StatusFormat::Prometheus)) => {
-            return Err(Error::usage("--json and --format contradict each other").hint("leave out --json"));
+            return Err(Error::usage(ErrorCode::CommandLine, "--json and --format contradict each other")
+                .hint("leave out --json"));
         }
         (true, _) => StatusFormat::Json,
         (false, format) => format.unwrap_or(StatusFormat::Text),
@@ -67,9 +84,16 @@ pub(super) async fn run_status(global: &GlobalArgs, args: &StatusArgs) -> Result
     Ok(status_exit_code(&overview))
 }
 
+/// Nothing can be laid out in less.
+const LEAST_WIDTH: usize = 40;
+
 /// How the status looks on this terminal.
 fn status_look(args: &StatusArgs) -> StatusLook {
-    StatusLook { width: output_width(), unicode: shows_unicode(), details: !args.venue.is_empty() }
+    StatusLook {
+        width: line_width(TextStream::Out).max(LEAST_WIDTH),
+        unicode: shows_unicode(),
+        details: !args.venue.is_empty(),
+    }
 }
 
 /// What of the venues is read.
@@ -99,30 +123,64 @@ impl<'a> OverviewChoice<'a> {
 /// # Errors
 /// A mistake in the manifest, an undeclared venue, or an account other than the manifest's.
 pub(super) async fn read_overview(global: &GlobalArgs, choice: &OverviewChoice<'_>) -> Result<Overview> {
-    let manifest = load_manifest(global)?.manifest;
-    for name in choice.venues {
-        find_declared_venue(&manifest, name)?;
-    }
-    let session = match Session::open(global).await {
-        Err(error) if error.code == ExitCode::Failed => Err(error_reason(global, &error)),
-        session => Ok(session?),
-    };
-    let manifest = session.as_ref().map_or(&manifest, |session| session.manifest());
-    let directory = manifest_directory(&manifest.path);
-    let portal = StatusPortal::open_portal(manifest, &directory, global.local).await;
-    let chosen: Vec<&Venue> = match choice.venues {
-        [] => manifest.venues.iter().collect(),
-        names => names.iter().map(|name| find_declared_venue(manifest, name)).collect::<Result<_>>()?,
-    };
-    let drift = async {
-        match &session {
-            Ok(session) if choice.drift => drift::compare_with_manifest(session).await,
-            Ok(_) => DriftFindings::Unknown("nobody asked for it".to_owned()),
-            Err(_) => DriftFindings::Unknown("AWS can't be reached".to_owned()),
+    let sources = StatusSources::open(global, choice).await?;
+    Ok(sources.read_overview(choice, None).await.0)
+}
+
+/// What a status is read from.
+struct StatusSources {
+    manifest: Manifest,
+    /// AWS, or why it can't be reached.
+    session: std::result::Result<Session, String>,
+    portal: StatusPortal,
+}
+
+impl StatusSources {
+    /// Opens everything that a status is read from. That AWS can't be reached is no error.
+    async fn open(global: &GlobalArgs, choice: &OverviewChoice<'_>) -> Result<Self> {
+        let manifest = load_manifest(global)?.manifest;
+        for name in choice.venues {
+            find_declared_venue(&manifest, name)?;
         }
-    };
-    let cloud = session.as_ref().map(|session| (&session.aws, &session.scope)).map_err(Clone::clone);
-    Ok(status::read_overview(manifest, &chosen, cloud, &portal, choice.period(), drift).await)
+        let session = match Session::open(global).await {
+            Err(error) if error.exit_code == ExitCode::Failed => Err(error_reason(global, &error)),
+            session => Ok(session?),
+        };
+        // Of a running `dev`, it is pointed at the sandboxes.
+        let manifest = session.as_ref().map_or(manifest, |session| session.manifest().clone());
+        let portal = StatusPortal::open_portal(&manifest, &manifest_directory(&manifest.path), global.local).await;
+        Ok(Self { manifest, session, portal })
+    }
+
+    /// Reads the state of the venues. They are compared with the manifest unless what that showed is `known`; the second
+    /// value is what it showed.
+    async fn read_overview(
+        &self,
+        choice: &OverviewChoice<'_>,
+        known: Option<DriftFindings>,
+    ) -> (Overview, Option<DriftFindings>) {
+        let chosen: Vec<&Venue> = match choice.venues {
+            [] => self.manifest.venues.iter().collect(),
+            names => {
+                names.iter().filter_map(|name| self.manifest.venues.iter().find(|venue| venue.name == *name)).collect()
+            }
+        };
+        let found = parking_lot::Mutex::new(None);
+        let drift = async {
+            let findings = match (&self.session, known) {
+                (_, Some(known)) => known,
+                (Ok(session), None) if choice.drift => drift::compare_with_manifest(session).await,
+                (Ok(_), None) => DriftFindings::Unknown("nobody asked for it".to_owned()),
+                (Err(_), None) => DriftFindings::Unknown("AWS can't be reached".to_owned()),
+            };
+            *found.lock() = Some(findings.clone());
+            findings
+        };
+        let cloud = self.session.as_ref().map(|session| (&session.aws, &session.scope)).map_err(Clone::clone);
+        let overview =
+            status::read_overview(&self.manifest, &chosen, cloud, &self.portal, choice.period(), drift).await;
+        (overview, found.into_inner())
+    }
 }
 
 /// An error on one line. Its hints go to stderr.

@@ -11,14 +11,15 @@ use super::status::{DeployedStatus, manifest_status};
 use super::write::EditableManifest;
 use crate::cli::GlobalArgs;
 use crate::commands::shared::ask::{self, Prompter};
+use crate::commands::shared::session::manifest_directory;
 use crate::commands::shared::suggest::{print_suggestions, suggest_from_portal};
 use crate::render::JsonLines;
 use crate::terminal::complete_command;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{
-    FieldSuggestion, HubSpotSettings, NewVenue, ScheduleExpression, SecretRef, add_venue, check_name, secret_keys,
-    status_word,
+    DotEnv, FieldSuggestion, HubSpotSettings, NewVenue, ScheduleExpression, SecretRef, add_venue, check_name,
+    secret_keys, status_word,
 };
 
 /// The fields of a lead for an `http` destination, unless others are given.
@@ -104,10 +105,13 @@ pub(super) async fn run_venue_add(global: &GlobalArgs, args: &VenueAddArgs) -> R
     let name = args.name.as_str();
     if manifest.loaded.manifest.venues.iter().any(|venue| venue.name == name) {
         let place = manifest.loaded.venue_place(name).unwrap_or_else(|| global.manifest.display().to_string());
-        return Err(Error::usage(format!("venue {name} already exists, at {place}; nothing was changed")));
+        return Err(Error::usage(
+            ErrorCode::VenueExists,
+            format!("venue {name} already exists, at {place}; nothing was changed"),
+        ));
     }
     check_name(name).map_err(|flaw| {
-        Error::usage(format!("`{name}` is not a valid venue name: {}", flaw.message)).hint(flaw.help)
+        Error::usage(ErrorCode::Name, format!("`{name}` is not a valid venue name: {}", flaw.message)).hint(flaw.help)
     })?;
     let asked = match ask::terminal_prompter(global) {
         Some(mut person) => collect_answers(args, Some(&mut person))?,
@@ -220,7 +224,8 @@ fn collect_secrets<R: BufRead, W: Write>(
                 // The text is not shown: it may be the credential itself.
                 SecretRef::parse_reference(text).map_err(|flaw| {
                     let flag = key.replace('_', "-");
-                    Error::usage(format!("--{flag} is not a reference: {}", flaw.message)).hint(flaw.help)
+                    Error::usage(ErrorCode::SecretReference, format!("--{flag} is not a reference: {}", flaw.message))
+                        .hint(flaw.help)
                 })?
             }
             (None, Some(person)) if !http && key == secret_keys::TRIPLESEAT_CLIENT_ID => {
@@ -246,7 +251,8 @@ fn collect_secrets<R: BufRead, W: Write>(
                     SecretRef::parse_reference(answer).map_err(|flaw| flaw.to_string())
                 })?
             }
-            (None, None) => SecretRef::parse_reference(&default).map_err(|flaw| Error::usage(flaw.to_string()))?,
+            (None, None) => SecretRef::parse_reference(&default)
+                .map_err(|flaw| Error::usage(ErrorCode::SecretReference, flaw.to_string()))?,
         };
         secrets.push((key, reference));
     }
@@ -269,12 +275,15 @@ fn build_new_venue(args: &VenueAddArgs, answers: VenueAddAnswers) -> Result<NewV
     ];
     if let Some((flag, _)) = others.into_iter().find(|(_, given)| *given) {
         let (this, other) = if http { ("http", "tripleseat") } else { ("tripleseat", "http") };
-        return Err(Error::usage(format!("{flag} is for destinations of kind {other}, but this is {this}")));
+        return Err(Error::usage(
+            ErrorCode::CommandLine,
+            format!("{flag} is for destinations of kind {other}, but this is {this}"),
+        ));
     }
     let mut fields = Vec::new();
     for field in &args.field {
         let Some((name, from)) = field.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
-            return Err(Error::usage(format!("--field {field} is not FIELD=FROM")).hint(
+            return Err(Error::usage(ErrorCode::CommandLine, format!("--field {field} is not FIELD=FROM")).hint(
                 "write --field FIELD=FROM, such as --field email=email or --field 'name={firstname} {lastname}'",
             ));
         };
@@ -324,7 +333,7 @@ fn parse_http_auth(text: &str) -> Result<HttpAuth> {
     };
     // The text is not shown: it may be the credential itself.
     auth.ok_or_else(|| {
-        Error::usage("--auth is not a known way to send the credential")
+        Error::usage(ErrorCode::CommandLine, "--auth is not a known way to send the credential")
             .hint("write bearer, basic, header:NAME (such as header:X-Api-Key) or query:NAME")
     })
 }
@@ -359,8 +368,12 @@ fn print_next_steps(global: &GlobalArgs, new: &NewVenue, suggestions: &[FieldSug
         format!("deployer verify {name}"),
     ]
     .map(|command| complete_command(&command));
+    let dotenv = DotEnv::read_beside(&manifest_directory(&global.manifest)).ok().flatten();
+    let is_set = |name: &str| {
+        std::env::var_os(name).is_some() || dotenv.as_ref().is_some_and(|file| file.find_value(name).is_some())
+    };
     let unset = new.secrets.iter().filter_map(|(_, reference)| match reference {
-        SecretRef::Env(variable) if std::env::var_os(variable).is_none() => Some(variable.as_str()),
+        SecretRef::Env(variable) if !is_set(variable) => Some(variable.as_str()),
         _ => None,
     });
     let unset: Vec<&str> = unset.collect();
@@ -373,7 +386,7 @@ fn print_next_steps(global: &GlobalArgs, new: &NewVenue, suggestions: &[FieldSug
     }
     outln!("{name} was added to {}.", global.manifest.display());
     if !unset.is_empty() {
-        outln!("Before you apply, set {} in the environment.", unset.join(", "));
+        outln!("Before you apply, set {} in the environment, or in .env beside the manifest.", unset.join(", "));
     }
     print_suggestions(name, suggestions);
     outln!("Next:");

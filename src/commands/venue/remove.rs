@@ -6,7 +6,7 @@ use serde_json::json;
 use super::write::{EditableManifest, differs_only_in};
 use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, remove_venue};
 
@@ -23,8 +23,11 @@ pub(super) fn run_venue_remove(global: &GlobalArgs, args: &VenueRemoveArgs) -> R
     let manifest = EditableManifest::open(global)?;
     let venue = manifest.find_venue(name)?;
     if venue.protect {
-        return Err(Error::usage(format!("{name} is protected, so the next apply would refuse to delete it"))
-            .hint("set `protect = false` in its table, run `deployer apply`, then remove it"));
+        return Err(Error::usage(
+            ErrorCode::VenueStatus,
+            format!("{name} is protected, so the next apply would refuse to delete it"),
+        )
+        .hint("set `protect = false` in its table, run `deployer apply`, then remove it"));
     }
     let (status, flag) = (venue.status, venue.flag_property.clone());
     manifest.edit_manifest(

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::write::{EditableManifest, differs_only_in};
 use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, check_name, rename_venue};
 
@@ -23,16 +23,19 @@ pub struct VenueRenameArgs {
 
 pub(super) fn run_venue_rename(global: &GlobalArgs, args: &VenueRenameArgs) -> Result<ExitCode> {
     let (from, to) = (args.venue.as_str(), args.name.as_str());
-    check_name(to).map_err(|flaw| Error::usage(flaw.message).hint(flaw.help))?;
+    check_name(to).map_err(|flaw| Error::usage(ErrorCode::Name, flaw.message).hint(flaw.help))?;
     let manifest = EditableManifest::open(global)?;
     let venue = manifest.find_venue(from)?.clone();
     if manifest.find_venue(to).is_ok() {
-        return Err(Error::usage(format!("there is a venue {to} already")).hint("choose another name"));
+        return Err(
+            Error::usage(ErrorCode::VenueExists, format!("there is a venue {to} already")).hint("choose another name")
+        );
     }
     if venue.protect {
-        return Err(Error::usage(format!(
-            "{from} is protected, so the next apply would refuse to delete what has its name"
-        ))
+        return Err(Error::usage(
+            ErrorCode::VenueStatus,
+            format!("{from} is protected, so the next apply would refuse to delete what has its name"),
+        )
         .hint("set `protect = false` in its table, run `deployer apply`, then rename it"));
     }
     let mut flag = String::new();

@@ -7,7 +7,7 @@ use super::write::EditableManifest;
 use crate::cli::GlobalArgs;
 use crate::render::JsonLines;
 use crate::terminal::complete_command;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, set_status, status_word};
 
@@ -25,7 +25,7 @@ pub(super) fn set_venue_status(global: &GlobalArgs, name: &str, status: Status) 
     let manifest = EditableManifest::open(global)?;
     if manifest.find_venue(name)?.status == Status::Blocked {
         let word = status_word(status);
-        return Err(Error::usage(format!("{name} is blocked, so it has no rule"))
+        return Err(Error::usage(ErrorCode::VenueStatus, format!("{name} is blocked, so it has no rule"))
             .hint(format!("`deployer venue unblock {name} --status {word}` removes its blocker")));
     }
     let changed = manifest.edit_venue(name, |text| set_status(text, name, status), |venue| venue.status == status)?;

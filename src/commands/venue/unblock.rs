@@ -6,7 +6,7 @@ use super::status::{DeployedStatus, manifest_status, print_edit};
 use super::write::EditableManifest;
 use crate::cli::GlobalArgs;
 use crate::commands::shared::ask;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, remove_blocker, set_status, status_word};
 
@@ -26,7 +26,10 @@ pub(super) fn run_venue_unblock(global: &GlobalArgs, args: &VenueUnblockArgs) ->
     let manifest = EditableManifest::open(global)?;
     let venue = manifest.find_venue(name)?;
     if venue.status != Status::Blocked && venue.blocker.is_none() {
-        return Err(Error::usage(format!("{name} isn't blocked: it is {}", status_word(venue.status))));
+        return Err(Error::usage(
+            ErrorCode::VenueStatus,
+            format!("{name} isn't blocked: it is {}", status_word(venue.status)),
+        ));
     }
     let status = match args.status {
         Some(status) => manifest_status(status),

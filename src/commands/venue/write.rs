@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::GlobalArgs;
 use crate::commands::shared::session::{find_declared_venue, load_manifest, manifest_error};
 use crate::terminal::write_output_file;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{self, LoadedManifest, Manifest, Uneditable, Venue};
 
 /// A valid manifest that can be edited.
@@ -22,7 +22,8 @@ impl<'g> EditableManifest<'g> {
     pub(in crate::commands) fn open(global: &'g GlobalArgs) -> Result<Self> {
         let loaded = load_manifest(global)?;
         let unreadable = |error: std::io::Error| {
-            Error::failed(format!("could not read {}", global.manifest.display())).caused_by(&error)
+            Error::failed(ErrorCode::FileUnreadable, format!("could not read {}", global.manifest.display()))
+                .caused_by(&error)
         };
         let path = std::fs::canonicalize(&global.manifest).map_err(unreadable)?;
         let text = bounds::read_regular_text(&path, bounds::MAX_TEXT_FILE).map_err(unreadable)?;
@@ -63,8 +64,11 @@ impl<'g> EditableManifest<'g> {
     ) -> Result<bool> {
         let shown = self.global.manifest.display();
         let by_hand = |why: &str| {
-            Error::failed(format!("{shown} is written in a way that this command can't edit: {why}"))
-                .hint("the file was not changed; edit it by hand, then check it with `deployer validate`")
+            Error::failed(
+                ErrorCode::NotEditable,
+                format!("{shown} is written in a way that this command can't edit: {why}"),
+            )
+            .hint("the file was not changed; edit it by hand, then check it with `deployer validate`")
         };
         let text = edit(&self.text).map_err(|error| by_hand(&error.to_string()))?;
         if text == self.text {
@@ -90,12 +94,13 @@ impl<'g> EditableManifest<'g> {
 /// It can't be written, or somebody else changed it since `before` was read; it is unchanged then.
 pub(in crate::commands) fn replace_manifest(path: &Path, shown: &Path, before: &str, after: &str) -> Result<()> {
     let failed = |error: &dyn std::error::Error| {
-        Error::failed(format!("could not write {}; it was not changed", shown.display())).caused_by(error)
+        Error::failed(ErrorCode::FileUnwritable, format!("could not write {}; it was not changed", shown.display()))
+            .caused_by(error)
     };
     let now = bounds::read_regular_text(path, bounds::MAX_TEXT_FILE).map_err(|error| failed(&error))?;
     if now != before {
         let what = format!("somebody changed {} in the meantime; their version was kept", path.display());
-        return Err(Error::failed(what).hint("run the same command again"));
+        return Err(Error::failed(ErrorCode::ChangedMeanwhile, what).hint("run the same command again"));
     }
     write_output_file(path, after.as_bytes()).map_err(|error| failed(&error))
 }

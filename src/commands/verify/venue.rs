@@ -11,7 +11,7 @@ use crate::commands::shared::session::{Session, find_declared_venue, state_direc
 use crate::commands::shared::vendors::VendorAccess;
 use crate::render::JsonLines;
 use deployer_aws::Aws;
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{Status, Venue};
 use deployer_health::verify::journal::{JournalError, VerifyJournal};
@@ -24,7 +24,8 @@ pub(super) async fn run_verify_venue(global: &GlobalArgs, args: &VerifyArgs, nam
     let manifest = &place.vendors.manifest;
     let venue = find_declared_venue(manifest, name)?;
     refuse_inactive_venue(venue)?;
-    let client = deployer_hubspot::build_vendor_client().map_err(|error| Error::failed(error.to_string()))?;
+    let client = deployer_hubspot::build_vendor_client()
+        .map_err(|error| Error::failed(ErrorCode::Network, error.to_string()))?;
     let hubspot = HubSpotClient::new(
         client.clone(),
         &manifest.hubspot.base_uri,
@@ -101,11 +102,13 @@ fn refuse_inactive_venue(venue: &Venue) -> Result<()> {
     let name = &venue.name;
     match venue.status {
         Status::Active => Ok(()),
-        Status::Paused => Err(Error::refused(format!("{name} is paused, so its rule doesn't fire"))
-            .hint(format!("run `deployer venue resume {name}`, then `deployer apply`"))),
+        Status::Paused => {
+            Err(Error::refused(ErrorCode::VenueStatus, format!("{name} is paused, so its rule doesn't fire"))
+                .hint(format!("run `deployer venue resume {name}`, then `deployer apply`")))
+        }
         Status::Blocked => {
             let why = venue.blocker.as_ref().map_or("", |blocker| blocker.reason.as_str());
-            Err(Error::refused(format!("{name} is blocked and not deployed: {why}"))
+            Err(Error::refused(ErrorCode::VenueStatus, format!("{name} is blocked and not deployed: {why}"))
                 .hint(format!("run `deployer venue unblock {name}`, then `deployer apply`")))
         }
     }
@@ -113,9 +116,10 @@ fn refuse_inactive_venue(venue: &Venue) -> Result<()> {
 
 fn journal_error(error: JournalError) -> Error {
     match error {
-        JournalError::Busy => Error::refused(error.to_string()).hint("wait until it finishes"),
+        JournalError::Busy => Error::refused(ErrorCode::InUse, error.to_string()).hint("wait until it finishes"),
         JournalError::File { .. } => {
-            Error::failed("could not write the journal of what verify creates").caused_by(&error)
+            Error::failed(ErrorCode::FileUnwritable, "could not write the journal of what verify creates")
+                .caused_by(&error)
         }
     }
 }

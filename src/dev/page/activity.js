@@ -1,6 +1,6 @@
 // The results: each venue's leads, and the runs with their logs.
 
-import { byId, clock, el, flash, isIdle, keyed, plural, runText, setText, setTime, timeAgo, took } from "./dom.js";
+import { byId, clock, el, flash, isIdle, keyed, originText, plural, runText, setText, setTime, timeAgo, took } from "./dom.js";
 
 /** How many of a venue's leads are shown before "Show all" is clicked. */
 const NEWEST = 3;
@@ -17,6 +17,7 @@ export function update(next) {
   first = false;
 }
 
+/** `onContact` is called with the id of a contact that somebody asks for. */
 export function start(onContact) {
   reveal = onContact;
   byId("hide-idle").addEventListener("change", () => view && renderRuns());
@@ -39,7 +40,8 @@ function createVenue() {
   const count = el("span", { class: "count" });
   const list = el("ul");
   const empty = el("p", { class: "empty", text: "No leads yet." });
-  const more = el("button", { type: "button", class: "link" });
+  const [moreText, moreOf] = [el("span"), el("span", { class: "hidden" })];
+  const more = el("button", { type: "button", class: "link" }, moreText, moreOf);
   let all = false;
   let leads = [];
   more.addEventListener("click", () => {
@@ -50,7 +52,8 @@ function createVenue() {
     keyed(list, all ? leads : leads.slice(0, NEWEST), (lead) => lead.id, createLead);
     empty.hidden = leads.length > 0;
     more.hidden = leads.length <= NEWEST;
-    setText(more, all ? "Show fewer" : `Show all ${leads.length.toLocaleString("en")}`);
+    setText(moreText, all ? "Show fewer" : `Show all ${leads.length.toLocaleString("en")}`);
+    setText(moreOf, ` leads of ${title.textContent}`);
     more.setAttribute("aria-expanded", all);
   }
   const node = el("section", { class: "group" }, el("h3", {}, title, " ", count), list, empty, more);
@@ -103,7 +106,7 @@ function createRun(run) {
   const time = timeAgo(run.started_at_ms);
   const duration = el("span", { class: "took" });
   const body = el("div", { class: "body" });
-  const summary = el("summary", {}, el("span", { class: "dot", "aria-hidden": "true" }), venue, text, time, duration);
+  const summary = el("summary", {}, el("span", { class: "dot", "aria-hidden": "true" }), venue, time, duration, text);
   const node = el("details", {}, summary, body);
   let now = run;
   let drawn;
@@ -122,7 +125,7 @@ function createRun(run) {
       now = next;
       node.className = `run ${isIdle(now) ? "idle" : now.outcome}${now.failed || now.needs_review ? " mixed" : ""}`;
       setText(venue, names.get(now.venue) ?? now.venue);
-      setText(text, runText(now));
+      setText(text, `${runText(now)}  ·  ${originText(now)}`);
       setText(duration, took(now.duration_ms));
       setTime(time, now.started_at_ms);
       draw();
@@ -138,6 +141,7 @@ function details(run) {
     ["Needs review", run.needs_review],
     ["Deferred", run.retried],
     ["Started", clock(run.started_at_ms)],
+    ["Started by", originText(run)],
     ["Start", run.cold ? "cold" : "warm"],
     ["Request ID", run.id],
   ];

@@ -1,6 +1,7 @@
 // The table of contacts: a row per contact and a column per venue. Each cell has the flag, as staff see it in HubSpot,
 // and what happened to the contact.
 
+import * as details from "./details.js";
 import { byId, clock, el, flash, keyed, plural, post, setText, toast } from "./dom.js";
 
 /** How many rows are added when the end is near, so that a portal with thousands of contacts stays fast. */
@@ -78,11 +79,11 @@ function renderFilters(found) {
 function renderColumns(view) {
   const has = (venue) => venue.status !== "blocked" || view.contacts.some((contact) => contact.venues[venue.name]);
   const columns = view.venues.filter(has);
-  const same = (a, b) => a.name === b.name && a.display_name === b.display_name && a.status === b.status;
+  const same = (a, b) => ["name", "display_name", "status"].every((key) => a[key] === b[key]) && a.blocker?.reason === b.blocker?.reason;
   if (table.columns.length === columns.length && columns.every((venue, at) => same(venue, table.columns[at]))) return;
   table.columns = columns;
   keyed(byId("rows"), [], (contact) => contact.id, createRow);
-  byId("columns").closest("table").style.minWidth = `${200 + columns.length * 156}px`;
+  byId("columns").closest("table").style.minWidth = `${200 + columns.length * 172}px`;
   byId("columns").replaceChildren(
     el("th", { scope: "col", text: "Contact" }),
     ...columns.map((venue) =>
@@ -94,7 +95,7 @@ function renderColumns(view) {
 const suffix = (venue) => (venue.status === "active" ? [] : [el("span", { class: "count", text: ` ${venue.status}` })]);
 
 function createRow(contact) {
-  const name = el("span", { class: "name" });
+  const name = el("button", { type: "button", class: "name", "aria-haspopup": "dialog", onclick: () => details.open(contact.id) });
   const about = el("span", { class: "about" });
   const cells = table.columns.map((venue) => createCell(contact.id, venue));
   const node = el("tr", { data: { id: contact.id } }, el("th", { scope: "row" }, name, about), ...cells.map((cell) => cell.node));
@@ -104,7 +105,6 @@ function createRow(contact) {
       const shown = contact.name.trim() || contact.email || `Contact ${contact.id}`;
       setText(name, shown);
       setText(about, [contact.email, contact.phone, contact.company].filter(Boolean).join("  ·  "));
-      name.title = shown;
       about.title = about.textContent;
       cells.forEach((cell) => cell.update(contact.venues[cell.venue], shown));
     },
@@ -128,7 +128,7 @@ function createCell(id, venue) {
       if (shown) {
         box.checked = shown.flagged;
         box.setAttribute("aria-label", `Flag ${name} for ${venue.display_name}`);
-        renderChip(chip, shown);
+        renderChip(chip, shown, venue);
       }
       if (last !== undefined) flash(node);
       last = signature;
@@ -136,34 +136,45 @@ function createCell(id, venue) {
   };
 }
 
-/** The kind, the text and the tooltip of a cell. */
-function state(cell) {
+/** The kind, the text and the tooltip of a cell. The reason of a failure is part of the text. */
+function state(cell, venue) {
   if (cell.status === "sending") return ["sending", "sending", "Being sent. The run hasn't finished yet."];
-  if (cell.flagged) return ["waiting", "waiting", "The next run will send it."];
+  if (cell.flagged) return ["waiting", "waiting", waitingFor(venue)];
   switch (cell.status) {
     case "synced": {
       const when = cell.synced_at ? `Synced at ${clock(cell.synced_at)}.` : "";
       return ["synced", cell.lead_id ? `lead #${cell.lead_id}` : "synced", when];
     }
     case "failed":
-      return ["failed", cell.error ? `failed: ${cell.error}` : "failed", cell.error ?? "Refused without a reason."];
-    case "needs_review":
-      return ["review", "needs review", cell.error ?? "The lead may or may not exist. Check before you set the flag again."];
+      return ["failed", `failed: ${cell.error ?? "refused without a reason"}`, ""];
+    case "needs_review": {
+      const why = cell.error ?? "the lead may or may not exist; check before you set the flag again";
+      return ["review", `needs review: ${why}`, ""];
+    }
     default:
       return ["", "", ""];
   }
 }
 
-function renderChip(chip, cell) {
-  const [kind, text, more] = state(cell);
+function waitingFor(venue) {
+  const name = venue.display_name;
+  switch (venue.status) {
+    case "paused":
+      return `${name} is paused: its rule doesn't fire. “Run now” sends it.`;
+    case "blocked":
+      return `${name} is blocked, so nothing sends it: ${venue.blocker?.reason ?? "nothing is deployed"}.`;
+    default:
+      return "The next run will send it.";
+  }
+}
+
+function renderChip(chip, cell, venue) {
+  const [kind, text, more] = state(cell, venue);
   chip.className = `chip ${kind}`;
   chip.dataset.tip = more;
-  const troubled = kind === "failed" || kind === "review";
-  // A chip with a reason can be reached by keyboard. Screen readers skip the tooltip, so the text has the reason too.
-  if (troubled) chip.tabIndex = 0;
-  else chip.removeAttribute("tabindex");
   chip.replaceChildren(el("span", { text }));
-  if (kind === "review") chip.append(el("span", { class: "hidden", text: `: ${more}` }));
+  // Neither a keyboard nor a screen reader gets to a tooltip.
+  if (more) chip.append(el("span", { class: "hidden", text: `: ${more}` }));
 }
 
 async function setFlag(contact, venue, value) {
@@ -189,6 +200,7 @@ function settle(key, asked) {
 }
 
 export function start() {
+  details.start();
   byId("search").addEventListener("input", (event) => narrow({ query: event.target.value }));
   byId("filters").addEventListener("change", (event) => narrow({ filter: event.target.value }));
   const scroll = byId("contacts-scroll");

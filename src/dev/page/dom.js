@@ -14,6 +14,9 @@ export function el(tag, { class: classes, text, data, ...rest } = {}, ...childre
   return node;
 }
 
+/** The content of a control whose text alone doesn't say what it is for. What is read begins with what is seen. */
+export const named = (text, what) => [text, el("span", { class: "hidden", text: `: ${what}` })];
+
 export const byId = (id) => document.getElementById(id);
 
 /** Sets a text only if it differs, so that it isn't laid out or read aloud again needlessly. */
@@ -82,7 +85,11 @@ export function ago(at) {
   return new Date(at).toLocaleDateString();
 }
 
-export const clock = (at) => new Date(at).toLocaleTimeString();
+/** A time of today, or else with its date. */
+export function clock(at) {
+  const time = new Date(at);
+  return time.toDateString() === new Date().toDateString() ? time.toLocaleTimeString() : time.toLocaleString();
+}
 
 export function took(ms) {
   return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 1 : 0)} s`;
@@ -120,14 +127,18 @@ export async function post(path, body = {}) {
     throw new Error("deployer dev is not responding. Is it still running?");
   }
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.error ?? `the server refused the request (${response.status})`);
+  if (!response.ok) {
+    const error = new Error(answer.error ?? `the server refused the request (${response.status})`);
+    throw Object.assign(error, { fields: answer.fields ?? {} });
+  }
   return answer;
 }
 
 /** Shows a message in a corner for a few seconds. Errors are read aloud at once. */
 export function toast(text, kind = "info") {
   const node = el("div", { class: `toast ${kind}`, role: kind === "error" ? "alert" : "status" });
-  const close = el("button", { type: "button", "aria-label": "Dismiss", text: "×", onclick: () => node.remove() });
+  const cross = el("span", { "aria-hidden": "true", text: "×" });
+  const close = el("button", { type: "button", onclick: () => node.remove() }, cross, el("span", { class: "hidden", text: "Dismiss" }));
   byId("toasts").append(node);
   // Screen readers only announce text that is added to an existing region.
   requestAnimationFrame(() => node.append(el("p", { text }), close));
@@ -139,6 +150,7 @@ export const announce = (text) => setText(byId("announce"), text);
 /** Says in a few words what a run did. */
 export function runText(run) {
   if (run.outcome === "failed") return run.error ? `failed: ${run.error}` : "failed";
+  if (run.dry_run) return `dry run, found ${plural(run.searched, "contact")}`;
   const parts = [
     [run.synced, "synced"],
     [run.failed, "failed"],
@@ -149,5 +161,17 @@ export function runText(run) {
   return said.length ? said.join(", ") : "nothing to do";
 }
 
+const ORIGINS = {
+  schedule: "on schedule",
+  page: "from this page",
+  invoke: "by deployer invoke",
+  verify: "by deployer verify",
+  apply: "by deployer apply",
+  other: "by another program",
+};
+
+/** Says who started a run. */
+export const originText = (run) => ORIGINS[run.origin] ?? run.origin;
+
 export const isIdle = (run) =>
-  run.outcome === "ok" && !(run.searched || run.synced || run.failed || run.needs_review || run.retried);
+  run.outcome === "ok" && !run.dry_run && !(run.searched || run.synced || run.failed || run.needs_review || run.retried);

@@ -10,9 +10,11 @@
 //! | `GET /`, `/page.css`, `/*.js`, `/icon.svg` | the page |
 //! | `GET /api/view` | the [`PageView`] as JSON |
 //! | `GET /api/events` | server-sent events named `view`, each a complete [`PageView`] |
-//! | `POST /api/contacts` | adds a [`NewContact`]; 201 with its `id` |
+//! | `GET /api/contacts/{id}` | the [`ContactDetails`] of one contact |
+//! | `POST /api/contacts` | adds a [`NewContact`]; 201 with its `id`, or 422 with a [`ContactRefusal`] |
 //! | `POST /api/contacts/{id}/flag` | `{"venue", "value"}`: sets or clears a flag |
 //! | `POST /api/venues/{venue}/run` | starts a run; 202 |
+//! | `POST /api/faults/{key}` | `{"on"}`: switches a fault on or off |
 //!
 //! Refusals are `{"error"}` with 4xx. A refusal because of the Host header is plain text, since the browser shows it to
 //! the user.
@@ -43,8 +45,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use view::{
-    Addresses, BlockerView, ContactCell, ContactView, LeadView, NewContact, PageView, RunOutcome, RunView, SyncStatus,
-    VenueCounts, VenueView, VenueViewStatus,
+    Addresses, BlockerView, ContactCell, ContactDetails, ContactRefusal, ContactVenue, ContactView, FaultView,
+    FormField, LeadView, ManifestEdit, ManifestEditOutcome, NewContact, PageView, PropertyChange, PropertyValue,
+    RunOutcome, RunView, SyncStatus, VenueCounts, VenueView, VenueViewStatus,
 };
 
 /// The shortest time between two events to one page. Sending more would not look smoother.
@@ -56,8 +59,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long open requests may take to finish at shutdown. A suspended page holds its connection forever.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
-/// Maximum size of a request body, in bytes. The largest is a new contact.
-const MAX_BODY: usize = 64 * 1024;
+/// Maximum size of a request body, in bytes. The largest is a new contact, whose values HubSpot limits, not we.
+const MAX_BODY: usize = 1024 * 1024;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -65,13 +68,15 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Path, content type and text of each file of the page.
-const ASSETS: [(&str, &str, &str); 7] = [
+const ASSETS: [(&str, &str, &str); 9] = [
     ("/", HTML, include_str!("page.html")),
     ("/page.css", CSS, include_str!("page.css")),
     ("/page.js", JS, include_str!("page.js")),
     ("/dom.js", JS, include_str!("dom.js")),
     ("/contacts.js", JS, include_str!("contacts.js")),
     ("/activity.js", JS, include_str!("activity.js")),
+    ("/details.js", JS, include_str!("details.js")),
+    ("/faults.js", JS, include_str!("faults.js")),
     ("/icon.svg", SVG, include_str!("icon.svg")),
 ];
 
@@ -94,14 +99,23 @@ pub trait PageBackend: Send + Sync + 'static {
     /// Starts a run of the venue's function without waiting for it.
     ///
     /// # Errors
-    /// There is no such venue, or nothing is deployed for it.
+    /// There is no such venue, nothing is deployed for it, or it is running already.
     fn run_now(&self, venue: &str) -> Result<(), String>;
 
     /// Adds a contact and returns its id.
     ///
     /// # Errors
     /// The portal refuses it.
-    fn add_contact(&self, contact: NewContact) -> Result<String, String>;
+    fn add_contact(&self, contact: NewContact) -> Result<String, ContactRefusal>;
+
+    /// What is known about a contact; `None` if there is no such contact.
+    fn find_details(&self, contact: &str) -> Option<ContactDetails>;
+
+    /// Switches a fault on or off.
+    ///
+    /// # Errors
+    /// There is no such fault.
+    fn switch_fault(&self, key: &str, on: bool) -> Result<(), String>;
 }
 
 /// Listens on 127.0.0.1: on `port`, on the first free one of the ten after it, or on any free port.
@@ -132,7 +146,9 @@ pub async fn serve_page(
         .route("/api/view", get(get_view))
         .route("/api/events", get(stream_events))
         .route("/api/contacts", post(add_contact))
+        .route("/api/contacts/{id}", get(get_details))
         .route("/api/contacts/{id}/flag", post(set_flag))
+        .route("/api/faults/{key}", post(switch_fault))
         .route("/api/venues/{venue}/run", post(run_now));
     for (path, content_type, text) in ASSETS {
         router = router.route(path, get(move || async move { ([(CONTENT_TYPE, content_type)], text) }));
@@ -236,9 +252,35 @@ async fn run_now(
 async fn add_contact(
     State(shared): State<PageState>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<serde_json::Value>), PageRefusal> {
-    let id = shared.backend.add_contact(parse_body(body)?)?;
-    Ok((StatusCode::CREATED, Json(serde_json::json!({ "id": id }))))
+) -> Result<Response, PageRefusal> {
+    Ok(match shared.backend.add_contact(parse_body(body)?) {
+        Ok(id) => (StatusCode::CREATED, Json(serde_json::json!({ "id": id }))).into_response(),
+        Err(refusal) => (StatusCode::UNPROCESSABLE_ENTITY, Json(refusal)).into_response(),
+    })
+}
+
+async fn get_details(
+    State(shared): State<PageState>,
+    Path(contact): Path<String>,
+) -> Result<Json<ContactDetails>, PageRefusal> {
+    let details = shared.backend.find_details(&contact);
+    details.map(Json).ok_or_else(|| PageRefusal::new(StatusCode::NOT_FOUND, format!("there is no contact {contact}")))
+}
+
+/// The body of a request to switch a fault.
+#[derive(Debug, Deserialize)]
+struct FaultRequest {
+    on: bool,
+}
+
+async fn switch_fault(
+    State(shared): State<PageState>,
+    Path(key): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<serde_json::Value>, PageRefusal> {
+    let fault: FaultRequest = parse_body(body)?;
+    shared.backend.switch_fault(&key, fault.on)?;
+    Ok(Json(serde_json::json!({})))
 }
 
 /// The response goes to the author of the body, so it may include serde's message, which can quote the body.

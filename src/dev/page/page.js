@@ -2,7 +2,9 @@
 
 import * as activity from "./activity.js";
 import * as contacts from "./contacts.js";
-import { announce, byId, countdown, el, flash, keyed, plural, post, runText, setText, setTime, tick, timeAgo, toast, took } from "./dom.js";
+import * as details from "./details.js";
+import * as faults from "./faults.js";
+import { announce, byId, countdown, el, flash, keyed, named, originText, plural, post, runText, setText, setTime, tick, timeAgo, toast, took } from "./dom.js";
 
 let view;
 let waiting = false;
@@ -44,7 +46,9 @@ function show(next) {
     waiting = false;
     renderTop();
     keyed(byId("venues"), view.venues, (venue) => venue.name, createVenue);
+    faults.update(view);
     contacts.update(view);
+    details.update(view);
     activity.update(view);
     announceRuns();
     everySecond();
@@ -71,8 +75,6 @@ function createAddress([key, name]) {
   const copy = el("button", {
     type: "button",
     class: "copy",
-    "aria-label": `Copy the ${name} address`,
-    text: "Copy",
     onclick: async () => {
       try {
         await navigator.clipboard.writeText(address.textContent);
@@ -81,7 +83,7 @@ function createAddress([key, name]) {
         toast("Could not copy: the browser denied access to the clipboard.", "error");
       }
     },
-  });
+  }, ...named("Copy", `the ${name} address`));
   const node = el("div", {}, el("dt", { text: name }), el("dd", {}, address, copy));
   return { node, update: () => setText(address, view.addresses[key]) };
 }
@@ -110,7 +112,8 @@ function createVenue(venue) {
     return { key, part, value };
   });
   const last = lastRun();
-  const run = el("button", { type: "button", text: "Run now", onclick: () => runNow(now) });
+  const [runLabel, runVenue] = [el("span"), el("span", { class: "hidden" })];
+  const run = el("button", { type: "button", onclick: () => runNow(now) }, runLabel, runVenue);
   const blocker = el("dl", { class: "blocker" });
   const node = el(
     "article",
@@ -141,8 +144,8 @@ function createVenue(venue) {
       last.update(venue.last_run);
       // Not `disabled`: the button would lose the focus.
       run.setAttribute("aria-disabled", venue.running);
-      run.setAttribute("aria-label", `Run ${venue.display_name} now`);
-      setText(run, venue.running ? "Running" : "Run now");
+      setText(runLabel, venue.running ? "Running" : "Run now");
+      setText(runVenue, `: ${venue.display_name}`);
     },
   };
 }
@@ -180,10 +183,9 @@ function lastRun() {
     update(run) {
       time.parentElement.hidden = !run;
       node.dataset.outcome = run?.outcome ?? "";
-      node.title = run?.error ?? "";
       if (run) setTime(time, run.started_at_ms);
       setText(text, run ? runText(run) : "Not run yet");
-      setText(more, run ? `  ·  ${took(run.duration_ms)}${run.cold ? ", cold start" : ""}` : "");
+      setText(more, run ? `  ·  ${took(run.duration_ms)}, ${originText(run)}${run.cold ? ", cold start" : ""}` : "");
     },
   };
 }
@@ -234,19 +236,55 @@ function everySecond() {
 
 function openDialog() {
   byId("form").reset();
-  byId("problem").hidden = true;
+  showProblems();
   const venues = view?.venues.filter((venue) => venue.status !== "blocked") ?? [];
   const choice = (venue) =>
     el("label", {}, el("input", { type: "checkbox", name: "venues", value: venue.name }), venue.display_name);
   byId("choices").replaceChildren(...venues.map(choice));
+  byId("more-fields").replaceChildren(...(view?.form_fields ?? []).map(createField));
   byId("dialog").showModal();
+}
+
+/** The properties that aren't the form's own have this before their names. */
+const PROPERTY = "property ";
+
+function createField({ name, label, kind, options }) {
+  const option = ([text, value]) => el("option", { value, text });
+  const input = options.length
+    ? el("select", { name: PROPERTY + name }, el("option", { value: "", text: "–" }), ...options.map(option))
+    : el("input", { name: PROPERTY + name });
+  const hint = kind.startsWith("date") ? " (YYYY-MM-DD)" : "";
+  return el("div", { class: "field" }, el("label", {}, label + hint, input));
+}
+
+/** Shows what is wrong: with single fields beside them, with anything else at the end. */
+function showProblems(text = "", fields = {}) {
+  const form = byId("form");
+  for (const old of form.querySelectorAll(".field .problem")) old.remove();
+  let first;
+  for (const input of form.querySelectorAll(".field :is(input, select, textarea)")) {
+    const problem = fields[input.name.replace(PROPERTY, "")];
+    for (const name of ["aria-invalid", "aria-describedby"]) input.removeAttribute(name);
+    if (!problem) continue;
+    const id = `problem-${input.name.replaceAll(" ", "-")}`;
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", id);
+    input.closest(".field").append(el("p", { class: "problem", id, text: problem }));
+    first ??= input;
+  }
+  byId("problem").hidden = !text;
+  setText(byId("problem"), text);
+  first?.focus();
 }
 
 async function addContact(event) {
   event.preventDefault();
-  const data = new FormData(byId("form"));
-  const contact = Object.fromEntries([...data].filter(([name]) => name !== "venues"));
-  contact.venues = data.getAll("venues");
+  const contact = { properties: {}, venues: [] };
+  for (const [name, value] of new FormData(byId("form"))) {
+    if (name === "venues") contact.venues.push(value);
+    else if (name.startsWith(PROPERTY)) contact.properties[name.slice(PROPERTY.length)] = value;
+    else contact[name] = value;
+  }
   try {
     const { id } = await post("/api/contacts", contact);
     byId("dialog").close();
@@ -255,9 +293,7 @@ async function addContact(event) {
     show(await (await fetch("/api/view")).json());
     requestAnimationFrame(() => contacts.reveal(id));
   } catch (error) {
-    const problem = byId("problem");
-    problem.hidden = false;
-    setText(problem, error.message);
+    showProblems(error.message, error.fields);
   }
 }
 

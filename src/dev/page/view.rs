@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use deployer_core::run_origin::RunOrigin;
 use serde::{Deserialize, Serialize};
 
 /// Everything the page shows at one moment.
@@ -24,6 +25,110 @@ pub struct PageView {
     pub leads: Vec<LeadView>,
     /// Newest first, at most 200.
     pub runs: Vec<RunView>,
+    /// Every fault that can be switched on.
+    pub faults: Vec<FaultView>,
+    /// What became of the last edit of the manifest; `None` before the first.
+    pub edit: Option<ManifestEdit>,
+    /// Properties besides the usual ones that the form for a new contact asks for.
+    pub form_fields: Vec<FormField>,
+}
+
+/// A fault of a vendor, and its switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FaultView {
+    /// Names it in requests.
+    pub key: &'static str,
+    pub name: &'static str,
+    /// What it does to contacts.
+    pub effect: &'static str,
+    /// Since when it is on; `None` if it is off.
+    pub on_since_ms: Option<i64>,
+    /// How many requests it has broken or delayed since then.
+    pub requests: u64,
+}
+
+/// An edit of the manifest while `dev` runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ManifestEdit {
+    pub at_ms: i64,
+    #[serde(flatten)]
+    pub outcome: ManifestEditOutcome,
+}
+
+/// What became of an edit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ManifestEditOutcome {
+    /// It is in force.
+    Applied {
+        /// How many resources were changed.
+        changes: usize,
+    },
+    /// What ran before keeps running.
+    Rejected {
+        /// The mistakes, for people. Can have several lines.
+        mistakes: String,
+    },
+}
+
+/// A property that a new contact can have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FormField {
+    /// HubSpot's internal name.
+    pub name: String,
+    pub label: String,
+    /// HubSpot's type: `string`, `enumeration`, `date`, …
+    pub kind: String,
+    /// The labels and values that it can have, if they are limited.
+    pub options: Vec<(String, String)>,
+}
+
+/// What HubSpot and the venues know about one contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContactDetails {
+    /// HubSpot's id.
+    pub id: String,
+    pub name: String,
+    /// The properties that aren't the sync's own.
+    pub properties: Vec<PropertyValue>,
+    /// In the manifest's order.
+    pub venues: Vec<ContactVenue>,
+}
+
+/// A property of a contact, with its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PropertyValue {
+    /// HubSpot's internal name.
+    pub name: String,
+    pub label: String,
+    pub value: String,
+}
+
+/// A contact at one venue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContactVenue {
+    /// The venue's name.
+    pub venue: String,
+    pub cell: ContactCell,
+    /// The sync's five properties.
+    pub ledger: Vec<PropertyValue>,
+    /// What was written to them, newest first.
+    pub history: Vec<PropertyChange>,
+    /// The leads that were created from the contact, newest first.
+    pub leads: Vec<LeadView>,
+    /// Ids of the runs that wrote to them, newest first.
+    pub runs: Vec<String>,
+}
+
+/// A write to a property.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PropertyChange {
+    pub at_ms: i64,
+    pub label: String,
+    /// Empty if the property was cleared.
+    pub value: String,
+    /// The run that wrote it; `None` if it was staff or an import.
+    pub run: Option<String>,
 }
 
 /// The addresses of the sandboxes and the embedded cloud, as `http://127.0.0.1:PORT`.
@@ -144,6 +249,10 @@ pub struct RunView {
     pub id: String,
     /// The venue's name.
     pub venue: String,
+    /// Who started it.
+    pub origin: RunOrigin,
+    /// Whether it only checked what a run would do.
+    pub dry_run: bool,
     pub started_at_ms: i64,
     pub duration_ms: u64,
     /// Whether it was a cold start.
@@ -180,4 +289,17 @@ pub struct NewContact {
     pub message: String,
     /// Names of the venues whose flag is set.
     pub venues: Vec<String>,
+    /// Values of the [`FormField`]s, by the property's name.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Why a new contact was refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ContactRefusal {
+    /// What is wrong, for people.
+    pub error: String,
+    /// HubSpot's category, such as `VALIDATION_ERROR`.
+    pub category: String,
+    /// What is wrong with single properties, by name.
+    pub fields: BTreeMap<String, String>,
 }

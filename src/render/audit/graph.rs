@@ -155,7 +155,8 @@ fn draw_node(entry: &AuditEntry, number: usize, drawing: &GraphLayout, sharing: 
     let label = format!("{kind} {}: {verdict}", entry.node.name);
     html! {
         a.node.(verdict).folded[drawing.folded[number]] href=(row_link(&entry.node.id)) data-node=(number)
-            transform=(format_args!("translate({x} {y})")) aria-label=(label) {
+            transform=(format_args!("translate({x} {y})")) {
+            // Its name, too.
             title { (label) }
             (verdict_shape(entry.verdict))
             text.sign x="19" y="28" { (words::verdict_sign(entry.verdict)) }
@@ -185,7 +186,8 @@ fn draw_missing(id: &str, number: usize, drawing: &GraphLayout) -> Markup {
     let label = format!("{name}: {what}");
     html! {
         a.node.missing.folded[drawing.folded[number]] id=(id) href=(row_link(id)) data-node=(number)
-            transform=(format_args!("translate({x} {y})")) aria-label=(label) {
+            transform=(format_args!("translate({x} {y})")) {
+            // Its name, too.
             title { (label) }
             (rectangle_outline(0, 3))
             text.sign x="19" y="28" { (sign) }

@@ -192,7 +192,7 @@ fn render_findings(entries: &[AuditEntry], days: u32) -> Markup {
                         h3 { span.sign { (words::verdict_sign(verdict)) } " " (title) }
                         " " span.soft { (of.len()) ": " (words::verdict_meaning(verdict)) }
                     }
-                    div.wide {
+                    div.wide role="group" aria-label="Table" tabindex="0" {
                         table.findings {
                             thead {
                                 tr {
@@ -295,7 +295,7 @@ fn render_calls(inventory: &AuditInventory) -> Markup {
                 h3 { "Calls made" }
                 " " span.soft { (inventory.calls.values().sum::<u64>()) ", all read-only" }
             }
-            div.wide {
+            div.wide role="group" aria-label="Table" tabindex="0" {
                 table.cost {
                     thead { tr { th scope="col" { "Call" } th scope="col" { "Times" } } }
                     tbody {

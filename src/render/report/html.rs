@@ -121,7 +121,7 @@ fn render_venues(overview: &Overview) -> Markup {
     html! {
         section {
             h2 { "Venues" }
-            div.wide.card {
+            div.wide.card role="group" aria-label="Table" tabindex="0" {
                 table.venues {
                     thead {
                         tr {

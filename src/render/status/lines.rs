@@ -29,6 +29,16 @@ impl Tone {
     }
 }
 
+impl Tone {
+    /// The style on a terminal that shows no colors.
+    pub fn style_without_color(self) -> Style {
+        match self {
+            Self::Bold | Self::Dim => self.style(),
+            Self::Plain | Self::Good | Self::Doubtful | Self::Bad => Style::new(),
+        }
+    }
+}
+
 /// One line of pieces, without a line break.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatusLine(pub Vec<(Tone, String)>);
@@ -39,6 +49,19 @@ impl StatusLine {
     pub fn with(mut self, tone: Tone, text: &str) -> Self {
         self.0.push((tone, text.to_owned()));
         self
+    }
+
+    /// The line without what is beyond `width` characters.
+    #[must_use]
+    pub fn cut_to(&self, width: usize) -> Self {
+        let mut left = width;
+        let mut cut = Self::default();
+        for (tone, text) in &self.0 {
+            let text: String = text.chars().take(left).collect();
+            left -= text.chars().count();
+            cut.0.push((*tone, text));
+        }
+        cut
     }
 
     /// The text without tones.

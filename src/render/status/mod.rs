@@ -4,15 +4,18 @@ mod details;
 mod json;
 mod lines;
 mod prometheus;
+mod screen;
 mod spark;
 mod table;
 
 pub(super) use details::{function_text, last_run_text, rule_text};
 pub use lines::{StatusLine, Tone};
 pub use prometheus::status_metrics;
+pub use screen::{ScreenKey, ScreenRequest, StatusScreen};
 
 use super::escape::one_line;
 use super::venue_words as words;
+use crate::terminal::prepare_text;
 use deployer_health::status::{Overview, Urgency};
 use lines::{ansi_text, wrap_words};
 
@@ -88,7 +91,8 @@ fn attention_lines(overview: &Overview, look: &StatusLook) -> Vec<StatusLine> {
                 None => StatusLine::default().with(Tone::Plain, &format!("  {line}")),
             });
         }
-        for line in wrap_words(&attention.next, look.width.saturating_sub(4)) {
+        // With the flags that this run had, so that what is wrapped is what is printed.
+        for line in wrap_words(&prepare_text(&attention.next), look.width.saturating_sub(4)) {
             lines.push(StatusLine::default().with(Tone::Plain, &format!("    {line}")));
         }
     }

@@ -106,7 +106,7 @@ impl AuditBuilder {
 }
 
 /// What was found in the account that this tool was first written for.
-pub(super) fn story_audit() -> Audit {
+pub fn story_audit() -> Audit {
     let mut account = AuditBuilder::new();
     let stale = |what: &str| format!("{what} No invocation in 90 days.");
     let feed = account.add_function("hubspot-lead-feed", AuditVerdict::Stale, &[&stale("Queue leads.fifo feeds it.")]);

@@ -1,7 +1,7 @@
 //! An audit as a page and as Markdown: everything is in it, nothing can break out of it, and the graph is drawn
 //! correctly.
 
-mod accounts;
+pub mod accounts;
 mod drawing;
 
 use base64::Engine;

@@ -31,7 +31,20 @@ async fn serves_the_page_and_all_files_it_loads() {
     }
     let mut paths: Vec<&str> = texts.iter().map(|(path, _)| path.as_str()).collect();
     paths.sort_unstable();
-    assert_eq!(paths, ["/", "/activity.js", "/contacts.js", "/dom.js", "/icon.svg", "/page.css", "/page.js"]);
+    assert_eq!(
+        paths,
+        [
+            "/",
+            "/activity.js",
+            "/contacts.js",
+            "/details.js",
+            "/dom.js",
+            "/faults.js",
+            "/icon.svg",
+            "/page.css",
+            "/page.js"
+        ]
+    );
     for (path, text) in &texts {
         let text = text.replace("http://www.w3.org/2000/svg", "");
         for word in ["http://", "https://", "@import", "url(", "innerHTML", "outerHTML", "insertAdjacentHTML", "eval("]
@@ -187,6 +200,10 @@ async fn flags_runs_and_contacts_reach_the_backend() {
     assert_eq!(served.post_json("/api/venues/venue%20b/run", &json!({})).await.status, 202);
     assert_eq!(*served.portal.runs.lock().expect("no test panics while holding the lock"), ["venue b"]);
 
+    assert_eq!(served.get_path("/api/contacts/101").await.json_body()["name"], "Ada Lovelace");
+    assert_eq!(served.post_json("/api/faults/down", &json!({"on": true})).await.status, 200);
+    assert_eq!(served.portal.current_view().fired_every.as_deref(), Some("down true"));
+
     let new = json!({"firstname": "Joan", "lastname": "Clarke", "email": "joan@example.com", "venues": ["venue-a"]});
     let added = served.post_json("/api/contacts", &new).await;
     assert_eq!((added.status, added.json_body()), (201, json!({"id": "102"})));
@@ -199,13 +216,18 @@ async fn refusals_state_the_reason() {
     let backend = [
         ("/api/contacts/9/flag", json!({"venue": "venue-a", "value": true}), "contact 9 has no flag for venue-a"),
         ("/api/venues/marina/run", json!({}), "marina is blocked: nothing is deployed for it"),
-        ("/api/contacts", json!({"firstname": "Joan"}), "a contact needs an email"),
+        ("/api/faults/moon", json!({"on": true}), "there is no fault moon"),
     ];
     for (path, body, error) in backend {
         let answer = served.post_json(path, &body).await;
         assert_eq!((answer.status, answer.json_body()), (422, json!({"error": error})), "{path}");
     }
+    let answer = served.post_json("/api/contacts", &json!({"firstname": "Joan"})).await;
+    let refusal = json!({"error": "a contact needs an email", "category": "", "fields": {}});
+    assert_eq!((answer.status, answer.json_body()), (422, refusal));
+    assert_eq!(served.get_path("/api/contacts/999").await.status, 404);
     for (path, body) in [
+        ("/api/faults/down", json!({})),
         ("/api/contacts/101/flag", json!({"venue": "venue-a"})),
         ("/api/contacts/101/flag", json!({"venue": "venue-a", "value": "yes"})),
         ("/api/contacts", json!({"name": "Joan"})),
@@ -216,7 +238,7 @@ async fn refusals_state_the_reason() {
         let error = answer.json_body()["error"].as_str().map(ToOwned::to_owned).expect("an error");
         assert!(error.starts_with("could not parse the body: "), "{error}");
     }
-    let large = served.post_json("/api/contacts", &json!({"message": "x".repeat(70_000)})).await;
+    let large = served.post_json("/api/contacts", &json!({"message": "x".repeat(1_100_000)})).await;
     assert_eq!(large.status, 413);
     let nowhere = served.get_path("/api/nothing").await;
     assert_eq!((nowhere.status, nowhere.json_body()["error"].is_string()), (404, true));

@@ -4,7 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use deployer::dev::page::{ContactCell, ContactView, NewContact, PageBackend, PageView, bind_port, serve_page};
+use deployer::dev::page::{
+    ContactCell, ContactDetails, ContactRefusal, ContactView, NewContact, PageBackend, PageView, bind_port, serve_page,
+};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -69,14 +71,30 @@ impl PageBackend for TestBackend {
         Ok(())
     }
 
-    fn add_contact(&self, new: NewContact) -> Result<String, String> {
+    fn add_contact(&self, new: NewContact) -> Result<String, ContactRefusal> {
         if new.email.is_empty() {
-            return Err("a contact needs an email".to_owned());
+            let error = "a contact needs an email".to_owned();
+            return Err(ContactRefusal { error, ..ContactRefusal::default() });
         }
         self.change_view(|view| {
             view.contacts.push(contact_view("102", &format!("{} {}", new.firstname, new.lastname)))
         });
         Ok("102".to_owned())
+    }
+
+    fn find_details(&self, contact: &str) -> Option<ContactDetails> {
+        let view = self.current_view();
+        let contact = view.contacts.iter().find(|known| known.id == contact)?;
+        let (id, name) = (contact.id.clone(), contact.name.clone());
+        Some(ContactDetails { id, name, properties: Vec::new(), venues: Vec::new() })
+    }
+
+    fn switch_fault(&self, key: &str, on: bool) -> Result<(), String> {
+        if key != "down" {
+            return Err(format!("there is no fault {key}"));
+        }
+        self.change_view(|view| view.fired_every = Some(format!("{key} {on}")));
+        Ok(())
     }
 }
 

@@ -40,7 +40,7 @@ async fn checks_the_account_before_anything_else() {
 }
 
 fn deny_actions(ward: &DoctorWard, actions: &[&str]) {
-    let denied = actions.iter().map(|action| (*action).to_owned()).collect();
+    let denied = actions.iter().map(|action| ((*action).to_owned(), ())).collect();
     ward.cloud.with_context(|cx| cx.state.iam.denied = denied).expect("the cloud's state is readable");
 }
 

@@ -3,5 +3,5 @@
 pub mod account;
 mod large;
 mod refused;
-mod reports;
+pub mod reports;
 mod resumed;

@@ -8,7 +8,7 @@ use crate::formats::body_lines;
 
 /// An account with one of each: a duplicate, one outside the window, a shared number, another event date, a lead of
 /// another venue, a booked one, and a shared mailbox.
-fn messy_account() -> DuplicatesSandbox {
+pub fn messy_account() -> DuplicatesSandbox {
     let sandbox = DuplicatesSandbox::new();
     let ana = json!({ "email_address": "ana@silva.family", "phone_number": "+1 646 231 4087" });
     let with = |more: Value| {

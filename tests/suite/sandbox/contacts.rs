@@ -12,7 +12,7 @@ fn parse_csv(text: &str) -> Result<ContactsFile, deployer_core::error::Error> {
 /// The error's first line. Also checks that it is a usage error with a hint.
 fn csv_error(bytes: &[u8]) -> String {
     let error = contacts_csv::parse_contacts(bytes, "contacts.csv", &[]).expect_err("it is refused");
-    assert_eq!((error.code, error.hints.len()), (ExitCode::Usage, 1), "{error}");
+    assert_eq!((error.exit_code, error.hints.len()), (ExitCode::Usage, 1), "{error}");
     error.message
 }
 

@@ -371,7 +371,10 @@ fn invoke_shows_the_counts_of_a_run_or_its_error() {
     let refused = json!({ "errorType": "Credential", "errorMessage": "HubSpot refused HUBSPOT_TOKEN" });
     let (code, text, _) = run_invoke(&site, Ok((refused.clone(), true)), &[]);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("error: the run of a failed: Credential: HubSpot refused HUBSPOT_TOKEN"), "{text}");
+    assert!(
+        text.contains("error[run_failed]: the run of a failed: Credential: HubSpot refused HUBSPOT_TOKEN"),
+        "{text}"
+    );
     let (code, text, _) = run_invoke(&site, Ok((refused, true)), &["--json", "--dry-run"]);
     assert!(code == 1 && text.contains(r#""error":{"kind":"Credential""#), "{text}");
     let timed_out = json!({ "errorType": "Sandbox.Timedout", "errorMessage": "1 Task timed out after 240.00 seconds" });

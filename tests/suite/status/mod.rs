@@ -6,6 +6,7 @@ mod health;
 mod metrics;
 mod rendered;
 mod screen;
+mod watched;
 mod weighed;
 
 use std::path::Path;
@@ -125,7 +126,7 @@ fn empty_readings() -> VenueReadings {
 }
 
 /// Every standing once.
-fn full_overview() -> Overview {
+pub fn full_overview() -> Overview {
     let denied = || "lambda:GetFunction: AccessDenied: not for you".to_owned();
     let failure = RunFailure {
         kind: "Credential".to_owned(),

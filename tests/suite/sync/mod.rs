@@ -21,6 +21,7 @@ mod reports;
 mod requests;
 mod reticked;
 mod settings;
+mod switched_faults;
 mod throughput;
 mod troubles;
 mod unclear_answers;

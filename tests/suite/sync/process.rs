@@ -106,6 +106,7 @@ impl TestFunction {
             code: self.code.artifact.bootstrap_zip.clone(),
             reserved_concurrency: Some(1),
             payload: "{}".into(),
+            client_context: None,
         };
         self.runtime.run_invocation(invocation).await.expect("the runtime accepts it")
     }

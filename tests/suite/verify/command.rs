@@ -1,64 +1,17 @@
 //! `deployer verify VENUE` as a process, against a running `deployer dev`.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::dev_process::{DevProcess, dev_command};
 use crate::processes::Site;
-
-/// A manifest's directory, and `dev` running with it.
-struct DevProcess {
-    directory: tempfile::TempDir,
-    child: Child,
-}
-
-impl DevProcess {
-    fn start_dev() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory is created");
-        std::fs::write(directory.path().join("venues.toml"), include_str!("../../../venues.toml"))
-            .expect("it is written");
-        let mut child = dev_command(&directory, &["dev", "--json", "--port", "0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let started =
-            lines.by_ref().map(|line| line.expect("it is text")).any(|line| line.contains(r#""type":"started""#));
-        assert!(started, "dev starts");
-        // `dev` keeps printing runs, and its pipe must not fill up.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { directory, child }
-    }
-
-    fn run_verify(&self, args: &[&str]) -> (i32, String) {
-        let output =
-            dev_command(&self.directory, &[&["verify", "--local"], args].concat()).output().expect("it starts");
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
-    }
-}
-
-impl Drop for DevProcess {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn dev_command(directory: &tempfile::TempDir, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
-    command.current_dir(directory.path()).args(args);
-    for name in ["DEPLOYER_MANIFEST", "AWS_ENDPOINT_URL", "AWS_PROFILE"] {
-        command.env_remove(name);
-    }
-    command
-}
 
 #[test]
 fn verifies_venues_of_a_running_dev() {
-    let dev = DevProcess::start_dev();
+    let mut dev = DevProcess::start_dev(&[]);
+    dev.ignore_output();
     let (code, text) = dev.run_verify(&["venue-a", "--now", "--json"]);
     assert_eq!(code, 0, "{text}");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("it is valid JSON")).collect();
@@ -88,7 +41,8 @@ fn verifies_venues_of_a_running_dev() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_verify_cleans_up_and_a_killed_one_is_cleaned_up_by_the_next() {
-    let dev = DevProcess::start_dev();
+    let mut dev = DevProcess::start_dev(&[]);
+    dev.ignore_output();
     for (signal, code) in [("-INT", Some(130)), ("-KILL", None)] {
         let mut child = dev_command(&dev.directory, &["verify", "--local", "venue-b", "--json"])
             .stdout(Stdio::piped())

@@ -20,7 +20,7 @@ async fn refuses_another_portal() {
     let mut place = VerifyFixture::new().await;
     place.manifest.hubspot.portal_id = Some(99);
     let error = expect_refusal(&place).await;
-    assert_eq!(error.code, ExitCode::Refused);
+    assert_eq!(error.exit_code, ExitCode::Refused);
     assert!(error.message.contains("portal 4242") && error.message.contains("portal 99"), "{error}");
 }
 
@@ -30,7 +30,7 @@ async fn refuses_a_rule_that_is_disabled_or_missing() {
     let events = &place.world.aws.events;
     events.disable_rule().name("d-venue-a-schedule").send().await.expect("disabled");
     let error = expect_refusal(&place).await;
-    assert_eq!(error.code, ExitCode::Refused);
+    assert_eq!(error.exit_code, ExitCode::Refused);
     assert!(error.message.contains("its rule d-venue-a-schedule is disabled"), "{error}");
     events.remove_targets().rule("d-venue-a-schedule").ids("sync").send().await.expect("it is removed");
     events.delete_rule().name("d-venue-a-schedule").send().await.expect("it is deleted");
@@ -43,6 +43,6 @@ async fn refuses_a_venue_that_is_not_deployed() {
     let place = VerifyFixture::new().await;
     place.world.aws.lambda.delete_function().function_name("d-venue-a").send().await.expect("it is deleted");
     let error = expect_refusal(&place).await;
-    assert_eq!(error.code, ExitCode::Refused);
+    assert_eq!(error.exit_code, ExitCode::Refused);
     assert!(error.message.contains("isn't deployed") && error.hints[0].contains("deployer apply"), "{error}");
 }

@@ -29,7 +29,7 @@ pub use lease::LockLease;
 use crate::retry::call_with_retries;
 use crate::signed::{list_of, text_of, texts_of};
 use crate::{Aws, CallError, FailureKind, Found};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::naming::lock_prefix;
 use deployer_core::scope::Scope;
 use lease::{LeaseEnd, LockWatch};
@@ -266,17 +266,17 @@ impl DeploymentLocks {
     }
 
     fn refused_error(&self, held: &FoundLock) -> Error {
-        Error::refused(format!(
-            "deployment {} is locked: {}; nothing was changed",
-            self.deployment,
-            held.describe_holder()
-        ))
+        Error::refused(
+            ErrorCode::Locked,
+            format!("deployment {} is locked: {}; nothing was changed", self.deployment, held.describe_holder()),
+        )
         .hint("wait longer with `--lock-timeout 10m`")
         .hint("if that process is gone, the lock expires by itself; `deployer unlock` removes it at once")
     }
 
     fn acquire_error(&self, error: &CallError) -> Error {
-        let failed = Error::failed(format!("could not acquire the lock of deployment {}", self.deployment));
+        let failed =
+            Error::failed(ErrorCode::AwsCall, format!("could not acquire the lock of deployment {}", self.deployment));
         let failed = failed.caused_by(error);
         match error.hint() {
             Some(hint) => failed.hint(hint),

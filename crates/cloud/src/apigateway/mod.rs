@@ -14,9 +14,9 @@ mod tags;
 use std::collections::BTreeMap;
 
 use http::Method;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, ListPage};
 
 pub use domains::{ApiMapping, StoredDomain};
@@ -28,16 +28,16 @@ const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
 /// The default and the maximum page size.
 const PAGE: (i64, usize) = (25, 500);
 
-/// The APIs of a region.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ApiGatewayState {
-    /// REST APIs by id.
-    pub rest: BTreeMap<String, StoredRestApi>,
-    /// HTTP and WebSocket APIs by id.
-    pub http: BTreeMap<String, StoredHttpApi>,
-    /// Domain names of both kinds of APIs, by name.
-    pub domains: BTreeMap<String, StoredDomain>,
+stored_parts! {
+    /// The APIs of a region.
+    pub struct ApiGatewayState {
+        /// REST APIs by id.
+        pub rest: StoredTable<StoredRestApi>,
+        /// HTTP and WebSocket APIs by id.
+        pub http: StoredTable<StoredHttpApi>,
+        /// Domain names of both kinds of APIs, by name.
+        pub domains: StoredTable<StoredDomain>,
+    }
 }
 
 /// One request, with the segments of its path without `v2`.

@@ -13,11 +13,11 @@ impl ApiGatewayState {
     fn tagged_resource_mut(&mut self, path: &str) -> Option<&mut Value> {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         match parts.as_slice() {
-            ["restapis", id] => self.rest.get_mut(*id).map(|api| &mut api.shown),
-            ["restapis", id, "stages", stage] => self.rest.get_mut(*id)?.stages.get_mut(*stage),
-            ["apis", id] => self.http.get_mut(*id).map(|api| &mut api.shown),
-            ["apis", id, "stages", stage] => self.http.get_mut(*id)?.below.get_mut("stages")?.get_mut(*stage),
-            ["domainnames", name] => self.domains.get_mut(*name).map(|domain| &mut domain.tags),
+            ["restapis", id] => self.rest.get_mut(id).map(|api| &mut api.shown),
+            ["restapis", id, "stages", stage] => self.rest.get_mut(id)?.stages.get_mut(*stage),
+            ["apis", id] => self.http.get_mut(id).map(|api| &mut api.shown),
+            ["apis", id, "stages", stage] => self.http.get_mut(id)?.below.get_mut("stages")?.get_mut(*stage),
+            ["domainnames", name] => self.domains.get_mut(name).map(|domain| &mut domain.tags),
             _ => None,
         }
     }

@@ -139,7 +139,7 @@ impl AuthorizedRequest<'_, '_> {
     }
 
     pub(super) fn role_by_arn(&self, arn: &str) -> RequestedResource {
-        let found = self.cx.state.iam.roles.values().find(|role| role.arn == arn);
+        let found = self.cx.state.iam.find_role_by_arn(arn);
         let tags = found.map(|role| role.tags.clone()).unwrap_or_default();
         RequestedResource { arn: arn.to_owned(), tags }
     }
@@ -165,8 +165,13 @@ impl AuthorizedRequest<'_, '_> {
 
     fn secret_resource(&self) -> RequestedResource {
         let id = self.body.member_text("SecretId").or(self.body.member_text("Name")).unwrap_or_default();
-        let secrets = &self.cx.region_state().secretsmanager.secrets;
-        match secrets.values().find(|secret| secret.name == id || secret.arn == id) {
+        match self
+            .cx
+            .region_state()
+            .secretsmanager
+            .find_secret(id)
+            .filter(|secret| [&secret.name, &secret.arn].contains(&&id.to_owned()))
+        {
             Some(secret) => RequestedResource { arn: secret.arn.clone(), tags: secret.tags.clone() },
             None if id.starts_with("arn:") => RequestedResource { arn: id.to_owned(), tags: Tags::new() },
             None => self.untagged("secretsmanager", &format!("secret:{id}")),

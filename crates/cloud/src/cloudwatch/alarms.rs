@@ -143,16 +143,17 @@ pub(super) fn describe_alarms(call: &CloudWatchCall<'_, '_>) -> Result<CloudAnsw
         false => kinds.is_empty() || kinds.iter().any(|kind| kind == "MetricAlarm"),
     };
     let in_state = |alarm: &StoredAlarm| call.form.member_text("StateValue").is_none_or(|it| it == alarm.state_value());
-    let alarms = call.cloudwatch_state().alarms.values().filter(|alarm| {
-        is_asked(alarm)
-            && in_state(alarm)
-            && alarm.name.starts_with(prefix)
-            && (names.is_empty() || names.contains(&alarm.name))
-    });
+    let is_wanted =
+        |alarm: &&StoredAlarm| is_asked(alarm) && in_state(alarm) && (names.is_empty() || names.contains(&alarm.name));
+    let alarms = &call.cloudwatch_state().alarms;
     let size = call.cx.page_size(call.form.member_integer("MaxRecords"), PAGE);
-    let page = call.list_page(alarms, |alarm| alarm.name.clone(), size)?;
+    let page = call.list_page_after(
+        |after| alarms.iter_with_prefix_after(prefix, after).map(|(_, alarm)| alarm).filter(is_wanted),
+        |alarm| alarm.name.clone(),
+        size,
+    )?;
     let (composite, plain): (Vec<&StoredAlarm>, Vec<&StoredAlarm>) =
-        page.items.iter().partition(|alarm| alarm.is_composite());
+        page.items.iter().copied().partition(|alarm| alarm.is_composite());
     Ok(call.xml_answer(|xml| {
         xml.write_members("CompositeAlarms", composite, |xml, alarm| write_alarm(xml, alarm));
         xml.write_members("MetricAlarms", plain, |xml, alarm| write_alarm(xml, alarm));
@@ -188,7 +189,7 @@ fn write_alarm(xml: &mut XmlWriter, alarm: &StoredAlarm) {
 /// If any alarm is missing, none is deleted.
 pub(super) fn delete_alarms(call: &mut CloudWatchCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
     let names = call.form.member_list("AlarmNames");
-    if let Some(missing) = names.iter().find(|name| !call.cloudwatch_state().alarms.contains_key(*name)) {
+    if let Some(missing) = names.iter().find(|name| !call.cloudwatch_state().alarms.contains_key(name)) {
         return Err(ApiError::new(404, "ResourceNotFound", format!("Unknown alarm: {missing}")));
     }
     let alarms = &call.cloudwatch_state().alarms;
@@ -202,7 +203,9 @@ pub(super) fn delete_alarms(call: &mut CloudWatchCall<'_, '_>) -> Result<CloudAn
     if names.iter().filter(|name| alarms.get(*name).is_some_and(StoredAlarm::is_composite)).count() > 1 {
         return Err(ApiError::bad_request("ValidationError", "Only one composite alarm can be deleted per request."));
     }
-    call.cloudwatch_state_mut().alarms.retain(|name, _| !names.contains(name));
+    for name in &names {
+        call.cloudwatch_state_mut().alarms.remove(name);
+    }
     Ok(call.empty_answer())
 }
 
@@ -222,7 +225,8 @@ pub(super) fn set_alarm_actions_enabled(
 /// The name of the alarm that `ResourceARN` names.
 fn tagged_alarm_name(call: &CloudWatchCall<'_, '_>) -> Result<String, ApiError> {
     let arn = call.form.required_text("ResourceARN")?;
-    let found = call.cloudwatch_state().alarms.values().find(|alarm| alarm.arn == arn);
+    let name = arn.rsplit_once(":alarm:").map_or(arn, |(_, name)| name);
+    let found = call.cloudwatch_state().alarms.get(name).filter(|alarm| alarm.arn == arn);
     found
         .map(|alarm| alarm.name.clone())
         .ok_or_else(|| ApiError::new(404, "ResourceNotFoundException", format!("The resource {arn} does not exist.")))

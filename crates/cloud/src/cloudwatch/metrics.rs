@@ -70,6 +70,13 @@ impl MetricStatistics {
     }
 }
 
+/// What tells a metric from all others, in one text.
+pub(in super::super) fn metric_key(namespace: &str, name: &str, dimensions: &BTreeMap<String, String>) -> String {
+    let dimensions = dimensions.iter().flat_map(|(name, value)| [name.as_str(), value]);
+    // JSON keeps the parts apart, whatever is in them.
+    serde_json::Value::from_iter([namespace, name].into_iter().chain(dimensions)).to_string()
+}
+
 impl CloudWatchState {
     /// Adds values at a time to a metric.
     pub fn add_datapoint(
@@ -80,18 +87,16 @@ impl CloudWatchState {
         at: Timestamp,
         values: MetricStatistics,
     ) {
-        let is_it = |metric: &StoredMetric| {
-            metric.namespace == namespace && metric.name == name && metric.dimensions == dimensions
-        };
-        let place = self.metrics.iter().position(is_it).unwrap_or_else(|| {
-            let (namespace, name) = (namespace.to_owned(), name.to_owned());
-            self.metrics.push(StoredMetric { namespace, name, dimensions, minutes: BTreeMap::new() });
-            self.metrics.len() - 1
-        });
         let minute = at.as_second().div_euclid(MINUTE_S) * MINUTE_S;
-        if let Some(metric) = self.metrics.get_mut(place) {
-            metric.minutes.entry(minute).and_modify(|known| *known = known.combined_with(values)).or_insert(values);
-        }
+        let metric = self.metrics.entry_or_insert_with(metric_key(namespace, name, &dimensions), || {
+            let (namespace, name) = (namespace.to_owned(), name.to_owned());
+            StoredMetric { namespace, name, dimensions, minutes: BTreeMap::new() }
+        });
+        metric.minutes.entry(minute).and_modify(|known| *known = known.combined_with(values)).or_insert(values);
+    }
+
+    fn find_metric(&self, namespace: &str, name: &str, dimensions: &BTreeMap<String, String>) -> Option<&StoredMetric> {
+        self.metrics.get(&metric_key(namespace, name, dimensions))
     }
 }
 
@@ -120,8 +125,9 @@ impl CloudContext<'_> {
         let dimensions = dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let oldest = self.now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN).as_second();
         let state = &mut self.region_state_mut().cloudwatch;
+        let key = metric_key(namespace, metric, &dimensions);
         state.add_datapoint(namespace, metric, dimensions, at, MetricStatistics::from_value(value));
-        for metric in &mut state.metrics {
+        if let Some(metric) = state.metrics.get_mut(&key) {
             while metric.minutes.first_key_value().is_some_and(|(minute, _)| *minute < oldest) {
                 metric.minutes.pop_first();
             }
@@ -266,10 +272,7 @@ fn run_query(
         return Err(validation_error(format!("The value {statistic} for parameter Stat is not supported.")));
     }
     let dimensions = read_dimensions(&metric);
-    let found = state
-        .metrics
-        .iter()
-        .find(|metric| metric.namespace == namespace && metric.name == name && metric.dimensions == dimensions);
+    let found = state.find_metric(namespace, name, &dimensions);
     // Periods start at the first whole minute.
     let first = from.as_second().div_euclid(MINUTE_S) * MINUTE_S;
     let mut periods: BTreeMap<i64, MetricStatistics> = BTreeMap::new();
@@ -301,13 +304,18 @@ pub(super) fn list_metrics(call: &CloudWatchCall<'_, '_>) -> Result<CloudAnswer,
         let found = wanted.member_text("Name").and_then(|name| metric.dimensions.get(name));
         found.is_some_and(|found| wanted.member_text("Value").is_none_or(|value| value == found))
     };
-    let matching = call.cloudwatch_state().metrics.iter().enumerate().filter(|(_, metric)| {
+    let is_wanted = |metric: &StoredMetric| {
         namespace.is_none_or(|namespace| metric.namespace == namespace)
             && name.is_none_or(|name| metric.name == name)
             && wanted.iter().all(|wanted| has(metric, wanted))
-    });
+    };
+    let metrics = &call.cloudwatch_state().metrics;
     let size = call.cx.page_size(None, PAGE);
-    let page = call.list_page(matching, |(at, _)| format!("{at:010}"), size)?;
+    let page = call.list_page_after(
+        |after| metrics.iter_after(after).filter(|(_, metric)| is_wanted(metric)),
+        |(key, _)| (*key).clone(),
+        size,
+    )?;
     Ok(call.xml_answer(|xml| {
         xml.write_members("Metrics", &page.items, |xml, (_, metric)| {
             xml.write_text("Namespace", &metric.namespace);

@@ -10,23 +10,24 @@ mod metrics;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::query::{self, QueryForm, XmlWriter};
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, ListPage, dispatch};
 
 pub use alarms::StoredAlarm;
+pub(super) use metrics::metric_key;
 pub use metrics::{MetricStatistics, StoredMetric};
 
 pub(super) const NAMESPACE: &str = "http://monitoring.amazonaws.com/doc/2010-08-01/";
 
-/// The metrics and alarms of a region.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct CloudWatchState {
-    pub metrics: Vec<StoredMetric>,
-    /// By name.
-    pub alarms: BTreeMap<String, StoredAlarm>,
+stored_parts! {
+    /// The metrics and alarms of a region.
+    pub struct CloudWatchState {
+        /// By [`metric_key`].
+        pub metrics: StoredTable<StoredMetric>,
+        /// By name.
+        pub alarms: StoredTable<StoredAlarm>,
+    }
 }
 
 /// One request to CloudWatch.
@@ -53,6 +54,18 @@ impl CloudWatchCall<'_, '_> {
     /// The response of an operation without a result.
     fn empty_answer(&self) -> CloudAnswer {
         self.xml_answer(|_| ())
+    }
+
+    /// A page of a list that is too long to go through it for each page.
+    fn list_page_after<T, I: IntoIterator<Item = T>>(
+        &self,
+        items_after: impl FnOnce(Option<&str>) -> I,
+        key: impl Fn(&T) -> String,
+        size: usize,
+    ) -> Result<ListPage<T>, ApiError> {
+        ListPage::from_items_after(items_after, key, self.form.member_text("NextToken"), size, || {
+            ApiError::bad_request("InvalidNextToken", "The next token specified is invalid.")
+        })
     }
 
     fn list_page<T>(

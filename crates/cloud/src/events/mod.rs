@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::json::tag_list;
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, ListPage, dispatch};
 
 /// The bus that every account has.
@@ -21,11 +22,11 @@ const MAX_LIMIT: usize = 100;
 /// EventBridge's quota "Tags for a rule" (`TagResource`).
 const MAX_TAGS: usize = 50;
 
-/// The rules on a region's default bus, by name.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct EventBridgeState {
-    pub rules: BTreeMap<String, StoredRule>,
+stored_parts! {
+    /// The rules on a region's default bus, by name.
+    pub struct EventBridgeState {
+        pub rules: StoredTable<StoredRule>,
+    }
 }
 
 /// A rule.
@@ -77,12 +78,8 @@ impl EventBridgeCall<'_, '_> {
     fn tagged_rule_name(&self) -> Result<String, ApiError> {
         let arn = self.body.required_text("ResourceARN")?;
         let name = arn.rsplit_once(":rule/").map_or(arn, |(_, name)| name);
-        self.events_state()
-            .rules
-            .values()
-            .find(|rule| rule.arn == arn)
-            .map(|rule| rule.name.clone())
-            .ok_or_else(|| no_rule(name))
+        let rule = self.events_state().rules.get(name).filter(|rule| rule.arn == arn);
+        rule.map(|rule| rule.name.clone()).ok_or_else(|| no_rule(name))
     }
 
     fn list_page<T>(
@@ -92,6 +89,18 @@ impl EventBridgeCall<'_, '_> {
     ) -> Result<ListPage<T>, ApiError> {
         let size = self.cx.page_size(self.body.member_integer("Limit"), MAX_LIMIT);
         ListPage::from_items(items, key, self.body.member_text("NextToken"), size, || {
+            ApiError::validation_error("Invalid NextToken.")
+        })
+    }
+
+    /// A page of a list that is too long to go through it for each page.
+    fn list_page_after<T, I: IntoIterator<Item = T>>(
+        &self,
+        items_after: impl FnOnce(Option<&str>) -> I,
+        key: impl Fn(&T) -> String,
+    ) -> Result<ListPage<T>, ApiError> {
+        let size = self.cx.page_size(self.body.member_integer("Limit"), MAX_LIMIT);
+        ListPage::from_items_after(items_after, key, self.body.member_text("NextToken"), size, || {
             ApiError::validation_error("Invalid NextToken.")
         })
     }

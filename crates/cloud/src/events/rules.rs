@@ -3,10 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{ApiError, BUS, EventBridgeCall, StoredRule, check_tags, limit_exceeded, list_answer};
+use crate::quotas::Quota;
 use deployer_core::manifest::ScheduleExpression;
 
-/// EventBridge's quota "Rules per event bus".
-const MAX_RULES: usize = 300;
 /// The maximum length of `Name` in `PutRule`.
 const MAX_NAME: usize = 64;
 /// The maximum length of `Description` in `PutRule`.
@@ -57,7 +56,7 @@ pub(super) fn put_rule(call: &mut EventBridgeCall<'_, '_>) -> Result<Value, ApiE
     let tags = body.member_tags("Tags");
     check_tags(&tags)?;
     let existing = call.events_state().rules.get(&name);
-    if existing.is_none() && call.events_state().rules.len() >= MAX_RULES {
+    if existing.is_none() && call.events_state().rules.len() >= call.cx.quota_value(Quota::RulesPerBus) {
         return Err(limit_exceeded("The requested resource exceeds the maximum number allowed."));
     }
     let rule = StoredRule {
@@ -86,9 +85,10 @@ pub(super) fn describe_rule(call: &EventBridgeCall<'_, '_>) -> Result<Value, Api
 
 pub(super) fn list_rules(call: &EventBridgeCall<'_, '_>) -> Result<Value, ApiError> {
     let prefix = call.body.member_text("NamePrefix").unwrap_or_default();
-    let rules = call.events_state().rules.values().filter(|rule| rule.name.starts_with(prefix));
-    let page = call.list_page(rules, |rule| rule.name.clone())?;
-    let entries = page.items.iter().map(|rule| Value::Object(rule_members(rule))).collect();
+    let rules = &call.events_state().rules;
+    let page =
+        call.list_page_after(|after| rules.iter_with_prefix_after(prefix, after), |(name, _)| (*name).clone())?;
+    let entries = page.items.iter().map(|(_, rule)| Value::Object(rule_members(rule))).collect();
     Ok(list_answer("Rules", entries, page.next))
 }
 

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Value, json};
 
 use super::super::JsonBody;
-use super::{ApiError, EventBridgeCall, limit_exceeded, list_answer};
+use super::{ApiError, EventBridgeCall, StoredRule, limit_exceeded, list_answer};
 use deployer_core::arn::Arn;
 
 /// EventBridge's quota "Targets per rule".
@@ -52,9 +52,12 @@ pub(super) fn list_targets_by_rule(call: &EventBridgeCall<'_, '_>) -> Result<Val
 /// The names of the rules that have a target with this ARN.
 pub(super) fn list_rule_names_by_target(call: &EventBridgeCall<'_, '_>) -> Result<Value, ApiError> {
     let arn = call.body.required_text("TargetArn")?;
-    let rules = call.events_state().rules.values();
-    let names = rules.filter(|rule| rule.targets.values().any(|target| target["Arn"] == arn)).map(|rule| &rule.name);
-    let page = call.list_page(names, |name| (*name).clone())?;
+    let is_target = |rule: &StoredRule| rule.targets.values().any(|target| target["Arn"] == arn);
+    let rules = &call.events_state().rules;
+    let page = call.list_page_after(
+        |after| rules.iter_after(after).filter(|(_, rule)| is_target(rule)).map(|(name, _)| name),
+        |name| (*name).clone(),
+    )?;
     Ok(list_answer("RuleNames", page.items.into_iter().map(|name| json!(name)).collect(), page.next))
 }
 

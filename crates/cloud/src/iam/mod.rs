@@ -16,6 +16,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::query::{QueryForm, XmlWriter};
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, ListPage, dispatch, query};
 
 pub(super) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
@@ -27,16 +28,17 @@ const DEFAULT_ITEMS: i64 = 100;
 /// RFC 3986's unreserved characters are not encoded in a policy document.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The roles of the account by name, and its policies.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct IamState {
-    pub roles: BTreeMap<String, StoredRole>,
-    /// Documents of the account's managed policies, by ARN.
-    pub policies: BTreeMap<String, String>,
-    /// Actions that simulations deny to principals that are not in this account. They may do everything else.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub denied: BTreeSet<String>,
+stored_parts! {
+    /// The roles of the account by name, and its policies.
+    pub struct IamState {
+        pub roles: StoredTable<StoredRole>,
+        /// The names of the roles, by the name in lower case: IAM compares them without case.
+        pub names: StoredTable<String>,
+        /// Documents of the account's managed policies, by ARN.
+        pub policies: StoredTable<String>,
+        /// Actions that simulations deny to principals that are not in this account. They may do everything else.
+        pub denied: StoredTable<()>,
+    }
 }
 
 /// A role.
@@ -70,7 +72,12 @@ pub struct StoredRole {
 impl IamState {
     /// Whether a role with this ARN exists that Lambda can assume for a function of `account`.
     pub fn lambda_can_assume(&self, arn: &str, account: &str) -> bool {
-        self.roles.values().any(|role| role.arn == arn && document::trusts_lambda(&role.trust, arn, account))
+        self.find_role_by_arn(arn).is_some_and(|role| document::trusts_lambda(&role.trust, arn, account))
+    }
+
+    pub(super) fn find_role_by_arn(&self, arn: &str) -> Option<&StoredRole> {
+        let name = arn.rsplit('/').next().unwrap_or_default();
+        self.roles.get(name).filter(|role| role.arn == arn)
     }
 
     fn find_role(&self, name: &str) -> Result<&StoredRole, ApiError> {
@@ -121,9 +128,18 @@ impl IamCall<'_, '_> {
 
     fn find_role_mut(&mut self) -> Result<&mut StoredRole, ApiError> {
         let name = self.form.required_text("RoleName")?;
-        // A mutable borrow counts as a change, so look it up first: a refused request must not change the state.
-        self.cx.state.iam.find_role(name)?;
         self.cx.state.iam.find_role_mut(name)
+    }
+
+    /// A page of a list that is too long to go through it for each page.
+    fn list_page_after<T, I: IntoIterator<Item = T>>(
+        &self,
+        items_after: impl FnOnce(Option<&str>) -> I,
+        key: impl Fn(&T) -> String,
+    ) -> Result<ListPage<T>, ApiError> {
+        let asked = self.form.member_integer("MaxItems").unwrap_or(DEFAULT_ITEMS);
+        let (size, token) = (self.cx.page_size(Some(asked), MAX_ITEMS), self.form.member_text("Marker"));
+        ListPage::from_items_after(items_after, key, token, size, || validation_error("Invalid Marker."))
     }
 
     fn list_page<T>(

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::super::quotas::Quota;
 use super::document::{self, PolicyPurpose};
 use super::{
     ApiError, CloudAnswer, IamCall, StoredRole, XmlWriter, encode_document, limit_exceeded, policies, validation_error,
     write_truncation,
 };
 
-/// The default of IAM's quota "Roles in an AWS account".
-const MAX_ROLES: usize = 1000;
 /// The maximum length of a role's name (IAM's `roleNameType`).
 const MAX_NAME: usize = 64;
 /// IAM's quota "Tags that can be attached to an IAM role".
@@ -43,12 +42,14 @@ pub(super) fn create_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, Api
     let tags = form.member_tags("Tags");
     check_tags(&tags)?;
     // IAM compares names without case.
-    if call.cx.state.iam.roles.keys().any(|other| other.eq_ignore_ascii_case(&name)) {
+    let lower_case = name.to_ascii_lowercase();
+    if call.cx.state.iam.names.contains_key(&lower_case) || call.cx.state.iam.roles.contains_key(&name) {
         return Err(ApiError::new(409, "EntityAlreadyExists", format!("Role with name {name} already exists.")));
     }
     document::check_document(&trust, PolicyPurpose::Trust)?;
-    if call.cx.state.iam.roles.len() >= MAX_ROLES {
-        return Err(limit_exceeded(format!("Cannot exceed quota for RolesPerAccount: {MAX_ROLES}")));
+    let quota = call.cx.quota_value(Quota::Roles);
+    if call.cx.state.iam.roles.len() >= quota {
+        return Err(limit_exceeded(format!("Cannot exceed quota for RolesPerAccount: {quota}")));
     }
     let role = StoredRole {
         id: format!("AROA{}", call.cx.random_text(ID_LETTERS, 17)),
@@ -67,6 +68,7 @@ pub(super) fn create_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, Api
         instance_profiles: BTreeSet::new(),
     };
     let answer = call.xml_answer(|xml| xml.write_element("Role", |xml| write_whole_role(xml, &role)));
+    call.cx.state.iam.names.insert(lower_case, name.clone());
     call.cx.state.iam.roles.insert(name, role);
     Ok(answer)
 }
@@ -89,8 +91,12 @@ pub(super) fn get_role(call: &IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> 
 /// `ListRoles` returns no tags.
 pub(super) fn list_roles(call: &IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
     let prefix = call.form.member_text("PathPrefix").unwrap_or("/");
-    let roles = call.cx.state.iam.roles.values().filter(|role| role.path.starts_with(prefix));
-    let page = call.list_page(roles, |role| role.name.clone())?;
+    let roles = &call.cx.state.iam.roles;
+    let below = |role: &&StoredRole| role.path.starts_with(prefix);
+    let page = call.list_page_after(
+        |after| roles.iter_after(after).map(|(_, role)| role).filter(below),
+        |role| role.name.clone(),
+    )?;
     Ok(call.xml_answer(|xml| {
         xml.write_members("Roles", &page.items, |xml, role| write_brief_role(xml, role));
         write_truncation(xml, &page);
@@ -110,6 +116,7 @@ pub(super) fn delete_role(call: &mut IamCall<'_, '_>) -> Result<CloudAnswer, Api
         return conflict("Cannot delete entity, must remove roles from instance profile first.");
     }
     let name = role.name.clone();
+    call.cx.state.iam.names.remove(&name.to_ascii_lowercase());
     call.cx.state.iam.roles.remove(&name);
     Ok(call.empty_answer())
 }
@@ -149,7 +156,11 @@ pub(super) fn update_assume_role_policy(call: &mut IamCall<'_, '_>) -> Result<Cl
 pub(super) fn get_account_authorization_details(call: &IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
     let kinds = call.form.member_list("Filter");
     let wanted = kinds.is_empty() || kinds.iter().any(|kind| kind == "Role");
-    let page = call.list_page(call.cx.state.iam.roles.values().filter(|_| wanted), |role| role.name.clone())?;
+    let roles = &call.cx.state.iam.roles;
+    let page = call.list_page_after(
+        |after| roles.iter_after(after).map(|(_, role)| role).filter(|_| wanted),
+        |role| role.name.clone(),
+    )?;
     Ok(call.xml_answer(|xml| {
         xml.write_element("UserDetailList", |_| ());
         xml.write_element("GroupDetailList", |_| ());
@@ -161,7 +172,7 @@ pub(super) fn get_account_authorization_details(call: &IamCall<'_, '_>) -> Resul
 
 /// Returns only the numbers of roles, out of IAM's many.
 pub(super) fn get_account_summary(call: &IamCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
-    let numbers = [("Roles", call.cx.state.iam.roles.len()), ("RolesQuota", MAX_ROLES)];
+    let numbers = [("Roles", call.cx.state.iam.roles.len()), ("RolesQuota", call.cx.quota_value(Quota::Roles))];
     Ok(call.xml_answer(|xml| {
         xml.write_element("SummaryMap", |xml| {
             for (key, value) in numbers {

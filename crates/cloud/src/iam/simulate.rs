@@ -21,9 +21,12 @@ pub(super) fn simulate_principal_policy(call: &IamCall<'_, '_>) -> Result<CloudA
             format!("Invalid Entity Arn: {arn} does not clearly define entity type and name."),
         ));
     }
-    let Some(role) = call.cx.state.iam.roles.values().find(|role| role.arn == arn) else {
+    let Some(role) = call.cx.state.iam.find_role_by_arn(arn) else {
         let denied = &call.cx.state.iam.denied;
-        return simulate_actions(call, |action, _| if denied.contains(action) { "implicitDeny" } else { "allowed" });
+        return simulate_actions(
+            call,
+            |action, _| if denied.contains_key(action) { "implicitDeny" } else { "allowed" },
+        );
     };
     let mut documents: Vec<&str> = role.inline.values().map(String::as_str).collect();
     for attached in &role.attached {

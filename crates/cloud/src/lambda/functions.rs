@@ -72,27 +72,38 @@ pub(super) fn create_function(cx: &mut CloudContext<'_>, request: &CloudRequest)
 
 pub(super) fn list_functions(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
     let all_versions = request.query_value("FunctionVersion") == Some("ALL");
-    let mut entries = Vec::new();
-    for function in cx.region_state().lambda.functions.values() {
-        entries.push((function.name.clone(), function.configuration_json(cx, all_versions.then_some(LATEST), LATEST)));
-        for number in function.versions.keys().filter(|_| all_versions) {
-            let version = number.to_string();
-            entries.push((
-                format!("{}:{number:020}", function.name),
-                function.configuration_json(cx, Some(&version), &version),
-            ));
-        }
-    }
     let size = cx.page_size(request.query_value("MaxItems").and_then(|size| size.parse().ok()), PAGE);
-    let page = ListPage::from_items(
-        entries,
-        |(key, _)| key.clone(),
+    let page = ListPage::from_items_after(
+        |after| list_entries(cx, all_versions, after),
+        |(key, ..)| key.clone(),
         request.query_value("Marker"),
         size,
         || invalid_parameter("Invalid marker"),
     )?;
-    let functions: Vec<Value> = page.items.into_iter().map(|(_, shown)| shown).collect();
+    let show = |(_, function, version): &(String, &StoredFunction, Option<u64>)| match version {
+        None => function.configuration_json(cx, all_versions.then_some(LATEST), LATEST),
+        Some(number) => function.configuration_json(cx, Some(&number.to_string()), &number.to_string()),
+    };
+    let functions: Vec<Value> = page.items.iter().map(show).collect();
     Ok(CloudAnswer::from_rest_json(200, &json!({ "Functions": functions, "NextMarker": page.next })))
+}
+
+/// What `ListFunctions` lists after a key: functions, each followed by its versions if all are asked for. The key of a
+/// function is its name; that of a version has its number too.
+fn list_entries<'c>(
+    cx: &'c CloudContext<'_>,
+    all_versions: bool,
+    after: Option<&str>,
+) -> impl Iterator<Item = (String, &'c StoredFunction, Option<u64>)> + use<'c> {
+    let after = after.map(ToOwned::to_owned);
+    // A page may end among the versions of a function.
+    let first = after.as_deref().and_then(|after| after.split(':').next()).unwrap_or_default();
+    let entries = cx.region_state().lambda.functions.iter_from(first).flat_map(move |(name, function)| {
+        let versions = function.versions.keys().filter(move |_| all_versions);
+        let versions = versions.map(move |number| (format!("{name}:{number:020}"), function, Some(*number)));
+        [(name.clone(), function, None)].into_iter().chain(versions)
+    });
+    entries.skip_while(move |(key, ..)| after.as_ref().is_some_and(|after| key <= after))
 }
 
 pub(super) fn get_function(cx: &mut CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
@@ -201,11 +212,16 @@ pub(super) fn refuse_in_progress(cx: &CloudContext<'_>, function: &StoredFunctio
 
 pub(super) fn delete_function(cx: &mut CloudContext<'_>, request: &CloudRequest) -> Result<CloudAnswer, ApiError> {
     let addressed = AddressedFunction::from_request(request);
-    let function = addressed.find_function_mut(cx)?;
     let Some(qualifier) = addressed.qualifier.clone() else {
-        cx.region_state_mut().lambda.functions.remove(&addressed.name);
+        addressed.find_function(cx)?;
+        let lambda = &mut cx.region_state_mut().lambda;
+        if lambda.functions.get(&addressed.name).is_some_and(|function| function.reserved_concurrency.is_some()) {
+            lambda.set_reserved(&addressed.name, None);
+        }
+        lambda.functions.remove(&addressed.name);
         return Ok(CloudAnswer::without_body(204));
     };
+    let function = addressed.find_function_mut(cx)?;
     if function.aliases.values().any(|alias| alias.version == qualifier) {
         let message = "Version is referenced by an alias";
         return Err(ApiError::new(409, "ResourceConflictException", message));
@@ -323,10 +339,11 @@ fn set_code(
         }
         configuration.architectures = architectures;
     }
-    configuration.code_sha256 = STANDARD.encode(Sha256::digest(zip));
+    let digest = Sha256::digest(zip);
+    configuration.code_sha256 = STANDARD.encode(digest);
     configuration.code_size = zip.len() as u64;
-    configuration.code =
-        cx.blobs.store_blob(zip).map_err(|error| ApiError::new(500, "ServiceException", error.to_string()))?;
+    let stored = cx.blobs.store_blob(zip, &digest);
+    configuration.code = stored.map_err(|error| ApiError::new(500, "ServiceException", error.to_string()))?;
     Ok(())
 }
 

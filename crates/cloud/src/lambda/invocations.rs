@@ -49,6 +49,7 @@ pub(super) fn invoke_function(cx: &mut CloudContext<'_>, request: &CloudRequest)
         code,
         reserved_concurrency: function.reserved_concurrency,
         payload,
+        client_context: request.header_value("x-amz-client-context").map(ToOwned::to_owned),
     };
     let invoker = cx.invoker.clone().ok_or_else(|| {
         ApiError::new(501, "NotImplemented", "this local cloud does not run functions; `deployer dev` does")
@@ -97,7 +98,8 @@ pub(in super::super) fn record_run(
     count_invocation(cx, &addressed, metrics);
     let role = addressed.find_function(cx).map(|function| function.configuration.role.clone());
     let (now, region) = (cx.now, cx.request_region().to_owned());
-    let role = role.ok().and_then(|arn| cx.state.iam.roles.values_mut().find(|role| role.arn == arn));
+    let role = role.ok().and_then(|arn| cx.state.iam.find_role_by_arn(&arn).map(|role| role.name.clone()));
+    let role = role.and_then(|name| cx.state.iam.roles.get_mut(&name));
     if let Some(role) = role {
         role.last_used = Some((now, region));
     }

@@ -47,7 +47,7 @@ pub(super) fn create_event_source_mapping(
     let function_arn = known_function(cx, body.required_text("FunctionName")?)?;
     let source_arn = body.required_text("EventSourceArn")?.to_owned();
     let queue = source_arn.contains(":sqs:");
-    if queue && !cx.region_state().sqs.queues.values().any(|queue| queue.arn == source_arn) {
+    if queue && cx.region_state().sqs.find_queue_by_arn(&source_arn).is_none() {
         return Err(invalid_parameter(
             "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error \
              Message: The specified queue does not exist.",
@@ -106,13 +106,14 @@ pub(super) fn list_event_source_mappings(
 ) -> Result<CloudAnswer, ApiError> {
     let source = request.query_value("EventSourceArn");
     let function = request.query_value("FunctionName").map(|name| AddressedFunction::parse_name(name).function_arn(cx));
-    let mappings = cx.region_state().lambda.mappings.values().filter(|mapping| {
+    let is_wanted = |mapping: &StoredMapping| {
         source.is_none_or(|source| mapping.source_arn == source)
             && function.as_ref().is_none_or(|function| mapping.function_arn == *function)
-    });
+    };
+    let mappings = &cx.region_state().lambda.mappings;
     let size = cx.page_size(request.query_value("MaxItems").and_then(|size| size.parse().ok()), PAGE);
-    let page = ListPage::from_items(
-        mappings,
+    let page = ListPage::from_items_after(
+        |after| mappings.iter_after(after).map(|(_, mapping)| mapping).filter(|mapping| is_wanted(mapping)),
         |mapping| mapping.uuid.clone(),
         request.query_value("Marker"),
         size,

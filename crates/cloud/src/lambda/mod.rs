@@ -12,11 +12,9 @@ mod policy;
 mod settings;
 mod urls;
 
-use std::collections::BTreeMap;
-
 use http::Method;
-use serde::{Deserialize, Serialize};
 
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudContext, CloudRequest, HandlerOutcome};
 pub(super) use download::{download_code, is_code_path, is_download};
 pub(super) use invocations::record_run;
@@ -26,24 +24,37 @@ pub use model::{
 };
 pub use urls::FunctionUrl;
 
-/// The functions of a region.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LambdaState {
-    /// By name.
-    pub functions: BTreeMap<String, StoredFunction>,
-    /// Event source mappings, by UUID.
-    pub mappings: BTreeMap<String, StoredMapping>,
-    /// The account's limit on concurrent executions, if it isn't AWS's default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub concurrent_executions: Option<u32>,
+stored_parts! {
+    /// The functions of a region.
+    pub struct LambdaState {
+        /// By name.
+        pub functions: StoredTable<StoredFunction>,
+        /// How many executions all functions reserve, under [`RESERVED`], so that a reservation needn't look at each of
+        /// them. Only [`LambdaState::set_reserved`] and deletions change it.
+        pub totals: StoredTable<u32>,
+        /// Event source mappings, by UUID.
+        pub mappings: StoredTable<StoredMapping>,
+    }
 }
 
+const RESERVED: &str = "reserved";
+
 impl LambdaState {
-    /// The account's limit on concurrent executions, and how many of them must stay unreserved. A new account may have 10.
-    fn execution_limits(&self) -> (u32, u32) {
-        let limit = self.concurrent_executions.unwrap_or(settings::CONCURRENT_EXECUTIONS);
-        (limit, settings::MIN_UNRESERVED.min(limit))
+    fn reserved_total(&self) -> u32 {
+        self.totals.get(RESERVED).copied().unwrap_or_else(|| self.count_reserved())
+    }
+
+    fn count_reserved(&self) -> u32 {
+        self.functions.values().filter_map(|function| function.reserved_concurrency).sum()
+    }
+
+    /// Sets how many executions a function reserves. One that doesn't exist reserves none.
+    fn set_reserved(&mut self, name: &str, reserved: Option<u32>) {
+        let total = self.reserved_total();
+        let Some(function) = self.functions.get_mut(name) else { return };
+        let before = std::mem::replace(&mut function.reserved_concurrency, reserved).unwrap_or_default();
+        let total = total.saturating_sub(before).saturating_add(reserved.unwrap_or_default());
+        self.totals.insert(RESERVED.to_owned(), total);
     }
 }
 

@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 use super::functions::PAGE;
 use super::model::AsyncSettings;
 use super::{AddressedFunction, invalid_parameter};
+use crate::quotas::Quota;
 use crate::{ApiError, CloudAnswer, CloudContext, CloudRequest, JsonBody, ListPage};
 
-/// The default limit on concurrent executions per account and region.
-pub(super) const CONCURRENT_EXECUTIONS: u32 = 1000;
 /// How many executions must stay unreserved, unless there are fewer.
-pub(super) const MIN_UNRESERVED: u32 = 100;
+const MIN_UNRESERVED: u32 = 100;
 
 pub(super) fn put_function_concurrency(
     cx: &mut CloudContext<'_>,
@@ -22,23 +21,16 @@ pub(super) fn put_function_concurrency(
     let asked = body.member_integer("ReservedConcurrentExecutions").and_then(|value| u32::try_from(value).ok());
     let reserved =
         asked.ok_or_else(|| ApiError::validation_error("ReservedConcurrentExecutions must be at least 0"))?;
-    addressed.find_function(cx)?;
-    let others: u32 = cx
-        .region_state()
-        .lambda
-        .functions
-        .values()
-        .filter(|function| function.name != addressed.name)
-        .filter_map(|function| function.reserved_concurrency)
-        .sum();
-    let (limit, unreserved) = cx.region_state().lambda.execution_limits();
+    let own = addressed.find_function(cx)?.reserved_concurrency.unwrap_or_default();
+    let others = cx.region_state().lambda.reserved_total().saturating_sub(own);
+    let (limit, unreserved) = execution_limits(cx);
     if others + reserved + unreserved > limit {
         return Err(invalid_parameter(format!(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below \
              its minimum value of [{unreserved}].",
         )));
     }
-    addressed.find_function_mut(cx)?.reserved_concurrency = Some(reserved);
+    cx.region_state_mut().lambda.set_reserved(&addressed.name, Some(reserved));
     Ok(CloudAnswer::from_rest_json(200, &json!({ "ReservedConcurrentExecutions": reserved })))
 }
 
@@ -57,7 +49,9 @@ pub(super) fn delete_function_concurrency(
     cx: &mut CloudContext<'_>,
     request: &CloudRequest,
 ) -> Result<CloudAnswer, ApiError> {
-    AddressedFunction::from_request(request).find_function_mut(cx)?.reserved_concurrency = None;
+    let addressed = AddressedFunction::from_request(request);
+    addressed.find_function(cx)?;
+    cx.region_state_mut().lambda.set_reserved(&addressed.name, None);
     Ok(CloudAnswer::without_body(204))
 }
 
@@ -202,10 +196,16 @@ fn tagged_function(request: &CloudRequest) -> AddressedFunction {
     AddressedFunction::parse_name(&request.path_segments().get(2).cloned().unwrap_or_default())
 }
 
+/// The account's limit on concurrent executions, and how many of them must stay unreserved. A new account may have 10.
+fn execution_limits(cx: &CloudContext<'_>) -> (u32, u32) {
+    let limit = u32::try_from(cx.quota_value(Quota::ConcurrentExecutions)).unwrap_or(u32::MAX);
+    (limit, MIN_UNRESERVED.min(limit))
+}
+
 pub(super) fn get_account_settings(cx: &CloudContext<'_>) -> Result<CloudAnswer, ApiError> {
-    let (limit, _) = cx.region_state().lambda.execution_limits();
+    let (limit, _) = execution_limits(cx);
     let functions = &cx.region_state().lambda.functions;
-    let reserved: u32 = functions.values().filter_map(|function| function.reserved_concurrency).sum();
+    let reserved = cx.region_state().lambda.count_reserved();
     let code: u64 = functions.values().map(|function| function.configuration.code_size).sum();
     Ok(CloudAnswer::from_rest_json(
         200,

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::super::{CloudContext, JsonBody, ListPage};
 use super::filter::FilterPattern;
 use super::{
-    ApiError, LogsCall, MAX_EVENTS, StoredLogEvent, StoredLogGroup, StoredLogStream, invalid_parameter, invalid_token,
-    no_group, no_stream,
+    ApiError, LogsCall, LogsState, MAX_EVENTS, StoredLogEvent, StoredLogGroup, StoredLogStream, invalid_parameter,
+    invalid_token, no_group, no_stream,
 };
 
 /// The maximum number of events in a response: `limit` of `GetLogEvents` and `FilterLogEvents`.
@@ -31,41 +31,50 @@ pub fn append_lines(
     if !cx.region_state().logs.groups.contains_key(group) {
         return Err(no_group());
     }
-    let group = cx.region_state_mut().logs.groups.get_mut(group).ok_or_else(no_group)?;
-    let arn = group.arn.clone();
-    group.streams.entry(stream.to_owned()).or_insert_with(|| StoredLogStream::new(&arn, stream, now));
-    group.ingest_lines(stream, lines, now);
-    Ok(())
+    let logs = &mut cx.region_state_mut().logs;
+    let found = logs.groups.get_mut(group).ok_or_else(no_group)?;
+    let arn = found.arn.clone();
+    found.streams.entry(stream.to_owned()).or_insert_with(|| StoredLogStream::new(&arn, stream, now));
+    logs.ingest_lines(group, stream, lines, now)
 }
 
-impl StoredLogGroup {
-    fn ingest_lines(&mut self, stream: &str, lines: &[(i64, String)], now: i64) {
+/// The key of an event: its group, and its number there. No group's name has a line break.
+pub(in super::super) fn event_key(group: &str, id: u64) -> String {
+    format!("{group}\n{id:020}")
+}
+
+impl LogsState {
+    /// The events of a group, in order of arrival.
+    pub(super) fn group_events(&self, group: &str) -> impl Iterator<Item = &StoredLogEvent> {
+        let prefix = format!("{group}\n");
+        self.events.iter_from(&prefix).take_while(move |(key, _)| key.starts_with(&prefix)).map(|(_, event)| event)
+    }
+
+    fn ingest_lines(&mut self, name: &str, stream: &str, lines: &[(i64, String)], now: i64) -> Result<(), ApiError> {
+        let group = self.groups.get_mut(name).ok_or_else(no_group)?;
         for (timestamp_ms, message) in lines {
             let (timestamp_ms, message) = (*timestamp_ms, message.clone());
-            let event = StoredLogEvent {
-                id: self.ingested,
-                stream: stream.to_owned(),
-                timestamp_ms,
-                ingested_ms: now,
-                message,
-            };
-            self.events.push_back(event);
-            self.ingested += 1;
-            if let Some(stream) = self.streams.get_mut(stream) {
+            let id = group.ingested;
+            let event = StoredLogEvent { id, stream: stream.to_owned(), timestamp_ms, ingested_ms: now, message };
+            self.events.insert(event_key(name, id), event);
+            if let Some(superseded) = id.checked_sub(MAX_EVENTS) {
+                self.events.remove(&event_key(name, superseded));
+            }
+            group.ingested += 1;
+            if let Some(stream) = group.streams.get_mut(stream) {
                 stream.first_event_ms = stream.first_event_ms.or(Some(timestamp_ms));
                 stream.last_event_ms = stream.last_event_ms.max(Some(timestamp_ms));
                 stream.last_ingestion_ms = Some(now);
             }
         }
-        while self.events.len() > MAX_EVENTS {
-            self.events.pop_front();
-        }
+        Ok(())
     }
 
-    /// Events within the retention period, in time order.
-    fn retained_events(&self, now: i64) -> Vec<&StoredLogEvent> {
-        let oldest = self.retention_days.map(|days| now - days * 24 * 3600 * 1000);
-        let kept = self.events.iter().filter(|event| oldest.is_none_or(|oldest| event.timestamp_ms >= oldest));
+    /// A group's events within its retention period, in time order.
+    fn retained_events(&self, group: &StoredLogGroup, now: i64) -> Vec<&StoredLogEvent> {
+        let oldest = group.retention_days.map(|days| now - days * 24 * 3600 * 1000);
+        let events = self.group_events(&group.name);
+        let kept = events.filter(|event| oldest.is_none_or(|oldest| event.timestamp_ms >= oldest));
         let mut kept: Vec<_> = kept.collect();
         kept.sort_by_key(|event| (event.timestamp_ms, event.id));
         kept
@@ -101,7 +110,8 @@ pub(super) fn put_log_events(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiEr
         answer["rejectedLogEventsInfo"]["tooNewLogEventStartIndex"] = json!(given.len() - new);
     }
     let taken = given.get(old..given.len() - new).unwrap_or_default();
-    call.find_group_mut()?.ingest_lines(&stream, taken, now);
+    let name = call.find_group()?.name.clone();
+    call.logs_state_mut().ingest_lines(&name, &stream, taken, now)?;
     Ok(answer)
 }
 
@@ -112,7 +122,7 @@ pub(super) fn get_log_events(call: &LogsCall<'_, '_>) -> Result<Value, ApiError>
     if !group.streams.contains_key(stream) {
         return Err(no_stream());
     }
-    let events = group.retained_events(call.cx.epoch_ms());
+    let events = call.logs_state().retained_events(group, call.cx.epoch_ms());
     let events: Vec<_> =
         events.into_iter().filter(|event| event.stream == stream && is_in_time_range(call.body, event)).collect();
     let size = call.cx.page_size(call.body.member_integer("limit"), MAX_LIMIT);
@@ -156,7 +166,7 @@ pub(super) fn filter_log_events(call: &LogsCall<'_, '_>) -> Result<Value, ApiErr
             format!("The specified log stream {missing} does not exist."),
         ));
     }
-    let events = group.retained_events(call.cx.epoch_ms()).into_iter().filter(|event| {
+    let events = call.logs_state().retained_events(group, call.cx.epoch_ms()).into_iter().filter(|event| {
         (streams.is_empty() || streams.contains(&event.stream))
             && event.stream.starts_with(prefix)
             && is_in_time_range(call.body, event)

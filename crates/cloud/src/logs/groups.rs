@@ -1,12 +1,14 @@
 //! Log groups, their retention and tags.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::super::ListPage;
+use super::events::event_key;
 use super::{
-    ApiError, JsonBody, LogsCall, StoredLogGroup, already_exists, invalid_parameter, invalid_token, list_answer,
+    ApiError, JsonBody, LogsCall, LogsState, StoredLogGroup, already_exists, invalid_parameter, invalid_token,
+    list_answer,
 };
 
 /// The allowed values of `retentionInDays` in `PutRetentionPolicy`.
@@ -37,7 +39,6 @@ pub(super) fn create_log_group(call: &mut LogsCall<'_, '_>) -> Result<Value, Api
         created_ms: call.cx.epoch_ms(),
         retention_days: None,
         streams: BTreeMap::new(),
-        events: VecDeque::new(),
         ingested: 0,
         others: given_members(call.body),
         filters: BTreeMap::new(),
@@ -56,19 +57,26 @@ pub(super) fn describe_log_groups(call: &LogsCall<'_, '_>) -> Result<Value, ApiE
             "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
         ));
     }
-    let groups = call.logs_state().groups.values().filter(|group| {
-        prefix.is_none_or(|prefix| group.name.starts_with(prefix))
-            && pattern.is_none_or(|pattern| group.name.to_lowercase().contains(&pattern.to_lowercase()))
-    });
+    let pattern = pattern.map(str::to_lowercase);
+    let is_wanted =
+        |group: &&StoredLogGroup| pattern.as_ref().is_none_or(|pattern| group.name.to_lowercase().contains(pattern));
+    let groups = &call.logs_state().groups;
     let size = call.cx.page_size(call.body.member_integer("limit"), MAX_LIMIT);
-    let page = ListPage::from_items(
-        groups,
+    let page = ListPage::from_items_after(
+        |after| {
+            let groups = groups.iter_with_prefix_after(prefix.unwrap_or_default(), after);
+            groups.map(|(_, group)| group).filter(is_wanted)
+        },
         |group| group.name.clone(),
         call.body.member_text("nextToken"),
         size,
         invalid_token,
     )?;
-    Ok(list_answer("logGroups", page.items.iter().map(|group| group_json(group)).collect(), page.next))
+    Ok(list_answer(
+        "logGroups",
+        page.items.iter().map(|group| group_json(call.logs_state(), group)).collect(),
+        page.next,
+    ))
 }
 
 pub(super) fn put_retention_policy(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
@@ -95,7 +103,12 @@ pub(super) fn delete_log_group(call: &mut LogsCall<'_, '_>) -> Result<Value, Api
         return Err(ApiError::bad_request("ValidationException", "Deletion protection is enabled for this log group."));
     }
     let name = group.name.clone();
-    call.logs_state_mut().groups.remove(&name);
+    let logs = call.logs_state_mut();
+    let events: Vec<u64> = logs.group_events(&name).map(|event| event.id).collect();
+    for id in events {
+        logs.events.remove(&event_key(&name, id));
+    }
+    logs.groups.remove(&name);
     Ok(json!({}))
 }
 
@@ -129,11 +142,9 @@ fn tagged_group<'a>(call: &'a LogsCall<'_, '_>) -> Result<&'a StoredLogGroup, Ap
     if !arn.starts_with("arn:") || arn.ends_with(":*") {
         return Err(invalid_parameter(format!("The resource ARN {arn} is not valid.")));
     }
-    call.logs_state()
-        .groups
-        .values()
-        .find(|group| group.arn == arn)
-        .ok_or_else(|| ApiError::bad_request("ResourceNotFoundException", "The specified resource does not exist."))
+    let name = arn.rsplit_once(":log-group:").map_or(arn, |(_, name)| name);
+    let group = call.logs_state().groups.get(name).filter(|group| group.arn == arn);
+    group.ok_or_else(|| ApiError::bad_request("ResourceNotFoundException", "The specified resource does not exist."))
 }
 
 fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
@@ -149,9 +160,9 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     }
 }
 
-fn group_json(group: &StoredLogGroup) -> Value {
+fn group_json(logs: &LogsState, group: &StoredLogGroup) -> Value {
     // CloudWatch Logs counts each event as its message plus 26 bytes (`PutLogEvents`).
-    let stored: usize = group.events.iter().map(|event| event.message.len() + 26).sum();
+    let stored: usize = logs.group_events(&group.name).map(|event| event.message.len() + 26).sum();
     let mut entry = json!({
         "logGroupName": group.name,
         "creationTime": group.created_ms,

@@ -7,24 +7,27 @@ mod filter;
 mod groups;
 mod streams;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use events::append_lines;
+pub(super) use events::event_key;
 
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, dispatch};
 
-/// The maximum number of events that a group keeps, whatever its retention, since the state is one file and `dev` can
-/// run for days.
-const MAX_EVENTS: usize = 5000;
+/// The maximum number of events that a group keeps, whatever its retention, since `dev` can run for days.
+const MAX_EVENTS: u64 = 5000;
 
-/// The log groups of a region, by name.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LogsState {
-    pub groups: BTreeMap<String, StoredLogGroup>,
+stored_parts! {
+    /// The log groups of a region, by name.
+    pub struct LogsState {
+        pub groups: StoredTable<StoredLogGroup>,
+        /// By [`event_key`], which is in order of arrival.
+        pub events: StoredTable<StoredLogEvent>,
+    }
 }
 
 /// A log group.
@@ -38,8 +41,6 @@ pub struct StoredLogGroup {
     pub tags: BTreeMap<String, String>,
     /// By name.
     pub streams: BTreeMap<String, StoredLogStream>,
-    /// In order of arrival.
-    pub events: VecDeque<StoredLogEvent>,
     /// The number of events so far, which is the next event's id.
     pub ingested: u64,
     /// Other members of the answer, which replace the defaults: `kmsKeyId`, `logGroupClass`, …

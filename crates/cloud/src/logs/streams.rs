@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::ListPage;
+use super::events::event_key;
 use super::{
     ApiError, LogsCall, StoredLogStream, already_exists, invalid_parameter, invalid_token, list_answer, no_stream,
 };
@@ -32,11 +33,16 @@ pub(super) fn create_log_stream(call: &mut LogsCall<'_, '_>) -> Result<Value, Ap
 
 pub(super) fn delete_log_stream(call: &mut LogsCall<'_, '_>) -> Result<Value, ApiError> {
     let name = call.body.required_text("logStreamName")?.to_owned();
-    let group = call.find_group_mut()?;
-    if group.streams.remove(&name).is_none() {
+    let group = call.find_group()?.name.clone();
+    if !call.find_group()?.streams.contains_key(&name) {
         return Err(no_stream());
     }
-    group.events.retain(|event| event.stream != name);
+    call.find_group_mut()?.streams.remove(&name);
+    let logs = call.logs_state_mut();
+    let of_stream = logs.group_events(&group).filter(|event| event.stream == name);
+    for id in of_stream.map(|event| event.id).collect::<Vec<_>>() {
+        logs.events.remove(&event_key(&group, id));
+    }
     Ok(json!({}))
 }
 

@@ -1,24 +1,40 @@
 //! Deletion with a recovery window, and restoring within it.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::CloudContext;
 use super::super::context::epoch_s;
 use super::secrets::identity_answer;
 use super::values::days_later;
-use super::{ApiError, SecretDeletion, SecretsManagerCall, invalid_parameter, invalid_request};
+use super::{ApiError, SecretDeletion, SecretsManagerCall, StoredSecret, invalid_parameter, invalid_request};
 
 /// The range of `RecoveryWindowInDays` in `DeleteSecret`.
 const WINDOW_DAYS: std::ops::RangeInclusive<i64> = 7..=30;
 /// The default recovery window.
 const DEFAULT_WINDOW_DAYS: i64 = 30;
 
+/// The key of a deletion, in the order of the times.
+pub(in super::super) fn deletion_key(due: Timestamp, name: &str) -> String {
+    // Times before 1970 don't occur, and all others have as many digits.
+    format!("{:020} {name}", due.as_nanosecond())
+}
+
 /// Removes secrets whose recovery window has ended. AWS does this some time later; here it happens at once.
 pub(super) fn purge_due_secrets(cx: &mut CloudContext<'_>) {
     let now = cx.now;
-    let due = |deletion: &Option<SecretDeletion>| deletion.as_ref().is_some_and(|deletion| deletion.due <= now);
-    if cx.region_state().secretsmanager.secrets.values().any(|secret| due(&secret.deletion)) {
-        cx.region_state_mut().secretsmanager.secrets.retain(|_, secret| !due(&secret.deletion));
+    // Greater than the keys of everything that is due by now, in which a space follows the time.
+    let until = format!("{:020}!", now.as_nanosecond());
+    while let Some((key, name)) = cx.region_state().secretsmanager.deletions.first_key_value()
+        && *key < until
+    {
+        let (key, name) = (key.clone(), name.clone());
+        let state = &mut cx.region_state_mut().secretsmanager;
+        state.deletions.remove(&key);
+        let due = |secret: &StoredSecret| secret.deletion.as_ref().is_some_and(|deletion| deletion.due <= now);
+        if state.secrets.get(&name).is_some_and(due) {
+            state.secrets.remove(&name);
+        }
     }
 }
 
@@ -59,7 +75,9 @@ pub(super) fn delete_secret(call: &mut SecretsManagerCall<'_, '_>) -> Result<Val
     let deletion = SecretDeletion { requested: now, due: days_later(now, window) };
     let mut answer = identity_answer(secret, None);
     answer["DeletionDate"] = json!(epoch_s(deletion.due));
+    let key = deletion_key(deletion.due, &name);
     call.secret_mut(&name)?.deletion = Some(deletion);
+    call.cx.region_state_mut().secretsmanager.deletions.insert(key, name);
     Ok(answer)
 }
 

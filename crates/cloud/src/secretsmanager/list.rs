@@ -24,11 +24,13 @@ pub(super) fn list_secrets(call: &SecretsManagerCall<'_, '_>) -> Result<Value, A
             return Err(invalid_parameter(format!("The local cloud does not support filtering secrets by '{key}'.")));
         }
     }
-    let secrets = call.secrets_state().secrets.values().filter(|secret| planned || secret.deletion.is_none());
-    let secrets = secrets.filter(|secret| filters.iter().all(|(key, values)| passes_filter(secret, key, values)));
+    let is_wanted = |secret: &&StoredSecret| {
+        (planned || secret.deletion.is_none()) && filters.iter().all(|(key, values)| passes_filter(secret, key, values))
+    };
+    let secrets = &call.secrets_state().secrets;
     let size = call.cx.page_size(call.body.member_integer("MaxResults"), MAX_RESULTS);
-    let page = ListPage::from_items(
-        secrets,
+    let page = ListPage::from_items_after(
+        |after| secrets.iter_after(after).map(|(_, secret)| secret).filter(is_wanted),
         |secret| secret.name.clone(),
         call.body.member_text("NextToken"),
         size,

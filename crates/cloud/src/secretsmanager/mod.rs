@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(super) use deletion::deletion_key;
+
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, dispatch};
 
 /// The label of the version that is returned by default.
@@ -20,11 +23,14 @@ const CURRENT: &str = "AWSCURRENT";
 /// The label of the previous version.
 const PREVIOUS: &str = "AWSPREVIOUS";
 
-/// The secrets of a region, by name.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SecretsManagerState {
-    pub secrets: BTreeMap<String, StoredSecret>,
+stored_parts! {
+    /// The secrets of a region, by name.
+    pub struct SecretsManagerState {
+        pub secrets: StoredTable<StoredSecret>,
+        /// The names of those that are to be deleted, by [`deletion_key`]. A name stays until then if its secret is
+        /// restored.
+        pub deletions: StoredTable<String>,
+    }
 }
 
 /// A secret.
@@ -79,12 +85,16 @@ impl std::fmt::Debug for StoredSecret {
 
 impl SecretsManagerState {
     /// Finds a secret by name, ARN, or ARN without its random suffix.
-    fn find_secret(&self, id: &str) -> Option<&StoredSecret> {
-        if !id.starts_with("arn:") {
+    pub(super) fn find_secret(&self, id: &str) -> Option<&StoredSecret> {
+        let Some((_, name)) = id.strip_prefix("arn:").and_then(|rest| rest.split_once(":secret:")) else {
             return self.secrets.get(id);
-        }
-        let partial = |secret: &&StoredSecret| secret.arn.rsplit_once('-').is_some_and(|(start, _)| start == id);
-        self.secrets.values().find(|secret| secret.arn == id).or_else(|| self.secrets.values().find(partial))
+        };
+        let whole = name.rsplit_once('-').and_then(|(name, _)| self.secrets.get(name));
+        let partial = || {
+            let is_it = |secret: &&StoredSecret| secret.arn.rsplit_once('-').is_some_and(|(start, _)| start == id);
+            self.secrets.get(name).filter(is_it)
+        };
+        whole.filter(|secret| secret.arn == id).or_else(partial)
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::query::{self, QueryForm, XmlWriter};
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, ListPage, dispatch};
 
 pub use subscriptions::StoredSubscription;
@@ -19,12 +20,21 @@ pub(super) const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 /// The page size.
 const PAGE: usize = 100;
 
-/// The topics and subscriptions of a region, by ARN.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SnsState {
-    pub topics: BTreeMap<String, StoredTopic>,
-    pub subscriptions: BTreeMap<String, StoredSubscription>,
+stored_parts! {
+    /// The topics and subscriptions of a region, by ARN.
+    pub struct SnsState {
+        pub topics: StoredTable<StoredTopic>,
+        pub subscriptions: StoredTable<StoredSubscription>,
+    }
+}
+
+impl SnsState {
+    /// The subscriptions of a topic. Their ARNs are its ARN and an id.
+    fn topic_subscriptions(&self, topic: &str) -> impl Iterator<Item = &StoredSubscription> {
+        let prefix = format!("{topic}:");
+        let from = self.subscriptions.iter_from(&prefix);
+        from.take_while(move |(arn, _)| arn.starts_with(&prefix)).map(|(_, subscription)| subscription)
+    }
 }
 
 /// A topic.
@@ -78,13 +88,13 @@ impl SnsCall<'_, '_> {
         self.sns_state_mut().topics.get_mut(&arn).ok_or_else(no_topic)
     }
 
-    fn list_page<T>(
+    fn list_page<T, I: IntoIterator<Item = T>>(
         &self,
-        items: impl IntoIterator<Item = T>,
+        items_after: impl FnOnce(Option<&str>) -> I,
         key: impl Fn(&T) -> String,
     ) -> Result<ListPage<T>, ApiError> {
         let size = self.cx.page_size(None, PAGE);
-        ListPage::from_items(items, key, self.form.member_text("NextToken"), size, || {
+        ListPage::from_items_after(items_after, key, self.form.member_text("NextToken"), size, || {
             invalid_parameter("Invalid parameter: NextToken")
         })
     }

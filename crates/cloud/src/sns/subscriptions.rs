@@ -43,11 +43,10 @@ pub(super) fn subscribe_endpoint(call: &mut SnsCall<'_, '_>) -> Result<CloudAnsw
     if !fits {
         return Err(invalid_parameter("Invalid parameter: Endpoint"));
     }
-    let is_it = |other: &&StoredSubscription| {
-        other.topic_arn == topic_arn && other.protocol == protocol && other.endpoint == endpoint
-    };
-    let subscription = match call.sns_state().subscriptions.values().find(is_it) {
-        Some(subscription) => subscription.clone(),
+    let is_it = |other: &&StoredSubscription| other.protocol == protocol && other.endpoint == endpoint;
+    let existing = call.sns_state().topic_subscriptions(&topic_arn).find(is_it).cloned();
+    let subscription = match existing {
+        Some(subscription) => subscription,
         None => StoredSubscription {
             arn: format!("{topic_arn}:{}", call.cx.random_uuid()),
             confirmed: OWN.contains(&protocol.as_str()),
@@ -95,9 +94,12 @@ pub(super) fn get_subscription_attributes(call: &SnsCall<'_, '_>) -> Result<Clou
 
 /// Lists all subscriptions, or those of one topic.
 pub(super) fn list_subscriptions(call: &SnsCall<'_, '_>, topic: Option<&str>) -> Result<CloudAnswer, ApiError> {
-    let subscriptions = call.sns_state().subscriptions.values();
-    let of_topic = subscriptions.filter(|subscription| topic.is_none_or(|topic| subscription.topic_arn == topic));
-    let page = call.list_page(of_topic, |subscription| subscription.arn.clone())?;
+    let prefix = topic.map(|topic| format!("{topic}:")).unwrap_or_default();
+    let subscriptions = &call.sns_state().subscriptions;
+    let page = call.list_page(
+        |after| subscriptions.iter_with_prefix_after(&prefix, after).map(|(_, subscription)| subscription),
+        |subscription| subscription.arn.clone(),
+    )?;
     Ok(call.xml_answer(|xml| {
         xml.write_members("Subscriptions", &page.items, |xml, subscription| {
             write_subscription(xml, call.cx.account_id(), subscription)

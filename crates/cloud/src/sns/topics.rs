@@ -52,7 +52,8 @@ pub(super) fn create_topic(call: &mut SnsCall<'_, '_>) -> Result<CloudAnswer, Ap
 }
 
 pub(super) fn list_topics(call: &SnsCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
-    let page = call.list_page(call.sns_state().topics.keys(), |arn| (*arn).clone())?;
+    let topics = &call.sns_state().topics;
+    let page = call.list_page(|after| topics.iter_after(after).map(|(arn, _)| arn), |arn| (*arn).clone())?;
     Ok(call.xml_answer(|xml| {
         xml.write_members("Topics", &page.items, |xml, arn| xml.write_text("TopicArn", arn));
         xml.write_next_token(&page);
@@ -62,7 +63,7 @@ pub(super) fn list_topics(call: &SnsCall<'_, '_>) -> Result<CloudAnswer, ApiErro
 pub(super) fn get_topic_attributes(call: &SnsCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
     let topic = call.find_topic("TopicArn")?;
     let arn = call.required_text("TopicArn")?;
-    let subscriptions = call.sns_state().subscriptions.values().filter(|subscription| subscription.topic_arn == arn);
+    let subscriptions = call.sns_state().topic_subscriptions(arn);
     let (confirmed, pending): (Vec<_>, Vec<_>) = subscriptions.partition(|subscription| subscription.confirmed);
     let mut shown: BTreeMap<_, _> = [
         ("TopicArn", arn.to_owned()),
@@ -94,7 +95,11 @@ pub(super) fn delete_topic(call: &mut SnsCall<'_, '_>) -> Result<CloudAnswer, Ap
     if call.sns_state().topics.contains_key(&arn) {
         let state = call.sns_state_mut();
         state.topics.remove(&arn);
-        state.subscriptions.retain(|_, subscription| subscription.topic_arn != arn);
+        let subscriptions: Vec<String> =
+            state.topic_subscriptions(&arn).map(|subscription| subscription.arn.clone()).collect();
+        for subscription in subscriptions {
+            state.subscriptions.remove(&subscription);
+        }
     }
     Ok(call.empty_answer())
 }

@@ -12,15 +12,23 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, dispatch};
 
-/// The queues of a region, by name.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SqsState {
-    pub queues: BTreeMap<String, StoredQueue>,
-    /// When queues were deleted, in milliseconds since 1970. Their names can't be reused for a while.
-    pub deleted_ms: BTreeMap<String, i64>,
+stored_parts! {
+    /// The queues of a region, by name.
+    pub struct SqsState {
+        pub queues: StoredTable<StoredQueue>,
+        /// When queues were deleted, in milliseconds since 1970. Their names can't be reused for a while.
+        pub deleted_ms: StoredTable<i64>,
+    }
+}
+
+impl SqsState {
+    pub(super) fn find_queue_by_arn(&self, arn: &str) -> Option<&StoredQueue> {
+        let name = arn.rsplit(':').next().unwrap_or_default();
+        self.queues.get(name).filter(|queue| queue.arn == arn)
+    }
 }
 
 /// A queue.

@@ -73,8 +73,8 @@ fn check_name(name: &str, fifo: bool) -> Result<(), ApiError> {
 /// Without `MaxResults`, returns the first thousand queues and no token for more.
 pub(super) fn list_queues(call: &SqsCall<'_, '_>) -> Result<Value, ApiError> {
     let prefix = call.body.member_text("QueueNamePrefix").unwrap_or_default();
-    let names = call.sqs_state().queues.keys().filter(|name| name.starts_with(prefix));
-    urls_answer(call, "QueueUrls", names)
+    let queues = &call.sqs_state().queues;
+    urls_answer(call, "QueueUrls", |after| queues.iter_with_prefix_after(prefix, after).map(|(name, _)| name))
 }
 
 /// The queues that use this one as their dead-letter queue.
@@ -85,19 +85,22 @@ pub(super) fn list_dead_letter_source_queues(call: &SqsCall<'_, '_>) -> Result<V
         policy.is_some_and(|policy| policy.member_text("deadLetterTargetArn") == Some(target))
     };
     // The member name is lowercase, unlike in `ListQueues`.
-    urls_answer(call, "queueUrls", call.sqs_state().queues.values().filter(leads_here).map(|queue| &queue.name))
+    let queues = &call.sqs_state().queues;
+    urls_answer(call, "queueUrls", |after| {
+        queues.iter_after(after).map(|(_, queue)| queue).filter(leads_here).map(|queue| &queue.name)
+    })
 }
 
-fn urls_answer<'n>(
+fn urls_answer<'n, I: Iterator<Item = &'n String>>(
     call: &SqsCall<'_, '_>,
     member: &str,
-    names: impl Iterator<Item = &'n String>,
+    names_after: impl FnOnce(Option<&str>) -> I,
 ) -> Result<Value, ApiError> {
     let asked = call.body.member_integer("MaxResults");
     // Without `MaxResults` there is no token for a next page, so a smaller configured page would hide queues.
     let size = if asked.is_some() { call.cx.page_size(asked, PAGE) } else { PAGE };
-    let page = ListPage::from_items(
-        names,
+    let page = ListPage::from_items_after(
+        names_after,
         |name| (*name).clone(),
         call.body.member_text("NextToken"),
         size,

@@ -7,6 +7,7 @@ use super::report::{ManifestProblem, Span};
 use super::shape::ManifestReading;
 use super::table::VenueTable;
 use crate::arn::Arn;
+use crate::error::ErrorCode;
 use crate::resource::declared::VpcSettings;
 
 /// Whether runs are traced with X-Ray.
@@ -120,7 +121,7 @@ pub(super) fn read_company_rules(reading: &mut ManifestReading<'_>, table: Venue
         };
         if !region.is_empty() && arn.region != region {
             let message = format!("this {what} is in {}, but the deployment is in {region}", arn.region);
-            let problem = ManifestProblem::new("region", place, message, "another region");
+            let problem = ManifestProblem::new(ErrorCode::Region, place, message, "another region");
             reading.push_problem(problem.with_help(format!("use a {what} in {region}")));
         }
     }

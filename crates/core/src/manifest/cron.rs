@@ -305,42 +305,66 @@ fn nearest_weekday(wanted: u16, length: u16, weekday_of: impl Fn(u16) -> u16) ->
     }
 }
 
+/// The expression that was probably meant by five or six fields: with a year, one `?`, and EventBridge's numbers of days.
+/// Only one that EventBridge takes is suggested, so that nobody corrects it twice.
+pub(super) fn suggest_expression(words: &[&str]) -> Option<String> {
+    let mut fields: Vec<String> = words.iter().map(|word| word.to_ascii_uppercase()).collect();
+    // In cron of Unix, days of the week are from 0 to 7, and both ends are Sunday.
+    let is_unix = fields.len() == 5;
+    if is_unix {
+        fields[4] = renumber_weekdays(&fields[4]);
+        fields.push("*".to_owned());
+    }
+    let [_, _, day_of_month, _, day_of_week, _] = &mut fields[..] else { return None };
+    match (day_of_month.as_str(), day_of_week.as_str()) {
+        ("?", "?") => *day_of_month = "*".to_owned(),
+        ("?", _) | (_, "?") => {}
+        (_, "*") => *day_of_week = "?".to_owned(),
+        ("*", _) => *day_of_month = "?".to_owned(),
+        // Which of the two was meant, nobody can tell. (Parsing it would ask for a suggestion again.)
+        _ => return None,
+    }
+    CronExpression::parse_fields(&fields.join(" "), 0).ok().map(|cron| cron.to_expression())
+}
+
+/// Days of the week by name, where they are numbers of Unix's cron.
+fn renumber_weekdays(field: &str) -> String {
+    const NAMES: [&str; 8] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
+    let day = |word: &str| word.parse::<usize>().ok().and_then(|day| NAMES.get(day)).copied();
+    let parts = field.split(',').map(|part| match part.split_once('-') {
+        Some((from, to)) => Some(format!("{}-{}", day(from)?, day(to)?)),
+        None => day(part).map(ToOwned::to_owned),
+    });
+    parts.collect::<Option<Vec<String>>>().map_or_else(|| field.to_owned(), |parts| parts.join(","))
+}
+
 fn wrong_field_count(words: &[&str]) -> Flaw {
-    let message = match words.len() {
-        1 => "cron(...) takes six fields, but this has 1".to_owned(),
-        count => format!("cron(...) takes six fields, but this has {count}"),
-    };
-    let help = if let &[minutes, hours, day_of_month, month, day_of_week] = words {
-        let (day_of_month, day_of_week) = match (day_of_month, day_of_week) {
-            ("?", _) | (_, "?") => (day_of_month, day_of_week),
-            (_, "*") => (day_of_month, "?"),
-            _ => ("?", day_of_week),
-        };
-        format!(
-            "write cron({minutes} {hours} {day_of_month} {month} {day_of_week} *): in EventBridge the last field is a \
-             year, one of the two day fields is `?`, and 1 is Sunday"
-        )
-    } else {
-        "the fields are minutes, hours, day-of-month, month, day-of-week and year, such as cron(0 8 * * ? *)".to_owned()
+    let message = format!("cron(...) takes six fields, but this has {}", words.len());
+    let help = match suggest_expression(words) {
+        Some(expression) => {
+            format!("write {expression}: in EventBridge the last field is a year, and one of the two day fields is `?`")
+        }
+        None => "the fields are minutes, hours, day-of-month, month, day-of-week and year, such as cron(0 8 * * ? *)"
+            .to_owned(),
     };
     Flaw::new(message, help)
 }
 
 fn check_question_marks(words: &[String]) -> Option<Flaw> {
-    let rewritten = |day_of_month: &str, day_of_week: &str| {
-        format!("write cron({} {} {day_of_month} {} {day_of_week} {})", words[0], words[1], words[3], words[5])
+    let message = match (words[2].as_str(), words[4].as_str()) {
+        ("?", "?") => "only one of day-of-month and day-of-week may be `?`",
+        ("?", _) | (_, "?") => return None,
+        _ => "one of day-of-month and day-of-week must be `?`",
     };
-    let (day_of_month, day_of_week) = (words[2].as_str(), words[4].as_str());
-    match (day_of_month, day_of_week) {
-        ("?", "?") => Some(Flaw::new("only one of day-of-month and day-of-week may be `?`", rewritten("*", "?"))),
-        ("?", _) | (_, "?") => None,
-        (_, "*") => Some(Flaw::new("one of day-of-month and day-of-week must be `?`", rewritten(day_of_month, "?"))),
-        ("*", _) => Some(Flaw::new("one of day-of-month and day-of-week must be `?`", rewritten("?", day_of_week))),
-        _ => Some(Flaw::new(
-            "one of day-of-month and day-of-week must be `?`",
-            format!("{}, or {}", rewritten(day_of_month, "?"), rewritten("?", day_of_week)),
-        )),
-    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let with_days = |day_of_month: &str, day_of_week: &str| {
+        suggest_expression(&[words[0], words[1], day_of_month, words[3], day_of_week, words[5]])
+    };
+    let fixed = suggest_expression(&words).map(|fixed| format!("write {fixed}"));
+    // Both are given: either can be left out.
+    let either = || Some(format!("write {}, or {}", with_days(words[2], "?")?, with_days("?", words[4])?));
+    let help = fixed.or_else(either).unwrap_or_else(|| "write a schedule such as cron(0 8 * * ? *)".to_owned());
+    Some(Flaw::new(message, help))
 }
 
 fn parse_day_of_month(word: &str) -> Result<CronDays, Flaw> {

@@ -1,9 +1,6 @@
-//! Makes a report fit a screen: of a line that is longer than one, only what surrounds the mistake is shown. (The renderer
-//! also panics for a column past 65,535.)
+//! Makes a report fit a screen: of a line that is longer than one, only what surrounds the mistake is shown.
 
 use std::ops::Range;
-
-use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
 use super::report::{ManifestProblem, Span};
 
@@ -22,11 +19,9 @@ const CUT: char = '…';
 /// The part of a manifest that a report shows, with the places in it.
 #[derive(Debug)]
 pub(super) struct SourceExcerpt {
-    path: String,
-    text: String,
-    /// The column of the mistake in the file, if it differs from that in `text`. Both count from 0.
-    column: Option<usize>,
+    pub(super) text: String,
     pub(super) span: Option<Span>,
+    pub(super) label: String,
     pub(super) others: Vec<(Span, String)>,
 }
 
@@ -38,24 +33,21 @@ struct ShownLine {
 
 impl SourceExcerpt {
     /// The excerpt of `source` that shows `problem`.
-    pub(super) fn of_problem(path: String, source: &str, problem: &ManifestProblem) -> Self {
+    pub(super) fn of_problem(source: &str, problem: &ManifestProblem) -> Self {
+        let label = problem.label.clone();
         let first = problem.span.clone().map(|span| shorten_span(source, span));
         let mut others: Vec<_> = problem.others.iter().take(MOST_OTHERS).cloned().collect();
         others.iter_mut().for_each(|(span, _)| *span = shorten_span(source, span.clone()));
         if source.lines().all(|line| line.len() <= LONGEST_LINE) {
-            return Self { path, text: source.to_owned(), column: None, span: first, others };
+            return Self { text: source.to_owned(), span: first, label, others };
         }
         let marked: Vec<usize> =
             first.iter().chain(others.iter().map(|(span, _)| span)).map(|span| span.start).collect();
         let (text, lines) = cut_lines(source, &marked);
         let moved = |span: &Span| move_offset(&lines, span.start)..move_offset(&lines, span.end);
-        let column = first.as_ref().map(|span| {
-            let line_start = source[..span.start].rfind('\n').map_or(0, |at| at + 1);
-            source[line_start..span.start].chars().count()
-        });
         let span = first.as_ref().map(moved);
         let others = others.iter().map(|(span, label)| (moved(span), label.clone())).collect();
-        Self { path, text, column, span, others }
+        Self { text, span, label, others }
     }
 }
 
@@ -111,31 +103,6 @@ fn move_offset(lines: &[ShownLine], offset: usize) -> usize {
     line.shown_from + offset.clamp(line.kept.start, line.kept.end) - line.kept.start
 }
 
-impl SourceCode for SourceExcerpt {
-    fn read_span<'a>(
-        &'a self,
-        span: &SourceSpan,
-        lines_before: usize,
-        lines_after: usize,
-    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let found = self.text.read_span(span, lines_before, lines_after)?;
-        let column = match (self.column, &self.span) {
-            // The renderer asks for the mistake alone to say where it is.
-            (Some(column), Some(first)) if lines_before == 0 && span.offset() == first.start => column,
-            _ => found.column(),
-        };
-        let contents = MietteSpanContents::new_named(
-            self.path.clone(),
-            found.data(),
-            *found.span(),
-            found.line(),
-            column,
-            found.line_count(),
-        );
-        Ok(Box::new(contents.with_language("TOML")))
-    }
-}
-
 /// A text of a report with its middle left out, if it is longer than `most` characters.
 pub(super) fn cut_middle(text: String, most: usize) -> String {
     if text.len() <= most {
@@ -154,18 +121,19 @@ pub(super) fn cut_middle(text: String, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorCode;
 
     #[test]
     fn cuts_long_lines_around_the_mistake() {
         let long = format!("a = 1\nkey = \"{}BAD{}\"\nb = 2\n", "x".repeat(70_000), "y".repeat(70_000));
         let at = long.find("BAD").expect("there");
-        let problem = ManifestProblem::new("code", at..at + 3, "message", "label").with_other_place(0..1, "other");
-        let excerpt = SourceExcerpt::of_problem("f".to_owned(), &long, &problem);
+        let problem =
+            ManifestProblem::new(ErrorCode::Value, at..at + 3, "message", "label").with_other_place(0..1, "other");
+        let excerpt = SourceExcerpt::of_problem(&long, &problem);
         assert_eq!(&excerpt.text[excerpt.span.clone().expect("a span")], "BAD");
         assert_eq!(&excerpt.text[excerpt.others[0].0.clone()], "a");
         assert_eq!(excerpt.text.lines().count(), 3);
         assert!(excerpt.text.lines().all(|line| line.chars().count() <= BEFORE + AFTER + 2), "{}", excerpt.text);
-        assert_eq!(excerpt.column, Some(70_007));
     }
 
     #[test]
@@ -173,8 +141,8 @@ mod tests {
         let long = format!("{}é\r\n{}\nshort", "ü".repeat(500), "ß".repeat(300));
         for at in (0..=long.len()).filter(|at| long.is_char_boundary(*at)) {
             for end in [at, long.len()] {
-                let problem = ManifestProblem::new("code", at..end, "message", "label");
-                let excerpt = SourceExcerpt::of_problem("f".to_owned(), &long, &problem);
+                let problem = ManifestProblem::new(ErrorCode::Value, at..end, "message", "label");
+                let excerpt = SourceExcerpt::of_problem(&long, &problem);
                 let span = excerpt.span.clone().expect("a span");
                 assert!(excerpt.text.get(span.clone()).is_some(), "{at}..{end}: {span:?} of {}", excerpt.text.len());
             }
@@ -183,9 +151,9 @@ mod tests {
 
     #[test]
     fn leaves_short_lines_as_they_are() {
-        let problem = ManifestProblem::new("code", 4..5, "message", "label");
-        let excerpt = SourceExcerpt::of_problem("f".to_owned(), "a = 1\n", &problem);
-        assert_eq!((excerpt.text.as_str(), excerpt.span, excerpt.column), ("a = 1\n", Some(4..5), None));
+        let problem = ManifestProblem::new(ErrorCode::Value, 4..5, "message", "label");
+        let excerpt = SourceExcerpt::of_problem("a = 1\n", &problem);
+        assert_eq!((excerpt.text.as_str(), excerpt.span), ("a = 1\n", Some(4..5)));
     }
 
     #[test]

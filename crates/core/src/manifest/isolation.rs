@@ -12,6 +12,7 @@ use sync_config::config::{
 use super::report::{ManifestProblem, Span};
 use super::venue::ParsedVenue;
 use super::{SecretRef, SecretValue};
+use crate::error::ErrorCode;
 
 /// The result of a comparison.
 #[derive(Debug, Default)]
@@ -86,7 +87,8 @@ fn check_names(venues: &[ParsedVenue], found: &mut IsolationFindings) {
                 "the venues `{a}` and `{b}` would share a function name, a role and a set of HubSpot properties"
             );
             let help = "rename one: names must differ by more than -, _ and case (IAM role names are case-insensitive)";
-            let problem = ManifestProblem::new("shared_name", second.places.name.clone(), message, "second venue");
+            let problem =
+                ManifestProblem::new(ErrorCode::SharedName, second.places.name.clone(), message, "second venue");
             found.problems.push(problem.with_other_place(first.places.name.clone(), "first venue").with_help(help));
         },
     );
@@ -108,8 +110,12 @@ fn check_display_names(venues: &[ParsedVenue], found: &mut IsolationFindings) {
             "the venues `{}` and `{}` have the same display name: staff would see two checkboxes with one label",
             first.venue.name, second.venue.name
         );
-        let problem =
-            ManifestProblem::new("shared_display_name", second.places.display_name.clone(), message, "used again here");
+        let problem = ManifestProblem::new(
+            ErrorCode::SharedDisplayName,
+            second.places.display_name.clone(),
+            message,
+            "used again here",
+        );
         let problem = problem.with_other_place(first.places.display_name.clone(), "first used here");
         found.problems.push(problem.with_help("give each venue a display_name that staff can tell from the others"));
     });
@@ -135,7 +141,8 @@ fn check_flags(venues: &[ParsedVenue], found: &mut IsolationFindings) {
                 "the venues `{a}` and `{b}` share the flag property `{}`: a contact ticked for one would go to both",
                 first.venue.flag_property
             );
-            let problem = ManifestProblem::new("shared_flag", second.places.flag.clone(), message, "used again here");
+            let problem =
+                ManifestProblem::new(ErrorCode::SharedFlag, second.places.flag.clone(), message, "used again here");
             let problem = problem.with_other_place(first.places.flag.clone(), "first used here");
             found.problems.push(
                 problem.with_help("give each venue its own flag property, or remove flag_property to use the default"),
@@ -153,7 +160,8 @@ fn check_flags(venues: &[ParsedVenue], found: &mut IsolationFindings) {
                 "the flag property of `{}` is a ledger property of `{}`, which its sync overwrites",
                 read.venue.name, owner.venue.name
             );
-            let problem = ManifestProblem::new("shared_flag", read.places.flag.clone(), message, "used as a flag here");
+            let problem =
+                ManifestProblem::new(ErrorCode::SharedFlag, read.places.flag.clone(), message, "used as a flag here");
             let problem = problem.with_other_place(owner.places.name.clone(), "ledger of this venue");
             found
                 .problems
@@ -172,7 +180,7 @@ fn check_canaries(venues: &[ParsedVenue], found: &mut IsolationFindings) {
             }
             let message = format!("both `{}` and `{}` are marked as the canary", first.venue.name, second.venue.name);
             let span = |read: &ParsedVenue| read.places.canary.clone().unwrap_or(read.places.name.clone());
-            let problem = ManifestProblem::new("canary", span(second), message, "second canary")
+            let problem = ManifestProblem::new(ErrorCode::Canary, span(second), message, "second canary")
                 .with_other_place(span(first), "first canary");
             found.problems.push(problem.with_help("keep one canary: a new artifact goes to one venue first"));
         },
@@ -226,7 +234,7 @@ fn check_credentials(
             if found.advice.len() < MOST_FINDINGS && news(first, second, KEY_HUBSPOT_TOKEN) {
                 let message = format!("`{}` and `{}` share a HubSpot token", first.venue.name, second.venue.name);
                 let advice = ManifestProblem::new(
-                    "shared_hubspot_token",
+                    ErrorCode::SharedHubspotToken,
                     credential_place(second, KEY_HUBSPOT_TOKEN),
                     message,
                     "",
@@ -257,7 +265,7 @@ fn report_same_account(first: &ParsedVenue, second: &ParsedVenue, compared: Comp
                 "`{}` and `{}` are two locations ({a} and {b}) of the same Tripleseat account",
                 first.venue.name, second.venue.name
             );
-            let advice = ManifestProblem::new("shared_tripleseat_account", key(second), message, "");
+            let advice = ManifestProblem::new(ErrorCode::SharedTripleseatAccount, key(second), message, "");
             found.advice.push(advice.with_help("this is allowed, but only location_id keeps them apart"));
         }
         (Some(_), Some(_)) => {
@@ -281,7 +289,7 @@ fn same_destination_problem(
 ) -> ManifestProblem {
     let message =
         format!("the venues `{}` and `{}` have the same destination: {same}", first.venue.name, second.venue.name);
-    ManifestProblem::new("shared_destination", second_at, message, "used again here").with_other_place(first_at, "first used here").with_help(
+    ManifestProblem::new(ErrorCode::SharedDestination, second_at, message, "used again here").with_other_place(first_at, "first used here").with_help(
         "give each venue its own destination, or the contacts of one become leads of the other. Two locations of one \
          account need different location_ids",
     )

@@ -7,6 +7,8 @@
 mod alarms;
 mod company;
 mod cron;
+mod dotenv;
+mod draw;
 mod duration;
 mod edit;
 mod edit_venues;
@@ -39,6 +41,7 @@ mod venue;
 
 pub use alarms::{AlarmCause, AlarmSettings};
 pub use cron::{CronBase, CronDays, CronExpression, CronItem, CronList};
+pub use dotenv::{DOTENV_FILE, DotEnv};
 pub use duration::{format_duration, parse_duration};
 pub use edit::secret_keys;
 pub use edit::{

@@ -8,6 +8,7 @@ use super::report::ManifestProblem;
 use super::shape::ManifestReading;
 use super::table::ManifestTable;
 use super::venue::ParsedVenue;
+use crate::error::ErrorCode;
 use crate::naming::{
     MAX_FUNCTION_NAME, MAX_PROPERTY_NAME, MAX_ROLE_NAME, MAX_ROLE_PATH, MAX_RULE_NAME, RolePlace, VenueNames,
 };
@@ -29,7 +30,7 @@ pub(super) fn check_name_lengths(
             excess.what, excess.limit
         );
         let help = format!("shorten the deployment name by at least {} characters", excess.over + 8);
-        reading.push_problem(ManifestProblem::new("name_too_long", span, message, "too long").with_help(help));
+        reading.push_problem(ManifestProblem::new(ErrorCode::NameTooLong, span, message, "too long").with_help(help));
         return;
     }
     check_role_path(reading, deployment, root);
@@ -46,7 +47,8 @@ pub(super) fn check_name_lengths(
             );
             let help = format!("shorten the venue name or the deployment name by {} or more", excess.over);
             reading.push_problem(
-                ManifestProblem::new("name_too_long", read.places.name.clone(), message, "too long").with_help(help),
+                ManifestProblem::new(ErrorCode::NameTooLong, read.places.name.clone(), message, "too long")
+                    .with_help(help),
             );
         }
     }
@@ -65,7 +67,7 @@ fn check_role_path(reading: &mut ManifestReading<'_>, deployment: &Deployment, r
         path.len()
     );
     let help = format!("shorten it by {over} or more");
-    reading.push_problem(ManifestProblem::new("name_too_long", span, message, "too long").with_help(help));
+    reading.push_problem(ManifestProblem::new(ErrorCode::NameTooLong, span, message, "too long").with_help(help));
 }
 
 struct LongestName {

@@ -19,6 +19,7 @@ use super::{
     Advice, Deployment, HubSpotSettings, Manifest, ManifestErrors, SecretRef, SecretValue, isolation, names, redact,
     region,
 };
+use crate::error::ErrorCode;
 
 /// A valid manifest, with advice about it.
 #[derive(Debug, Clone)]
@@ -59,7 +60,7 @@ impl LoadedManifest {
             if read.venue.schedule.next_after(now, now).is_none() {
                 let span = read.places.schedule.clone().unwrap_or_else(|| read.places.name.clone());
                 let problem = ManifestProblem::new(
-                    "schedule_ended",
+                    ErrorCode::ScheduleEnded,
                     span.clone(),
                     format!("`{}` never runs: its schedule has no firing after today", read.venue.name),
                     "all of its years are over",
@@ -82,7 +83,7 @@ impl LoadedManifest {
     /// `file:line:column` of the venue's table.
     pub fn venue_place(&self, venue: &str) -> Option<String> {
         let read = self.read.iter().find(|read| read.venue.name == venue)?;
-        let finding = self.source.to_finding(&ManifestProblem::new("", read.places.name.clone(), "", ""));
+        let finding = self.source.to_finding(&ManifestProblem::new(ErrorCode::Value, read.places.name.clone(), "", ""));
         Some(format!("{}:{}:{}", finding.file, finding.line?, finding.column?))
     }
 }
@@ -126,7 +127,7 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
         return Err(ManifestErrors { source, problems });
     }
     if text.trim_start_matches('\u{feff}').trim().is_empty() {
-        let problem = ManifestProblem::without_place("empty", format!("{} is empty", path.display()));
+        let problem = ManifestProblem::without_place(ErrorCode::Empty, format!("{} is empty", path.display()));
         let problem = problem.with_help("`deployer init` writes a commented manifest to start from");
         return Err(ManifestErrors { source, problems: vec![problem] });
     }
@@ -144,7 +145,7 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
         (region::probably_meant(&deployment.region), table.value_span(&DEPLOYMENT.region))
     {
         let message = format!("AWS has no region {} that this version knows of", deployment.region);
-        let unknown = ManifestProblem::new("unknown_region", span, message, "");
+        let unknown = ManifestProblem::new(ErrorCode::UnknownRegion, span, message, "");
         advice.push(unknown.with_help(format!("did you mean {meant}?")));
     }
     let alarms = root.open_table(&ROOT.alarms).map(|table| read_alarms(&mut reading, table, &deployment.region));
@@ -158,7 +159,7 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
     by_reference.problems.into_iter().for_each(|problem| reading.push_problem(problem));
     advice.extend(by_reference.advice);
     if read.is_empty() {
-        let nothing = ManifestProblem::new("no_venue", start, "the manifest has no venues", "");
+        let nothing = ManifestProblem::new(ErrorCode::NoVenue, start, "the manifest has no venues", "");
         advice.push(nothing.with_help("add a [venues.NAME] table"));
     }
 
@@ -178,10 +179,10 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
 fn unreadable_file(path: &Path, error: &std::io::Error) -> ManifestErrors {
     let shown = path.display();
     let problem = if error.kind() == std::io::ErrorKind::NotFound {
-        ManifestProblem::without_place("not_found", format!("{shown} does not exist"))
+        ManifestProblem::without_place(ErrorCode::NotFound, format!("{shown} does not exist"))
             .with_help("run `deployer init` to create it, or pass `--manifest PATH` to use another file")
     } else {
-        ManifestProblem::without_place("unreadable", format!("could not read {shown}: {error}"))
+        ManifestProblem::without_place(ErrorCode::Unreadable, format!("could not read {shown}: {error}"))
     };
     ManifestErrors {
         source: ManifestSource { path: path.to_owned(), redacted: String::new() },
@@ -200,7 +201,7 @@ fn invalid_utf8(path: &Path, bytes: &[u8], at: usize) -> ManifestErrors {
     };
     let span = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
     let message = format!("the file is not valid UTF-8: byte {at} is 0x{byte:02x}");
-    let problem = ManifestProblem::new("not_utf8", span, message, "invalid byte").with_help(help);
+    let problem = ManifestProblem::new(ErrorCode::NotUtf8, span, message, "invalid byte").with_help(help);
     ManifestErrors { source: ManifestSource { path: path.to_owned(), redacted }, problems: vec![problem] }
 }
 

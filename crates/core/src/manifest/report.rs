@@ -2,17 +2,17 @@
 //! programs.
 
 use std::fmt::{self, Write as _};
-use std::io::IsTerminal;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity};
 use serde::Serialize;
 
-use super::excerpt::{SourceExcerpt, cut_middle};
+use super::draw::draw_problem;
+use super::excerpt::cut_middle;
 use crate::counted::count_with_noun;
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
 use crate::exit_code::ExitCode;
+use crate::wrap::USUAL_WIDTH;
 
 /// The longest message, help or label, in characters. They may repeat what the file says.
 const LONGEST_TEXT: usize = 400;
@@ -57,7 +57,7 @@ impl std::error::Error for Flaw {}
 /// One mistake or one piece of advice, with its places in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ManifestProblem {
-    pub(super) code: &'static str,
+    pub(super) code: ErrorCode,
     pub(super) message: String,
     pub(super) span: Option<Span>,
     pub(super) label: String,
@@ -67,12 +67,12 @@ pub(super) struct ManifestProblem {
 }
 
 impl ManifestProblem {
-    pub(super) fn new(code: &'static str, span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
+    pub(super) fn new(code: ErrorCode, span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
         let [message, label] = [message.into(), label.into()].map(|text| cut_middle(text, LONGEST_TEXT));
         Self { code, message, span: Some(span), label, others: Vec::new(), help: None }
     }
 
-    pub(super) fn without_place(code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn without_place(code: ErrorCode, message: impl Into<String>) -> Self {
         let message = cut_middle(message.into(), LONGEST_TEXT);
         Self { code, message, span: None, label: String::new(), others: Vec::new(), help: None }
     }
@@ -140,10 +140,15 @@ impl ManifestSource {
             line: place.map(|(line, _, _)| line),
             column: place.map(|(_, column, _)| column),
             length: place.map(|(_, _, length)| length),
-            code: problem.code,
+            code: problem.code.as_str(),
             message: problem.message.clone(),
             help: problem.help.clone(),
         }
+    }
+
+    /// Line and column of a mistake, from 1.
+    pub(super) fn place_of(&self, problem: &ManifestProblem) -> Option<(usize, usize)> {
+        problem.span.as_ref().map(|span| self.line_and_column(span)).map(|(line, column, _)| (line, column))
     }
 
     /// Line, column and length in characters.
@@ -168,14 +173,8 @@ pub struct ReportStyle {
 }
 
 impl ReportStyle {
-    /// No color, 100 columns: for files, pipes and tests.
-    pub const PLAIN: Self = Self { color: false, width: 100 };
-
-    /// What stderr can show: color only on a terminal, and only if `NO_COLOR` is not set.
-    pub fn for_stderr() -> Self {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { color: std::io::stderr().is_terminal() && !no_color, ..Self::PLAIN }
-    }
+    /// No color, the usual width: for files, pipes and tests.
+    pub const PLAIN: Self = Self { color: false, width: USUAL_WIDTH };
 }
 
 /// Everything that is wrong with a manifest.
@@ -192,7 +191,7 @@ impl ManifestErrors {
         let mut findings: Vec<_> =
             self.problems.iter().take(MOST_LISTED).map(|problem| self.source.to_finding(problem)).collect();
         findings.extend(self.summarize_rest(MOST_LISTED).map(|rest| {
-            let rest = ManifestProblem::without_place("more", rest);
+            let rest = ManifestProblem::without_place(ErrorCode::More, rest);
             self.source.to_finding(&rest.with_help("correct these first"))
         }));
         findings
@@ -208,8 +207,13 @@ impl ManifestErrors {
     pub fn render_report(&self, style: ReportStyle) -> String {
         let mut text = String::new();
         for problem in self.problems.iter().take(MOST_SHOWN) {
-            text.push_str(&render_problem(&self.source, problem, Severity::Error, style));
+            text.push_str(&draw_problem(&self.source, problem, style));
             text.push('\n');
+        }
+        // Of one that isn't at a place of the file, such as a file that doesn't exist, all was said.
+        if self.is_about_whole_file() {
+            text.pop();
+            return text;
         }
         text.push_str(&self.summarize_count());
         if self.problems.len() > MOST_SHOWN {
@@ -219,12 +223,13 @@ impl ManifestErrors {
         text
     }
 
+    /// Whether nothing in the file is wrong, but the file itself.
+    fn is_about_whole_file(&self) -> bool {
+        matches!(&self.problems[..], [only] if only.span.is_none())
+    }
+
     fn summarize_count(&self) -> String {
-        let path = self.source.path.display();
-        match self.problems.len() {
-            1 => format!("1 error in {path}"),
-            count => format!("{count} errors in {path}"),
-        }
+        format!("{} in {}", count_with_noun(self.problems.len() as u64, "mistake"), self.source.path.display())
     }
 }
 
@@ -241,70 +246,21 @@ impl fmt::Display for ManifestErrors {
 impl std::error::Error for ManifestErrors {}
 
 impl From<ManifestErrors> for Error {
-    /// The graphical report is the message, since that is what a person at a terminal should see.
+    /// What is wrong with the file itself is an error like all others. Mistakes in it are shown as a report.
     fn from(errors: ManifestErrors) -> Self {
-        Self::new(ExitCode::Usage, errors.render_report(ReportStyle::for_stderr()).trim_end())
-    }
-}
-
-pub(super) fn render_problem(
-    source: &ManifestSource,
-    problem: &ManifestProblem,
-    severity: Severity,
-    style: ReportStyle,
-) -> String {
-    let theme = if style.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(style.width).with_links(false);
-    let excerpt = SourceExcerpt::of_problem(source.path.display().to_string(), &source.redacted, problem);
-    let diagnostic = ProblemDiagnostic { problem, severity, excerpt };
-    let mut text = String::new();
-    // Writing to a string can't fail, but a span outside the text can. The message alone is still useful then.
-    if handler.render_report(&mut text, &diagnostic).is_err() {
-        text.clear();
-        let _ = writeln!(text, "{}", source.to_finding(problem));
-    }
-    text
-}
-
-#[derive(Debug)]
-struct ProblemDiagnostic<'p> {
-    problem: &'p ManifestProblem,
-    severity: Severity,
-    excerpt: SourceExcerpt,
-}
-
-impl fmt::Display for ProblemDiagnostic<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem.message)
-    }
-}
-
-impl std::error::Error for ProblemDiagnostic<'_> {}
-
-impl miette::Diagnostic for ProblemDiagnostic<'_> {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(self.problem.code))
-    }
-
-    fn severity(&self) -> Option<Severity> {
-        Some(self.severity)
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.problem.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
-    }
-
-    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.excerpt.span.is_some().then_some(&self.excerpt as &dyn miette::SourceCode)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let span = self.excerpt.span.clone()?;
-        let label = Some(self.problem.label.clone()).filter(|label| !label.is_empty());
-        let first = LabeledSpan::new_primary_with_span(label, span);
-        let others = self.excerpt.others.iter().map(|(span, label)| {
-            LabeledSpan::new_with_span(Some(label.clone()).filter(|label| !label.is_empty()), span.clone())
-        });
-        Some(Box::new(std::iter::once(first).chain(others)))
+        match &errors.problems[..] {
+            [only] if only.span.is_none() => {
+                let error = Self::new(ExitCode::Usage, only.code, &only.message);
+                only.help.iter().fold(error, |error, help| error.hint(help))
+            }
+            problems => {
+                let code = match problems {
+                    [only] => only.code,
+                    _ => ErrorCode::Manifest,
+                };
+                let error = Self::new(ExitCode::Usage, code, errors.summarize_count());
+                Self { report: Some(Box::new(errors)), ..error }
+            }
+        }
     }
 }

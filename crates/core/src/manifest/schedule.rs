@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::cron::CronExpression;
+use super::cron::{CronExpression, suggest_expression};
 use super::{Flaw, ScheduleExpression};
 
 const EXAMPLES: &str = "write a schedule such as rate(5 minutes) or cron(0/15 8-18 ? * MON-FRI *)";
@@ -149,9 +149,11 @@ fn explain_invalid_schedule(text: &str) -> Flaw {
     if lower.starts_with("at(") {
         return Flaw::new("`at(...)` runs only once and works in EventBridge Scheduler, not in rules", EXAMPLES);
     }
-    match trimmed.split_whitespace().count() {
+    let words: Vec<&str> = trimmed.split_whitespace().collect();
+    match words.len() {
         5 | 6 if !trimmed.contains('(') => {
-            Flaw::new("a cron expression must be inside `cron(...)`", format!("write cron({trimmed})"))
+            let help = suggest_expression(&words).map_or_else(|| EXAMPLES.to_owned(), |fixed| format!("write {fixed}"));
+            Flaw::new("a cron expression must be inside `cron(...)`, with six fields", help)
         }
         _ => Flaw::new("this is not a schedule: it must be rate(...) or cron(...)", EXAMPLES),
     }

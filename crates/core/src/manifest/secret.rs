@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use bounds::read_regular_file;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::dotenv::DotEnv;
 use super::{Flaw, SecretRef, unusable};
 
 /// The longest file with a secret, in bytes: the most that Secrets Manager stores
@@ -148,15 +149,15 @@ impl SecretRef {
     }
 
     /// Resolves the reference to its value; `None` for [`SecretRef::Managed`]. Paths are relative to `manifest_dir`,
-    /// which is also the working directory of programs. A program runs without a shell and inherits stderr.
+    /// which is also the working directory of programs, and where `.env` has what isn't set in the environment. A program runs without a shell and inherits stderr.
     pub fn resolve_value(&self, manifest_dir: &Path) -> Result<Option<SecretValue>, ResolveError> {
         let unusable = |reason: String| ResolveError::Unusable { reference: self.to_string(), reason };
         let bytes = match self {
             Self::Managed => return Ok(None),
-            Self::Env(name) => {
-                let value = std::env::var_os(name).ok_or_else(|| ResolveError::NotSet(name.clone()))?;
-                value.into_encoded_bytes()
-            }
+            Self::Env(name) => match std::env::var_os(name) {
+                Some(value) => value.into_encoded_bytes(),
+                None => read_from_dotenv(name, manifest_dir)?,
+            },
             Self::File(path) => {
                 let path = manifest_dir.join(path);
                 read_regular_file(&path, MAX_SECRET_FILE).map_err(|why| ResolveError::File { path, why })?
@@ -170,6 +171,14 @@ impl SecretRef {
             String::from_utf8(bytes).map_err(|error| unusable(unusable::explain_wrong_encoding(error.as_bytes())))?;
         SecretValue::new(text).map(Some).map_err(unusable)
     }
+}
+
+/// The value of a variable that isn't set, from the file beside the manifest.
+fn read_from_dotenv(name: &str, manifest_dir: &Path) -> Result<Vec<u8>, ResolveError> {
+    let file = DotEnv::read_beside(manifest_dir)
+        .map_err(|why| ResolveError::File { path: DotEnv::path_beside(manifest_dir), why })?;
+    let value = file.as_ref().and_then(|file| file.find_value(name));
+    value.map(|value| value.as_bytes().to_vec()).ok_or_else(|| ResolveError::NotSet(name.to_owned()))
 }
 
 fn run_program(words: &[String], dir: &Path) -> Result<Vec<u8>, ResolveError> {

@@ -11,6 +11,7 @@ use super::key::{KIND, KeySpec, TableKeys, TableSpec, ValueSpec};
 use super::keys::RootKeys;
 use super::report::{Flaw, ManifestProblem, Span};
 use super::{format, mapping, tags};
+use crate::error::ErrorCode;
 
 /// The text being read, and the problems found in it so far.
 pub(super) struct ManifestReading<'s> {
@@ -92,7 +93,7 @@ impl ManifestReading<'_> {
             (ValueSpec::Named(description), DeValue::Table(inner)) => {
                 for (name, value) in in_file_order(inner) {
                     if let Err(flaw) = format::check_name(name.get_ref()) {
-                        self.push_flaw(&flaw, "name", name.span(), name.get_ref());
+                        self.push_flaw(&flaw, ErrorCode::Name, name.span(), name.get_ref());
                     }
                     match value.get_ref() {
                         DeValue::Table(table) => self.check_table(table, description, &at.child_place(name)),
@@ -106,7 +107,7 @@ impl ManifestReading<'_> {
                     match value.get_ref() {
                         DeValue::String(text) => {
                             if let Err(flaw) = mapping::check_mapping(text) {
-                                self.push_flaw(&flaw, "mapping", value.span(), text);
+                                self.push_flaw(&flaw, ErrorCode::Mapping, value.span(), text);
                             }
                         }
                         _ => self.report_wrong_type(
@@ -131,19 +132,19 @@ impl ManifestReading<'_> {
                 }
                 if values.is_empty() || values.len() > *most {
                     let message = format!("{} has {} entries", at.quoted_path(), values.len());
-                    let problem = ManifestProblem::new("value", span, message, "here");
+                    let problem = ManifestProblem::new(ErrorCode::Value, span, message, "here");
                     self.push_problem(problem.with_help(format!("Lambda accepts 1 to {most}")));
                 }
             }
             (ValueSpec::Tags, DeValue::Table(inner)) => {
                 for (key, value) in in_file_order(inner) {
                     if let Err(flaw) = tags::check_tag_key(key.get_ref()) {
-                        self.push_flaw(&flaw, "tag", key.span(), key.get_ref());
+                        self.push_flaw(&flaw, ErrorCode::Tag, key.span(), key.get_ref());
                     }
                     match value.get_ref() {
                         DeValue::String(text) => {
                             if let Err(flaw) = tags::check_tag_value(text) {
-                                self.push_flaw(&flaw, "tag", value.span(), text);
+                                self.push_flaw(&flaw, ErrorCode::Tag, value.span(), text);
                             }
                         }
                         _ => self.report_wrong_type(
@@ -165,8 +166,13 @@ impl ManifestReading<'_> {
             let help = format!("add {} = {}", KIND.name, join_alternatives(&words));
             let message = format!("`{}` is missing the key `{}`", at.path, KIND.name);
             self.push_problem(
-                ManifestProblem::new("missing_key", at.span.clone(), message, format!("missing `{}`", KIND.name))
-                    .with_help(help),
+                ManifestProblem::new(
+                    ErrorCode::MissingKey,
+                    at.span.clone(),
+                    message,
+                    format!("missing `{}`", KIND.name),
+                )
+                .with_help(help),
             );
             return;
         };
@@ -178,7 +184,7 @@ impl ManifestReading<'_> {
             None => {
                 let message = format!("{} has an unknown kind", at.quoted_path());
                 self.push_problem(
-                    ManifestProblem::new("kind", kind.span(), message, "unknown kind")
+                    ManifestProblem::new(ErrorCode::Kind, kind.span(), message, "unknown kind")
                         .with_help(suggest_one_of(word, &words)),
                 );
             }
@@ -189,7 +195,7 @@ impl ManifestReading<'_> {
     fn report_invalid_value(&mut self, span: Span, at: &TablePlace, label: &str, help: String) {
         let raw = self.text.get(span.clone()).unwrap_or_default();
         let message = format!("{} can't be {raw}", at.quoted_path());
-        self.push_problem(ManifestProblem::new("value", span, message, label).with_help(help));
+        self.push_problem(ManifestProblem::new(ErrorCode::Value, span, message, label).with_help(help));
     }
 
     pub(super) fn push_problem(&mut self, problem: ManifestProblem) {
@@ -200,7 +206,7 @@ impl ManifestReading<'_> {
 
     /// Reports what is wrong with the string at `span`. Points at the wrong part if the source has the string verbatim,
     /// without escapes.
-    pub(super) fn push_flaw(&mut self, flaw: &Flaw, code: &'static str, span: Span, text: &str) {
+    pub(super) fn push_flaw(&mut self, flaw: &Flaw, code: ErrorCode, span: Span, text: &str) {
         let part = flaw.at.clone().and_then(|at| self.span_of_part(&span, text, at));
         let problem =
             ManifestProblem::new(code, part.unwrap_or(span), flaw.message.clone(), "here").with_help(flaw.help.clone());
@@ -222,7 +228,9 @@ impl ManifestReading<'_> {
         };
         let place = if at.path.is_empty() { "the manifest".to_owned() } else { format!("`{}`", at.path) };
         let message = format!("{place} has no key `{}`", name.get_ref());
-        self.push_problem(ManifestProblem::new("unknown_key", name.span(), message, "unknown key").with_help(help));
+        self.push_problem(
+            ManifestProblem::new(ErrorCode::UnknownKey, name.span(), message, "unknown key").with_help(help),
+        );
     }
 
     fn report_missing_key(&mut self, key: &KeySpec, at: &TablePlace) {
@@ -241,13 +249,13 @@ impl ManifestReading<'_> {
         let place = if at.path.is_empty() { "the manifest".to_owned() } else { format!("`{}`", at.path) };
         let message = format!("{place} is missing the key `{}`", key.name);
         let label = format!("missing `{}`", key.name);
-        self.push_problem(ManifestProblem::new("missing_key", at.span.clone(), message, label).with_help(help));
+        self.push_problem(ManifestProblem::new(ErrorCode::MissingKey, at.span.clone(), message, label).with_help(help));
     }
 
     fn report_wrong_type(&mut self, value: &Spanned<DeValue<'_>>, expected: &str, at: &TablePlace, help: Option<&str>) {
         let message = format!("{} must be {expected}", at.quoted_path());
         let mut problem = ManifestProblem::new(
-            "type",
+            ErrorCode::Type,
             value.span(),
             message,
             format!("this is {}", describe_found_type(value.get_ref())),
@@ -358,15 +366,15 @@ fn find_table_of_key(name: &str) -> Option<String> {
     find_table_with_key(name, RootKeys::SPEC, "")
 }
 
-fn problem_code(format: TextFormat) -> &'static str {
+fn problem_code(format: TextFormat) -> ErrorCode {
     match format {
-        TextFormat::SecretRef => "secret_reference",
-        TextFormat::Schedule => "schedule",
-        TextFormat::Timeout | TextFormat::RetickWindow => "duration",
-        TextFormat::TimeZone => "timezone",
-        TextFormat::Name => "name",
-        TextFormat::BaseUri | TextFormat::Url | TextFormat::LookupUrl => "address",
-        _ => "value",
+        TextFormat::SecretRef => ErrorCode::SecretReference,
+        TextFormat::Schedule => ErrorCode::Schedule,
+        TextFormat::Timeout | TextFormat::RetickWindow => ErrorCode::Duration,
+        TextFormat::TimeZone => ErrorCode::Timezone,
+        TextFormat::Name => ErrorCode::Name,
+        TextFormat::BaseUri | TextFormat::Url | TextFormat::LookupUrl => ErrorCode::Address,
+        _ => ErrorCode::Value,
     }
 }
 

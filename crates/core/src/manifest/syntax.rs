@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::report::{ManifestProblem, Span};
+use crate::error::ErrorCode;
 
 /// Whether the file's content can still be checked.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ fn syntax_problem(text: &str, message: &str, span: Span) -> ManifestProblem {
         None if line.contains(['\u{201c}', '\u{201d}']) => "use straight quotes: \"".to_owned(),
         None => "this is not valid TOML; see https://toml.io for the syntax".to_owned(),
     };
-    ManifestProblem::new("syntax", span, what.to_owned(), "here").with_help(help)
+    ManifestProblem::new(ErrorCode::Syntax, span, what.to_owned(), "here").with_help(help)
 }
 
 fn duplicate_problem(text: &str, index: &TableIndex, span: Span, table: &str, key: &str) -> ManifestProblem {
@@ -75,7 +76,7 @@ fn duplicate_problem(text: &str, index: &TableIndex, span: Span, table: &str, ke
         (false, _) => (format!("`{key}` is set twice"), "set again here", "keep one of the two".to_owned()),
     };
     let problem = ManifestProblem::new(
-        if venue.is_some() && index.is_header(&span) { "duplicate_venue" } else { "duplicate_key" },
+        if venue.is_some() && index.is_header(&span) { ErrorCode::DuplicateVenue } else { ErrorCode::DuplicateKey },
         span,
         message,
         label,

@@ -8,6 +8,7 @@ use toml::de::{DeString, DeValue};
 use super::Flaw;
 use super::report::ManifestProblem;
 use super::shape::ManifestReading;
+use crate::error::ErrorCode;
 use crate::resource::StringMap;
 
 /// How many tags a manifest may declare. AWS allows 50 on a resource; the deployer needs up to six itself, and others
@@ -86,7 +87,7 @@ pub(super) fn merge_tags(
         let first = spelled.entry(name.to_lowercase()).or_insert_with(|| name.to_owned());
         if first != name {
             let message = format!("IAM takes the tags `{first}` and `{name}` for one, because it ignores case");
-            let problem = ManifestProblem::new("tag", key.span(), message, "the same key in another spelling");
+            let problem = ManifestProblem::new(ErrorCode::Tag, key.span(), message, "the same key in another spelling");
             reading.push_problem(problem.with_help("spell it the same everywhere, or remove one of them"));
         }
         if let Some(value) = value.get_ref().as_str() {
@@ -95,7 +96,7 @@ pub(super) fn merge_tags(
     }
     if let Some((key, _)) = deployment.iter().chain(own).next_back().filter(|_| tags.len() > MAX_TAGS) {
         let message = format!("a venue's resources would get {} tags from the manifest", tags.len());
-        let problem = ManifestProblem::new("tag", key.span(), message, "the last of them");
+        let problem = ManifestProblem::new(ErrorCode::Tag, key.span(), message, "the last of them");
         reading.push_problem(problem.with_help(format!("declare at most {MAX_TAGS}: AWS allows 50 on a resource")));
     }
     tags

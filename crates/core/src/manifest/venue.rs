@@ -26,6 +26,7 @@ use super::{
     AlarmCause, Blocker, HubSpotSettings, OAuthConsent, ScheduleExpression, SecretRef, Status, Venue, format,
     format_duration,
 };
+use crate::error::ErrorCode;
 
 /// Lambda's limit for all environment variables of a function together, in bytes.
 const MAX_ENVIRONMENT: usize = 4096;
@@ -233,7 +234,7 @@ fn check_blocker(
         (None, Status::Blocked) => {
             let message = format!("the venue `{name}` is blocked but has no blocker");
             let help = format!("add [venues.{name}.blocker] with reason, owner and next_step");
-            reading.push_problem(ManifestProblem::new("blocker", status, message, "blocked").with_help(help));
+            reading.push_problem(ManifestProblem::new(ErrorCode::Blocker, status, message, "blocked").with_help(help));
         }
         (Some(blocker), Status::Blocked) => {
             let span = own.key_span(&VENUE.blocker).unwrap_or(status);
@@ -244,14 +245,14 @@ fn check_blocker(
                 .collect();
             if !missing.is_empty() {
                 let message = format!("the blocker of `{name}` has no {}", missing.join(" and no "));
-                let problem = ManifestProblem::new("blocker_without_owner", span, message, "");
+                let problem = ManifestProblem::new(ErrorCode::BlockerWithoutOwner, span, message, "");
                 advice.push(problem.with_help("add who does what next: a blocker without an owner tends to stay"));
             }
         }
         (Some(_), Status::Active | Status::Paused) => {
             let span = own.key_span(&VENUE.blocker).unwrap_or(status);
             let message = format!("`{name}` has a blocker but is not blocked");
-            let problem = ManifestProblem::new("blocker_unused", span, message, "");
+            let problem = ManifestProblem::new(ErrorCode::BlockerUnused, span, message, "");
             advice.push(problem.with_help("remove the blocker, or set status = \"blocked\""));
         }
         (None, _) => {}
@@ -260,7 +261,7 @@ fn check_blocker(
         let span = read.places.canary.clone().unwrap_or(read.places.name.clone());
         let message = format!("`{name}` can't be the canary because it is blocked");
         reading.push_problem(
-            ManifestProblem::new("canary", span, message, "canary").with_help("make another venue the canary"),
+            ManifestProblem::new(ErrorCode::Canary, span, message, "canary").with_help("make another venue the canary"),
         );
     }
 }
@@ -287,7 +288,9 @@ fn check_secrets(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: Man
         let table = format!("[venues.{}.secrets]", venue.name);
         let help = format!("add {key} = \"env:{variable}\" under {table}, or \"managed\" to set it later");
         let label = format!("missing `{key}`");
-        reading.push_problem(ManifestProblem::new("missing_secret", place.clone(), message, label).with_help(help));
+        reading.push_problem(
+            ManifestProblem::new(ErrorCode::MissingSecret, place.clone(), message, label).with_help(help),
+        );
     }
     let pair = [&SECRETS.tripleseat_client_id, &SECRETS.tripleseat_client_secret];
     if venue.destination.rotates_tokens() && !pair.into_iter().any(given) && venue.status != Status::Blocked {
@@ -297,7 +300,7 @@ fn check_secrets(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: Man
         let help = format!("add {id} and {secret} under [venues.{}.secrets]", venue.name);
         let span = span.unwrap_or_else(|| place.clone());
         reading.push_problem(
-            ManifestProblem::new("missing_secret", span, message, "needs an application").with_help(help),
+            ManifestProblem::new(ErrorCode::MissingSecret, span, message, "needs an application").with_help(help),
         );
     }
     if let [true, false] | [false, true] = pair.map(given) {
@@ -306,7 +309,7 @@ fn check_secrets(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: Man
         let (present, absent) = (present.name(), absent.name());
         let message = format!("`{present}` has no effect without `{absent}`");
         reading.push_problem(
-            ManifestProblem::new("missing_secret", span, message, "here")
+            ManifestProblem::new(ErrorCode::MissingSecret, span, message, "here")
                 .with_help(format!("add {absent}, or remove {present}")),
         );
     }
@@ -331,7 +334,7 @@ fn check_secrets(reading: &mut ManifestReading<'_>, read: &ParsedVenue, own: Man
     for (key, help) in useless {
         let Some(span) = secrets.key_span(key) else { continue };
         let message = format!("the destination of `{}` does not use `{}`", venue.name, key.name());
-        reading.push_problem(ManifestProblem::new("useless_secret", span, message, "not used").with_help(help));
+        reading.push_problem(ManifestProblem::new(ErrorCode::UselessSecret, span, message, "not used").with_help(help));
     }
 }
 
@@ -353,7 +356,7 @@ fn check_timeout(reading: &mut ManifestReading<'_>, read: &ParsedVenue, table: V
     let help = format!("set timeout = \"{every}\" or less, or run less often: runs of one venue must not overlap");
     let problem = match (timeout, schedule) {
         (Some(timeout), schedule) => {
-            let problem = ManifestProblem::new("timeout", timeout, message, "longer than the interval");
+            let problem = ManifestProblem::new(ErrorCode::Timeout, timeout, message, "longer than the interval");
             match schedule {
                 Some(schedule) => problem.with_other_place(schedule, format!("every {every}")),
                 None => problem,
@@ -361,7 +364,7 @@ fn check_timeout(reading: &mut ManifestReading<'_>, read: &ParsedVenue, table: V
         }
         (None, Some(schedule)) => {
             let label = format!("shorter than the default timeout, {limit}");
-            ManifestProblem::new("timeout", schedule, message, label)
+            ManifestProblem::new(ErrorCode::Timeout, schedule, message, label)
         }
         (None, None) => return,
     };
@@ -385,7 +388,8 @@ fn check_fields(
                     let message = format!("Tripleseat leads have no mappable field `{field}`");
                     let help = format!("set {field} under [venues.{}.destination]", read.venue.name);
                     reading.push_problem(
-                        ManifestProblem::new("unknown_field", name.span(), message, "unknown field").with_help(help),
+                        ManifestProblem::new(ErrorCode::UnknownField, name.span(), message, "unknown field")
+                            .with_help(help),
                     );
                 }
                 FieldStanding::Unknown(near) => {
@@ -394,17 +398,22 @@ fn check_fields(
                         Some(near) => format!("did you mean `{near}`? It is sent as it is"),
                         None => "it is sent as it is, for a lead form that has such a field".to_owned(),
                     };
-                    advice.push(ManifestProblem::new("unknown_field", name.span(), message, "").with_help(help));
+                    advice
+                        .push(ManifestProblem::new(ErrorCode::UnknownField, name.span(), message, "").with_help(help));
                 }
             },
             Some(DestinationTable::Http) if field.is_empty() => {
-                let problem =
-                    ManifestProblem::new("mapping", name.span(), "a field of the request body needs a name", "empty");
+                let problem = ManifestProblem::new(
+                    ErrorCode::Mapping,
+                    name.span(),
+                    "a field of the request body needs a name",
+                    "empty",
+                );
                 reading.push_problem(problem.with_help("write a name, or a JSON pointer such as \"/lead/name\""));
             }
             Some(DestinationTable::Http) if field.starts_with('/') => {
                 if let Err(flaw) = format::check_json_pointer(field) {
-                    reading.push_flaw(&flaw, "mapping", name.span(), field);
+                    reading.push_flaw(&flaw, ErrorCode::Mapping, name.span(), field);
                 }
             }
             Some(DestinationTable::Http) | None => {}
@@ -416,7 +425,7 @@ fn check_fields(
             let help =
                 format!("add timezone = \"America/New_York\" (or another IANA name) to [venues.{}]", read.venue.name);
             reading.push_problem(
-                ManifestProblem::new("timezone", value.span(), message, "needs a time zone").with_help(help),
+                ManifestProblem::new(ErrorCode::Timezone, value.span(), message, "needs a time zone").with_help(help),
             );
         }
     }
@@ -424,8 +433,13 @@ fn check_fields(
         let message = format!("`{}` has no field mappings, so its leads would be empty", read.venue.name);
         let help = format!("add [venues.{}.fields], such as email = \"email\"", read.venue.name);
         reading.push_problem(
-            ManifestProblem::new("mapping", read.places.destination.clone(), message, "no fields for this destination")
-                .with_help(help),
+            ManifestProblem::new(
+                ErrorCode::Mapping,
+                read.places.destination.clone(),
+                message,
+                "no fields for this destination",
+            )
+            .with_help(help),
         );
     }
 }
@@ -449,7 +463,7 @@ fn check_existing(reading: &mut ManifestReading<'_>, read: &ParsedVenue, table: 
         ),
     };
     let help = format!("{help}, or set on_existing = \"create\" in [venues.{}]", venue.name);
-    reading.push_problem(ManifestProblem::new("on_existing", span, message, "needs OAuth").with_help(help));
+    reading.push_problem(ManifestProblem::new(ErrorCode::OnExisting, span, message, "needs OAuth").with_help(help));
 }
 
 /// Lambda rejects more than 4 KB of environment variables, which a long mapping could exceed.
@@ -469,7 +483,8 @@ fn check_environment(reading: &mut ManifestReading<'_>, read: &ParsedVenue, hubs
             "the environment variables of `{}` would take about {total} bytes; Lambda's limit is {MAX_ENVIRONMENT}",
             venue.name
         );
-        let problem = ManifestProblem::new("environment_too_long", read.places.name.clone(), message, "this venue");
+        let problem =
+            ManifestProblem::new(ErrorCode::EnvironmentTooLong, read.places.name.clone(), message, "this venue");
         reading.push_problem(problem.with_help("shorten its field mappings and URLs"));
     }
 }

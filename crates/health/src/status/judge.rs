@@ -444,7 +444,11 @@ impl VenueJudge<'_> {
             (Some(owner), Some(age)) => {
                 // A backtick would be rendered as the start of a command.
                 let owner = owner.replace('`', "'");
-                let what = format!("It has been blocked for {age} days: {}", blocker.reason);
+                let what = format!(
+                    "It has been blocked for {}: {}",
+                    count_with_noun(age.unsigned_abs(), "day"),
+                    blocker.reason
+                );
                 self.add_attention(Urgency::Ask, what, format!("Ask {owner} about the next step."));
             }
             (Some(_), None) => {}

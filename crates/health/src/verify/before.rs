@@ -10,7 +10,7 @@ use super::journal::TestContactEntry;
 use super::stages::{VerifyStop, stage_failure};
 use super::wait::Waiter;
 use super::{Verify, contact};
-use deployer_core::error::Error;
+use deployer_core::error::{Error, ErrorCode};
 use deployer_hubspot::{CrmContact, VendorError, VendorFailure};
 
 /// A younger test contact isn't a leftover, because another verify may still be using it.
@@ -24,15 +24,18 @@ impl<W: Waiter> Verify<'_, W> {
         match function::check_ready(self.aws, &names).await {
             Ok(Ok(())) => {}
             Ok(Err(NotReady::Missing(what))) => {
-                return Err(VerifyStop::Refused(Error::refused(format!("{venue} isn't deployed: {what}")).hint(apply)));
+                return Err(VerifyStop::Refused(
+                    Error::refused(ErrorCode::NotDeployed, format!("{venue} isn't deployed: {what}")).hint(apply),
+                ));
             }
             Ok(Err(NotReady::Disabled)) => {
                 let what = format!("{venue} isn't running: its rule {} is disabled", names.rule);
-                return Err(VerifyStop::Refused(Error::refused(what).hint(apply)));
+                return Err(VerifyStop::Refused(Error::refused(ErrorCode::NotDeployed, what).hint(apply)));
             }
             Err(error) => {
                 let refused =
-                    Error::failed(format!("could not determine whether {venue} is deployed")).caused_by(&error);
+                    Error::failed(ErrorCode::AwsCall, format!("could not determine whether {venue} is deployed"))
+                        .caused_by(&error);
                 return Err(VerifyStop::Refused(match error.hint() {
                     Some(hint) => refused.hint(hint),
                     None => refused,
@@ -48,13 +51,14 @@ impl<W: Waiter> Verify<'_, W> {
     pub(super) async fn check_portal(&self) -> Result<(), VerifyStop> {
         let portal = self.hubspot.portal_id().await.map_err(|error| {
             VerifyStop::Refused(
-                Error::failed("could not determine which HubSpot portal the token opens").caused_by(&error),
+                Error::failed(ErrorCode::HubspotCall, "could not determine which HubSpot portal the token opens")
+                    .caused_by(&error),
             )
         })?;
         if let Some(guard) = self.manifest.hubspot.portal_id.filter(|guard| *guard != portal) {
             let what = format!("the token opens HubSpot portal {portal}, but the manifest is for portal {guard}");
             return Err(VerifyStop::Refused(
-                Error::refused(what)
+                Error::refused(ErrorCode::WrongPortal, what)
                     .hint("use a token for the manifest's portal, or correct `portal_id`. Nothing was created"),
             ));
         }
@@ -69,11 +73,15 @@ impl<W: Waiter> Verify<'_, W> {
     pub(super) async fn remove_leftovers(&mut self) -> Result<(), VerifyStop> {
         let unread = |error: std::io::Error| {
             VerifyStop::Refused(
-                Error::failed("could not determine what an earlier verify left behind").caused_by(&error),
+                Error::failed(ErrorCode::Verify, "could not determine what an earlier verify left behind")
+                    .caused_by(&error),
             )
         };
         let unasked = |error: VendorError| {
-            VerifyStop::Refused(Error::failed("could not remove what an earlier verify left behind").caused_by(&error))
+            VerifyStop::Refused(
+                Error::failed(ErrorCode::Verify, "could not remove what an earlier verify left behind")
+                    .caused_by(&error),
+            )
         };
         let ours = |contact: &CrmContact| contact::is_test_email(&self.venue.name, contact.property_text("email"));
         let mut left = Vec::new();
@@ -114,7 +122,8 @@ impl<W: Waiter> Verify<'_, W> {
         let mut entry = TestContactEntry { email, contact_id: None };
         let unwritten = |error: std::io::Error| {
             VerifyStop::Refused(
-                Error::failed("could not record the test contact, so none was created").caused_by(&error),
+                Error::failed(ErrorCode::Verify, "could not record the test contact, so none was created")
+                    .caused_by(&error),
             )
         };
         self.journal.write_entry(&entry).map_err(unwritten)?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use deployer_aws::signed::list_of;
 use deployer_aws::{Aws, Call, CallError, FailureKind, Found};
 use deployer_core::naming::{ALIAS, VenueNames};
+use deployer_core::run_origin::RunOrigin;
 use deployer_core::scheduled_event::scheduled_event;
 
 /// Most pages that are read to find the end of a log.
@@ -59,6 +60,7 @@ pub enum InvokedRun {
 /// The call failed.
 pub async fn invoke_function(aws: &Aws, names: &VenueNames, now: Timestamp) -> Result<InvokedRun, CallError> {
     let request = aws.lambda.invoke().function_name(&names.function).qualifier(ALIAS);
+    let request = request.client_context(RunOrigin::Verify.client_context());
     let answer = request.payload(Blob::new(scheduled_event(now).to_string())).send().await;
     let answer = match answer.call("lambda:InvokeFunction") {
         Err(error) if error.kind == FailureKind::Throttled => return Ok(InvokedRun::Busy),

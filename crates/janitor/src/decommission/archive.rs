@@ -18,7 +18,7 @@ use super::DecommissionTarget;
 use super::archivable::ArchivableKind;
 use super::journal::{DecommissionJournal, JournalStep};
 use super::parts::{ResourceParts, hex_string};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::scope::Scope;
 
@@ -124,8 +124,11 @@ impl Archive {
                 |name: String| [".gitignore", "lock", JOURNAL].contains(&name.as_str()) || name.starts_with(".tmp");
             let entries = std::fs::read_dir(directory).map_err(|error| unusable_error(directory, &error))?;
             if entries.flatten().any(|entry| !known(entry.file_name().to_string_lossy().into_owned())) {
-                return Err(Error::usage(format!("{} isn't empty and isn't an archive", directory.display()))
-                    .hint("choose a directory that doesn't exist yet"));
+                return Err(Error::usage(
+                    ErrorCode::Archive,
+                    format!("{} isn't empty and isn't an archive", directory.display()),
+                )
+                .hint("choose a directory that doesn't exist yet"));
             }
             let (account, region) = (scope.account.clone(), scope.region.clone());
             let entries = Vec::new();
@@ -148,7 +151,7 @@ impl Archive {
         let manifest = Self::read_manifest_of(directory, scope)?;
         // Without the journal of an archive with contents, what was deleted isn't known.
         if !manifest.entries.is_empty() && !directory.join(JOURNAL).exists() {
-            return Err(Error::refused(format!(
+            return Err(Error::refused(ErrorCode::Archive, format!(
                 "{JOURNAL} is missing from {}, so what was done with its resources is unknown; nothing was changed",
                 directory.display()
             ))
@@ -214,12 +217,15 @@ impl Archive {
         own: Option<&[u8]>,
     ) -> Result<Self> {
         let journal = DecommissionJournal::open_elsewhere(path, own).map_err(|error| {
-            Error::failed(format!("could not use the journal {}", path.display())).caused_by(&error)
+            Error::failed(ErrorCode::Archive, format!("could not use the journal {}", path.display())).caused_by(&error)
         })?;
         if let Some((id, _)) = journal.last_steps().find(|(id, _)| manifest.entries.iter().all(|entry| entry.id != *id))
         {
-            return Err(Error::usage(format!("{} is the journal of another archive: it has {id}", path.display()))
-                .hint("name a file that doesn't exist yet"));
+            return Err(Error::usage(
+                ErrorCode::Archive,
+                format!("{} is the journal of another archive: it has {id}", path.display()),
+            )
+            .hint("name a file that doesn't exist yet"));
         }
         let manifest_sum = sum_of_file(directory, MANIFEST)?;
         let notes = Vec::new();
@@ -238,14 +244,17 @@ impl Archive {
     fn read_manifest_of(directory: &Path, scope: &Scope) -> Result<ArchiveManifest> {
         let manifest = read_manifest(directory)?;
         if (&manifest.account, &manifest.region) != (&scope.account, &scope.region) {
-            return Err(Error::refused(format!(
-                "{} belongs to account {}, region {}, but the credentials are for account {}, region {}",
-                directory.display(),
-                manifest.account,
-                manifest.region,
-                scope.account,
-                scope.region
-            ))
+            return Err(Error::refused(
+                ErrorCode::WrongAccount,
+                format!(
+                    "{} belongs to account {}, region {}, but the credentials are for account {}, region {}",
+                    directory.display(),
+                    manifest.account,
+                    manifest.region,
+                    scope.account,
+                    scope.region
+                ),
+            )
             .hint("nothing was changed; use credentials for the archive's account (AWS_PROFILE)"));
         }
         Ok(manifest)
@@ -292,8 +301,11 @@ impl Archive {
         match lock.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(Error::refused(format!("another process is using {}", directory.display()))
-                    .hint("wait until it finishes"));
+                return Err(Error::refused(
+                    ErrorCode::InUse,
+                    format!("another process is using {}", directory.display()),
+                )
+                .hint("wait until it finishes"));
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(unusable_error(directory, &error)),
         }
@@ -495,14 +507,15 @@ impl Drop for Archive {
 }
 
 fn read_manifest(directory: &Path) -> Result<ArchiveManifest> {
-    let text = read_regular_file(&directory.join(MANIFEST), MAX_INPUT_FILE)
-        .map_err(|error| Error::usage(format!("{} is not an archive", directory.display())).caused_by(&error))?;
+    let text = read_regular_file(&directory.join(MANIFEST), MAX_INPUT_FILE).map_err(|error| {
+        Error::usage(ErrorCode::Archive, format!("{} is not an archive", directory.display())).caused_by(&error)
+    })?;
     let manifest: ArchiveManifest =
         serde_json::from_slice(&text).map_err(|_| changed_error(directory, "manifest.json"))?;
     if !(EARLIEST_VERSION..=ARCHIVE_VERSION).contains(&manifest.version) {
         let what =
             format!("{} was made by another version of deployer (format {})", directory.display(), manifest.version);
-        return Err(Error::new(ExitCode::Usage, what).hint("use that version"));
+        return Err(Error::new(ExitCode::Usage, ErrorCode::Archive, what).hint("use that version"));
     }
     Ok(manifest)
 }
@@ -555,10 +568,13 @@ fn sha256_hex(bytes: &[u8]) -> String {
 }
 
 fn unusable_error(directory: &Path, error: &io::Error) -> Error {
-    Error::failed(format!("could not use the archive {}", directory.display())).caused_by(error)
+    Error::failed(ErrorCode::Archive, format!("could not use the archive {}", directory.display())).caused_by(error)
 }
 
 fn changed_error(directory: &Path, what: &str) -> Error {
-    Error::refused(format!("{what} in {} differs from what was archived; nothing was changed", directory.display()))
-        .hint("restore the archive from a backup: its files must be exactly as they were written")
+    Error::refused(
+        ErrorCode::ArchiveChanged,
+        format!("{what} in {} differs from what was archived; nothing was changed", directory.display()),
+    )
+    .hint("restore the archive from a backup: its files must be exactly as they were written")
 }

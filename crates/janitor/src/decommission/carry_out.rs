@@ -14,7 +14,7 @@ use super::plan::{ARCHIVED_AT_ONCE, DecommissionAction, DecommissionItem, Decomm
 use super::proof::prove_restore;
 use super::reread::{AccountReading, AccountRecheck, find_new_needs, takes_out_of_use};
 use super::{DecommissionContext, DecommissionTarget, TAG_ARCHIVE, TAG_QUARANTINE};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 
 /// What happened to a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,7 +68,10 @@ pub async fn carry_out(
     let mut last_look = LastLook { cx, plan, recheck, reading: None };
     let needs = if takes_out_of_use(plan) { last_look.read_account().await } else { Vec::new() };
     if !needs.is_empty() {
-        let mut error = Error::refused("the account is not as it was audited; nothing was disabled or deleted");
+        let mut error = Error::refused(
+            ErrorCode::AuditChanged,
+            "the account is not as it was audited; nothing was disabled or deleted",
+        );
         error.causes = needs;
         return Err(error.hint("make a new audit with `deployer audit --out FILE`, and review it"));
     }
@@ -112,7 +115,8 @@ async fn archive_all(
     while let Some((target, parts)) = reading.next().await {
         let what = target.kind_and_name();
         let parts = parts.map_err(|error| {
-            let mut failed = Error::failed(format!("could not archive {what}; nothing was disabled or deleted"));
+            let mut failed =
+                Error::failed(ErrorCode::AwsCall, format!("could not archive {what}; nothing was disabled or deleted"));
             failed.hints.extend(error.hint());
             failed.caused_by(&error)
         })?;
@@ -131,9 +135,11 @@ async fn archive_all(
         let back = archive.find_entry(&target.id).map(|entry| archive.read_parts(entry)).transpose()?;
         if back.as_ref() != Some(&parts) {
             let what = format!("the archived {} differs from what was read", target.kind_and_name());
-            return Err(Error::failed(what).hint("nothing was disabled or deleted; run the same command again"));
+            return Err(Error::failed(ErrorCode::Archive, what)
+                .hint("nothing was disabled or deleted; run the same command again"));
         }
-        write_journal(archive, &target, JournalStep::Archived).map_err(Error::failed)?;
+        write_journal(archive, &target, JournalStep::Archived)
+            .map_err(|message| Error::failed(ErrorCode::Archive, message))?;
         on_event(&DecommissionEvent::new(&target, "archived"));
     }
     Ok(())
@@ -188,7 +194,10 @@ fn prove_restores(plan: &DecommissionPlan, archive: &Archive) -> Result<()> {
     if plan.accept_loss || gaps.is_empty() {
         return Ok(());
     }
-    let mut error = Error::refused("the archive is not enough to restore from; nothing was disabled or deleted");
+    let mut error = Error::refused(
+        ErrorCode::ArchiveLoss,
+        "the archive is not enough to restore from; nothing was disabled or deleted",
+    );
     error.causes = gaps;
     Err(error.hint("leave these out, or pass --accept-loss to delete them anyway"))
 }

@@ -13,7 +13,7 @@ use super::kinds;
 use super::parts::{AttributeDifference, ResourceParts, find_differences};
 use super::select::DecommissionRefusal;
 use super::{DecommissionContext, DecommissionTarget, order};
-use deployer_core::error::{Error, Result};
+use deployer_core::error::{Error, ErrorCode, Result};
 
 /// What to do with one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -308,13 +308,19 @@ fn choose_targets(archive: &Archive, ids: &[String]) -> Result<Vec<DecommissionT
             [entry] => targets.push(entry.archived_target()),
             [] => {
                 let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-                return Err(Error::usage(format!("the archive has no resource with the id or name \"{id}\""))
-                    .hint(format!("it has {}", names.join(", "))));
+                return Err(Error::usage(
+                    ErrorCode::NotArchived,
+                    format!("the archive has no resource with the id or name \"{id}\""),
+                )
+                .hint(format!("it has {}", names.join(", "))));
             }
             _ => {
                 let ids: Vec<&str> = named.iter().map(|entry| entry.id.as_str()).collect();
-                return Err(Error::usage(format!("several resources in the archive have the name \"{id}\""))
-                    .hint(format!("give the id: {}", ids.join(" or "))));
+                return Err(Error::usage(
+                    ErrorCode::NotArchived,
+                    format!("several resources in the archive have the name \"{id}\""),
+                )
+                .hint(format!("give the id: {}", ids.join(" or "))));
             }
         }
     }

@@ -11,6 +11,7 @@ use deployer_aws::observe::read_versions;
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::naming::ALIAS;
 use deployer_core::resource::ResourceAddress;
+use deployer_core::run_origin::RunOrigin;
 
 const INVOKE: &str = "lambda:InvokeFunction";
 /// How often a function is asked whether a run is still in progress.
@@ -31,6 +32,7 @@ impl Executor<'_> {
             return Ok(());
         }
         let request = self.aws.lambda.invoke().function_name(function).qualifier(&version);
+        let request = request.client_context(RunOrigin::Apply.client_context());
         let answer = match request.payload(Blob::new(r#"{"dry_run":true}"#)).send().await.call(INVOKE) {
             Ok(answer) => answer,
             // An emulator that stores functions but doesn't run them.

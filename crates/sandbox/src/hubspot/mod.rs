@@ -16,11 +16,12 @@ mod state;
 mod validate;
 mod workflows;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use sync_config::config::LedgerProperties;
@@ -126,6 +127,43 @@ impl SandboxHubSpot {
         let ids = import::import_contacts(&mut self.lock_state(), contacts, now)?;
         self.notify_change();
         Ok(ids)
+    }
+
+    /// Creates a contact, as staff do in the browser: searches find it once the index has caught up.
+    ///
+    /// # Errors
+    /// There is neither a name nor an email, a value is invalid for its property, or the email is already in use.
+    pub fn create_contact(&self, properties: &PropertyValues) -> Result<u64, HubSpotRefusal> {
+        let now = self.inner.config.clock.now();
+        let mut state = self.lock_state();
+        let given = |name: &str| properties.get(name).is_some_and(|value| !value.is_empty());
+        if !["email", "firstname", "lastname"].into_iter().any(given) {
+            let text = "A contact needs at least one of an email, a first name and a last name".to_owned();
+            let error = "REQUIRED_PROPERTY_MISSING";
+            let missing = validate::InvalidValue { property: "email".to_owned(), error, message: text };
+            return Err(validate::refuse_values(state.portal_id, &[missing]));
+        }
+        let kept = state.check_write(None, properties)?;
+        let id = state.next_contact_id();
+        state.create_contact(SandboxContact { id, properties: kept, created_at: now, updated_at: now }, now);
+        drop(state);
+        self.notify_change();
+        Ok(id)
+    }
+
+    /// Changes how long a write takes from now on to show up in searches. What searches already find stays found.
+    pub fn set_search_lag(&self, lag: SignedDuration) {
+        self.lock_state().set_search_lag(lag, self.inner.config.clock.now());
+    }
+
+    /// The values that each of a contact's properties has had, each with the time of its write, newest first.
+    pub fn contact_history(&self, id: u64) -> BTreeMap<String, Vec<(Timestamp, String)>> {
+        self.lock_state().contact_history(id)
+    }
+
+    /// A property that isn't archived.
+    pub fn find_property(&self, name: &str) -> Option<PropertyDefinition> {
+        self.lock_state().property_definition(name).cloned()
     }
 
     /// Does the same as [`SandboxHubSpot::add_contacts`], from a file. A column that isn't a property yet is created with the

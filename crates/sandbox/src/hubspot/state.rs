@@ -57,6 +57,8 @@ pub(super) struct TokenOwner {
 pub(super) struct PortalState {
     pub(super) portal_id: u64,
     search_lag: SignedDuration,
+    /// What the index has already reached: a growing lag doesn't take it back.
+    index_reached: Timestamp,
     contacts: BTreeMap<u64, StoredContact>,
     /// For each merged contact, the one it was merged into.
     merged: BTreeMap<u64, u64>,
@@ -80,6 +82,7 @@ impl PortalState {
         Self {
             portal_id,
             search_lag,
+            index_reached: Timestamp::MIN,
             contacts: BTreeMap::new(),
             merged: BTreeMap::new(),
             properties: properties.collect(),
@@ -119,9 +122,20 @@ impl PortalState {
         self.contacts.get(&id).filter(|stored| stored.archived_at.is_none()).map(|stored| &stored.current)
     }
 
+    /// Changes how long a write takes from now on to show up in searches.
+    pub(super) fn set_search_lag(&mut self, lag: SignedDuration, now: Timestamp) {
+        self.index_reached = self.index_time(now);
+        self.search_lag = lag;
+    }
+
+    /// The time of the newest writes that the index has at `now`.
+    fn index_time(&self, now: Timestamp) -> Timestamp {
+        add_clamped(now, -self.search_lag).max(self.index_reached)
+    }
+
     /// The contacts as the search index sees them at `now`.
     pub(super) fn indexed_contacts(&self, now: Timestamp) -> Vec<&Arc<SandboxContact>> {
-        let as_of = add_clamped(now, -self.search_lag);
+        let as_of = self.index_time(now);
         let stored = self.contacts.values().filter(|stored| stored.archived_at.is_none_or(|archived| archived > as_of));
         stored.filter_map(|stored| Some(&stored.history.iter().rfind(|(since, _)| *since <= as_of)?.1)).collect()
     }
@@ -173,7 +187,7 @@ impl PortalState {
         changes: &PropertyValues,
         now: Timestamp,
     ) -> Option<Arc<SandboxContact>> {
-        let as_of = add_clamped(now, -self.search_lag);
+        let as_of = self.index_time(now);
         let stored = self.contacts.get_mut(&id).filter(|stored| stored.archived_at.is_none())?;
         let mut contact = SandboxContact::clone(&stored.current);
         merge_properties(&mut contact.properties, changes);
@@ -213,6 +227,13 @@ impl PortalState {
     /// The values that a contact's property has had and when each was written, newest first.
     pub(super) fn property_history(&self, id: u64, property: &str) -> impl Iterator<Item = &(Timestamp, String)> {
         self.contacts.get(&id).and_then(|stored| stored.values.get(property)).into_iter().flatten()
+    }
+
+    /// The values that each of a contact's properties has had and when each was written, newest first.
+    pub(super) fn contact_history(&self, id: u64) -> BTreeMap<String, Vec<(Timestamp, String)>> {
+        let values = self.contacts.get(&id).map(|stored| &stored.values);
+        let values = values.into_iter().flatten();
+        values.map(|(name, values)| (name.clone(), values.iter().cloned().collect())).collect()
     }
 
     /// Merges a contact into another: its id resolves to that one from now on.

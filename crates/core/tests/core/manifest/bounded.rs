@@ -72,7 +72,7 @@ fn many_mistakes_are_summarized() {
     let errors = parse_errors(&manifest_with("", &format!("[defaults]\n{keys}")));
     let report = errors.render_report(ReportStyle::PLAIN);
     assert!(report.lines().count() < 400, "{}", report.lines().count());
-    assert!(report.ends_with("5000 errors in venues.toml; the first 20 are shown\n"), "{report}");
+    assert!(report.ends_with("5000 mistakes in venues.toml; the first 20 are shown\n"), "{report}");
     let findings = errors.list_findings();
     assert_eq!(findings.len(), 201);
     assert_eq!((findings[200].code, findings[200].message.as_str()), ("more", "there are 4800 mistakes more"));

@@ -148,7 +148,8 @@ fn missing_file_suggests_init() {
     let errors = manifest::load_manifest("no/such/venues.toml").unwrap_err();
     insta::assert_snapshot!(errors.render_report(ReportStyle::PLAIN));
     let error = deployer_core::error::Error::from(errors);
-    assert_eq!(error.code, deployer_core::exit_code::ExitCode::Usage);
+    assert_eq!(error.exit_code, deployer_core::exit_code::ExitCode::Usage);
+    assert_eq!((error.code, error.report.is_none()), (deployer_core::error::ErrorCode::NotFound, true));
 }
 
 #[test]
@@ -250,5 +251,37 @@ fn addresses_that_serve_credentials_are_refused_in_every_form() {
     ] {
         let errors = parse_errors(&manifest_with("", &format!("base_uri = \"https://{host}/\""))).to_string();
         assert!(errors.contains("an instance's own credentials"), "{host}: {errors}");
+    }
+}
+
+/// Whatever is wrong with a cron expression, what is suggested is accepted as it stands.
+#[test]
+fn a_suggested_cron_expression_is_final() {
+    for (written, suggested) in [
+        ("*/5 * * * *", "cron(*/5 * * * ? *)"),
+        ("0 8 * * 1-5", "cron(0 8 ? * MON-FRI *)"),
+        ("0 8 * * 0", "cron(0 8 ? * SUN *)"),
+        ("0 8 * * 5,6,7", "cron(0 8 ? * FRI,SAT,SUN *)"),
+        ("0 8 1 * *", "cron(0 8 1 * ? *)"),
+        ("cron(0 8 * * 1-5)", "cron(0 8 ? * MON-FRI *)"),
+        ("cron(0 8 * * * *)", "cron(0 8 * * ? *)"),
+        ("cron(0 8 * * MON *)", "cron(0 8 ? * MON *)"),
+        ("cron(0 8 ? * ? *)", "cron(0 8 * * ? *)"),
+        ("0 8 * * ? *", "cron(0 8 * * ? *)"),
+        // Both days are given, so either can be left out.
+        ("cron(0 8 1 * MON *)", "cron(0 8 1 * ? *)"),
+    ] {
+        let report = render_errors(&manifest_with(&format!("schedule = \"{written}\""), ""));
+        assert!(report.contains(&format!("write {suggested}")), "{written}: {report}");
+        manifest::parse_manifest(&manifest_with(&format!("schedule = \"{suggested}\""), ""), "venues.toml")
+            .unwrap_or_else(|errors| panic!("{suggested}: {errors}"));
+    }
+}
+
+#[test]
+fn two_days_that_cannot_be_suggest_nothing_wrong() {
+    for written in ["0 8 1 * 1", "cron(0 8 99 * MON *)", "cron(0 8 x * y *)", "cron(0 8 1 * 1)"] {
+        let report = render_errors(&manifest_with(&format!("schedule = \"{written}\""), ""));
+        assert!(report.contains("error[schedule]"), "{written}: {report}");
     }
 }

@@ -1,45 +1,58 @@
 //! The error that every command ends with: what happened, where, and what to do about it.
 
+mod code;
+
 use std::fmt;
 
+use serde::Serialize;
+
+pub use code::{ErrorCode, HANDBOOK, handbook_sections};
+
 use crate::exit_code::ExitCode;
+use crate::manifest::ManifestErrors;
 
 /// Why a command failed. Its text is for people: `message` says what happened and where, each of `hints` one thing to
 /// do.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Error {
+    /// What kind of error it is: its section in the handbook.
+    pub code: ErrorCode,
     /// The exit code of the process.
-    pub code: ExitCode,
+    #[serde(serialize_with = "crate::exit_code::serialize_number")]
+    pub exit_code: ExitCode,
     /// What happened, and where (file, venue, resource): one sentence without a final period.
     pub message: String,
     /// What led to it, outermost first.
     pub causes: Vec<String>,
     /// What to do, each a sentence.
     pub hints: Vec<String>,
+    /// The mistakes in a manifest, which people are shown instead of the message.
+    #[serde(skip)]
+    pub report: Option<Box<ManifestErrors>>,
 }
 
 /// A result with this crate's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error that ends the command with `code`.
-    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+    /// An error that ends the command with `exit_code`.
+    pub fn new(exit_code: ExitCode, code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, exit_code, message: message.into(), causes: Vec::new(), hints: Vec::new(), report: None }
     }
 
     /// An error that ends the command with [`ExitCode::Failed`].
-    pub fn failed(message: impl Into<String>) -> Self {
-        Self::new(ExitCode::Failed, message)
+    pub fn failed(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Failed, code, message)
     }
 
     /// A mistake in the command line or the manifest.
-    pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(ExitCode::Usage, message)
+    pub fn usage(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Usage, code, message)
     }
 
     /// A refusal by a guard.
-    pub fn refused(message: impl Into<String>) -> Self {
-        Self::new(ExitCode::Refused, message)
+    pub fn refused(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Refused, code, message)
     }
 
     /// Adds a cause, followed by the chain of its own sources.
