@@ -5,6 +5,7 @@ use super::keys::{ALARMS, AlarmsKeys};
 use super::report::ManifestProblem;
 use super::shape::ManifestReading;
 use super::table::ManifestTable;
+use crate::error::ErrorCode;
 
 /// What an alarm watches for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,14 +93,15 @@ pub(super) fn read_alarms(
     if let (true, Some(span)) = (of_topic != region, table.value_span(&ALARMS.topic)) {
         let message = format!("this topic is in {of_topic}, and the deployment in {region}");
         let help = "an alarm publishes only to topics of its own region: name one there, or remove `topic`";
-        reading
-            .push_problem(ManifestProblem::new("alarms_topic_region", span, message, "another region").with_help(help));
+        reading.push_problem(
+            ManifestProblem::new(ErrorCode::AlarmsTopicRegion, span, message, "another region").with_help(help),
+        );
     }
     let emails = table.list_texts(&ALARMS.email);
     if let (Some(_), Some(span)) = (&topic, table.value_span(&ALARMS.email)) {
         let message = "`email` subscribes to the deployment's own topic, but `topic` names another";
         let help = "remove `topic`, or subscribe these addresses to that topic where it is managed";
-        reading.push_problem(ManifestProblem::new("alarms_email", span, message, "not used").with_help(help));
+        reading.push_problem(ManifestProblem::new(ErrorCode::AlarmsEmail, span, message, "not used").with_help(help));
     }
     let words = table.list_texts(&ALARMS.causes);
     let named: Vec<AlarmCause> = words.iter().filter_map(|word| AlarmCause::from_word(word)).collect();

@@ -153,7 +153,7 @@ fn read_metrics(reading: &mut ManifestReading<'_>, table: VenueTable<'_, '_>, st
         let message = "`metrics` is off, but the alarms of this manifest watch metrics";
         let help = "remove this line, write \"essential\", or limit the alarms to Lambda's own metrics, which are always there: \
                     `causes = [\"failing\", \"throttled\"]` in [alarms]";
-        reading.push_problem(ManifestProblem::new("alarms_need_metrics", span, message, "off").with_help(help));
+        reading.push_problem(ManifestProblem::new(ErrorCode::AlarmsNeedMetrics, span, message, "off").with_help(help));
     }
     said.unwrap_or(if needed { MetricsLevel::Essential } else { MetricsLevel::Off })
 }
