@@ -52,6 +52,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("deployer move --to-region eu-west-1 --dry-run", "what would be paused, created and deleted"),
             ("deployer move --to-region eu-west-1", "move, and edit the manifest; run it again if it was interrupted"),
+            ("deployer move --profile old --to-profile new", "move to the account of another profile"),
         ],
     ),
     ("adopt", &[("deployer adopt venue-a", "take over what has the venue's names")]),
@@ -181,6 +182,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("deployer iam-policy --for plan > plan-policy.json", "the least policy of a role that plans"),
             ("deployer iam-policy --for apply", "what an apply of this manifest needs"),
+            ("deployer iam-policy --for move --to-region eu-west-1", "what a move needs in each of the two regions"),
         ],
     ),
     (

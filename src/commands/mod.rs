@@ -114,8 +114,8 @@ impl Command {
     pub fn policy_command(&self) -> Option<PolicyCommand> {
         match self {
             Self::Plan(_) => Some(PolicyCommand::Plan),
-            // A move applies in two regions.
-            Self::Apply(_) | Self::Move(_) => Some(PolicyCommand::Apply),
+            Self::Apply(_) => Some(PolicyCommand::Apply),
+            Self::Move(_) => Some(PolicyCommand::Move),
             Self::Destroy(_) => Some(PolicyCommand::Destroy),
             Self::Adopt(_) => Some(PolicyCommand::Adopt),
             Self::Rollback(_) => Some(PolicyCommand::Rollback),

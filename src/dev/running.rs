@@ -153,6 +153,8 @@ impl System {
     /// # Errors
     /// They can't be written.
     pub fn update_running_file(&self, directory: &Path) -> io::Result<()> {
+        // The references to the credentials hold wherever the other command is started.
+        let directory = &directory.canonicalize()?;
         let mut venues = BTreeMap::new();
         let manifest = self.current_manifest();
         for venue in &manifest.venues {

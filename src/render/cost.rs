@@ -1,6 +1,6 @@
 //! The words of a cost estimate that all formats share.
 
-use deployer_core::cost::{CostAssumptions, CostChange, CostEstimate, Money};
+use deployer_core::cost::{CostAssumptions, CostChange, CostEstimate, CostItem, Money};
 
 /// The cost line at the end of a plan as text.
 pub fn cost_line(estimate: &CostEstimate) -> String {
@@ -123,10 +123,24 @@ pub(super) fn estimate_basis(estimate: &CostEstimate) -> String {
 
 /// All assumptions, and what the estimate leaves out.
 pub(super) fn small_print(estimate: &CostEstimate) -> String {
-    let CostAssumptions { log_bytes_a_run, .. } = &estimate.assumptions;
+    let CostAssumptions { log_bytes_a_run, failed_of_1000_runs, .. } = &estimate.assumptions;
+    let charged = |wanted: &[CostItem]| {
+        let mut items = estimate.items.iter().filter(|item| item.cost != CostChange::default());
+        items.any(|item| wanted.contains(&item.item))
+    };
+    let mut more = String::new();
+    if charged(&[CostItem::KmsRequests]) {
+        more.push_str("; up to three uses of the declared key per run, but not the key itself");
+    }
+    if charged(&[CostItem::XrayTraces]) {
+        more.push_str("; one trace per run");
+    }
+    if charged(&[CostItem::SqsMessages, CostItem::SnsMessages]) {
+        more.push_str(&format!("; {failed_of_1000_runs} failed runs of 1000"));
+    }
     format!(
         "An estimate at list prices for a month of 730 hours. It {}; {log_bytes_a_run} bytes of logs and one secret read \
-         per run; the metrics of a run in hours with a run. The free tier is not subtracted; data transfer, \
+         per run; the metrics of a run in hours with a run{more}. The free tier is not subtracted; data transfer, \
          taxes and discounts are not included.",
         estimate_basis(estimate)
     )

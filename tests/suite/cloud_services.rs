@@ -3,7 +3,7 @@
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDatum, MetricStat, ScanBy};
 use aws_sdk_resourcegroupstagging::types::TagFilter;
-use deployer_aws::{Aws, Call};
+use deployer_aws::{Aws, Call, FailureKind};
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use jiff::{SignedDuration, Timestamp};
 
@@ -134,4 +134,23 @@ async fn get_resources_lists_tags_of_every_service() {
     };
     assert_eq!(listed(&[]).await, ["apigateway", "sns", "sqs"]);
     assert_eq!(listed(&["sqs"]).await, ["sqs"]);
+}
+
+/// What leases of runs are made of.
+#[tokio::test]
+async fn creates_a_log_stream_once_until_it_is_deleted() {
+    let (_, aws) = stopped_cloud(CloudConfig::default());
+    let logs = &aws.sdk().logs;
+    logs.create_log_group().log_group_name("group").send().await.expect("a group");
+    let create = async || {
+        let request = logs.create_log_stream().log_group_name("group").log_stream_name("lease/20260101T000000Z");
+        request.send().await.call("logs:CreateLogStream").err().map(|error| error.kind)
+    };
+    let delete = async || {
+        let request = logs.delete_log_stream().log_group_name("group").log_stream_name("lease/20260101T000000Z");
+        request.send().await.call("logs:DeleteLogStream").err().map(|error| error.kind)
+    };
+    let (exists, missing) = (Some(FailureKind::AlreadyExists), Some(FailureKind::NotFound));
+    assert_eq!((create().await, create().await, delete().await), (None, exists, None));
+    assert_eq!((create().await, delete().await, delete().await), (None, None, missing));
 }

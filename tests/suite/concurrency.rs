@@ -63,8 +63,8 @@ async fn an_account_with_ten_executions_is_applied_whole() {
 async fn changing_to_leases_and_back_survives_a_crash_at_any_call() {
     let only_a = |text: String| text[..text.find("[venues.b]").expect("the manifest has b")].to_owned();
     let (one, off) = (only_a(manifest_with("1")), only_a(manifest_with("\"off\"")));
-    let stories = [[one.clone(), off.clone(), one.clone()], [off.clone(), one, off]];
-    for (story, expected) in stories.into_iter().zip([(Some(1), false), (None, true)]) {
+    let stories = [[one.clone(), off.clone(), one.clone(), off.clone()], [off.clone(), one.clone(), off, one]];
+    for (story, expected) in stories.into_iter().zip([(None, true), (Some(1), false)]) {
         check_crashes(&story, async |cloud: &EmbeddedCloud, _: &World| {
             assert_eq!(protections(cloud), [expected]);
         })

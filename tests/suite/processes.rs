@@ -6,9 +6,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
+use deployer_cloud::{ApiError, AuthorizedCall, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
+use deployer_core::permissions::PolicyCommand;
 
-use crate::permissions::record::{NeededPermission, PermissionRecord};
+use crate::permissions::record::{NeededPermission, PermissionRecord, usual_place};
 use crate::world::two_venue_manifest;
 
 /// A cloud on a socket, and a directory with a manifest.
@@ -17,6 +18,8 @@ pub struct Site {
     pub directory: tempfile::TempDir,
     address: String,
     permissions: PermissionRecord,
+    /// Further accounts behind the same address.
+    accounts: Mutex<Vec<EmbeddedCloud>>,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -24,7 +27,7 @@ pub struct Site {
 impl Drop for Site {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.permissions.check_calls(self.cloud.take_authorizations());
+            self.permissions.check_calls(self.take_authorizations());
         }
     }
 }
@@ -51,11 +54,31 @@ impl Site {
             directory: tempfile::tempdir().expect("a temporary directory is created"),
             address,
             permissions: PermissionRecord::default(),
+            accounts: Mutex::default(),
             _runtime: runtime,
         };
         site.write_file("venues.toml", &two_venue_manifest("sync"));
         site.write_file("bootstrap", "#!/bin/sh\nexit 1\n");
         site
+    }
+
+    /// Another account, which a profile of this name is for, in the file `credentials`. A deployment may move there.
+    pub fn add_account(&self, profile: &str, account: &str) -> EmbeddedCloud {
+        let cloud = EmbeddedCloud::in_memory(CloudConfig { account: account.to_owned(), ..CloudConfig::default() });
+        cloud.keep_authorizations();
+        let key = self.permissions.add_run(vec![(usual_place(), PolicyCommand::MoveTo)]);
+        self.cloud.add_account(&key, cloud.clone());
+        let secret = "aws_secret_access_key = secret";
+        self.write_file("credentials", &format!("[{profile}]\naws_access_key_id = {key}\n{secret}\n"));
+        self.accounts.lock().expect("no panic").push(cloud.clone());
+        cloud
+    }
+
+    /// What the requests since the last time needed, in all accounts.
+    fn take_authorizations(&self) -> Vec<AuthorizedCall> {
+        let accounts = self.accounts.lock().expect("no panic");
+        let clouds = std::iter::once(&self.cloud).chain(accounts.iter());
+        clouds.flat_map(EmbeddedCloud::take_authorizations).collect()
     }
 
     /// The address of the cloud.
@@ -90,12 +113,7 @@ impl Site {
 
     /// What the commands that ran needed to be allowed. Whoever takes it checks it.
     pub fn take_permissions(&self) -> Vec<NeededPermission> {
-        self.permissions.take_needs(self.cloud.take_authorizations())
-    }
-
-    /// Adds what commands of another site needed.
-    pub fn keep_permissions(&self, needs: Vec<NeededPermission>) {
-        self.permissions.keep_needs(needs);
+        self.permissions.sort_calls(self.take_authorizations())
     }
 
     /// Runs a command to its end, and returns its exit code and everything it printed.

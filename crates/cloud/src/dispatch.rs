@@ -195,6 +195,10 @@ impl EmbeddedCloud {
         body: Bytes,
     ) -> Result<Response<Bytes>, Disconnected> {
         let request = CloudRequest::new(method, uri, headers, body, request_id());
+        self.account_of(&request).respond_as_account(request).await
+    }
+
+    async fn respond_as_account(&self, request: CloudRequest) -> Result<Response<Bytes>, Disconnected> {
         if lambda::is_download(&request) {
             return Ok(build_response(RequestProtocol::Rest, lambda::download_code(self, &request), &request.id));
         }

@@ -48,6 +48,7 @@ mod table;
 mod tagging;
 mod transport;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -108,6 +109,8 @@ struct CloudInner {
     calls: calls::CallLog,
     invoker: Mutex<Option<Arc<dyn Invoker>>>,
     held_back: Mutex<Option<HeldBackState>>,
+    /// Other accounts, by the access keys that belong to them.
+    accounts: Mutex<BTreeMap<String, EmbeddedCloud>>,
 }
 
 /// Operations that respond from an old state.
@@ -153,8 +156,19 @@ impl EmbeddedCloud {
                 calls: calls::CallLog::default(),
                 invoker: Mutex::new(None),
                 held_back: Mutex::new(None),
+                accounts: Mutex::default(),
             }),
         }
+    }
+
+    /// Lets requests that are signed with this access key go to another account.
+    pub fn add_account(&self, access_key: &str, account: Self) {
+        self.inner.accounts.lock().insert(access_key.to_owned(), account);
+    }
+
+    /// The account that a request belongs to.
+    fn account_of(&self, request: &CloudRequest) -> Self {
+        self.inner.accounts.lock().get(&request.access_key).unwrap_or(self).clone()
     }
 
     /// Reads or changes the state outside any request. The region is `us-east-1` unless `work` switches it with

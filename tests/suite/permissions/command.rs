@@ -93,3 +93,42 @@ fn a_denied_call_says_who_can_change_that() {
     );
     assert!(site.run_deployer(&apply).1.contains("the organization's tag policy"));
 }
+
+#[test]
+fn a_move_has_a_policy_for_each_place() {
+    let site = Site::new();
+    let documents = |args: &[&str]| -> Vec<Value> {
+        let lines = stdout_of(&site, &[&["iam-policy", "--for", "move", "--json"], args].concat());
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let to_region = documents(&["--to-region", "eu-west-1"]);
+    let of_region = |region: &str| {
+        let of = to_region.iter().filter(|line| line["region"] == region);
+        of.map(|line| line["policy"].to_string()).collect::<String>()
+    };
+    let (there, here) = (of_region("us-east-1"), of_region("eu-west-1"));
+    assert!(there.contains("lambda:DeleteFunction") && !there.contains("lambda:CreateFunction"), "{there}");
+    assert!(there.contains("secretsmanager:GetSecretValue") && !there.contains("eu-west-1"), "{there}");
+    assert!(here.contains("lambda:CreateFunction") && here.contains("secretsmanager:PutSecretValue"), "{here}");
+    assert!(here.contains("arn:aws:lambda:eu-west-1:*:function:sync-*") && !here.contains("us-east-1"), "{here}");
+
+    let to_account = documents(&["--to-account", "210987654321"]);
+    let of_account = |account: &str| {
+        let of = to_account.iter().filter(|line| line["account"] == account);
+        of.map(|line| line["policy"].to_string()).collect::<String>()
+    };
+    let (there, here) = (of_account("*"), of_account("210987654321"));
+    assert!(!there.contains("secretsmanager:GetSecretValue"), "values don't leave the account: {there}");
+    assert!(here.contains("arn:aws:lambda:us-east-1:210987654321:function:sync-*"), "{here}");
+    for (args, words) in [
+        (&["--for", "plan", "--to-region", "eu-west-1"][..], "write `--for move`"),
+        (&["--for", "move", "--to-region", "us-east-1"], "the deployment is there already"),
+        (&["--for", "move", "--to-account", "2109"], "an account ID has twelve digits"),
+    ] {
+        let (code, text) = site.run_deployer(&[&["iam-policy"], args].concat());
+        assert!(code == 2 && text.contains(words), "{text}");
+    }
+    let (code, text) = site.run_deployer(&["iam-policy", "--for", "move", "--to-account", "210987654321"]);
+    assert!(code == 0 && text.contains("for a role of the former account, in us-east-1"), "{text}");
+    assert!(text.contains("for a role of account 210987654321, in us-east-1") && text.contains("Part 1."), "{text}");
+}

@@ -11,14 +11,21 @@ use deployer_core::naming::{DEFAULT_ROLE_PATH, RolePlace};
 use deployer_core::permissions::{PolicyCommand, PolicyPlace, build_policies};
 use deployer_core::scope::Scope;
 
-/// What a command needed once.
-pub type NeededPermission = (PolicyCommand, RequestedAction);
+/// What a command needed once, and for which deployment.
+#[derive(Debug, Clone)]
+pub struct NeededPermission {
+    pub place: PolicyPlace,
+    pub command: PolicyCommand,
+    pub need: RequestedAction,
+}
 
-/// The deployments that commands worked on. The access key of a command says which one, and which command it is.
+/// What the credentials of a run may do: a move within an account has the policies of both places.
+type RunPolicies = Vec<(PolicyPlace, PolicyCommand)>;
+
+/// The commands that ran. The access key of a command says which one it is.
 #[derive(Default)]
 pub struct PermissionRecord {
-    places: Mutex<Vec<PolicyPlace>>,
-    kept: Mutex<Vec<NeededPermission>>,
+    runs: Mutex<Vec<RunPolicies>>,
 }
 
 const KEY_START: &str = "id.";
@@ -39,53 +46,77 @@ impl PermissionRecord {
             // An audit needs no manifest.
             Err(_) => usual_place(),
         };
-        let mut places = self.places.lock().expect("no panic");
-        places.push(place);
-        format!("{KEY_START}{command}.{}", places.len() - 1)
+        self.add_run(match (command, after("--to-region")) {
+            (PolicyCommand::Move, None) => vec![(place, PolicyCommand::MoveFrom)],
+            (PolicyCommand::Move, Some(to)) => {
+                let from = after("--from-region").unwrap_or(match place.scope.region == to {
+                    false => &place.scope.region,
+                    // The manifest is edited: the tests move between these two.
+                    true if to == "eu-west-1" => "us-east-1",
+                    true => "eu-west-1",
+                });
+                let at = |region: &str| PolicyPlace {
+                    scope: Scope::of_region("*", region),
+                    roles: RolePlace { region: region.to_owned(), ..place.roles.clone() },
+                };
+                vec![(at(from), PolicyCommand::MoveWithin), (at(to), PolicyCommand::MoveTo)]
+            }
+            _ => vec![(place, command)],
+        })
     }
 
-    /// Keeps what commands of another site needed.
-    pub fn keep_needs(&self, needs: Vec<NeededPermission>) {
-        self.kept.lock().expect("no panic").extend(needs);
+    /// The access key for a run with these policies.
+    pub fn add_run(&self, policies: RunPolicies) -> String {
+        let mut runs = self.runs.lock().expect("no panic");
+        runs.push(policies);
+        format!("{KEY_START}{}", runs.len() - 1)
     }
 
     /// What each call needed, by the command that made it and its deployment.
-    fn sort_calls(&self, calls: Vec<AuthorizedCall>) -> Vec<(PolicyPlace, NeededPermission)> {
-        let places = self.places.lock().expect("no panic");
-        let of_key = |key: &str| {
-            let (name, place) = key.strip_prefix(KEY_START)?.split_once('.')?;
-            let command = PolicyCommand::ALL.into_iter().find(|command| command.name() == name)?;
-            Some((places[place.parse::<usize>().ok()?].clone(), command))
-        };
-        let sorted = calls.into_iter().filter_map(|call| Some((of_key(&call.access_key)?, call.needs)));
+    pub fn sort_calls(&self, calls: Vec<AuthorizedCall>) -> Vec<NeededPermission> {
+        let runs = self.runs.lock().expect("no panic");
+        let mut known = KnownPolicies::default();
+        let mut sorted = Vec::new();
+        for call in calls {
+            let number = call.access_key.strip_prefix(KEY_START).and_then(|number| number.parse::<usize>().ok());
+            let Some(run) = number.map(|number| &runs[number]) else { continue };
+            for need in call.needs {
+                let mut allowing = run.iter().filter(|_| run.len() > 1);
+                let found = allowing.find(|(place, command)| known.allow(place, *command, &need));
+                let (place, command) = found.unwrap_or(&run[0]);
+                sorted.push(NeededPermission { place: place.clone(), command: *command, need });
+            }
+        }
         sorted
-            .flat_map(|((place, command), needs)| needs.into_iter().map(move |need| (place.clone(), (command, need))))
-            .collect()
-    }
-
-    /// What these calls needed, and what was kept.
-    pub fn take_needs(&self, calls: Vec<AuthorizedCall>) -> Vec<NeededPermission> {
-        let mut needs = std::mem::take(&mut *self.kept.lock().expect("no panic"));
-        needs.extend(self.sort_calls(calls).into_iter().map(|(_, need)| need));
-        needs
     }
 
     /// Asserts that each call is allowed by the policy of the command that made it.
     pub fn check_calls(&self, calls: Vec<AuthorizedCall>) {
-        let mut policies: Vec<(PolicyPlace, PolicyCommand, Vec<Policy>)> = Vec::new();
+        let mut known = KnownPolicies::default();
         let mut denied = BTreeSet::new();
-        for (place, (command, need)) in self.sort_calls(calls) {
-            let known = policies.iter().position(|(of, name, _)| (of, *name) == (&place, command));
-            let at = known.unwrap_or_else(|| {
-                let all = command_policies(&place, &[command]);
-                policies.push((place.clone(), command, all));
-                policies.len() - 1
-            });
-            if !is_allowed(&policies[at].2, &need) {
+        for NeededPermission { place, command, need } in self.sort_calls(calls) {
+            if !known.allow(&place, command, &need) {
                 denied.insert((command, need));
             }
         }
         assert!(denied.is_empty(), "their `deployer iam-policy --for COMMAND` doesn't allow: {denied:#?}");
+    }
+}
+
+/// Policies that were parsed before.
+#[derive(Default)]
+struct KnownPolicies {
+    list: Vec<(PolicyPlace, PolicyCommand, Vec<Policy>)>,
+}
+
+impl KnownPolicies {
+    fn allow(&mut self, place: &PolicyPlace, command: PolicyCommand, need: &RequestedAction) -> bool {
+        let known = self.list.iter().position(|(of, name, _)| (of, *name) == (place, command));
+        let at = known.unwrap_or_else(|| {
+            self.list.push((place.clone(), command, command_policies(place, &[command])));
+            self.list.len() - 1
+        });
+        is_allowed(&self.list[at].2, need)
     }
 }
 

@@ -34,8 +34,9 @@ const OF_OTHERS: [&str; 11] = [
     "states:StartSyncExecution",
 ];
 
-/// What looks like an action, and is a condition key or needs no permission.
-const NO_ACTIONS: [&str; 3] = ["iam:PassedToService", "lambda:FunctionUrlAuthType", "sts:GetCallerIdentity"];
+/// What looks like an action, and is a condition key, needs no permission, or is only asked of servers that aren't AWS.
+const NO_ACTIONS: [&str; 4] =
+    ["lambda:GetFunctionUrlConfig", "iam:PassedToService", "lambda:FunctionUrlAuthType", "sts:GetCallerIdentity"];
 
 #[test]
 fn has_a_row_for_every_call_that_the_source_names() {

@@ -229,3 +229,26 @@ fn a_renamed_venues_flags_are_moved_with_the_command_that_the_plan_names() {
     let moved = both.portal.hubspot.find_contact(ids[0]).expect("it exists");
     assert_eq!(moved.properties.get("tripleseat_sync__pier").map(String::as_str), Some("true"));
 }
+
+/// The marks in HubSpot are the only thing that both accounts see.
+#[test]
+fn a_move_to_another_account_takes_the_marks_along() {
+    let both = SiteWithPortal::new();
+    both.site.add_account("new", "999999999999");
+    let run = |args: &[&str]| {
+        let mut command = both.site.deployer_command(args);
+        command.env("ADMIN_TOKEN", TOKEN).env("AWS_SHARED_CREDENTIALS_FILE", "credentials");
+        printed_text(&command.output().expect("the program starts"))
+    };
+    let (code, text) = run(&APPLY);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = run(&["move", "--to-profile", "new", "--yes", "--artifact", "bootstrap"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = run(&["plan", "--artifact", "bootstrap", "--profile", "new"]);
+    assert!(code == 0 && text.contains("No changes"), "{text}");
+    // A copy in the former account is refused, since the marks name the new one.
+    both.write_manifest(&two_venue_manifest("sync"));
+    let (code, text) = run(&PLAN);
+    assert!(code == 6 && text.contains("in account 999999999999, us-east-1"), "{text}");
+    assert!(text.contains("deployer move --to-profile NAME"), "{text}");
+}

@@ -147,7 +147,7 @@ fn conflicts_are_refused_before_anything_is_written() {
     insta::assert_snapshot!("bad_field", refused_output(&site, 2, &add("loft", &["--field", "email"])));
     let (_, json) = site.run_deployer(&[&add("A", &[])[..], &["--json"]].concat());
     assert!(json.contains(r#""type":"manifest_error""#), "{json}");
-    assert!(json.contains("venues.toml: 1 mistake\n"), "one mistake is not called mistakes: {json}");
+    assert!(json.contains(r#""message":"1 mistake in venues.toml""#), "one mistake is not called mistakes: {json}");
 }
 
 #[test]

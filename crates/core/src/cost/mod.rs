@@ -12,6 +12,10 @@
 //!   logs; the estimate doesn't account for that.
 //! - The function's metrics are charged for the hours in which it runs, even if it finds nothing. Metrics that it writes only
 //!   where there is something to count are left out: an hour of one costs $0.0004.
+//! - With `kms_key`, each run uses the key once for each thing that it encrypts: the secret, the environment, the log group.
+//!   As with reads of the secret, that is the maximum. The key's own monthly price isn't the deployment's.
+//! - With `tracing = "active"`, each run is a trace: X-Ray's default rule records the first of every second.
+//! - With `dead_letter`, one run of a hundred is assumed to fail.
 //! - The free tier is not subtracted, since everything else in the account shares it. Data transfer, taxes and
 //!   discounts are left out, and so is the cost of the change itself.
 //! - A secret in its recovery window costs nothing, and scheduled rules on the default bus are free. So are the e-mails of a
@@ -60,6 +64,10 @@ pub struct CostAssumptions {
     pub log_bytes_a_run: u64,
     /// Reads of the secret per run.
     pub secret_reads_a_run: u32,
+    /// Uses of a declared key per run, for each thing that it encrypts.
+    pub key_uses_a_run: u32,
+    /// Failed runs of a thousand, whose events go to a declared queue or topic.
+    pub failed_of_1000_runs: u32,
 }
 
 impl Default for CostAssumptions {
@@ -69,6 +77,8 @@ impl Default for CostAssumptions {
             measured_run_ms: BTreeMap::new(),
             log_bytes_a_run: LOG_BYTES_A_RUN,
             secret_reads_a_run: 1,
+            key_uses_a_run: 1,
+            failed_of_1000_runs: 10,
         }
     }
 }

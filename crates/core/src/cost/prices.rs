@@ -36,13 +36,21 @@ pub enum CostItem {
     Alarms,
     /// Alarms on other alarms.
     CompositeAlarms,
+    /// Uses of a declared `kms_key`. The key itself is its owner's.
+    KmsRequests,
+    /// Traces that X-Ray records, with `tracing = "active"`.
+    XrayTraces,
+    /// Events of failed runs that go to a declared queue.
+    SqsMessages,
+    /// Events of failed runs that go to a declared topic.
+    SnsMessages,
     /// Firings of scheduled rules on the default bus, which are free.
     ScheduledRules,
 }
 
 impl CostItem {
     /// All items.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::LambdaRequests,
         Self::LambdaDurationX86,
         Self::LambdaDurationArm,
@@ -53,6 +61,10 @@ impl CostItem {
         Self::Metrics,
         Self::Alarms,
         Self::CompositeAlarms,
+        Self::KmsRequests,
+        Self::XrayTraces,
+        Self::SqsMessages,
+        Self::SnsMessages,
         Self::ScheduledRules,
     ];
 
@@ -69,6 +81,10 @@ impl CostItem {
             Self::Metrics => "Custom metrics",
             Self::Alarms => "Alarms",
             Self::CompositeAlarms => "Composite alarms",
+            Self::KmsRequests => "KMS requests",
+            Self::XrayTraces => "X-Ray traces",
+            Self::SqsMessages => "SQS dead letters",
+            Self::SnsMessages => "SNS dead letters",
             Self::ScheduledRules => "EventBridge scheduled rules",
         }
     }

@@ -36,6 +36,27 @@ pub(super) struct VenueUsage {
     composite_alarms: u64,
     secrets: u32,
     log_retention_days: u32,
+    /// What a key of a company encrypts of it: the secret, the function's environment, the log group.
+    encrypted: u32,
+    traced: bool,
+    dead_letters: Option<DeadLetterService>,
+}
+
+/// Where the events of failed runs go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DeadLetterService {
+    Sqs,
+    Sns,
+}
+
+impl DeadLetterService {
+    fn of_arn(arn: &str) -> Option<Self> {
+        match arn.split(':').nth(2)? {
+            "sqs" => Some(Self::Sqs),
+            "sns" => Some(Self::Sns),
+            _ => None,
+        }
+    }
 }
 
 impl VenueUsage {
@@ -43,7 +64,7 @@ impl VenueUsage {
     pub(super) fn from_desired(stack: &DesiredStack, live: &LiveStack) -> Self {
         // The other kinds cost nothing.
         let DesiredStack {
-            secret: _,
+            secret,
             log_group,
             function,
             rule,
@@ -62,10 +83,13 @@ impl VenueUsage {
             live.function.as_present().is_some_and(|function| size(&function.configuration) == size(wanted));
         let pinned = live.alias.as_present().filter(|alias| unchanged && is_pinned(&live.function, alias));
         let configuration = pinned.map_or(wanted, |alias| &alias.configuration);
+        let usage = Self::from_function(configuration, runs.unwrap_or_default());
+        let keys = [&secret.kms_key, &log_group.kms_key].into_iter().flatten();
         Self {
             secrets: 1,
             log_retention_days: log_group.retention_days,
-            ..Self::from_function(configuration, runs.unwrap_or_default())
+            encrypted: usage.encrypted + count_up(keys),
+            ..usage
         }
     }
 
@@ -80,10 +104,14 @@ impl VenueUsage {
         // The rule invokes the alias, so the alias's version is what runs.
         let alias = live.alias.as_present().map(|alias| &alias.configuration);
         let usage = function.map(|function| Self::from_function(alias.unwrap_or(&function.configuration), runs));
+        let usage = usage.unwrap_or_default();
+        let secret_key = secret.and_then(|secret| secret.unmodeled.find_member("KmsKeyId"));
+        let group_key = group.and_then(|group| group.unmodeled.find_member("kmsKeyId"));
         Self {
             secrets: u32::from(secret.is_some()),
             log_retention_days: group.map_or(0, |group| group.retention_days.unwrap_or(DAYS_KEPT_FOR_EVER)),
-            ..usage.unwrap_or_default()
+            encrypted: usage.encrypted + count_up([secret_key, group_key].into_iter().flatten()),
+            ..usage
         }
     }
 
@@ -129,7 +157,17 @@ impl VenueUsage {
     }
 
     fn from_function(configuration: &FunctionConfiguration, runs: MonthlyRuns) -> Self {
+        // A specification has what is declared, and an answer has it among its other members.
+        let declared = configuration.declared.list_members();
+        let declared = declared.iter().map(|member| (member.path, &member.value));
+        let observed = configuration.unmodeled.iter().map(|member| (member.path.as_str(), &member.value));
+        let members: Vec<_> = declared.chain(observed).collect();
+        let find = |path: &str| members.iter().find(|(name, _)| *name == path).map(|(_, value)| *value);
+        let dead_letters = find("DeadLetterConfig").and_then(|value| value["TargetArn"].as_str());
         Self {
+            encrypted: u32::from(find("KMSKeyArn").is_some()),
+            traced: find("TracingConfig.Mode").is_some_and(|mode| mode == "Active"),
+            dead_letters: dead_letters.and_then(DeadLetterService::of_arn),
             thousandths_of_runs: runs.thousandths,
             thousandths_of_hours: runs.thousandths_of_hours,
             arm: configuration.architecture == "arm64",
@@ -171,8 +209,24 @@ impl VenueUsage {
                 let hours = u128::from(self.thousandths_of_hours) * u128::from(self.metrics);
                 prices.cost_of(item, hours, 1000 * u128::from(HOURS_A_MONTH))
             }
+            CostItem::KmsRequests => {
+                let uses = u128::from(self.encrypted) * u128::from(assumptions.key_uses_a_run);
+                prices.cost_of(item, runs * uses, 1000)
+            }
+            CostItem::XrayTraces if self.traced => prices.cost_of(item, runs, 1000),
+            CostItem::SqsMessages if self.dead_letters == Some(DeadLetterService::Sqs) => {
+                prices.cost_of(item, runs * u128::from(assumptions.failed_of_1000_runs), 1000 * 1000)
+            }
+            CostItem::SnsMessages if self.dead_letters == Some(DeadLetterService::Sns) => {
+                prices.cost_of(item, runs * u128::from(assumptions.failed_of_1000_runs), 1000 * 1000)
+            }
+            CostItem::XrayTraces | CostItem::SqsMessages | CostItem::SnsMessages => Money::ZERO,
         }
     }
+}
+
+fn count_up<T>(things: impl Iterator<Item = T>) -> u32 {
+    things.fold(0, |count, _| count + 1)
 }
 
 /// Which metrics a function with this configuration writes. One that says nothing, or nothing that can be read, writes all.

@@ -148,10 +148,20 @@ pub fn add_venue(text: &str, new: &NewVenue) -> Result<String, Uneditable> {
 
 /// Returns `text` with the deployment's region changed.
 pub fn set_region(text: &str, region: &str) -> Result<String, Uneditable> {
+    set_deployment_key(text, DEPLOYMENT.region.name(), region, DEPLOYMENT.name.name())
+}
+
+/// Returns `text` with the deployment's account set.
+pub fn set_account(text: &str, account: &str) -> Result<String, Uneditable> {
+    set_deployment_key(text, DEPLOYMENT.account.name(), account, DEPLOYMENT.region.name())
+}
+
+/// Sets a key of `[deployment]`, after another one if it isn't there yet.
+fn set_deployment_key(text: &str, key: &str, value: &str, after: &str) -> Result<String, Uneditable> {
     let manifest = ManifestText::parse_text(text)?;
     let table = manifest.document.get(ROOT.deployment.name()).and_then(Item::as_table_like);
     let table = table.ok_or_else(|| Uneditable::new(format!("it has no table {}", ROOT.deployment.name())))?;
-    manifest.set_key(table, DEPLOYMENT.region.name(), &quote_string(region), DEPLOYMENT.name.name())
+    manifest.set_key(table, key, &quote_string(value), after)
 }
 
 /// Returns `text` with the venue's status changed.

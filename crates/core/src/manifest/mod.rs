@@ -45,7 +45,8 @@ pub use dotenv::{DOTENV_FILE, DotEnv};
 pub use duration::{format_duration, parse_duration};
 pub use edit::secret_keys;
 pub use edit::{
-    BlockerEntry, NewVenue, Uneditable, add_venue, remove_blocker, set_blocker, set_region, set_status, status_word,
+    BlockerEntry, NewVenue, Uneditable, add_venue, remove_blocker, set_account, set_blocker, set_region, set_status,
+    status_word,
 };
 pub use edit_venues::{remove_venue, rename_venue};
 pub use format::{check_domain, check_name};

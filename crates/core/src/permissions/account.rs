@@ -1,7 +1,7 @@
 //! What concerns the whole account: an audit reads everything, a decommissioning deletes what nobody uses, and a restore
 //! makes that again. Their resources have no names that are known before.
 
-use super::ActionTarget::{Any, Everything, LogGroups, NewMappings, Roles, Rules};
+use super::ActionTarget::{Any, Everything, LogGroups, NewMappings, Rules};
 use super::PolicyCommand::{self, Audit, Decommission, Restore};
 use super::{ActionCondition, ActionRow, action};
 
@@ -47,7 +47,6 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("firehose:ListDeliveryStreams", Any, AUDIT),
     action("glacier:ListVaults", Any, AUDIT),
     action("iam:GetAccountAuthorizationDetails", Any, AUDIT),
-    action("iam:ListRoles", Roles, AUDIT),
     action("iot:ListTopicRules", Any, AUDIT),
     action("kafka:ListClustersV2", Any, AUDIT),
     action("kinesis:ListStreams", Any, AUDIT),
@@ -101,7 +100,6 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iot:GetTopicRule", Everything("iot"), AUDIT),
     action("lambda:GetFunction", Everything("lambda"), ALL),
     action("lambda:GetFunctionConfiguration", Everything("lambda"), RESTORE),
-    action("lambda:GetFunctionUrlConfig", Everything("lambda"), AUDIT),
     action("lambda:GetPolicy", Everything("lambda"), ALL),
     action("lambda:ListAliases", Everything("lambda"), ALL),
     action("lambda:ListFunctionEventInvokeConfigs", Everything("lambda"), ALL),
@@ -157,7 +155,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("scheduler:UpdateSchedule", Everything("scheduler"), ARCHIVERS).on_condition(UNOWNED),
     action("secretsmanager:DeleteSecret", Everything("secretsmanager"), DELETE).on_condition(UNOWNED),
     action("secretsmanager:RestoreSecret", Everything("secretsmanager"), RESTORE).on_condition(UNOWNED),
-    action("secretsmanager:TagResource", Everything("secretsmanager"), ARCHIVERS).on_condition(UNOWNED),
+    action("secretsmanager:TagResource", Everything("secretsmanager"), DELETE).on_condition(UNOWNED),
     action("secretsmanager:UntagResource", Everything("secretsmanager"), ARCHIVERS).on_condition(UNOWNED),
     action("sns:DeleteTopic", Everything("sns"), DELETE).on_condition(UNOWNED),
     action("sns:TagResource", Everything("sns"), ARCHIVERS).on_condition(UNOWNED),
@@ -166,7 +164,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("sqs:TagQueue", Everything("sqs"), ARCHIVERS).on_condition(UNOWNED),
     action("sqs:UntagQueue", Everything("sqs"), ARCHIVERS).on_condition(UNOWNED),
     // What a restore makes.
-    action("cloudwatch:PutMetricAlarm", Everything("cloudwatch"), ARCHIVERS).on_condition(UNOWNED),
+    action("cloudwatch:PutMetricAlarm", Everything("cloudwatch"), RESTORE).on_condition(UNOWNED),
     action("events:PutRule", Everything("events"), RESTORE).on_condition(UNOWNED),
     action("events:PutTargets", Everything("events"), RESTORE).on_condition(UNOWNED),
     action("iam:AttachRolePolicy", Everything("iam"), RESTORE).on_condition(UNOWNED),

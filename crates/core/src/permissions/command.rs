@@ -24,11 +24,19 @@ pub enum PolicyCommand {
     Decommission,
     Restore,
     Verify,
+    /// Both sides of a move, where only one place is known.
+    Move,
+    /// Where a move to another account begins.
+    MoveFrom,
+    /// Where a move within the account begins: the secrets' values are copied from there.
+    MoveWithin,
+    /// Where a move ends.
+    MoveTo,
 }
 
 impl PolicyCommand {
-    /// All of them, in the order of the help.
-    pub const ALL: [Self; 19] = [
+    /// All that can be typed, in the order of the help.
+    pub const ALL: [Self; 20] = [
         Self::Plan,
         Self::Apply,
         Self::Destroy,
@@ -48,7 +56,10 @@ impl PolicyCommand {
         Self::Decommission,
         Self::Restore,
         Self::Verify,
+        Self::Move,
     ];
+    /// The sides of a move.
+    pub const MOVES: [Self; 3] = [Self::MoveFrom, Self::MoveWithin, Self::MoveTo];
 
     /// As it is typed.
     pub const fn name(self) -> &'static str {
@@ -72,6 +83,36 @@ impl PolicyCommand {
             Self::Decommission => "decommission",
             Self::Restore => "restore",
             Self::Verify => "verify",
+            Self::Move | Self::MoveFrom | Self::MoveWithin | Self::MoveTo => "move",
+        }
+    }
+
+    /// The commands whose actions it takes besides its own: a move destroys in one place and applies in the other.
+    pub const fn included_commands(self) -> &'static [Self] {
+        match self {
+            Self::Move => &[Self::Destroy, Self::Apply, Self::MoveFrom, Self::MoveWithin, Self::MoveTo],
+            Self::MoveWithin => &[Self::Destroy, Self::MoveFrom],
+            Self::MoveFrom => &[Self::Destroy],
+            Self::MoveTo => &[Self::Apply],
+            Self::Plan
+            | Self::Apply
+            | Self::Destroy
+            | Self::Adopt
+            | Self::Rollback
+            | Self::Secret
+            | Self::Connect
+            | Self::Status
+            | Self::Report
+            | Self::Logs
+            | Self::Invoke
+            | Self::Retry
+            | Self::Unlock
+            | Self::Doctor
+            | Self::Duplicates
+            | Self::Audit
+            | Self::Decommission
+            | Self::Restore
+            | Self::Verify => &[],
         }
     }
 }

@@ -2,19 +2,19 @@
 
 use super::ActionTarget as On;
 use super::PolicyCommand::{
-    self, Adopt, Apply, Connect, Destroy, Doctor, Duplicates, Invoke, Logs, Plan, Report, Retry, Rollback, Secret,
-    Status, Unlock, Verify,
+    self, Adopt, Apply, Connect, Destroy, Doctor, Duplicates, Invoke, Logs, MoveFrom, MoveTo, MoveWithin, Plan, Report,
+    Retry, Rollback, Secret, Status, Unlock, Verify,
 };
 use super::{ActionCondition, ActionRow, action};
 
 /// They read everything that exists of the deployment.
 const READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify];
+/// They ask once more for what is declared and no list shows.
+const CONFIRMERS: &[PolicyCommand] = &[Plan, Apply, Adopt, Rollback, Doctor, Verify];
 /// They list what exists: the readers, and a status, which compares the lists with the manifest.
 const LISTERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status];
 /// They hold the lock.
 const LOCKERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback];
-/// They read, or hold the lock.
-const LOCK_READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Unlock, Doctor, Verify];
 const LOCK_REMOVERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback, Unlock];
 /// They make what the manifest declares.
 const MAKERS: &[PolicyCommand] = &[Apply];
@@ -34,12 +34,13 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iam:GetAccountSummary", On::Any, &[Apply, Doctor])
         .optional("an apply doesn't check the quota of roles first"),
     action("iam:ListRoles", On::Roles, LISTERS),
-    action("iam:GetRole", On::RoleOfAnyPath, READERS),
+    // The doctor may read any role: see below.
+    action("iam:GetRole", On::RoleOfAnyPath, &[Plan, Apply, Destroy, Adopt, Rollback, Verify]),
     action("iam:ListRolePolicies", On::RoleOfAnyPath, READERS),
     action("iam:GetRolePolicy", On::RoleOfAnyPath, READERS),
     action("iam:ListAttachedRolePolicies", On::RoleOfAnyPath, READERS),
     action("iam:CreateRole", On::Role, MAKERS).on_condition(TAGGING),
-    action("iam:TagRole", On::Role, TAGGERS).on_condition(TAGGING),
+    action("iam:TagRole", On::Role, MAKERS).on_condition(TAGGING),
     action("iam:TagRole", On::RoleOfAnyPath, &[Adopt]).on_condition(ActionCondition::TaggingAdopted),
     action("iam:UntagRole", On::Role, MAKERS).optional("an apply that removes a declared tag fails"),
     action("iam:PutRolePermissionsBoundary", On::Role, MAKERS)
@@ -65,7 +66,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action(
         "secretsmanager:DescribeSecret",
         On::Secret,
-        &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Secret, Connect],
+        &[Plan, Apply, Adopt, Rollback, Doctor, Verify, Secret, Connect, MoveWithin],
     ),
     action("secretsmanager:GetResourcePolicy", On::Secret, READERS),
     action("secretsmanager:DeleteResourcePolicy", On::Secret, MAKERS).on_condition(OWNED),
@@ -77,13 +78,17 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("secretsmanager:UpdateSecret", On::Secret, MAKERS).on_condition(OWNED),
     action("secretsmanager:RestoreSecret", On::Secret, MAKERS).on_condition(OWNED),
     action("secretsmanager:DeleteSecret", On::Secret, DELETERS).on_condition(OWNED),
-    // An apply asks which credentials a restored secret lacks; a move copies them.
-    action("secretsmanager:GetSecretValue", On::Secret, &[Apply, Secret, Connect, Doctor, Duplicates, Retry, Verify])
-        .on_condition(OWNED)
-        .optional("`secret set`, `push`, `status --compare`, `connect` and `move` don't work"),
+    // An apply asks which credentials a restored secret lacks; a move within the account copies them.
+    action(
+        "secretsmanager:GetSecretValue",
+        On::Secret,
+        &[Apply, Secret, Connect, Doctor, Duplicates, Retry, Verify, MoveWithin],
+    )
+    .on_condition(OWNED)
+    .optional("`secret set`, `push`, `status --compare`, `connect` and `move` don't work"),
     // Of a secret that isn't tagged yet: which credentials it lacks.
     action("secretsmanager:GetSecretValue", On::Secret, &[Adopt]),
-    action("secretsmanager:PutSecretValue", On::Secret, &[Apply, Secret, Connect])
+    action("secretsmanager:PutSecretValue", On::Secret, &[Secret, Connect, MoveTo])
         .on_condition(OWNED)
         .optional("`secret set`, `push`, `connect` and `move` don't work"),
     action(
@@ -91,7 +96,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
         On::LogGroups,
         &[Plan, Apply, Destroy, Adopt, Rollback, Unlock, Doctor, Verify, Status],
     ),
-    action("logs:DescribeLogStreams", On::LogGroup, READERS),
+    action("logs:DescribeLogStreams", On::LogGroup, CONFIRMERS),
     action("logs:DescribeSubscriptionFilters", On::LogGroup, READERS),
     action("logs:FilterLogEvents", On::LogGroup, &[Status, Report, Logs, Verify]),
     action("logs:CreateLogGroup", On::LogGroup, MAKERS).on_condition(TAGGING),
@@ -110,7 +115,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
         .optional("the declared kms_key of a log group can't be set, or removed again"),
     action("logs:CreateLogGroup", On::Lock, LOCKERS).on_condition(TAGGING),
     action("logs:DeleteLogGroup", On::Lock, LOCK_REMOVERS),
-    action("logs:ListTagsForResource", On::LockTags, LOCK_READERS),
+    action("logs:ListTagsForResource", On::LockTags, LOCK_REMOVERS),
     action("logs:TagResource", On::LockTags, LOCKERS).on_condition(TAGGING),
     action("lambda:GetAccountSettings", On::Any, &[Plan, Apply, Doctor])
         .optional("an apply doesn't check the quota of executions first, and reserves one for each new venue"),
@@ -127,7 +132,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("lambda:ListFunctionUrlConfigs", On::Function, READERS),
     action("lambda:DeleteFunctionUrlConfig", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:ListTags", On::Function, &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report]),
-    action("lambda:ListVersionsByFunction", On::Function, READERS),
+    action("lambda:ListVersionsByFunction", On::Function, &[Apply, Rollback, Verify]),
     action("lambda:CreateFunction", On::Function, MAKERS).on_condition(TAGGING),
     action("lambda:UpdateFunctionConfiguration", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:UpdateFunctionCode", On::Function, MAKERS).on_condition(OWNED),
@@ -142,12 +147,12 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("lambda:UpdateAlias", On::Function, &[Apply, Rollback]).on_condition(OWNED),
     action("lambda:PutFunctionEventInvokeConfig", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:AddPermission", On::Function, MAKERS).on_condition(OWNED),
-    action("lambda:RemovePermission", On::Function, DELETERS).on_condition(OWNED),
+    action("lambda:RemovePermission", On::Function, MAKERS).on_condition(OWNED),
     action("lambda:TagResource", On::Function, TAGGERS).on_condition(TAGGING),
     action("lambda:TagResource", On::Function, &[Rollback]).on_condition(OWNED),
     action("lambda:UntagResource", On::Function, &[Apply, Rollback]).on_condition(OWNED),
     action("lambda:DeleteFunction", On::Function, DELETERS).on_condition(OWNED),
-    action("lambda:InvokeFunction", On::Version, &[Apply, Invoke, Verify, Connect, Duplicates, Retry])
+    action("lambda:InvokeFunction", On::Version, &[Apply, Invoke, Verify, Doctor, Duplicates, Retry])
         .optional("new code can't be tried first: use `apply --no-canary`"),
     // Where the proof of isolation looks besides: keys, and the queues and topics that functions write to.
     action("kms:DescribeKey", On::Everything("kms"), &[Verify]).optional(UNPROVEN),
@@ -160,11 +165,12 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     // Of another deployment that has the same flag or destination, in any region: does it still fire?
     action("events:DescribeRule", On::Any, &[Plan, Apply, Status])
         .optional("another deployment that was paused counts as one that runs"),
-    action("events:DescribeRule", On::Rule, &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report]),
+    action("events:DescribeRule", On::Rule, &[Adopt, Rollback, Doctor, Verify, Report, MoveFrom]),
     action("events:ListTargetsByRule", On::Rule, READERS),
     action("events:ListTagsForResource", On::Rule, READERS),
-    action("events:PutRule", On::Rule, MAKERS).on_condition(TAGGING),
-    action("events:TagResource", On::Rule, TAGGERS).on_condition(TAGGING),
+    // A move pauses there before anything is here.
+    action("events:PutRule", On::Rule, &[Apply, MoveFrom]).on_condition(TAGGING),
+    action("events:TagResource", On::Rule, &[Apply, Adopt, MoveFrom]).on_condition(TAGGING),
     action("events:UntagResource", On::Rule, MAKERS)
         .on_condition(OWNED)
         .optional("an apply that removes a declared tag fails"),

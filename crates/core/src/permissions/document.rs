@@ -86,6 +86,15 @@ pub fn build_policies_for(place: &PolicyPlace, commands: &[PolicyCommand], with_
     documents.iter().map(|statements| PolicyDocument::of_statements(statements)).collect()
 }
 
+/// The least policies for a move: for the former place, and for the new one.
+pub fn build_move_policies(from: &PolicyPlace, to: &PolicyPlace) -> [Vec<PolicyDocument>; 2] {
+    let leaving = match from.scope.account == to.scope.account {
+        true => PolicyCommand::MoveWithin,
+        false => PolicyCommand::MoveFrom,
+    };
+    [build_policies(from, &[leaving]), build_policies(to, &[PolicyCommand::MoveTo])]
+}
+
 fn plan_statements<'r>(place: &PolicyPlace, rows: impl Iterator<Item = &'r ActionRow>) -> Vec<PlannedStatement> {
     // By what sorts them, and then by their conditions.
     let mut statements: BTreeMap<(usize, &'static str, &'static str), PlannedStatement> = BTreeMap::new();

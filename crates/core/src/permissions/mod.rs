@@ -15,7 +15,7 @@ mod target;
 use serde_json::{Value, json};
 
 pub use command::PolicyCommand;
-pub use document::{MAX_POLICY_CHARACTERS, PolicyDocument, build_policies, build_policies_for};
+pub use document::{MAX_POLICY_CHARACTERS, PolicyDocument, build_move_policies, build_policies, build_policies_for};
 pub use target::{ActionTarget, PolicyPlace};
 
 use sync_config::metrics::METRIC_NAMESPACE;
@@ -111,7 +111,7 @@ impl ActionRow {
 
     /// Whether a command takes the action.
     pub fn is_taken_by(&self, command: PolicyCommand) -> bool {
-        self.commands.contains(&command)
+        self.commands.contains(&command) || command.included_commands().iter().any(|part| self.commands.contains(part))
     }
 }
 

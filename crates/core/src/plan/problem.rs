@@ -101,8 +101,8 @@ fn rival_problem(plan: &Plan, rivals: &[&Rival]) -> Option<PlanProblem> {
              apply with `region = \"{here}\"`"
         ),
         Some(name) if name == ours => {
-            "If the deployment was moved to this account, run `deployer destroy` with the other \
-            account's credentials first"
+            "To move it here, run `deployer move --to-profile NAME` with the other account's credentials, NAME being this account's \
+             profile. To start anew here instead, run `deployer destroy` with the other account's credentials first"
                 .to_owned()
         }
         Some(name) => format!(

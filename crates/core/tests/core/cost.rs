@@ -65,6 +65,35 @@ fn every_item_matches_the_manual_calculation() {
     assert_eq!(by_item, estimate.total.after, "items and venues add up to the same total");
 }
 
+/// What a company's keys cost `harbour`, with 8,760 runs:
+///
+/// - 3 x 8,760 uses of the key x $0.03 / 10,000 = 78,840,000
+/// - 8,760 traces x $5 / 1,000,000 = 43,800,000
+/// - 87.6 dead letters x $0.40 or $0.50 / 1,000,000 = 35,040 or 43,800
+#[test]
+fn keys_traces_and_dead_letters_are_counted_where_they_are_declared() {
+    const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let declared = |service: &str| {
+        harbour_with(&format!(
+            "kms_key = \"{KEY}\"\ntracing = \"active\"\ndead_letter = \"arn:aws:{service}:eu-west-1:123456789012:failed\""
+        ))
+    };
+    let plain = desired_from(MANIFEST);
+    let estimate = default_estimate(&declared("sqs"), &converged_snapshot(&plain));
+    assert_eq!(item_nanos(&estimate, CostItem::KmsRequests), (0, 78_840_000));
+    assert_eq!(item_nanos(&estimate, CostItem::XrayTraces), (0, 43_800_000));
+    assert_eq!(item_nanos(&estimate, CostItem::SqsMessages), (0, 35_040));
+    assert_eq!(item_nanos(&estimate, CostItem::SnsMessages), (0, 0));
+    assert_eq!(venue_nanos(&estimate, "harbour"), (HARBOUR, HARBOUR + 78_840_000 + 43_800_000 + 35_040));
+    // What exists is counted from AWS's answers.
+    let removed = default_estimate(&plain, &converged_snapshot(&declared("sns")));
+    assert_eq!(item_nanos(&removed, CostItem::SnsMessages), (43_800, 0));
+    assert_eq!(venue_nanos(&removed, "harbour"), (HARBOUR + 78_840_000 + 43_800_000 + 43_800, HARBOUR));
+    // A venue that doesn't run uses nothing of it.
+    let paused = harbour_with(&format!("kms_key = \"{KEY}\"\ntracing = \"active\"\nstatus = \"paused\""));
+    assert_eq!(venue_nanos(&default_estimate(&paused, &empty_snapshot()), "harbour"), (0, 400_000_000));
+}
+
 #[test]
 fn architecture_memory_retention_and_region_change_the_price() {
     let mut desired = harbour_with("architecture = \"arm64\"\nmemory_mb = 512\nlog_retention_days = 365");

@@ -84,6 +84,56 @@ fn examples_pass_the_schema_and_the_checks() {
     assert_ne!(uncomment_keys(TEMPLATE), TEMPLATE);
 }
 
+/// Keys that the template doesn't show, and why. A path ends a path in the schema, or is all below a table.
+const NOT_IN_TEMPLATE: &[(&str, &str)] = &[
+    ("hubspot.base_uri", "only tests have another HubSpot"),
+    ("destination.base_uri", "only tests have another Tripleseat"),
+    ("destination.redirect_uri", "docs/tripleseat.md, where the consent is described"),
+    ("destination.scopes", "docs/tripleseat.md, where the consent is described"),
+    ("venues.*.blocker", "`deployer venue block` writes it"),
+    ("secrets.destination_credential", "of an http destination"),
+    ("destination.url", "`deployer venue add --destination http` writes it, and venues.toml shows all of them"),
+    ("destination.auth", "as url"),
+    ("destination.success_pointer", "as url"),
+    ("destination.id_pointer", "as url"),
+    ("destination.lookup_url", "as url"),
+    ("destination.lookup_id_pointer", "as url"),
+    ("destination.requests_per_second", "as url"),
+    ("venues.*.tags", "[deployment] shows it, and says that a venue can have it"),
+    ("venues.*.permissions_boundary", "as tags"),
+    ("venues.*.kms_key", "as tags"),
+];
+
+#[test]
+fn template_shows_every_key() {
+    let table: toml::Table = uncomment_keys(TEMPLATE).parse().expect("TOML");
+    let shown = |path: &str| {
+        let steps = path.split('.').map(|step| if step == "*" { "venue-a" } else { step });
+        let found = |from: &toml::Value| steps.clone().try_fold(from.clone(), |table, step| table.get(step).cloned());
+        found(&toml::Value::Table(table.clone())).is_some()
+    };
+    let mut keys = BTreeSet::new();
+    schema_keys(&manifest::manifest_schema(), "", &mut keys);
+    let mut reasons: BTreeSet<&str> = NOT_IN_TEMPLATE.iter().map(|(path, _)| *path).collect();
+    let mut missing = Vec::new();
+    for key in &keys {
+        // Names of fields and tags are anybody's, and what a venue inherits is shown in [defaults].
+        let inherited = key.strip_prefix("venues.*.").is_some_and(|rest| shown(&format!("defaults.{rest}")));
+        if inherited || shown(key) || ["fields.*", "tags.*"].iter().any(|end| key.ends_with(end)) {
+            continue;
+        }
+        let covered = |path: &&&str| key.ends_with(*path) || key.contains(&format!("{path}."));
+        match NOT_IN_TEMPLATE.iter().map(|(path, _)| path).find(covered) {
+            Some(path) => {
+                reasons.remove(path);
+            }
+            None => missing.push(key),
+        }
+    }
+    assert_eq!(missing, [""; 0], "add them to template.toml, each with one line");
+    assert_eq!(reasons.into_iter().collect::<Vec<_>>(), [""; 0], "they are in template.toml after all");
+}
+
 /// The parser knows every key in the schema.
 #[test]
 fn checks_know_every_schema_key() {

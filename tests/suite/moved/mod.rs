@@ -1,11 +1,14 @@
 //! `deployer move`: to another region, interrupted at any call, with nothing lost and never both running.
 
+mod accounts;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use deployer_cloud::secretsmanager::StoredSecret;
-use deployer_cloud::{ApiError, CallKind, CloudCall, CloudFault, EmbeddedCloud, InjectedFault};
+use deployer_cloud::{ApiError, CallKind, CloudCall, CloudFault, CloudFaultHook, EmbeddedCloud, InjectedFault};
 
+use crate::permissions::record::NeededPermission;
 use crate::processes::Site;
 use crate::world::two_venue_manifest;
 
@@ -83,6 +86,29 @@ fn assert_moved(site: &Site, case: &str) {
     assert!(!site.path().join(".deployer/move.json").exists(), "{case}");
 }
 
+/// What a move needs to be allowed: to another region and back, where the secrets are still there, and to another account.
+pub fn record_moves() -> Vec<NeededPermission> {
+    let site = applied_site();
+    for region in ["eu-west-1", "us-east-1"] {
+        let (code, text) = site.run_deployer(&["move", "--to-region", region, "--yes", "--artifact", "bootstrap"]);
+        assert_eq!(code, 0, "{text}");
+        let changed = site.cloud.with_context(|cx| {
+            cx.switch_region(region);
+            let secret = cx.region_state_mut().secretsmanager.secrets.get_mut("sync/a").expect("it exists");
+            secret.versions.values_mut().for_each(|version| {
+                version.string = Some(r#"{"HUBSPOT_TOKEN":"newer","TRIPLESEAT_PUBLIC_KEY":"key-of-a"}"#.to_owned());
+            });
+        });
+        changed.expect("the cloud's state is writable");
+    }
+    let mut needs = site.take_permissions();
+    let accounts = accounts::TwoAccounts::new();
+    let (code, text) = accounts.run(&accounts::MOVE);
+    assert_eq!(code, 0, "{text}");
+    needs.extend(accounts.site.take_permissions());
+    needs
+}
+
 #[test]
 fn moves_a_deployment_with_its_credentials() {
     let site = applied_site();
@@ -111,12 +137,11 @@ fn moves_a_deployment_with_its_credentials() {
     assert_eq!(content_of(&site.cloud, "us-east-1").enabled, ["sync-a-schedule"]);
 }
 
-/// Lets the process die at its write call number `at`, which takes effect or not.
-fn die_at(cloud: &EmbeddedCloud, at: u64, took_effect: bool) -> Arc<AtomicU64> {
-    let count = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&count);
+/// Lets the process die at its write call number `at`, in whichever account; it takes effect or not.
+fn die_at(clouds: &[&EmbeddedCloud], at: u64, took_effect: bool) {
+    let counted = AtomicU64::new(0);
     let denied = || CloudFault::Error(ApiError::new(403, "AccessDeniedException", "the process has ended"));
-    cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+    let hook: CloudFaultHook = Arc::new(move |call: &CloudCall| {
         // STS calls are reads that are recorded as writes.
         if call.kind == CallKind::Read || call.service == "sts" {
             return (counted.load(SeqCst) >= at).then(|| InjectedFault::Before(denied()));
@@ -126,8 +151,10 @@ fn die_at(cloud: &EmbeddedCloud, at: u64, took_effect: bool) -> Arc<AtomicU64> {
             number if number == at && took_effect => Some(InjectedFault::After(denied())),
             _ => Some(InjectedFault::Before(denied())),
         }
-    })));
-    count
+    });
+    for cloud in clouds {
+        cloud.set_faults(Some(Arc::clone(&hook)));
+    }
 }
 
 /// Both places never have the same rule enabled.
@@ -155,7 +182,7 @@ fn a_move_that_dies_at_any_call_goes_on_when_it_is_run_again() {
                     }
                     let site = applied_site();
                     let case = format!("write call {at} of {writes}");
-                    die_at(&site.cloud, at, at.is_multiple_of(2));
+                    die_at(&[&site.cloud], at, at.is_multiple_of(2));
                     let (code, text) = site.run_deployer(&MOVE);
                     site.cloud.set_faults(None);
                     assert_not_both(&site, &case);
