@@ -88,7 +88,8 @@ fn sees_every_member_of_every_table() {
 
 #[test]
 fn a_member_that_it_does_not_know_is_only_noted() {
-    for answer in AnswerKind::ALL {
+    // Alarms are in no stack; `suite::alarms` has them.
+    for answer in AnswerKind::ALL.into_iter().filter(|answer| *answer != AnswerKind::Alarm) {
         let plan = plan_with(|live| {
             *members_mut(live, answer) = answer.find_unmodeled("sync-harbour", &json!({ "Novelty": 1 }));
         });
