@@ -27,6 +27,7 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
         venues: Vec::new(),
         canary: None,
         recovery_window_days,
+        alarms: None,
         archive_properties: args.archive_properties,
     };
     let restorable = match recovery_window_days {

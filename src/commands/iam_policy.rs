@@ -14,7 +14,7 @@ use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::Deployment;
 use deployer_core::permissions::{
-    MAX_POLICY_CHARACTERS, PolicyCommand, PolicyDocument, PolicyPlace, build_move_policies, build_policies,
+    MAX_POLICY_CHARACTERS, PolicyCommand, PolicyDocument, PolicyPlace, build_move_policies, build_policies_for,
 };
 use deployer_core::scope::Scope;
 
@@ -57,7 +57,7 @@ struct PlacePolicies {
 
 pub(super) fn run_iam_policy(global: &GlobalArgs, args: &IamPolicyArgs) -> Result<ExitCode> {
     let loaded = load_manifest(global)?;
-    let policies = list_policies(args, &loaded.manifest.deployment)?;
+    let policies = list_policies(args, &loaded.manifest.deployment, loaded.manifest.alarms.is_some())?;
     let words: Vec<&str> = args.commands.iter().map(|given| given.text.as_str()).collect();
     let all = policies.iter().flat_map(|of| of.documents.iter().map(move |document| (of, document)));
     let all: Vec<(usize, (&PlacePolicies, &PolicyDocument))> = (1..).zip(all).collect();
@@ -117,7 +117,7 @@ pub(super) fn run_iam_policy(global: &GlobalArgs, args: &IamPolicyArgs) -> Resul
 }
 
 /// The policies that were asked for: one place's, or both places' of a move.
-fn list_policies(args: &IamPolicyArgs, deployment: &Deployment) -> Result<Vec<PlacePolicies>> {
+fn list_policies(args: &IamPolicyArgs, deployment: &Deployment, with_alarms: bool) -> Result<Vec<PlacePolicies>> {
     let name = &deployment.name;
     let here = PolicyPlace {
         scope: Scope::of_region(deployment.account.as_deref().unwrap_or(ANY_ACCOUNT), &deployment.region),
@@ -127,7 +127,7 @@ fn list_policies(args: &IamPolicyArgs, deployment: &Deployment) -> Result<Vec<Pl
     if args.to_region.is_none() && args.to_account.is_none() {
         let words: Vec<&str> = args.commands.iter().map(|given| given.text.as_str()).collect();
         let named = if words.contains(&ALL) { "all commands".to_owned() } else { words.join(", ") };
-        let documents = build_policies(&here, &commands);
+        let documents = build_policies_for(&here, &commands, with_alarms);
         if commands == [PolicyCommand::Move] {
             errln!("This is for both sides of a move in one region: --to-region and --to-account tell them apart.");
         }

@@ -24,7 +24,7 @@ pub(super) fn savings_text(estimate: &CostEstimate) -> Option<String> {
         .iter()
         .map(|saving| format!("`{}` saves {} a month ({})", saving.setting, saving.saves, saving.meaning))
         .collect();
-    (!options.is_empty()).then(|| format!("To pay less, in [defaults]: {}.", options.join("; or ")))
+    (!options.is_empty()).then(|| format!("To pay less: {}.", options.join("; or ")))
 }
 
 /// `$0.84 a month now, $1.26 after (+$0.42)`.

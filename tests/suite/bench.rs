@@ -111,7 +111,7 @@ async fn measure_calls_and_seconds() {
         let fast = async {
             get_caller_identity(&world.aws).await;
             let snapshot =
-                observe_lists(&world.aws, &world.scope, &desired.role_place(), &desired.deployed_venues()).await;
+                observe_lists(&world.aws, &world.scope, &desired.role_place(), &desired.deployed_venues(), false).await;
             plan(&desired, &snapshot, &[])
         };
         assert_eq!(proxy.measure_work(venues, "no change, fast", fast).await.changes, []);

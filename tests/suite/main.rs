@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read what they wrote, and ask servers of their own")]
 
 mod adopt;
+mod alarms;
 mod artifact;
 #[path = "../../crates/core/tests/core/assertions.rs"]
 mod assertions;

@@ -109,6 +109,7 @@ impl World {
             venues: Vec::new(),
             canary: None,
             recovery_window_days: Some(30),
+            alarms: None,
             archive_properties: false,
         }
     }

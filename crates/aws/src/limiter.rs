@@ -14,9 +14,23 @@ use tokio::time::sleep_until;
 ///   (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>);
 /// - Secrets Manager: 50 a second
 ///   (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>);
+/// - CloudWatch: 3 PutMetricAlarm, 3 PutCompositeAlarm and 3 DeleteAlarms a second
+///   (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>);
+/// - SNS: 30 CreateTopic and 100 Subscribe a second
+///   (<https://docs.aws.amazon.com/general/latest/gr/sns.html>);
 /// - IAM: not documented. The rate is conservative, and a throttled call is retried.
-const CALLS_PER_SECOND: [(&str, u32); 5] =
-    [("lambda", 14), ("logs", 9), ("events", 40), ("secretsmanager", 40), ("iam", 15)];
+const CALLS_PER_SECOND: [(&str, u32); 10] = [
+    ("lambda", 14),
+    ("logs", 9),
+    ("events", 40),
+    ("secretsmanager", 40),
+    ("iam", 15),
+    ("cloudwatch:PutMetricAlarm", 3),
+    ("cloudwatch:PutCompositeAlarm", 3),
+    ("cloudwatch:DeleteAlarms", 3),
+    ("cloudwatch", 9),
+    ("sns", 20),
+];
 
 /// Spaces the calls to each service, and to each call that has a quota of its own.
 pub struct AwsLimiter {

@@ -63,6 +63,11 @@ impl QueryForm {
         Self { members: members.collect() }
     }
 
+    /// All members, by name.
+    pub(super) fn into_members(self) -> BTreeMap<String, String> {
+        self.members
+    }
+
     /// A map: `Attributes.entry.1.key`, `Attributes.entry.1.value`, ….
     pub(super) fn member_entries(&self, name: &str) -> BTreeMap<String, String> {
         let pair = |at: u32| {
@@ -106,6 +111,32 @@ impl XmlWriter {
     /// Writes `<name>text</name>`.
     pub(super) fn write_text(&mut self, name: &str, text: &str) {
         let _ = write!(self.text, "<{name}>{}</{name}>", escape_xml(text));
+    }
+
+    /// Writes members by their names in a form: `a.b` is nested, and `a.member.1` is in a list.
+    pub(super) fn write_form_members(&mut self, members: &BTreeMap<String, String>) {
+        let mut written = None;
+        for (name, value) in members {
+            let Some((first, _)) = name.split_once('.') else {
+                self.write_text(name, value);
+                continue;
+            };
+            if written == Some(first) {
+                continue;
+            }
+            written = Some(first);
+            let inner = |prefix: &str| -> BTreeMap<String, String> {
+                let inner = members.iter().filter_map(|(name, value)| Some((name.strip_prefix(prefix)?, value)));
+                inner.map(|(name, value)| (name.to_owned(), value.clone())).collect()
+            };
+            let items = (1..).map(|at| inner(&format!("{first}.member.{at}."))).take_while(|item| !item.is_empty());
+            let items: Vec<_> = items.collect();
+            if items.is_empty() {
+                self.write_element(first, |xml| xml.write_form_members(&inner(&format!("{first}."))));
+            } else {
+                self.write_members(first, &items, |xml, item| xml.write_form_members(item));
+            }
+        }
     }
 
     /// Writes `<name><member>…</member>…</name>`.

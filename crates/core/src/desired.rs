@@ -6,6 +6,7 @@ use sync_config::config::{
     ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, LedgerProperties,
 };
 
+use crate::alarms::derive_alarms;
 use crate::concurrency::enable_lease;
 use crate::manifest::{Manifest, ReservedConcurrency, Status, Venue};
 use crate::naming::{
@@ -13,6 +14,7 @@ use crate::naming::{
     mark_description, mark_place,
 };
 use crate::property;
+use crate::resource::alarm::DesiredAlarms;
 use crate::resource::declared::{DeclaredItem, DeclaredMember, DeclaredSettings, record_declared};
 use crate::resource::{
     AliasSpec, DesiredStack, FunctionConfiguration, FunctionSpec, LogGroupSpec, PermissionSpec, RoleSpec, RuleSpec,
@@ -49,6 +51,9 @@ pub struct Desired {
     pub canary: Option<String>,
     /// Days in which a deleted secret can be restored; `None` deletes it for good.
     pub recovery_window_days: Option<u32>,
+    /// The alarms; `None` if there should be none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarms: Option<DesiredAlarms>,
     /// Whether to archive the contact properties of venues that are no longer declared. Nothing else removes them.
     pub archive_properties: bool,
 }
@@ -107,12 +112,13 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         venues: venues.collect(),
         canary,
         recovery_window_days: Some(manifest.deployment.recovery_window_days),
+        alarms: derive_alarms(manifest, scope),
         archive_properties: false,
     }
 }
 
 /// The tags of one of a venue's resources: what makes it ours, and what the manifest declares on it, with its record.
-fn resource_tags(deployment: &str, venue: &Venue, members: &[DeclaredMember]) -> StringMap {
+pub(crate) fn resource_tags(deployment: &str, venue: &Venue, members: &[DeclaredMember]) -> StringMap {
     let mut tags = venue.tags.clone();
     let keys = venue.tags.keys().map(|key| DeclaredItem::Tag(key));
     record_declared(&mut tags, keys.chain(members.iter().filter_map(DeclaredMember::record_item)));

@@ -1,5 +1,6 @@
 //! The pure part of `deployer`: from a manifest and what was observed to a plan, without a network, a clock or a client.
 
+pub mod alarms;
 pub mod arn;
 pub mod call_error;
 pub mod concurrency;

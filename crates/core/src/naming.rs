@@ -67,12 +67,19 @@ pub struct VenueNames {
     pub secret: String,
     /// The CloudWatch log group that Lambda writes to by default.
     pub log_group: String,
+    /// The composite alarm, and what the names of the other alarms start with, before a slash.
+    pub alarms: String,
 }
 
 impl VenueNames {
     /// The rule that fires a function.
     pub fn rule_of_function(function: &str) -> String {
         format!("{function}-schedule")
+    }
+
+    /// What the names of all alarms of `deployment` start with. No other deployment's do, since a name has no slash.
+    pub fn alarm_prefix(deployment: &str) -> String {
+        format!("{deployment}/")
     }
 
     /// The names for `venue` in `deployment`. `_` becomes `-` except in the secret's name, so that every
@@ -83,6 +90,7 @@ impl VenueNames {
             role: format!("{base}-role"),
             rule: Self::rule_of_function(&base),
             secret: format!("{deployment}/{venue}"),
+            alarms: format!("{}{venue}", Self::alarm_prefix(deployment)),
             log_group: format!("/aws/lambda/{base}"),
             function: base,
         }
@@ -170,6 +178,15 @@ pub fn is_role_name(names: &VenueNames, role: &str) -> bool {
 /// The venue of a role of `deployment`, from the role's name.
 pub fn venue_of_role<'a>(deployment: &str, role: &'a str) -> Option<&'a str> {
     strip_role_suffix(role)?.strip_prefix(deployment)?.strip_prefix('-')
+}
+
+/// Stands for a venue in the address and the tags of what belongs to all venues. No venue has this name: theirs start with
+/// a letter.
+pub const SHARED_VENUE: &str = "_all";
+
+/// The name of the topic that alarms of `deployment` publish to.
+pub fn alarm_topic_name(deployment: &str) -> String {
+    format!("{deployment}-alarms")
 }
 
 /// The name prefix of all log groups of `deployment`.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::concurrency::ExecutionLimits;
 use crate::property::ObservedPortal;
 use crate::resource::LiveStack;
+use crate::resource::alarm::LiveAlarms;
 use crate::rival::OtherFunction;
 
 /// Everything that was observed of declared venues, and of venues that are still owned but no longer declared.
@@ -24,6 +25,9 @@ pub struct Snapshot {
     /// Functions of other deployments, and of other regions, that sync something too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<OtherFunction>,
+    /// What was observed of the alarms, and of their topic.
+    #[serde(default, skip_serializing_if = "LiveAlarms::is_empty")]
+    pub alarms: LiveAlarms,
     /// The account's limits, if a plan depends on them and they are readable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executions: Option<ExecutionLimits>,

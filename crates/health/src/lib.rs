@@ -1,5 +1,6 @@
 //! Whether the venues work, and what to do where they don't.
 
+pub mod alarms;
 pub mod consent;
 pub mod doctor;
 pub mod isolation;

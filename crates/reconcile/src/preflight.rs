@@ -86,6 +86,8 @@ impl NeededQuotas {
                     | Operation::Logs(_)
                     | Operation::Lambda(_)
                     | Operation::EventBridge(_)
+                    | Operation::CloudWatch(_)
+                    | Operation::Sns(_)
                     | Operation::HubSpot(_) => {}
                 }
             }

@@ -65,8 +65,12 @@ impl Reconciler<'_> {
             }
             ReconcileGoal::Pause { paused } => {
                 let mut planned = self.plan_desired(goal, paused, &[], ReadDepth::Full).await?;
-                let is_pause =
-                    |change: &Change| change.address.kind == ResourceKind::Rule && change.action == Action::Update;
+                // A venue that doesn't run has no alarms, or they would say so.
+                let is_pause = |change: &Change| match change.address.kind {
+                    ResourceKind::Rule => change.action == Action::Update,
+                    ResourceKind::Alarms => change.action == Action::Delete,
+                    _ => false,
+                };
                 planned.plan.changes.retain(is_pause);
                 planned.cost = None;
                 Ok(planned)
@@ -78,7 +82,8 @@ impl Reconciler<'_> {
                 Ok(planned)
             }
             ReconcileGoal::Adopt { desired, venue } => {
-                let snapshot = observe(self.aws, self.scope, &desired.role_place(), &desired.deployed_venues()).await;
+                let venues = desired.deployed_venues();
+                let snapshot = observe(self.aws, self.scope, &desired.role_place(), &venues, has_topic(desired)).await;
                 let adoption =
                     plan_adoption(desired, &snapshot, venue).map_err(|reason| guards::adoption_error(venue, reason))?;
                 let next = Some(adoption.next);
@@ -105,11 +110,11 @@ impl Reconciler<'_> {
     /// # Errors
     /// The manifest doesn't fit HubSpot's portal.
     pub async fn observe_desired(&self, desired: &Desired, depth: ReadDepth) -> Result<Snapshot> {
-        let deployed = desired.deployed_venues();
+        let (deployed, place) = (desired.deployed_venues(), desired.role_place());
         let from_aws = async {
             match depth {
-                ReadDepth::Full => observe(self.aws, self.scope, &desired.role_place(), &deployed).await,
-                ReadDepth::Lists => observe_lists(self.aws, self.scope, &desired.role_place(), &deployed).await,
+                ReadDepth::Full => observe(self.aws, self.scope, &place, &deployed, has_topic(desired)).await,
+                ReadDepth::Lists => observe_lists(self.aws, self.scope, &place, &deployed, has_topic(desired)).await,
             }
         };
         let (mut snapshot, portal) = tokio::join!(from_aws, self.portal.observe_portal(self.manifest));
@@ -235,7 +240,7 @@ impl Reconciler<'_> {
     async fn observe_venue(&self, deployment: &str, venue: &str) -> (Snapshot, LiveStack) {
         let prefix = self.manifest.map_or(DEFAULT_ROLE_PATH, |loaded| &loaded.manifest.deployment.role_path);
         let place = RolePlace::new(deployment, &self.scope.region, prefix);
-        let snapshot = observe(self.aws, self.scope, &place, &[venue.to_owned()]).await;
+        let snapshot = observe(self.aws, self.scope, &place, &[venue.to_owned()], false).await;
         let live = snapshot.venues.get(venue).cloned().unwrap_or_default();
         (snapshot, live)
     }
@@ -320,6 +325,11 @@ impl Reconciler<'_> {
         frontend.show_event(ReconcileEvent::ApplyEnded { outcome: &outcome, code, lock_lost });
         Reconciled { code, outcome: Some(outcome) }
     }
+}
+
+/// Whether the manifest declares a topic of the deployment's own.
+fn has_topic(desired: &Desired) -> bool {
+    desired.alarms.as_ref().is_some_and(|alarms| alarms.topic.is_some())
 }
 
 /// What comes of a plan of which nothing is executed.

@@ -100,7 +100,7 @@ impl MoveTask<'_> {
         let paused_there = self.desired_at(&self.from, None, true);
         let paused_here = self.desired_at(&self.to, Some(&artifacts), true);
         let running_here = self.desired_at(&self.to, Some(&artifacts), false);
-        let nothing_there = Desired { venues: Vec::new(), canary: None, ..paused_there.clone() };
+        let nothing_there = Desired { venues: Vec::new(), canary: None, alarms: None, ..paused_there.clone() };
         let pause = ReconcileGoal::Pause { paused: &paused_there };
         let create = converge(&paused_here);
         let resume = converge(&running_here);

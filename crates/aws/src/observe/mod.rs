@@ -4,6 +4,7 @@
 //! that the lists don't contain are read. A declared resource that no list shows is read by name before it counts as
 //! absent. A failed read is [`Observed::Unreadable`], never absent.
 
+mod alarms;
 mod answer;
 mod function;
 mod listed;
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 
+pub use alarms::{list_alarm_answers, list_alarms};
 pub use function::read_state;
 pub use others::examine_rival;
 pub use role::{list_roles_below, parse_policy_document};
@@ -54,8 +56,9 @@ struct LiveInventory {
     rules: ResourceList<deployer_core::resource::LiveRule>,
 }
 
-/// Reads what exists of the `declared` venues and of all other venues that the deployment owns.
-pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[String]) -> Snapshot {
+/// Reads what exists of the `declared` venues and of all other venues that the deployment owns. `with_topic` tells whether the
+/// manifest declares a topic for alarms, which is read by name then.
+pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[String], with_topic: bool) -> Snapshot {
     let deployment = place.deployment.as_str();
     let (mut inventory, known, settings) = tokio::join!(
         LiveInventory::read_lists(aws, place),
@@ -63,7 +66,10 @@ pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[St
         role::list_role_settings(&aws.iam, place),
     );
     inventory.roles.add_settings(settings, place);
-    let others = others::list_other_functions(aws, scope, place, &inventory).await;
+    let (others, alarms) = tokio::join!(
+        others::list_other_functions(aws, scope, place, &inventory),
+        alarms::observe_alarms(&aws.signed, scope, deployment, with_topic, Some(&known)),
+    );
     // Before something may be deleted, its own tags are read: the bulk list of tags may be stale.
     let nothing_known = KnownTags::default();
     let mut unreadable = inventory.read_errors();
@@ -85,18 +91,27 @@ pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[St
         .buffer_unordered(VENUES_AT_ONCE)
         .collect()
         .await;
-    Snapshot { venues, unreadable, others, ..Snapshot::default() }
+    Snapshot { venues, unreadable, others, alarms, ..Snapshot::default() }
 }
 
 /// Reads only lists for the `deployed` venues, so that the number of calls doesn't grow with them. Owned venues that
 /// aren't in `deployed`, and venues whose owner the lists leave in doubt, are read as [`observe`] reads them. Resources
 /// that are owned but have no mark aren't looked for.
-pub async fn observe_lists(aws: &Aws, scope: &Scope, place: &RolePlace, deployed: &[String]) -> Snapshot {
+pub async fn observe_lists(
+    aws: &Aws,
+    scope: &Scope,
+    place: &RolePlace,
+    deployed: &[String],
+    with_topic: bool,
+) -> Snapshot {
     let deployment = place.deployment.as_str();
-    let inventory = LiveInventory::read_lists(aws, place).await;
+    let (inventory, alarms) = tokio::join!(
+        LiveInventory::read_lists(aws, place),
+        alarms::observe_alarms(&aws.signed, scope, deployment, with_topic, None),
+    );
     let unreadable = inventory.read_errors();
     let others = others::list_other_functions(aws, scope, place, &inventory).await;
-    let mut snapshot = Snapshot { unreadable, others, ..Snapshot::default() };
+    let mut snapshot = Snapshot { unreadable, others, alarms, ..Snapshot::default() };
     let mut rest = inventory.marked_venues(place);
     for venue in deployed {
         rest.remove(venue);

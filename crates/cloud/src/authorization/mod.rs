@@ -89,7 +89,12 @@ impl AuthorizedRequest<'_, '_> {
                 requested("iam:PassRole".to_owned(), &self.role_by_arn(&role), &Tags::new(), Some(to))
             }),
         );
-        actions.push(requested(action, &resource, &given, None));
+        let writes_metrics = action == "cloudwatch:PutMetricData";
+        let mut own = requested(action, &resource, &given, None);
+        if writes_metrics {
+            own.context.insert("cloudwatch:namespace", self.form.member_text("Namespace").map(ToOwned::to_owned));
+        }
+        actions.push(own);
         actions
     }
 
@@ -112,7 +117,7 @@ impl AuthorizedRequest<'_, '_> {
             ("events", "PutRule") => Some("events:TagResource"),
             ("sqs", "CreateQueue") => Some("sqs:TagQueue"),
             ("sns", "CreateTopic") => Some("sns:TagResource"),
-            ("monitoring", "PutMetricAlarm") => Some("cloudwatch:TagResource"),
+            ("monitoring", "PutMetricAlarm" | "PutCompositeAlarm") => Some("cloudwatch:TagResource"),
             _ => None,
         }
     }

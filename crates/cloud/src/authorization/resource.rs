@@ -4,7 +4,7 @@ use super::{AuthorizedRequest, RequestedResource, Tags};
 use crate::lambda;
 
 /// Actions without resource-level permissions.
-const WITHOUT_RESOURCE: [&str; 59] = [
+const WITHOUT_RESOURCE: [&str; 61] = [
     "appsync:ListApis",
     "appsync:ListChannelNamespaces",
     "appsync:ListDataSources",
@@ -16,6 +16,7 @@ const WITHOUT_RESOURCE: [&str; 59] = [
     "cloudtrail:DescribeTrails",
     "cloudtrail:LookupEvents",
     "cloudwatch:GetMetricData",
+    "cloudwatch:PutMetricData",
     "codecommit:ListRepositories",
     "codepipeline:ListPipelines",
     "cognito-idp:ListUserPools",
@@ -62,6 +63,7 @@ const WITHOUT_RESOURCE: [&str; 59] = [
     "secretsmanager:ListSecrets",
     "sns:ListSubscriptions",
     "sns:ListTopics",
+    "sns:Unsubscribe",
     "sqs:ListQueues",
     "states:ListStateMachines",
 ];

@@ -4,6 +4,8 @@
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/>
 
 mod alarms;
+pub mod evaluation;
+mod expression;
 mod metrics;
 
 use std::collections::BTreeMap;
@@ -112,6 +114,8 @@ pub(super) fn handle_request(
         "GetMetricData" => metrics::get_metric_data(call),
         "ListMetrics" => metrics::list_metrics(call),
         "PutMetricAlarm" => alarms::put_metric_alarm(call),
+        "PutCompositeAlarm" => alarms::put_composite_alarm(call),
+        "SetAlarmState" => alarms::set_alarm_state(call),
         "DescribeAlarms" => alarms::describe_alarms(call),
         "DeleteAlarms" => alarms::delete_alarms(call),
         "EnableAlarmActions" => alarms::set_alarm_actions_enabled(call, true),

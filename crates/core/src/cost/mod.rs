@@ -18,8 +18,8 @@
 //! - With `dead_letter`, one run of a hundred is assumed to fail.
 //! - The free tier is not subtracted, since everything else in the account shares it. Data transfer, taxes and
 //!   discounts are left out, and so is the cost of the change itself.
-//! - A secret in its recovery window costs nothing, and scheduled rules on the default bus are free. No alarms are
-//!   managed.
+//! - A secret in its recovery window costs nothing, and scheduled rules on the default bus are free. So are the e-mails of a
+//!   topic, up to a thousand a month.
 //! - Anything unreadable is in neither sum and is listed as not counted.
 
 mod money;
@@ -36,7 +36,9 @@ pub use prices::{CostItem, FALLBACK_REGION, PriceTable, RegionPrices};
 pub use savings::CostSaving;
 
 use crate::desired::{Desired, DesiredVenue};
+use crate::naming::{SHARED_VENUE, VenueNames};
 use crate::resource::LiveStack;
+use crate::resource::alarm::AlarmGroupSpec;
 use crate::snapshot::Snapshot;
 use usage::VenueUsage;
 
@@ -190,10 +192,15 @@ pub fn estimate_with_prices(
         snapshot.unreadable.iter().map(|reason| format!("resources in an unreadable list: {reason}")).collect();
     let declared = desired.venues.iter().map(|venue| (venue.venue.as_str(), Some(venue)));
     let others = snapshot.venues.keys().filter(|name| !desired.venues.iter().any(|venue| venue.venue == **name));
+    // What belongs to all venues has a line of its own.
+    let others = others.map(String::as_str).chain(std::iter::once(SHARED_VENUE));
+    if let Some(reason) = snapshot.alarms.alarms.unreadable_reason() {
+        not_counted.push(format!("alarms: {reason}"));
+    }
     let nothing = LiveStack::default();
     let mut venues = Vec::new();
     let mut afterwards = Vec::new();
-    for (name, venue) in declared.chain(others.map(|name| (name.as_str(), None))) {
+    for (name, venue) in declared.chain(others.map(|name| (name, None))) {
         let live = snapshot.venues.get(name).unwrap_or(&nothing);
         let unread = usage::unreadable_parts(live);
         if !unread.is_empty() {
@@ -203,9 +210,16 @@ pub fn estimate_with_prices(
         if usage::fires_by_events(live) {
             not_counted.push(format!("the current runs of {name}: its rule has no schedule"));
         }
-        let before = VenueUsage::from_live(live, &desired.deployment);
+        let alarms = |usage: VenueUsage, venue: &str| {
+            let group = VenueNames::new(&desired.deployment, venue).alarms;
+            usage.with_live_group(snapshot.alarms.list_alarms(), &group, &desired.deployment)
+        };
+        let before = alarms(VenueUsage::from_live(live, &desired.deployment), name);
         let planned = targets.is_empty() || targets.iter().any(|target| target == name);
-        let after = if planned { usage_after(venue, live) } else { before };
+        let after = match planned {
+            true => usage_after(venue, live).with_group(alarm_group(desired, name)),
+            false => before,
+        };
         if before == after && before == VenueUsage::default() {
             continue;
         }
@@ -231,6 +245,10 @@ pub fn estimate_with_prices(
         venues,
         not_counted,
     }
+}
+
+fn alarm_group<'d>(desired: &'d Desired, venue: &str) -> Option<&'d AlarmGroupSpec> {
+    desired.alarms.as_ref().and_then(|alarms| alarms.find_group(venue))
 }
 
 /// Usage after the plan. A venue that is blocked or not declared uses nothing, since it is removed.

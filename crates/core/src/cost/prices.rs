@@ -32,6 +32,10 @@ pub enum CostItem {
     LogStorage,
     /// Custom metrics, which the function embeds in its log lines.
     Metrics,
+    /// Alarms on metrics, by the metrics that they watch.
+    Alarms,
+    /// Alarms on other alarms.
+    CompositeAlarms,
     /// Uses of a declared `kms_key`. The key itself is its owner's.
     KmsRequests,
     /// Traces that X-Ray records, with `tracing = "active"`.
@@ -46,7 +50,7 @@ pub enum CostItem {
 
 impl CostItem {
     /// All items.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::LambdaRequests,
         Self::LambdaDurationX86,
         Self::LambdaDurationArm,
@@ -55,6 +59,8 @@ impl CostItem {
         Self::LogIngestion,
         Self::LogStorage,
         Self::Metrics,
+        Self::Alarms,
+        Self::CompositeAlarms,
         Self::KmsRequests,
         Self::XrayTraces,
         Self::SqsMessages,
@@ -73,6 +79,8 @@ impl CostItem {
             Self::LogIngestion => "Log ingestion",
             Self::LogStorage => "Log storage",
             Self::Metrics => "Custom metrics",
+            Self::Alarms => "Alarms",
+            Self::CompositeAlarms => "Composite alarms",
             Self::KmsRequests => "KMS requests",
             Self::XrayTraces => "X-Ray traces",
             Self::SqsMessages => "SQS dead letters",

@@ -15,13 +15,17 @@ const QUARTER_HOURLY: u64 = 2_920_000;
 /// A setting that would cost less.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CostSaving {
-    /// What to write in `[defaults]`.
+    /// What to write.
     pub setting: &'static str,
-    /// What it means for the venues.
+    /// Where to write it, and what it means for the venues.
     pub meaning: &'static str,
     /// How much less a month costs, if it is the only change.
     pub saves: Money,
 }
+
+/// Metrics that the alarms for the three causes watch that matter to those who wait for leads. A run that fails, isn't started
+/// or can't look anything up is seen in them too, later and without the reason.
+const FEW_CAUSES: u64 = 3;
 
 /// What a venue uses, and how long its runs take in milliseconds.
 pub(super) type MeasuredUsage = (VenueUsage, u64);
@@ -38,21 +42,32 @@ pub(super) fn find_savings(
     let saved_by = |change: &dyn Fn(VenueUsage) -> VenueUsage| -> Money {
         venues.iter().map(|(usage, run_ms)| price(usage, *run_ms) - price(&change(*usage), *run_ms)).sum()
     };
-    let metrics_at = |level: MetricsLevel| move |usage: VenueUsage| usage.with_at_most_metrics(level.steady_metrics());
+    // Alarms need the metric that essential writes.
+    let metrics_at = |level: MetricsLevel| {
+        move |usage: VenueUsage| match usage.has_alarms() && level == MetricsLevel::Off {
+            true => usage,
+            false => usage.with_at_most_metrics(level.steady_metrics()),
+        }
+    };
     let mut savings = vec![
         CostSaving {
+            setting: "causes = [\"silent\", \"oldest_flag\", \"needs_review\"]",
+            meaning: "in [alarms]: a venue's message still comes, but names fewer reasons",
+            saves: saved_by(&|usage| usage.with_at_most_alarms(FEW_CAUSES)),
+        },
+        CostSaving {
             setting: "metrics = \"essential\"",
-            meaning: "one metric a venue in place of six; the log keeps all counts",
+            meaning: "in [defaults]: one metric a venue instead of six; the log keeps all counts",
             saves: saved_by(&metrics_at(MetricsLevel::Essential)),
         },
         CostSaving {
             setting: "metrics = \"off\"",
-            meaning: "no metrics; the log keeps all counts",
+            meaning: "in [defaults]: no metrics; the log keeps all counts",
             saves: saved_by(&metrics_at(MetricsLevel::Off)),
         },
         CostSaving {
             setting: "schedule = \"rate(15 minutes)\"",
-            meaning: "a flag waits for up to 15 minutes",
+            meaning: "in [defaults]: a flag waits for up to 15 minutes",
             saves: saved_by(&|usage| usage.with_at_most(QUARTER_HOURLY)),
         },
     ];

@@ -9,6 +9,7 @@ use super::prices::{CostItem, RegionPrices};
 use super::{CostAssumptions, HOURS_A_MONTH, Money};
 use crate::manifest::ScheduleExpression;
 use crate::plan::{is_owner, is_pinned};
+use crate::resource::alarm::{AlarmGroupSpec, AlarmSpec, LiveAlarm};
 use crate::resource::{DesiredStack, FunctionConfiguration, LiveStack, Observed};
 
 /// MB in a GB of memory, as Lambda charges for it.
@@ -30,6 +31,9 @@ pub(super) struct VenueUsage {
     memory_mb: u32,
     /// Custom metrics that every run writes.
     metrics: u64,
+    /// Metrics that its alarms watch.
+    alarm_metrics: u64,
+    composite_alarms: u64,
     secrets: u32,
     log_retention_days: u32,
     /// What a key of a company encrypts of it: the secret, the function's environment, the log group.
@@ -116,6 +120,37 @@ impl VenueUsage {
         Self { thousandths_of_runs: self.thousandths_of_runs.min(thousandths_of_runs), ..self }
     }
 
+    /// The same usage with these alarms besides.
+    pub(super) fn with_alarms(self, alarm_metrics: u64, composite_alarms: u64) -> Self {
+        Self { alarm_metrics, composite_alarms, ..self }
+    }
+
+    /// Whether it has alarms.
+    pub(super) fn has_alarms(&self) -> bool {
+        self.alarm_metrics > 0
+    }
+
+    /// The same usage with alarms that watch at most so many metrics.
+    pub(super) fn with_at_most_alarms(self, alarm_metrics: u64) -> Self {
+        Self { alarm_metrics: self.alarm_metrics.min(alarm_metrics), ..self }
+    }
+
+    /// The alarms that a group has.
+    pub(super) fn with_group(self, group: Option<&AlarmGroupSpec>) -> Self {
+        let Some(AlarmGroupSpec { alarms, composite, .. }) = group else { return self };
+        self.with_alarms(alarms.iter().map(AlarmSpec::metric_count).sum(), u64::from(composite.is_some()))
+    }
+
+    /// The alarms that exist of a group.
+    pub(super) fn with_live_group(self, live: &[LiveAlarm], group: &str, deployment: &str) -> Self {
+        let is_part =
+            |name: &str| name.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_ours = |alarm: &&LiveAlarm| alarm.tags.as_ref().is_none_or(|tags| is_owner(tags, deployment));
+        let ours: Vec<&LiveAlarm> = live.iter().filter(|alarm| is_part(&alarm.name)).filter(is_ours).collect();
+        let metrics = ours.iter().filter(|alarm| !alarm.composite).map(|alarm| alarm.metric_count()).sum();
+        self.with_alarms(metrics, ours.iter().filter(|alarm| alarm.composite).count() as u64)
+    }
+
     /// The same usage with at most so many metrics.
     pub(super) fn with_at_most_metrics(self, metrics: u64) -> Self {
         Self { metrics: self.metrics.min(metrics), ..self }
@@ -168,6 +203,8 @@ impl VenueUsage {
                 let hours = u128::from(self.log_retention_days) * 24;
                 prices.cost_of(item, logs * hours, 1000 * BYTES_A_GB * u128::from(HOURS_A_MONTH))
             }
+            CostItem::Alarms => prices.cost_of(item, u128::from(self.alarm_metrics), 1),
+            CostItem::CompositeAlarms => prices.cost_of(item, u128::from(self.composite_alarms), 1),
             CostItem::Metrics => {
                 let hours = u128::from(self.thousandths_of_hours) * u128::from(self.metrics);
                 prices.cost_of(item, hours, 1000 * u128::from(HOURS_A_MONTH))

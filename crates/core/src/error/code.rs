@@ -97,6 +97,12 @@ error_codes! {
     Schedule = "schedule",
     /// A schedule whose last firing is over.
     ScheduleEnded = "schedule_ended",
+    /// Addresses for a topic that isn't the deployment's own.
+    AlarmsEmail = "alarms_email",
+    /// A topic that alarms of this region can't publish to.
+    AlarmsTopicRegion = "alarms_topic_region",
+    /// Alarms on metrics that aren't written.
+    AlarmsNeedMetrics = "alarms_need_metrics",
     /// A time zone that doesn't exist, or is missing.
     Timezone = "timezone",
     /// A timeout that doesn't fit into the interval.

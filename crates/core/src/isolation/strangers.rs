@@ -50,7 +50,11 @@ pub fn find_strangers(live: &LiveStack, account: &str) -> Vec<StrangerAccess> {
                 AnswerKind::Alias => alias_strangers(member, function, live, account),
                 AnswerKind::Secret => secret_strangers(member, account),
                 AnswerKind::LogGroup => subscription_text(member, account).into_iter().collect(),
-                AnswerKind::Configuration | AnswerKind::Role | AnswerKind::Rule | AnswerKind::Target => Vec::new(),
+                AnswerKind::Configuration
+                | AnswerKind::Role
+                | AnswerKind::Rule
+                | AnswerKind::Target
+                | AnswerKind::Alarm => Vec::new(),
             };
             let kind = answer.resource_kind();
             let name = match kind {
@@ -212,7 +216,7 @@ impl Limits {
             for (key, values) in keys.as_object().into_iter().flatten() {
                 let values = texts_of(values);
                 match key.to_ascii_lowercase().as_str() {
-                    "aws:sourceaccount" | "aws:principalaccount" | "aws:resourceaccount" => {
+                    "aws:sourceaccount" | "aws:sourceowner" | "aws:principalaccount" | "aws:resourceaccount" => {
                         limits.accounts.extend(values);
                     }
                     "aws:sourcearn" | "aws:principalarn" => {

@@ -99,7 +99,7 @@ pub(super) fn check_ec2_id(text: &str, prefix: &str) -> Result<(), Flaw> {
     ))
 }
 
-fn parse_arn<'t>(text: &'t str, example: &str) -> Result<Arn<'t>, Flaw> {
+pub(super) fn parse_arn<'t>(text: &'t str, example: &str) -> Result<Arn<'t>, Flaw> {
     let arn = Arn::parse_arn(text).map_err(|_| Flaw::new("this is not an ARN", example))?;
     let plain = |sign: char| sign.is_ascii_graphic() && !"*?\"\\".contains(sign);
     if !text.chars().all(plain) || !arn.partition.starts_with("aws") {

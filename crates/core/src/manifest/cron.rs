@@ -172,6 +172,22 @@ impl CronExpression {
         within_a_day.into_iter().chain(over_night).min().map(|minutes| minutes * 60)
     }
 
+    /// The longest time between two firings, in seconds; `None` if it fires only once.
+    pub(super) fn longest_gap_s(&self) -> Option<u64> {
+        let times = || {
+            let minutes = |hour: &u16| {
+                let hour = u64::from(*hour) * 60;
+                self.minutes.values.iter().map(move |minute| hour + u64::from(*minute))
+            };
+            self.hours.values.iter().flat_map(minutes)
+        };
+        let (first, last) = (times().next()?, times().last()?);
+        let within_a_day = times().zip(times().skip(1)).map(|(one, next)| next - one).max();
+        let days_apart = self.firing_days().zip(self.firing_days().skip(1)).map(|(one, next)| next - one).max();
+        let over_night = days_apart.map(|days| days * MINUTES_OF_DAY + first - last);
+        within_a_day.into_iter().chain(over_night).max().map(|minutes| minutes * 60)
+    }
+
     /// The first firing after `now`, in UTC.
     pub(super) fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
         let now = TimeZone::UTC.to_datetime(now);

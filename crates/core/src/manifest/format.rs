@@ -4,7 +4,7 @@ use sync_config::address::refuse_host;
 use sync_config::mapping::find_timezone;
 use url::Url;
 
-use super::{Flaw, ScheduleExpression, SecretRef, company, parse_duration};
+use super::{Flaw, ScheduleExpression, SecretRef, alarms, company, parse_duration};
 use crate::naming::MAX_PROPERTY_NAME;
 
 /// Lambda's longest `Timeout`, in seconds.
@@ -53,6 +53,13 @@ pub(super) enum TextFormat {
     SecurityGroupId,
     /// The start of an IAM path.
     RolePath,
+    /// The ARN of an SNS topic.
+    TopicArn,
+    Email,
+    /// The word of an alarm's cause.
+    AlarmCause,
+    /// A duration of a minute to a week.
+    FlagAge,
 }
 
 impl TextFormat {
@@ -65,7 +72,7 @@ impl TextFormat {
             Self::Account => "^[0-9]{12}$",
             Self::FlagProperty => "^[a-z][a-z0-9_]{0,99}$",
             Self::Schedule => r"^(rate\([1-9][0-9]* (minute|hour|day)s?\)|cron\(.+\))$",
-            Self::Timeout | Self::RetickWindow => "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$",
+            Self::Timeout | Self::RetickWindow | Self::FlagAge => "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$",
             Self::TimeZone => "^(UTC|[A-Za-z_]+/[A-Za-z0-9_+/-]+)$",
             Self::SecretRef => "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|cmd:.+|managed)$",
             Self::BaseUri | Self::Url | Self::LookupUrl => "^https?://",
@@ -77,15 +84,20 @@ impl TextFormat {
             Self::SubnetId => "^subnet-[0-9a-f]+$",
             Self::SecurityGroupId => "^sg-[0-9a-f]+$",
             Self::RolePath => r"^/([!-)+->@-~]+/)?$",
+            Self::TopicArn => "^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$",
+            Self::Email => r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+            Self::AlarmCause => "^(failing|silent|oldest_flag|needs_review|failed|throttled|lookups)$",
             Self::HeaderName => "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
         })
     }
 
-    /// An example of an id; empty for other formats.
+    /// An example of an entry of a list; empty for other formats.
     pub(super) fn example_id(self) -> &'static str {
         match self {
             Self::SubnetId => "subnet-0123456789abcdef0",
             Self::SecurityGroupId => "sg-0123456789abcdef0",
+            Self::Email => "ops@example.com",
+            Self::AlarmCause => "silent",
             _ => "",
         }
     }
@@ -122,6 +134,10 @@ impl TextFormat {
             Self::SubnetId => company::check_ec2_id(text, "subnet-"),
             Self::SecurityGroupId => company::check_ec2_id(text, "sg-"),
             Self::RolePath => check_role_path(text),
+            Self::TopicArn => alarms::check_topic_arn(text),
+            Self::Email => alarms::check_email(text),
+            Self::AlarmCause => alarms::check_cause(text),
+            Self::FlagAge => alarms::check_flag_age(text),
         }
     }
 }

@@ -40,6 +40,8 @@ declare_table! {
     deployment: Required<SubTable<DeploymentKeys>> = Key::table("The owner of every managed resource, and its location."),
     hubspot: Optional<SubTable<HubSpotKeys>> = Key::table("The HubSpot portal that all venues share."),
     defaults: Optional<SubTable<InheritedKeys>> = Key::table("Settings for every venue that doesn't override them."),
+    alarms: Optional<SubTable<AlarmsKeys>> =
+        Key::table("CloudWatch alarms of every active venue, and who is told. Without this table there are none."),
     venues: Optional<NamedTables<VenueKeys>> =
         Key::named("The venues, by name. A name has letters, digits, - and _."),
 }
@@ -154,12 +156,12 @@ declare_table! {
     timezone: Optional<String> =
         Key::text(TextFormat::TimeZone, "IANA time zone of dates and times in leads. Mappings with a time require it.")
             .with_example(T("America/New_York")),
-    metrics: Defaulted<MetricsLevel> =
+    metrics: Optional<MetricsLevel> =
         Key::one_of(
-            "CloudWatch metrics of the runs: full, six at $0.30 a month each; essential, what alarms need; or off, the \
-             default. The log has the same counts in any case.",
+            "CloudWatch metrics of the runs: full, six at $0.30 a month each; essential, what alarms need; or off. By \
+             default essential with [alarms], off without. The log has the same counts in any case.",
         )
-        .with_default(T("off")),
+        .with_example(T("essential")),
     protect: Defaulted<bool> = Key::bool("Whether removing the venue is refused.").with_default(B(false)),
     vpc: Optional<SubTable<VpcKeys>> =
         Key::table("The network that the function is in. It must reach HubSpot, the destination and Secrets Manager."),
@@ -169,6 +171,41 @@ declare_table! {
     dead_letter: Optional<String> =
         Key::text(TextFormat::DeadLetterArn, "SQS queue or SNS topic that gets the event of each failed run.")
             .with_example(T("arn:aws:sqs:us-east-1:123456789012:failed-runs")),
+}
+
+declare_table! {
+    /// `[alarms]`
+    ALARMS: AlarmsKeys = "CloudWatch alarms of every active venue, and who is told.";
+    topic: Optional<String> =
+        Key::text(
+            TextFormat::TopicArn,
+            "SNS topic that exists and lets CloudWatch publish. By default, a topic of the deployment's own.",
+        )
+        .with_example(T("arn:aws:sns:us-east-1:123456789012:on-call")),
+    email: Optional<TextList> =
+        Key::texts(
+            TextFormat::Email,
+            100,
+            "Who gets the messages of the deployment's own topic. Each address is asked to confirm.",
+        ),
+    causes: Optional<TextList> =
+        Key::texts(
+            TextFormat::AlarmCause,
+            7,
+            "What raises an alarm: failing, silent, oldest_flag, needs_review, failed, throttled, lookups. By default all. \
+             One is $0.10 a venue and month; failed is $0.20.",
+        ),
+    oldest_flag: Defaulted<Seconds> =
+        Key::text(TextFormat::FlagAge, "How long a flag may be set, 1m to 168h.").with_default(T("30m")),
+    needs_review: Defaulted<u32> =
+        Key::integer(1..=100_000, "How many contacts that come to need review within an hour raise an alarm.")
+            .with_default(I(1)),
+    failed_percent: Defaulted<u32> =
+        Key::integer(
+            1..=100,
+            "Which share of the contacts of a day, refused for their data, raises an alarm. At least three must be.",
+        )
+        .with_default(I(50)),
 }
 
 declare_table! {

@@ -12,6 +12,7 @@ use sync_config::config::{
 use sync_config::mapping::LeadMapping;
 use sync_config::metrics::MetricsLevel;
 
+use super::alarms::AlarmSettings;
 use super::company::CompanyRules;
 use super::schedule::SchedulePattern;
 use super::value::WordValue;
@@ -27,6 +28,8 @@ pub struct Manifest {
     pub deployment: Deployment,
     /// The `[hubspot]` table.
     pub hubspot: HubSpotSettings,
+    /// The `[alarms]` table, if there is one.
+    pub alarms: Option<AlarmSettings>,
     /// The venues, in the order of the file. `[defaults]` are applied.
     pub venues: Vec<Venue>,
 }

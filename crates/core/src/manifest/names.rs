@@ -79,8 +79,8 @@ struct LongestName {
 
 /// The name that exceeds its limit by the most, or else comes closest to it.
 fn find_longest_name(deployment: &str, venue: &str) -> LongestName {
-    // Secrets and log groups may have names of 512 characters.
-    let VenueNames { function, role, rule, secret: _, log_group: _ } = VenueNames::new(deployment, venue);
+    // Secrets and log groups may have names of 512 characters, alarms of 255.
+    let VenueNames { function, role, rule, secret: _, log_group: _, alarms: _ } = VenueNames::new(deployment, venue);
     // Its length is the same in every region.
     let second_role = RolePlace::new(deployment, "", "").second_role_name(venue);
     let ledger = LedgerProperties::new(venue, "");

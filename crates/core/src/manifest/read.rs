@@ -7,6 +7,7 @@ use bounds::{MAX_TEXT_FILE, read_regular_file};
 use jiff::Timestamp;
 use toml::de::DeTable;
 
+use super::alarms::read_alarms;
 use super::key::TableKeys;
 use super::keys::{DEPLOYMENT, DeploymentKeys, HUBSPOT, HubSpotKeys, ROOT, RootKeys};
 use super::report::{ManifestProblem, ManifestSource};
@@ -147,9 +148,10 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
         let unknown = ManifestProblem::new(ErrorCode::UnknownRegion, span, message, "");
         advice.push(unknown.with_help(format!("did you mean {meant}?")));
     }
+    let alarms = root.open_table(&ROOT.alarms).map(|table| read_alarms(&mut reading, table, &deployment.region));
     let mut read = Vec::new();
     for (name, own) in root.list_tables(&ROOT.venues) {
-        let table = VenueTable { own, defaults, deployment: table };
+        let table = VenueTable { own, defaults, deployment: table, alarms: alarms.as_ref() };
         read.push(venue::read_venue(&mut reading, &mut advice, name, table, &hubspot));
     }
     names::check_name_lengths(&mut reading, &deployment, root, &read);
@@ -166,7 +168,7 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
         advice.sort_by_key(|advice| advice.span.as_ref().map(|span| span.start));
         let advice = advice.iter().map(|advice| source.to_finding(advice)).collect();
         let venues = read.iter().map(|read| read.venue.clone()).collect();
-        let manifest = Manifest { path, deployment, hubspot, venues };
+        let manifest = Manifest { path, deployment, hubspot, alarms, venues };
         Ok(LoadedManifest { manifest, advice, source, read })
     } else {
         problems.sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));

@@ -61,6 +61,14 @@ impl ScheduleExpression {
         }
     }
 
+    /// The longest time between two firings, in seconds; `None` if it fires only once.
+    pub fn longest_gap_s(&self) -> Option<u64> {
+        match &self.pattern {
+            SchedulePattern::Cron(cron) => cron.longest_gap_s(),
+            SchedulePattern::Rate(rate) => Some(rate.interval_s()),
+        }
+    }
+
     /// How many of the given hours have at least one firing of a rule with this schedule, on average, in thousandths of
     /// an hour.
     pub fn busy_hours_in(&self, hours: u64) -> u64 {

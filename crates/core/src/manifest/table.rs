@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::alarms::AlarmSettings;
 use super::key::{
     Defaulted, FieldMapping, KIND, Key, KeyPresence, KeysOfKind, KindTable, NamedTables, Optional, Required, SubTable,
     TagTable, TextList,
@@ -169,6 +170,8 @@ pub(super) struct VenueTable<'t, 's> {
     pub(super) own: ManifestTable<'t, 's, VenueKeys>,
     pub(super) defaults: ManifestTable<'t, 's, InheritedKeys>,
     pub(super) deployment: ManifestTable<'t, 's, DeploymentKeys>,
+    /// What `[alarms]` says, if the manifest has it.
+    pub(super) alarms: Option<&'t AlarmSettings>,
 }
 
 impl<'t, 's> VenueTable<'t, 's> {

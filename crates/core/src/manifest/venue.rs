@@ -7,6 +7,7 @@ use sync_config::config::{
     TripleseatDestination, default_flag_property,
 };
 use sync_config::mapping::FieldExpression;
+use sync_config::metrics::MetricsLevel;
 use toml::Spanned;
 use toml::de::DeString;
 
@@ -22,7 +23,8 @@ use super::shape::ManifestReading;
 use super::table::{ManifestTable, OpenedKind, VenueTable};
 use super::tags::merge_tags;
 use super::{
-    Blocker, HubSpotSettings, OAuthConsent, ScheduleExpression, SecretRef, Status, Venue, format, format_duration,
+    AlarmCause, Blocker, HubSpotSettings, OAuthConsent, ScheduleExpression, SecretRef, Status, Venue, format,
+    format_duration,
 };
 use crate::error::ErrorCode;
 
@@ -113,7 +115,7 @@ pub(super) fn read_venue(
         retick_window_s: table.read_inherited(&INHERITED.retick_window).0,
         on_existing: table.read_inherited(&INHERITED.on_existing),
         timezone: table.read_inherited(&INHERITED.timezone),
-        metrics: table.read_inherited(&INHERITED.metrics),
+        metrics: read_metrics(reading, table, own.read(&VENUE.status)),
         protect: table.read_inherited(&INHERITED.protect),
         canary: own.read(&VENUE.canary),
         company: read_company_rules(reading, table),
@@ -138,6 +140,22 @@ pub(super) fn read_venue(
     check_existing(reading, &read, table);
     check_environment(reading, &read, hubspot);
     read
+}
+
+/// What the runs write: what the manifest says, or else the least that its alarms need.
+fn read_metrics(reading: &mut ManifestReading<'_>, table: VenueTable<'_, '_>, status: Status) -> MetricsLevel {
+    let needing = |alarms: &super::AlarmSettings| alarms.causes.iter().any(|cause| AlarmCause::needs_metrics(*cause));
+    let needed = table.alarms.is_some_and(needing);
+    let said = table.read_inherited(&INHERITED.metrics);
+    if let (Some(MetricsLevel::Off), true, Status::Active, Some(span)) =
+        (said, needed, status, table.inherited_span(&INHERITED.metrics))
+    {
+        let message = "`metrics` is off, but the alarms of this manifest watch metrics";
+        let help = "remove this line, write \"essential\", or limit the alarms to Lambda's own metrics, which are always there: \
+                    `causes = [\"failing\", \"throttled\"]` in [alarms]";
+        reading.push_problem(ManifestProblem::new(ErrorCode::AlarmsNeedMetrics, span, message, "off").with_help(help));
+    }
+    said.unwrap_or(if needed { MetricsLevel::Essential } else { MetricsLevel::Off })
 }
 
 fn read_blocker(table: ManifestTable<'_, '_, BlockerKeys>) -> Blocker {

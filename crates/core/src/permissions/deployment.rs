@@ -23,6 +23,8 @@ const TAGGERS: &[PolicyCommand] = &[Apply, Adopt];
 
 const UNPROVEN: &str = "`verify --isolation` says unknown for what leads through a key, a queue or a topic";
 
+pub(super) const NO_ALARMS: &str = "a manifest with [alarms] can't be applied, and alarms that are left from one stay";
+
 const OWNED: ActionCondition = ActionCondition::Owned;
 const TAGGING: ActionCondition = ActionCondition::Tagging;
 
@@ -175,7 +177,27 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("events:PutTargets", On::Rule, MAKERS).on_condition(OWNED),
     action("events:RemoveTargets", On::Rule, DELETERS).on_condition(OWNED),
     action("events:DeleteRule", On::Rule, DELETERS).on_condition(OWNED),
+    action("cloudwatch:DescribeAlarms", On::Any, LISTERS).optional(NO_ALARMS),
+    action("cloudwatch:ListTagsForResource", On::Alarm, READERS).optional(NO_ALARMS),
+    action("cloudwatch:PutMetricAlarm", On::Alarm, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
+    action("cloudwatch:PutCompositeAlarm", On::Alarm, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
+    action("cloudwatch:TagResource", On::Alarm, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
+    action("cloudwatch:UntagResource", On::Alarm, MAKERS).on_condition(OWNED).optional(NO_ALARMS),
+    action("cloudwatch:DeleteAlarms", On::Alarm, DELETERS).on_condition(OWNED).optional(NO_ALARMS),
+    // One value of a new venue's metric.
+    action("cloudwatch:PutMetricData", On::Any, MAKERS).on_condition(ActionCondition::OwnMetrics).optional(NO_ALARMS),
+    action("sns:GetTopicAttributes", On::AlarmTopic, LISTERS).optional(NO_ALARMS),
+    action("sns:ListTagsForResource", On::AlarmTopic, READERS).optional(NO_ALARMS),
+    action("sns:ListSubscriptionsByTopic", On::AlarmTopic, LISTERS).optional(NO_ALARMS),
+    action("sns:CreateTopic", On::AlarmTopic, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
+    action("sns:TagResource", On::AlarmTopic, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
+    action("sns:SetTopicAttributes", On::AlarmTopic, MAKERS).on_condition(OWNED).optional(NO_ALARMS),
+    action("sns:Subscribe", On::AlarmTopic, MAKERS).on_condition(OWNED).optional(NO_ALARMS),
+    // Subscriptions have no resource-level permissions.
+    action("sns:Unsubscribe", On::Any, MAKERS).optional(NO_ALARMS),
+    action("sns:DeleteTopic", On::AlarmTopic, DELETERS).on_condition(OWNED).optional(NO_ALARMS),
     action("servicequotas:GetServiceQuota", On::RuleQuota, &[Apply])
         .optional("an apply doesn't know whether the quota of rules was raised"),
-    action("tag:GetResources", On::Any, READERS).optional("a plan reads the tags of log groups and rules one by one"),
+    action("tag:GetResources", On::Any, LISTERS)
+        .optional("a plan reads the tags of log groups, rules and alarms one by one"),
 ];

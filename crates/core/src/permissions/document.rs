@@ -63,7 +63,13 @@ fn one_or_all(texts: impl Iterator<Item = String>) -> Value {
 
 /// The least policy that lets these commands work on a deployment, in as many documents as IAM's limit needs.
 pub fn build_policies(place: &PolicyPlace, commands: &[PolicyCommand]) -> Vec<PolicyDocument> {
+    build_policies_for(place, commands, true)
+}
+
+/// The same for a manifest that may declare no alarms: then whether any are left is read, and nothing else of them.
+pub fn build_policies_for(place: &PolicyPlace, commands: &[PolicyCommand], with_alarms: bool) -> Vec<PolicyDocument> {
     let needed = all_actions().filter(|row| commands.iter().any(|command| row.is_taken_by(*command)));
+    let needed = needed.filter(|row| with_alarms || !row.is_for_alarms());
     let mut documents: Vec<Vec<PlannedStatement>> = Vec::new();
     for statement in plan_statements(place, needed) {
         match documents.last_mut() {
@@ -127,6 +133,7 @@ fn sid_verb(row: &ActionRow) -> &'static str {
         ActionCondition::PassedToLambda => "PassToLambda",
         ActionCondition::PassedToTriggers => "PassToTriggers",
         ActionCondition::Unowned => "ChangeUnowned",
+        ActionCondition::OwnMetrics => "WriteMetrics",
     }
 }
 

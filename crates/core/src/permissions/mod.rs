@@ -15,8 +15,10 @@ mod target;
 use serde_json::{Value, json};
 
 pub use command::PolicyCommand;
-pub use document::{MAX_POLICY_CHARACTERS, PolicyDocument, build_move_policies, build_policies};
+pub use document::{MAX_POLICY_CHARACTERS, PolicyDocument, build_move_policies, build_policies, build_policies_for};
 pub use target::{ActionTarget, PolicyPlace};
+
+use sync_config::metrics::METRIC_NAMESPACE;
 
 use crate::naming::{TAG_ADOPTED, TAG_DEPLOYMENT};
 
@@ -56,6 +58,8 @@ pub enum ActionCondition {
     PassedToTriggers,
     /// No deployment owns the resource.
     Unowned,
+    /// The metrics are in the namespace of the runs.
+    OwnMetrics,
 }
 
 impl ActionCondition {
@@ -76,6 +80,7 @@ impl ActionCondition {
             Self::TaggingAdopted => Some(tags("RequestTag", true)),
             Self::PassedToLambda => Some(json!({ "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } })),
             Self::PassedToTriggers => Some(json!({ "StringEquals": { "iam:PassedToService": TRIGGERS } })),
+            Self::OwnMetrics => Some(json!({ "StringEquals": { "cloudwatch:namespace": METRIC_NAMESPACE } })),
             Self::Unowned => Some(json!({ "Null": { format!("aws:ResourceTag/{TAG_DEPLOYMENT}"): "true" } })),
         }
     }
@@ -97,6 +102,11 @@ impl ActionRow {
     /// The service's prefix: `lambda`.
     pub fn service(&self) -> &'static str {
         self.action.split(':').next().unwrap_or_default()
+    }
+
+    /// Whether only a manifest with `[alarms]` needs it.
+    pub fn is_for_alarms(&self) -> bool {
+        self.otherwise == Some(deployment::NO_ALARMS) && self.action != "cloudwatch:DescribeAlarms"
     }
 
     /// Whether a command takes the action.

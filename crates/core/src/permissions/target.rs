@@ -1,6 +1,6 @@
 //! What actions apply to: patterns for a policy, and ARNs for IAM's simulator. Both follow from [`crate::naming`].
 
-use crate::naming::{RolePlace, VenueNames, lock_prefix};
+use crate::naming::{RolePlace, VenueNames, alarm_topic_name, lock_prefix};
 use crate::scope::Scope;
 
 /// What an action applies to.
@@ -36,6 +36,10 @@ pub enum ActionTarget {
     Version,
     /// A venue's rule.
     Rule,
+    /// The deployment's alarms.
+    Alarm,
+    /// The topic of the deployment's alarms.
+    AlarmTopic,
     /// The quota of rules.
     RuleQuota,
     /// Whoever runs the command: the doctor asks IAM what that principal may do.
@@ -78,6 +82,10 @@ impl ActionTarget {
                 vec![scope.regional_arn("lambda", &format!("function:{}", names.function))]
             }
             Self::Rule => vec![scope.regional_arn("events", &format!("rule/{}", names.rule))],
+            Self::Alarm => {
+                vec![scope.regional_arn("cloudwatch", &format!("alarm:{}{ANY}", VenueNames::alarm_prefix(deployment)))]
+            }
+            Self::AlarmTopic => vec![scope.regional_arn("sns", &alarm_topic_name(deployment))],
             Self::RuleQuota => vec![scope.regional_arn("servicequotas", "events/*")],
             Self::Caller => vec![iam(&scope.account, "role/*"), iam(&scope.account, "user/*")],
             Self::ManagedPolicy => vec![iam(&scope.account, "policy/*"), iam("aws", "policy/*")],
@@ -118,6 +126,8 @@ impl ActionTarget {
             Self::Function => each(&|names| scope.regional_arn("lambda", &format!("function:{}", names.function))),
             Self::Version => each(&|names| scope.regional_arn("lambda", &format!("function:{}:1", names.function))),
             Self::Rule => each(&|names| scope.regional_arn("events", &format!("rule/{}", names.rule))),
+            Self::Alarm => each(&|names| scope.regional_arn("cloudwatch", &format!("alarm:{}", names.alarms))),
+            Self::AlarmTopic => vec![scope.regional_arn("sns", &alarm_topic_name(deployment))],
             Self::RuleQuota => vec![scope.regional_arn("servicequotas", "events/L-244521F2")],
             // These belong to no venue, or to somebody else.
             Self::Caller | Self::ManagedPolicy | Self::NewMappings | Self::Everything(_) => Vec::new(),
@@ -136,6 +146,8 @@ impl ActionTarget {
             Self::Lock | Self::LockTags => "Locks",
             Self::Function | Self::Version => "Functions",
             Self::Rule => "Rules",
+            Self::Alarm => "Alarms",
+            Self::AlarmTopic => "AlarmTopic",
             Self::RuleQuota => "Quotas",
             Self::Caller => "Caller",
             Self::ManagedPolicy => "ManagedPolicies",

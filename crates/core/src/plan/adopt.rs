@@ -174,6 +174,8 @@ fn tag_resource(
         ResourceKind::Alias | ResourceKind::Permission | ResourceKind::Target => return None,
         // An apply adopts properties by itself, and former roles are ours.
         ResourceKind::Property(_) | ResourceKind::FormerRole => return None,
+        // An alarm is replaced as a whole, so there is nothing of it that an adoption could keep.
+        ResourceKind::AlarmTopic | ResourceKind::Alarms => return None,
     };
     let before = found.clone();
     found.extend(wanted.clone());

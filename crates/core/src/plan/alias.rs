@@ -193,6 +193,8 @@ fn changes_version(operation: &Operation) -> bool {
         | Operation::SecretsManager(_)
         | Operation::Logs(_)
         | Operation::EventBridge(_)
+        | Operation::CloudWatch(_)
+        | Operation::Sns(_)
         | Operation::HubSpot(_) => false,
     }
 }

@@ -172,8 +172,10 @@ pub(super) fn live_name(live: &LiveStack, kind: ResourceKind) -> String {
             name_of(&live.function, |function| &function.name)
         }
         ResourceKind::Rule | ResourceKind::Target => name_of(&live.rule, |rule| &rule.name),
-        // A live stack has no properties, and there may be several former roles.
-        ResourceKind::Property(_) | ResourceKind::FormerRole => String::new(),
+        // A live stack has neither properties nor alarms, and there may be several former roles.
+        ResourceKind::Property(_) | ResourceKind::FormerRole | ResourceKind::AlarmTopic | ResourceKind::Alarms => {
+            String::new()
+        }
     }
 }
 
@@ -184,7 +186,11 @@ pub(super) fn find_deletion_refusal(venue: &str, live: &LiveStack, kind: Resourc
         AnswerKind::Secret => path == "ReplicationStatus",
         AnswerKind::LogGroup => path == "deletionProtectionEnabled",
         AnswerKind::Rule => path == "ManagedBy",
-        AnswerKind::Function | AnswerKind::Configuration | AnswerKind::Alias | AnswerKind::Target => false,
+        AnswerKind::Function
+        | AnswerKind::Configuration
+        | AnswerKind::Alias
+        | AnswerKind::Target
+        | AnswerKind::Alarm => false,
     };
     let answers = live.unmodeled_answers().into_iter().filter(|(answer, _, _)| answer.resource_kind() == kind);
     let mut members = answers.flat_map(|(answer, members, _)| members.iter().map(move |member| (answer, member)));

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use sync_config::config::SECRET_KEYS;
 
 use super::{
-    Action, Change, HubSpotOperation, LambdaOperation, Operation, Plan, SecretsManagerOperation, is_owner, listed,
+    Action, Change, CloudWatchOperation, HubSpotOperation, LambdaOperation, Operation, Plan, SecretsManagerOperation,
+    ServiceOperation, is_owner, listed,
 };
 use crate::concurrency::has_lease;
 use crate::desired::Desired;
@@ -30,6 +31,10 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
         let live = snapshot.venues.get(&address.venue).unwrap_or(&nothing);
         let stack = stacks.get(address.venue.as_str()).copied().flatten();
         let live = &*listed::complete_unread(snapshot, &address.venue, live, stack);
+        if address.kind.is_alarm() {
+            found.extend(alarm_violations(change, desired, snapshot));
+            continue;
+        }
         for key in change.operations.iter().flat_map(Operation::removed_tags) {
             if key != TAG_PINNED && !live.find_tags(address.kind).is_some_and(|tags| may_remove_tag(key, tags)) {
                 found.push(format!("{address}: would remove the tag {key}, which isn't ours"));
@@ -62,6 +67,57 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
         }
     }
     found.extend(order_violations(plan));
+    found
+}
+
+/// Alarms and their topic are only changed if they were read and are ours, and only deleted if they aren't declared.
+fn alarm_violations(change: &Change, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
+    let address = &change.address;
+    let mut found = Vec::new();
+    let alarms = desired.alarms.as_ref();
+    let live = &snapshot.alarms;
+    let (declared, unreadable) = match address.kind {
+        ResourceKind::AlarmTopic => {
+            (alarms.is_some_and(|alarms| alarms.topic.is_some()), live.topic.unreadable_reason().is_some())
+        }
+        _ => (
+            alarms.is_some_and(|alarms| alarms.find_group(&address.venue).is_some()),
+            live.alarms.unreadable_reason().is_some(),
+        ),
+    };
+    match (change.action, declared) {
+        (Action::Delete, true) => found.push(format!("{address}: would delete a declared resource")),
+        (Action::Delete, false) | (_, true) => {}
+        (_, false) => found.push(format!("{address}: would change a venue that has no alarms")),
+    }
+    if unreadable {
+        found.push(format!("{address}: would change an unreadable resource"));
+    }
+    let ours = |tags: Option<&crate::resource::StringMap>| tags.is_none_or(|tags| is_owner(tags, &desired.deployment));
+    let topic = live.topic.as_present();
+    for operation in &change.operations {
+        let named: Vec<&str> = match operation {
+            Operation::CloudWatch(CloudWatchOperation::DeleteAlarms { names, .. }) => {
+                names.iter().map(String::as_str).collect()
+            }
+            operation => vec![operation.resource_name()],
+        };
+        for name in named {
+            let alarm = live.list_alarms().iter().find(|alarm| alarm.name == name || alarm.arn == name);
+            if alarm.is_some_and(|alarm| !ours(alarm.tags.as_ref())) {
+                found.push(format!("{address}: would change a resource that isn't ours"));
+            }
+            for key in operation.removed_tags() {
+                let tags = alarm.and_then(|alarm| alarm.tags.as_ref());
+                if !tags.is_some_and(|tags| may_remove_tag(key, tags)) {
+                    found.push(format!("{address}: would remove the tag {key}, which isn't ours"));
+                }
+            }
+        }
+        if matches!(operation, Operation::Sns(_)) && topic.is_some_and(|topic| !ours(topic.tags.as_ref())) {
+            found.push(format!("{address}: would change a resource that isn't ours"));
+        }
+    }
     found
 }
 
@@ -143,7 +199,11 @@ fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
             | Operation::SecretsManager(_)
             | Operation::Logs(_)
             | Operation::Lambda(_)
-            | Operation::EventBridge(_) => is_venue_resource(&names, operation.resource_name()),
+            | Operation::EventBridge(_)
+            | Operation::CloudWatch(_) => is_venue_resource(&names, operation.resource_name()),
+            Operation::Sns(operation) => {
+                address.kind == ResourceKind::AlarmTopic && is_alarm_topic(&plan.deployment, operation.resource_name())
+            }
         };
         if !is_of {
             found.push(format!("{address}: {} would touch {}", operation.call_name(), operation.resource_name()));
@@ -177,6 +237,8 @@ fn as_lambda(operation: &Operation) -> Option<&LambdaOperation> {
         | Operation::SecretsManager(_)
         | Operation::Logs(_)
         | Operation::EventBridge(_)
+        | Operation::CloudWatch(_)
+        | Operation::Sns(_)
         | Operation::HubSpot(_) => None,
     }
 }
@@ -201,7 +263,12 @@ fn has_credential(operation: &Operation) -> bool {
             let mut variables = operation.environment().into_iter().flatten();
             variables.any(|(name, _)| SECRET_KEYS.contains(&name.as_str()))
         }
-        Operation::Iam(_) | Operation::Logs(_) | Operation::EventBridge(_) | Operation::HubSpot(_) => false,
+        Operation::Iam(_)
+        | Operation::Logs(_)
+        | Operation::EventBridge(_)
+        | Operation::CloudWatch(_)
+        | Operation::Sns(_)
+        | Operation::HubSpot(_) => false,
     }
 }
 
@@ -243,8 +310,8 @@ fn is_unreadable(live: &LiveStack, kind: ResourceKind) -> bool {
         ResourceKind::Alias => matches!(live.alias, Observed::Unreadable(_)),
         ResourceKind::Rule | ResourceKind::Target => matches!(live.rule, Observed::Unreadable(_)),
         ResourceKind::Permission => matches!(live.permission, Observed::Unreadable(_)),
-        // A live stack has no properties, and former roles have been read.
-        ResourceKind::Property(_) | ResourceKind::FormerRole => false,
+        // A live stack has neither properties nor alarms, and former roles have been read.
+        ResourceKind::Property(_) | ResourceKind::FormerRole | ResourceKind::AlarmTopic | ResourceKind::Alarms => false,
     }
 }
 
@@ -260,8 +327,8 @@ fn parent_exists(live: &LiveStack, kind: ResourceKind) -> bool {
         ResourceKind::Permission => live.permission.as_present().is_some(),
         ResourceKind::Target => live.rule.as_present().is_some_and(|rule| !rule.targets.is_empty()),
         ResourceKind::FormerRole => !live.other_roles.former.is_empty(),
-        // A live stack has no properties.
-        ResourceKind::Property(_) => false,
+        // A live stack has neither properties nor alarms.
+        ResourceKind::Property(_) | ResourceKind::AlarmTopic | ResourceKind::Alarms => false,
     }
 }
 
@@ -279,16 +346,25 @@ fn is_owned(live: &LiveStack, kind: ResourceKind, place: &RolePlace) -> bool {
             live.function.as_present().is_some_and(|function| owned(&function.tags))
         }
         ResourceKind::Rule | ResourceKind::Target => live.rule.as_present().is_some_and(|rule| owned(&rule.tags)),
-        ResourceKind::Property(_) => false,
+        ResourceKind::Property(_) | ResourceKind::AlarmTopic | ResourceKind::Alarms => false,
     }
+}
+
+/// Whether a name or an ARN is that of the deployment's topic, or of one of its subscriptions.
+fn is_alarm_topic(deployment: &str, resource: &str) -> bool {
+    let name = naming::alarm_topic_name(deployment);
+    let mut parts = resource.split(':').skip(5);
+    resource == name || (resource.starts_with("arn:") && parts.next() == Some(name.as_str()) && parts.count() <= 1)
 }
 
 /// Whether a name or an ARN belongs to the venue.
 fn is_venue_resource(names: &VenueNames, resource: &str) -> bool {
     // A role has one of several names.
-    let VenueNames { function, role: _, rule, secret, log_group } = names;
+    let VenueNames { function, role: _, rule, secret, log_group, alarms } = names;
+    let is_alarm = |name: &str| name.strip_prefix(alarms).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let last = |separator| resource.rsplit(separator).next().unwrap_or_default();
     [function, rule, secret, log_group].into_iter().any(|name| resource == name)
         || is_role_name(names, resource)
+        || is_alarm(resource.rsplit_once(":alarm:").map_or(resource, |(_, name)| name))
         || (resource.starts_with("arn:") && (last(':') == function || last('/') == rule || last(':') == log_group))
 }

@@ -7,6 +7,7 @@
 //! [`invariants`] checks every plan against what must never happen.
 
 mod adopt;
+mod alarms;
 mod alias;
 mod attributes;
 mod concurrency;
@@ -39,8 +40,8 @@ pub use attributes::AttributeChange;
 pub use concurrency::needs_execution_limits;
 pub use finding::{FindingKind, PlanFinding};
 pub use operation::{
-    EventBridgeOperation, HubSpotOperation, IamOperation, LambdaOperation, LogsOperation, Operation, Removal,
-    SecretsManagerOperation, ServiceOperation,
+    CloudWatchOperation, EventBridgeOperation, HubSpotOperation, IamOperation, LambdaOperation, LogsOperation,
+    Operation, Removal, SecretsManagerOperation, ServiceOperation, SnsOperation,
 };
 pub use rollback::{plan_rollback, plan_unpin};
 pub use saved::{PlanOrigin, PlanPlace, SavedPlan, UnusablePlan};
@@ -192,7 +193,7 @@ impl Plan {
     /// The venues that lose resources, and so keep nothing in AWS.
     pub fn deleted_venues(&self) -> Vec<&str> {
         let mut venues: Vec<&str> = Vec::new();
-        let stays = |kind: ResourceKind| kind.is_property() || kind == ResourceKind::FormerRole;
+        let stays = |kind: ResourceKind| kind.is_property() || kind == ResourceKind::FormerRole || kind.is_alarm();
         for change in self.changes.iter().filter(|change| !stays(change.address.kind)) {
             if change.action == Action::Delete && venues.last() != Some(&change.address.venue.as_str()) {
                 venues.push(&change.address.venue);
@@ -225,6 +226,10 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     let mut unknown = UnknownMembers::default();
     let place = desired.role_place();
     let mut superseded = Vec::new();
+    let has_alarms = |venue: &String| desired.alarms.as_ref().is_some_and(|alarms| alarms.find_group(venue).is_some());
+    if targets.is_empty() || targets.iter().any(has_alarms) {
+        alarms::plan_shared(&mut plan, desired, snapshot);
+    }
     let leased = LeasedVenues::decide(desired, snapshot, wanted);
     for venue in desired.venues.iter().filter(|venue| wanted(&venue.venue)) {
         if let Some(stack) = &venue.stack {
@@ -234,8 +239,10 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             let stack = &*role::settle_stack(stack, &live, &place, &desired.scope);
             superseded.extend(plan_venue(&mut plan, venue, stack, &live, &snapshot.portal));
             finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, stack, &live);
+            alarms::plan_group(&mut plan, desired, snapshot, &venue.venue);
         }
     }
+    alarms::plan_deletions(&mut plan, desired, snapshot, wanted);
     leased.add_notes(&mut plan, snapshot);
     former_role::add_deletions(&mut plan, superseded);
     let declared: BTreeMap<&str, &DesiredVenue> =
@@ -257,6 +264,9 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     }
     for (venue, properties) in properties {
         property::prune_properties(&mut plan, desired, venue, &properties);
+    }
+    if targets.is_empty() {
+        alarms::plan_shared_deletions(&mut plan, desired, snapshot);
     }
     plan.notes.extend(unknown.into_notes());
     plan.findings.sort_by_key(|finding| finding.kind);

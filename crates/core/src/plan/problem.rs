@@ -46,6 +46,15 @@ fn conflict_problem(plan: &Plan, conflict: &Conflict) -> PlanProblem {
         };
     }
     let owner = conflict.owner.as_deref().unwrap_or("none in its tags");
+    if conflict.address.kind.is_alarm() {
+        return PlanProblem {
+            message: format!(
+                "{} {} already exists and isn't owned by deployment {} (owner: {owner})",
+                conflict.address.kind, conflict.name, plan.deployment
+            ),
+            hint: "nothing was changed. Delete it yourself, if nobody needs it, or rename the deployment".to_owned(),
+        };
+    }
     PlanProblem {
         message: format!(
             "{} {} already exists and isn't owned by deployment {} (owner: {owner})",

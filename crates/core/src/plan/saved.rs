@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 use sync_config::config::property_slug;
 
 use super::Plan;
+use crate::naming::SHARED_VENUE;
 use crate::property::{LivePortal, PROPERTY_GROUP, parse_property_name};
+use crate::resource::alarm::LiveAlarms;
 use crate::resource::{LiveStack, Observed, ResourceKind};
 use crate::snapshot::Snapshot;
 
@@ -214,7 +216,10 @@ impl PlanFingerprint {
         Self {
             manifest: sha256_hex(origin.manifest.as_bytes()),
             artifacts: origin.artifacts.to_vec(),
-            observed: observed.filter_map(|(name, observation)| Some((name, observation?))).collect(),
+            observed: observed
+                .chain(hash_alarms(&origin.snapshot.alarms))
+                .filter_map(|(name, observation)| Some((name, observation?)))
+                .collect(),
             unreadable: origin.snapshot.unreadable.clone(),
             portal: origin.snapshot.portal.as_read().map(|live| PortalFingerprint::new(live, wanted)),
         }
@@ -265,6 +270,14 @@ fn hash_stack(stack: &LiveStack) -> impl Iterator<Item = (ResourceKind, Option<S
         (ResourceKind::Permission, hash_observed(permission)),
     ]
     .into_iter()
+}
+
+/// A hash of the topic, and of all alarms.
+fn hash_alarms(live: &LiveAlarms) -> impl Iterator<Item = (String, Option<String>)> {
+    let LiveAlarms { alarms, topic } = live;
+    let alarms = (*alarms != LiveAlarms::default().alarms).then(|| hash_json(alarms));
+    let name = |kind: ResourceKind| format!("{SHARED_VENUE}/{kind}");
+    [(name(ResourceKind::Alarms), alarms), (name(ResourceKind::AlarmTopic), hash_observed(topic))].into_iter()
 }
 
 fn hash_observed<T: Serialize>(observed: &Observed<T>) -> Option<String> {

@@ -180,7 +180,9 @@ impl DesiredStack {
             AnswerKind::Secret => secret.declared_members(),
             AnswerKind::LogGroup => log_group.declared_members(),
             AnswerKind::Configuration => function.configuration.declared.list_members(),
-            AnswerKind::Function | AnswerKind::Alias | AnswerKind::Rule | AnswerKind::Target => Vec::new(),
+            AnswerKind::Function | AnswerKind::Alias | AnswerKind::Rule | AnswerKind::Target | AnswerKind::Alarm => {
+                Vec::new()
+            }
         }
     }
 
@@ -210,6 +212,8 @@ impl LiveStack {
             | ResourceKind::Alias
             | ResourceKind::Permission
             | ResourceKind::Target
+            | ResourceKind::AlarmTopic
+            | ResourceKind::Alarms
             | ResourceKind::Property(_) => None,
         }
     }

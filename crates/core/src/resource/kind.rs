@@ -18,6 +18,8 @@ pub enum ResourceKind {
     Secret,
     /// CloudWatch log group.
     LogGroup,
+    /// SNS topic that the alarms of all venues publish to, with its policy and subscriptions.
+    AlarmTopic,
     /// Contact property in HubSpot.
     Property(PropertyField),
     /// Lambda function.
@@ -30,6 +32,8 @@ pub enum ResourceKind {
     Permission,
     /// The rule's target.
     Target,
+    /// The CloudWatch alarms of a venue, or those of the whole deployment.
+    Alarms,
 }
 
 /// Writes the words and the list of all kinds from one table, so that a new kind can't be missing from either: the
@@ -55,6 +59,7 @@ kind_words! {
     FormerRole => "former-role",
     Secret => "secret",
     LogGroup => "log-group",
+    AlarmTopic => "alarm-topic",
     Property(Flag) => "flag-property",
     Property(Status) => "status-property",
     Property(LeadId) => "lead-id-property",
@@ -65,6 +70,7 @@ kind_words! {
     Rule => "rule",
     Permission => "permission",
     Target => "target",
+    Alarms => "alarms",
 }
 
 impl ResourceKind {
@@ -81,11 +87,13 @@ impl ResourceKind {
             | Self::FormerRole
             | Self::Secret
             | Self::LogGroup
+            | Self::AlarmTopic
             | Self::Function
             | Self::Alias
             | Self::Rule
             | Self::Permission
-            | Self::Target => None,
+            | Self::Target
+            | Self::Alarms => None,
         }
     }
 
@@ -98,12 +106,19 @@ impl ResourceKind {
     pub fn creation_stage(self) -> u8 {
         match self {
             // The properties come first because the function's dry run checks them.
-            Self::Role | Self::FormerRole | Self::Secret | Self::LogGroup | Self::Property(_) => 0,
+            Self::Role | Self::FormerRole | Self::Secret | Self::LogGroup | Self::AlarmTopic | Self::Property(_) => 0,
             Self::Function => 1,
             Self::Alias | Self::Rule => 2,
             Self::Permission => 3,
             Self::Target => 4,
+            // What runs is watched once it runs.
+            Self::Alarms => 5,
         }
+    }
+
+    /// Whether this is about alarms: it belongs to no venue's stack, and a venue works the same without it.
+    pub fn is_alarm(self) -> bool {
+        matches!(self, Self::AlarmTopic | Self::Alarms)
     }
 
     /// The resource that this one is part of, and whose owner is therefore its owner.
@@ -115,9 +130,11 @@ impl ResourceKind {
             | Self::FormerRole
             | Self::Secret
             | Self::LogGroup
+            | Self::AlarmTopic
             | Self::Property(_)
             | Self::Function
-            | Self::Rule => None,
+            | Self::Rule
+            | Self::Alarms => None,
         }
     }
 }
@@ -177,6 +194,7 @@ mod tests {
                 "former-role",
                 "secret",
                 "log-group",
+                "alarm-topic",
                 "flag-property",
                 "status-property",
                 "lead-id-property",
@@ -187,6 +205,7 @@ mod tests {
                 "rule",
                 "permission",
                 "target",
+                "alarms",
             ])
         );
         let read: Vec<ResourceKind> = serde_json::from_value(words).expect("each word is a kind");

@@ -2,6 +2,7 @@
 //!
 //! Plain data, without a client or a clock. The planner compares the two sides, and the executor writes the first.
 
+pub mod alarm;
 pub mod declared;
 mod kind;
 pub mod members;

@@ -28,9 +28,14 @@ fn estimate_of(venues: usize, tables: &str) -> CostEstimate {
 }
 
 /// The rows of the table in docs/costs.md.
-const ROWS: [(&str, &str); 3] = [
+const ROWS: [(&str, &str); 5] = [
     ("`metrics = \"off\"`, the default", ""),
     ("`metrics = \"essential\"`", "[defaults]\nmetrics = \"essential\""),
+    (
+        "`[alarms]` for what must be known: `causes = [\"silent\", \"oldest_flag\", \"needs_review\"]`",
+        "[alarms]\ncauses = [\"silent\", \"oldest_flag\", \"needs_review\"]",
+    ),
+    ("`[alarms]` for all causes", "[alarms]"),
     ("`metrics = \"full\"`", "[defaults]\nmetrics = \"full\""),
 ];
 
@@ -61,5 +66,11 @@ fn says_what_to_change_first() {
     assert_eq!(hundred[1], setting("metrics = \"essential\"", "$150.00"));
     assert_eq!(settings(3, ""), [], "what saves next to nothing isn't worth a line");
     let saved: Vec<String> = settings(1000, "").into_iter().map(|(setting, _)| setting).collect();
+    let with_alarms = settings(100, "[alarms]");
+    assert_eq!(with_alarms[0].0, "causes = [\"silent\", \"oldest_flag\", \"needs_review\"]", "{with_alarms:?}");
+    assert!(
+        with_alarms.iter().all(|(setting, _)| setting != "metrics = \"off\""),
+        "alarms need metrics: {with_alarms:?}"
+    );
     assert_eq!(saved, ["schedule = \"rate(15 minutes)\""]);
 }

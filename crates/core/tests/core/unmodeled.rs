@@ -19,6 +19,7 @@ fn members_mut(live: &mut LiveStack, answer: AnswerKind) -> &mut Vec<UnmodeledMe
         AnswerKind::LogGroup => &mut expect_present(&mut live.log_group).unmodeled.members,
         AnswerKind::Rule => &mut expect_present(&mut live.rule).unmodeled.members,
         AnswerKind::Target => &mut expect_present(&mut live.rule).targets[0].unmodeled,
+        AnswerKind::Alarm => unreachable!("no row of an alarm limits its values: they are compared as a whole"),
     }
 }
 
@@ -87,7 +88,8 @@ fn sees_every_member_of_every_table() {
 
 #[test]
 fn a_member_that_it_does_not_know_is_only_noted() {
-    for answer in AnswerKind::ALL {
+    // Alarms are in no stack; `suite::alarms` has them.
+    for answer in AnswerKind::ALL.into_iter().filter(|answer| *answer != AnswerKind::Alarm) {
         let plan = plan_with(|live| {
             *members_mut(live, answer) = answer.find_unmodeled("sync-harbour", &json!({ "Novelty": 1 }));
         });

@@ -47,7 +47,7 @@ pub async fn read_live_subjects(
 ) -> LiveReading {
     let deployed: Vec<&Venue> = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked).collect();
     let names: Vec<String> = deployed.iter().map(|venue| venue.name.clone()).collect();
-    let snapshot = observe(aws, scope, &manifest.deployment.role_place(), &names).await;
+    let snapshot = observe(aws, scope, &manifest.deployment.role_place(), &names, false).await;
     let mut reading = LiveReading::default();
     for (venue, live) in &snapshot.venues {
         let found = find_strangers(live, &scope.account).into_iter();

@@ -3,6 +3,7 @@
 //! The executor makes no decisions: every call and its arguments come from the plan. It reports what happens as
 //! [`ApplyEvent`]s, which [`deployer::render`] shows. A failure in one venue doesn't stop the others.
 
+mod cloud_watch;
 mod event_bridge;
 mod execute;
 mod hubspot;
@@ -10,6 +11,7 @@ mod iam;
 mod lambda;
 mod logs;
 mod secrets_manager;
+mod sns;
 mod versions;
 
 use parking_lot::Mutex;
@@ -27,6 +29,7 @@ use deployer_aws::limiter::AwsLimiter;
 use deployer_aws::lock::WriteFence;
 use deployer_aws::{Aws, CallError};
 use deployer_core::manifest::SecretValue;
+use deployer_core::naming::SHARED_VENUE;
 use deployer_core::plan::{Action, Change, LambdaOperation, Operation, Plan};
 use deployer_core::resource::ResourceAddress;
 use deployer_hubspot::HubSpotClient;
@@ -143,11 +146,18 @@ pub async fn apply(
             None => venues.push((&change.address.venue, vec![change])),
         }
     }
-    let mut whole = ApplyOutcome::default();
+    // What belongs to all venues is there before them, and goes after them.
+    let shared = venues.iter().position(|(venue, _)| *venue == SHARED_VENUE);
+    let shared = shared.map(|at| venues.remove(at).1).unwrap_or_default();
+    let (shared_last, shared_first): (Vec<&Change>, Vec<&Change>) =
+        shared.into_iter().partition(|change| change.action == Action::Delete);
+    let mut whole = executor.apply_venue(shared_first).await;
     if let Some(canary) = plan.canary.as_deref().and_then(|canary| canary_position(&venues, canary)) {
         let (_, changes) = venues.remove(canary);
-        whole.merge_outcome(executor.apply_venue(changes).await);
-        if !whole.failed.is_empty() {
+        let outcome = executor.apply_venue(changes).await;
+        let failed = !outcome.failed.is_empty();
+        whole.merge_outcome(outcome);
+        if failed {
             let others = venues.drain(..).flat_map(|(_, changes)| changes);
             whole.not_started.extend(others.map(|change| change.address.clone()));
         }
@@ -160,6 +170,12 @@ pub async fn apply(
         .await;
     for outcome in outcomes {
         whole.merge_outcome(outcome);
+    }
+    if whole.failed.is_empty() {
+        whole.merge_outcome(executor.apply_venue(shared_last).await);
+    } else {
+        // What is left may still need it.
+        whole.not_started.extend(shared_last.iter().map(|change| change.address.clone()));
     }
     whole.cancelled = cancel.is_cancelled();
     whole

@@ -3,21 +3,25 @@
 //!
 //! Each service has one file here with its calls, and one file in `deployer-reconcile` that makes them.
 
+mod cloud_watch;
 mod event_bridge;
 mod hubspot;
 mod iam;
 mod lambda;
 mod logs;
 mod secrets_manager;
+mod sns;
 
 use serde::{Deserialize, Serialize};
 
+pub use cloud_watch::CloudWatchOperation;
 pub use event_bridge::EventBridgeOperation;
 pub use hubspot::HubSpotOperation;
 pub use iam::IamOperation;
 pub use lambda::LambdaOperation;
 pub use logs::LogsOperation;
 pub use secrets_manager::SecretsManagerOperation;
+pub use sns::SnsOperation;
 
 /// A call that changes something. Each is idempotent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +32,8 @@ pub enum Operation {
     Logs(LogsOperation),
     Lambda(LambdaOperation),
     EventBridge(EventBridgeOperation),
+    CloudWatch(CloudWatchOperation),
+    Sns(SnsOperation),
     HubSpot(HubSpotOperation),
 }
 
@@ -62,6 +68,8 @@ impl Operation {
             Self::Logs(operation) => operation,
             Self::Lambda(operation) => operation,
             Self::EventBridge(operation) => operation,
+            Self::CloudWatch(operation) => operation,
+            Self::Sns(operation) => operation,
             Self::HubSpot(operation) => operation,
         }
     }
@@ -83,12 +91,15 @@ impl Operation {
             | Self::SecretsManager(SecretsManagerOperation::UntagSecret { keys, .. })
             | Self::Logs(LogsOperation::UntagLogGroup { keys, .. })
             | Self::Lambda(LambdaOperation::UntagFunction { keys, .. })
-            | Self::EventBridge(EventBridgeOperation::UntagRule { keys, .. }) => keys,
+            | Self::EventBridge(EventBridgeOperation::UntagRule { keys, .. })
+            | Self::CloudWatch(CloudWatchOperation::UntagAlarm { keys, .. }) => keys,
             Self::Iam(_)
             | Self::SecretsManager(_)
             | Self::Logs(_)
             | Self::Lambda(_)
             | Self::EventBridge(_)
+            | Self::CloudWatch(_)
+            | Self::Sns(_)
             | Self::HubSpot(_) => &[],
         }
     }
@@ -120,5 +131,7 @@ from_service! {
     LogsOperation => Logs,
     LambdaOperation => Lambda,
     EventBridgeOperation => EventBridge,
+    CloudWatchOperation => CloudWatch,
+    SnsOperation => Sns,
     HubSpotOperation => HubSpot,
 }

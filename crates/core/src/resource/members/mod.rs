@@ -31,6 +31,8 @@ pub enum AnswerKind {
     Rule,
     /// An entry of `ListTargetsByRule`.
     Target,
+    /// An entry of `DescribeAlarms`. What can be set is compared as a whole: see [`super::alarm`].
+    Alarm,
 }
 
 /// What a member may be.
@@ -155,7 +157,7 @@ impl UnmodeledMember {
 
 impl AnswerKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Function,
         Self::Configuration,
         Self::Alias,
@@ -164,6 +166,7 @@ impl AnswerKind {
         Self::LogGroup,
         Self::Rule,
         Self::Target,
+        Self::Alarm,
     ];
 
     /// The rows of its table.
@@ -177,6 +180,7 @@ impl AnswerKind {
             Self::LogGroup => tables::LOG_GROUP,
             Self::Rule => tables::RULE,
             Self::Target => tables::TARGET,
+            Self::Alarm => tables::ALARM,
         }
     }
 
@@ -190,6 +194,7 @@ impl AnswerKind {
             Self::LogGroup => ResourceKind::LogGroup,
             Self::Rule => ResourceKind::Rule,
             Self::Target => ResourceKind::Target,
+            Self::Alarm => ResourceKind::Alarms,
         }
     }
 

@@ -1,0 +1,335 @@
+//! Alarms and their topic. They are no part of a venue's stack: a deployment has one topic and one alarm of its own, and a
+//! group of alarms is compared and removed as a whole.
+
+use serde_json::Value;
+
+use super::finding::{FindingKind, PlanFinding};
+use super::{
+    Action, Change, CloudWatchOperation, Conflict, Differences, Operation, Plan, ResourceVerdict, SnsOperation,
+    UnreadableResource, VenueContext, is_owner,
+};
+use crate::desired::Desired;
+use crate::isolation::strangers::{statements_of, strangers_of_statement};
+use crate::naming::{SHARED_VENUE, VenueNames, alarm_topic_name};
+use crate::resource::alarm::{AlarmGroupSpec, AlarmSpec, LiveAlarm, LiveTopic, TopicSpec};
+use crate::resource::{Observed, ResourceKind, StringMap};
+use crate::snapshot::Snapshot;
+
+/// Plans the topic and the alarms of all venues, which those of single venues need.
+pub(super) fn plan_shared(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot) {
+    let Some(alarms) = &desired.alarms else {
+        if let Some(reason) = snapshot.alarms.alarms.unreadable_reason() {
+            plan.notes.push(format!("whether alarms are left from an earlier manifest is unknown: {reason}"));
+        }
+        return;
+    };
+    let context = shared_context(&plan.deployment);
+    if let Some(topic) = &alarms.topic {
+        let verdict = compare_topic(&context, topic, &snapshot.alarms.topic);
+        record(plan, ResourceKind::AlarmTopic, SHARED_VENUE, verdict);
+        report_topic(plan, topic, snapshot.alarms.topic.as_present());
+    }
+    plan_group(plan, desired, snapshot, SHARED_VENUE);
+}
+
+/// Plans the alarms of one venue.
+pub(super) fn plan_group(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot, venue: &str) {
+    let Some(group) = desired.alarms.as_ref().and_then(|alarms| alarms.find_group(venue)) else { return };
+    plan.notes.extend(group.notes.iter().cloned());
+    let deployment = plan.deployment.clone();
+    let context = VenueContext { deployment: &deployment, venue, is_canary: false };
+    let verdict = match &snapshot.alarms.alarms {
+        Observed::Unreadable(reason) => ResourceVerdict::Unreadable(reason.clone()),
+        Observed::Absent | Observed::PendingDeletion(_) => compare_group(&context, group, &[]),
+        Observed::Present(live) => compare_group(&context, group, &alarms_of_group(live, &group.name)),
+    };
+    record(plan, ResourceKind::Alarms, venue, verdict);
+    for alarm in alarms_of_group(snapshot.alarms.list_alarms(), &group.name) {
+        let unknown = alarm.unmodeled.iter().filter(|member| !member.known);
+        plan.notes.extend(unknown.map(|member| {
+            format!(
+                "this version of deployer doesn't know the member {} of the alarm {}, so it is neither compared nor changed",
+                member.path, alarm.name
+            )
+        }));
+    }
+}
+
+/// Plans the deletion of the alarms of venues that have none any more.
+pub(super) fn plan_deletions(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot, wanted: impl Fn(&str) -> bool) {
+    let live = snapshot.alarms.list_alarms();
+    let mut venues: Vec<&str> = live.iter().filter_map(|alarm| alarm_venue(&plan.deployment, &alarm.name)).collect();
+    venues.dedup();
+    for venue in venues.into_iter().filter(|venue| *venue != SHARED_VENUE && wanted(venue)) {
+        let reason = match desired.venues.iter().find(|declared| declared.venue == venue) {
+            None => format!("{venue} is not in the manifest"),
+            Some(_) if desired.alarms.is_none() => "the manifest declares no alarms".to_owned(),
+            Some(declared) if declared.stack.is_none() => format!("{venue} is blocked"),
+            Some(_) => format!("{venue} is paused"),
+        };
+        let declared = desired.alarms.as_ref().is_some_and(|alarms| alarms.find_group(venue).is_some());
+        if !declared {
+            delete_group(plan, venue, live, &reason);
+        }
+    }
+}
+
+/// Plans the deletion of the topic and of the alarms of all venues, after everything that needs them.
+pub(super) fn plan_shared_deletions(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot) {
+    if desired.alarms.is_none() {
+        delete_group(plan, SHARED_VENUE, snapshot.alarms.list_alarms(), "the manifest declares no alarms");
+    }
+    let declared = desired.alarms.as_ref().is_some_and(|alarms| alarms.topic.is_some());
+    if declared {
+        return;
+    }
+    match &snapshot.alarms.topic {
+        Observed::Present(topic) if owns(topic.tags.as_ref(), &plan.deployment) => {
+            let context = shared_context(&plan.deployment);
+            let name = alarm_topic_name(&plan.deployment);
+            let reason = match desired.alarms {
+                Some(_) => "the manifest names another topic",
+                None => "the manifest declares no alarms",
+            };
+            let change = context.new_change(ResourceKind::AlarmTopic, &name, Action::Delete, reason);
+            let operation = SnsOperation::DeleteTopic { arn: topic.arn.clone() }.into();
+            plan.changes.push(Change { operations: vec![operation], ..change });
+        }
+        Observed::Unreadable(reason) => {
+            plan.notes.push(format!("whether a topic is left from an earlier manifest is unknown: {reason}"));
+        }
+        Observed::Present(_) | Observed::PendingDeletion(_) | Observed::Absent => {}
+    }
+}
+
+fn shared_context(deployment: &str) -> VenueContext<'_> {
+    VenueContext { deployment, venue: SHARED_VENUE, is_canary: false }
+}
+
+fn record(plan: &mut Plan, kind: ResourceKind, venue: &str, verdict: ResourceVerdict) {
+    match verdict {
+        ResourceVerdict::Unchanged => plan.unchanged += 1,
+        ResourceVerdict::Change(change) => plan.changes.push(change),
+        ResourceVerdict::Conflict(conflict) => plan.conflicts.push(conflict),
+        ResourceVerdict::Unreadable(reason) => {
+            let deployment = plan.deployment.clone();
+            let context = VenueContext { deployment: &deployment, venue, is_canary: false };
+            plan.unreadable.push(UnreadableResource { address: Some(context.resource_address(kind)), reason });
+        }
+    }
+}
+
+/// The venue of an alarm of the deployment, by its name.
+pub(super) fn alarm_venue<'n>(deployment: &str, name: &'n str) -> Option<&'n str> {
+    name.strip_prefix(VenueNames::alarm_prefix(deployment).as_str())?.split('/').next()
+}
+
+fn alarms_of_group<'l>(live: &'l [LiveAlarm], group: &str) -> Vec<&'l LiveAlarm> {
+    let is_part = |name: &str| name.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    live.iter().filter(|alarm| is_part(&alarm.name)).collect()
+}
+
+/// Whether the tags name this deployment. Those of a list, which has none, are assumed to be as declared.
+fn owns(tags: Option<&StringMap>, deployment: &str) -> bool {
+    tags.is_none_or(|tags| is_owner(tags, deployment))
+}
+
+/// What an attribute of an alarm is shown as: the end of its name.
+fn shown_name<'n>(group: &str, name: &'n str) -> &'n str {
+    name.strip_prefix(group).map_or(name, |rest| rest.strip_prefix('/').unwrap_or("message"))
+}
+
+fn put_alarm(group: &AlarmGroupSpec, alarm: &AlarmSpec) -> CloudWatchOperation {
+    let (alarm, tags) = (alarm.clone(), group.tags.clone());
+    match alarm.name == group.name {
+        true => CloudWatchOperation::PutCompositeAlarm { alarm, tags },
+        false => CloudWatchOperation::PutMetricAlarm { alarm, tags },
+    }
+}
+
+fn compare_group(context: &VenueContext, group: &AlarmGroupSpec, live: &[&LiveAlarm]) -> ResourceVerdict {
+    let specs = || group.alarms.iter().chain(&group.composite);
+    let find = |name: &str| live.iter().find(|alarm| alarm.name == name);
+    let named = live.iter().filter(|alarm| specs().any(|spec| spec.name == alarm.name));
+    for alarm in named {
+        if let Some(tags) = &alarm.tags
+            && let Some(conflict) = context.check_owner(ResourceKind::Alarms, &alarm.name, tags)
+        {
+            return conflict;
+        }
+    }
+    let mut differences = Differences::default();
+    // Its time begins before the alarm that watches it exists.
+    let begins = |spec: &&AlarmSpec| find(&spec.name).is_none() && spec.settings["TreatMissingData"] == "breaching";
+    let metric = group.watched.as_ref().filter(|_| specs().any(|spec| begins(&spec)));
+    let mut first: Vec<Operation> =
+        metric.map(|metric| CloudWatchOperation::PutMetricData { metric: metric.clone() }.into()).into_iter().collect();
+    for spec in specs() {
+        let path = shown_name(&group.name, &spec.name);
+        match find(&spec.name) {
+            None => {
+                differences.compare_document(path, &Value::Object(serde_json::Map::new()), &spec.settings);
+                differences.fix_with(|| put_alarm(group, spec));
+            }
+            Some(alarm) => {
+                differences.compare_document(path, &alarm.settings, &spec.settings);
+                differences.fix_with(|| put_alarm(group, spec));
+                if let Some(tags) = &alarm.tags {
+                    let undeclared = differences.remove_tags(tags, &group.tags);
+                    differences
+                        .fix_with(|| CloudWatchOperation::UntagAlarm { arn: alarm.arn.clone(), keys: undeclared });
+                    differences.compare_tags(tags, &group.tags);
+                    let tags = group.tags.clone();
+                    differences.fix_with(|| CloudWatchOperation::TagAlarm { arn: alarm.arn.clone(), tags });
+                }
+            }
+        }
+    }
+    let others = live.iter().filter(|alarm| !specs().any(|spec| spec.name == alarm.name));
+    let others: Vec<&&LiveAlarm> = others.filter(|alarm| owns(alarm.tags.as_ref(), context.deployment)).collect();
+    for alarm in &others {
+        differences.add_removed(shown_name(&group.name, &alarm.name), alarm.settings.clone());
+    }
+    for operation in deletions(&group.name, others.iter().map(|alarm| **alarm)) {
+        differences.add_fix(operation);
+    }
+    if live.is_empty() {
+        let (attributes, operations) = differences.into_parts();
+        first.extend(operations);
+        let change = context.new_change(ResourceKind::Alarms, &group.name, Action::Create, "not created yet");
+        return ResourceVerdict::Change(Change { attributes, operations: first, ..change });
+    }
+    match context.plan_update(ResourceKind::Alarms, &group.name, differences) {
+        ResourceVerdict::Change(mut change) => {
+            first.append(&mut change.operations);
+            ResourceVerdict::Change(Change { operations: first, ..change })
+        }
+        other => other,
+    }
+}
+
+fn delete_group(plan: &mut Plan, venue: &str, live: &[LiveAlarm], reason: &str) {
+    let deployment = plan.deployment.clone();
+    let group = VenueNames::new(&deployment, venue).alarms;
+    let mut ours = alarms_of_group(live, &group);
+    ours.retain(|alarm| owns(alarm.tags.as_ref(), &deployment));
+    if ours.is_empty() {
+        return;
+    }
+    let context = VenueContext { deployment: &deployment, venue, is_canary: false };
+    let change = context.new_change(ResourceKind::Alarms, &group, Action::Delete, reason);
+    let operations = deletions(&group, ours.into_iter()).into_iter().map(Operation::from).collect();
+    plan.changes.push(Change { operations, ..change });
+}
+
+/// The calls that delete alarms. CloudWatch deletes none on which a composite one depends, so that one goes first.
+fn deletions<'l>(group: &str, alarms: impl Iterator<Item = &'l LiveAlarm>) -> Vec<CloudWatchOperation> {
+    let (composite, others): (Vec<&LiveAlarm>, Vec<&LiveAlarm>) = alarms.partition(|alarm| alarm.composite);
+    let delete = |alarms: Vec<&LiveAlarm>| {
+        let names: Vec<String> = alarms.into_iter().map(|alarm| alarm.name.clone()).collect();
+        (!names.is_empty()).then(|| CloudWatchOperation::DeleteAlarms { group: group.to_owned(), names })
+    };
+    [delete(composite), delete(others)].into_iter().flatten().collect()
+}
+
+fn compare_topic(context: &VenueContext, topic: &TopicSpec, live: &Observed<LiveTopic>) -> ResourceVerdict {
+    let live = match live {
+        Observed::Unreadable(reason) => return ResourceVerdict::Unreadable(reason.clone()),
+        Observed::Absent | Observed::PendingDeletion(_) => return plan_topic_creation(context, topic),
+        Observed::Present(live) => live,
+    };
+    if !owns(live.tags.as_ref(), context.deployment) {
+        let owner = live.tags.as_ref().and_then(|tags| tags.get(crate::naming::TAG_DEPLOYMENT));
+        return ResourceVerdict::Conflict(Conflict {
+            address: context.resource_address(ResourceKind::AlarmTopic),
+            name: topic.name.clone(),
+            owner: owner.map(|deployment| format!("deployment {deployment}")),
+            mismatch: None,
+        });
+    }
+    let mut differences = Differences::default();
+    differences.compare_policy("policy", &live.policy, &topic.policy);
+    differences.fix_with(|| SnsOperation::SetTopicPolicy { arn: topic.arn.clone(), policy: topic.policy.clone() });
+    if let Some(tags) = &live.tags {
+        differences.compare_tags(tags, &topic.tags);
+        differences.fix_with(|| SnsOperation::TagTopic { arn: topic.arn.clone(), tags: topic.tags.clone() });
+    }
+    let by_mail = || live.subscriptions.iter().filter(|subscription| subscription.protocol == "email");
+    for email in topic.emails.iter().filter(|email| !by_mail().any(|known| known.endpoint == **email)) {
+        differences.add_new(&format!("email.{email}"), "asked to confirm");
+        differences.fix_with(|| SnsOperation::Subscribe { arn: topic.arn.clone(), email: email.clone() });
+    }
+    // SNS drops a subscription that nobody confirms by itself, and has no way to delete it before.
+    for known in by_mail().filter(|known| !topic.emails.contains(&known.endpoint)) {
+        if let Some(subscription) = known.arn.clone() {
+            differences.add_removed(&format!("email.{}", known.endpoint), "subscribed");
+            differences.fix_with(|| SnsOperation::Unsubscribe { subscription });
+        }
+    }
+    context.plan_update(ResourceKind::AlarmTopic, &topic.name, differences)
+}
+
+fn plan_topic_creation(context: &VenueContext, topic: &TopicSpec) -> ResourceVerdict {
+    let mut attributes = Differences::default();
+    attributes.compare_policy("policy", &Value::Null, &topic.policy);
+    attributes.compare_tags(&StringMap::new(), &topic.tags);
+    let arn = &topic.arn;
+    let mut operations: Vec<Operation> = vec![
+        SnsOperation::CreateTopic { topic: topic.name.clone(), tags: topic.tags.clone() }.into(),
+        SnsOperation::SetTopicPolicy { arn: arn.clone(), policy: topic.policy.clone() }.into(),
+    ];
+    for email in &topic.emails {
+        attributes.add_new(&format!("email.{email}"), "asked to confirm");
+        operations.push(SnsOperation::Subscribe { arn: arn.clone(), email: email.clone() }.into());
+    }
+    context.plan_creation(ResourceKind::AlarmTopic, &topic.name, attributes, operations)
+}
+
+/// Says who else can publish or gets the messages, and who hasn't confirmed yet.
+fn report_topic(plan: &mut Plan, topic: &TopicSpec, live: Option<&LiveTopic>) {
+    let Some(live) = live.filter(|live| owns(live.tags.as_ref(), &plan.deployment)) else { return };
+    let deployment = plan.deployment.clone();
+    let context = shared_context(&deployment);
+    let finding = |kind: FindingKind, text: String, hint: String| PlanFinding {
+        address: context.resource_address(ResourceKind::AlarmTopic),
+        name: topic.name.clone(),
+        kind,
+        text,
+        hint: Some(hint),
+    };
+    let account = plan.scope.account.clone();
+    for statement in statements_of(&live.policy) {
+        // The statement of ours names a service, for this account alone.
+        let is_ours = statements_of(&topic.policy).contains(statement);
+        let strangers = strangers_of_statement(&topic.name, statement, &account);
+        for text in strangers.into_iter().filter(|_| !is_ours) {
+            plan.findings.push(finding(FindingKind::Stranger, text, "`deployer apply` removes it".to_owned()));
+        }
+    }
+    // A chat, for example. Who confirmed it has access to the topic, unless it is in another account.
+    let others = live.subscriptions.iter().filter(|subscription| subscription.protocol != "email");
+    for (subscription, arn) in others.filter_map(|subscription| Some((subscription, subscription.arn.as_ref()?))) {
+        let text = format!("{} {} gets the messages, too", subscription.protocol, subscription.endpoint);
+        let remove = format!("`aws sns unsubscribe --subscription-arn {arn}` removes it");
+        let owner = subscription.endpoint.split(':').nth(4).filter(|_| subscription.endpoint.starts_with("arn:"));
+        match owner.is_some_and(|owner| !owner.is_empty() && owner != account) {
+            true => plan.findings.push(finding(FindingKind::Stranger, text, remove)),
+            false => plan.notes.push(format!("{}: {text}, and an apply leaves that alone; {remove}", topic.name)),
+        }
+    }
+    let waiting = live.subscriptions.iter().filter(|subscription| subscription.arn.is_none());
+    let waiting: Vec<&str> = waiting.map(|subscription| subscription.endpoint.as_str()).collect();
+    let (wanted, others): (Vec<&str>, Vec<&str>) =
+        waiting.into_iter().partition(|endpoint| topic.emails.iter().any(|email| email == endpoint));
+    if !wanted.is_empty() {
+        plan.notes.push(format!(
+            "{} hasn't confirmed yet and gets no messages of alarms: the mail from AWS Notifications has the link. To send it \
+             again: `aws sns subscribe --topic-arn {} --protocol email --notification-endpoint ADDRESS`",
+            wanted.join(", "),
+            topic.arn
+        ));
+    }
+    if !others.is_empty() {
+        plan.notes.push(format!("{} never confirmed; SNS drops that by itself", others.join(", ")));
+    }
+}

@@ -1,0 +1,402 @@
+//! Alarms and their topic: made, changed, mended and removed, and a week with three outages.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deployer_cloud::cloudwatch::evaluation::{AlarmMessage, AlarmState, AlarmWatch, MetricKey, MetricSource};
+use deployer_cloud::{ApiError, CloudCall, CloudFault, EmbeddedCloud, InjectedFault};
+use deployer_core::desired::Desired;
+use deployer_core::naming::SHARED_VENUE;
+use deployer_core::plan::FindingKind;
+use deployer_core::resource::alarm::AlarmGroupSpec;
+use deployer_health::alarms::read_alarm_states;
+use serde_json::{Value, json};
+use sync_config::metrics::{
+    DEPLOYMENT_DIMENSION, HUBSPOT_FAILED, METRIC_DIMENSION, METRIC_NAMESPACE, OLDEST_FLAG_AGE, RunMetric,
+};
+
+use crate::scenarios::{check_crashes, new_world};
+use crate::world::{World, describe_actions, two_venue_manifest, venue_tables};
+
+const ALARMS: &str = "[alarms]\nemail = [\"ops@example.com\"]\n\n";
+
+/// `a` is active, `b` is paused.
+fn manifest_with_alarms() -> String {
+    two_venue_manifest("sync").replace("[venues.a]", &format!("{ALARMS}[venues.a]"))
+}
+
+fn alarm_names(cloud: &EmbeddedCloud) -> Vec<String> {
+    cloud
+        .with_context(|cx| cx.region_state().cloudwatch.alarms.keys().cloned().collect())
+        .expect("the state is readable")
+}
+
+fn change_alarm(cloud: &EmbeddedCloud, name: &str, change: impl FnOnce(&mut deployer_cloud::cloudwatch::StoredAlarm)) {
+    cloud
+        .with_context(|cx| change(cx.region_state_mut().cloudwatch.alarms.get_mut(name).expect("the alarm exists")))
+        .expect("the state is writable");
+}
+
+async fn converged_world() -> (EmbeddedCloud, World, Desired) {
+    let (cloud, world) = new_world().await;
+    let desired = world.desired_from(&manifest_with_alarms());
+    world.converge(&desired).await;
+    (cloud, world, desired)
+}
+
+#[tokio::test]
+async fn active_venues_have_alarms_and_one_message_for_all_of_them() {
+    let (cloud, world, desired) = converged_world().await;
+    let of_a = ["", "/failed", "/failing", "/lookups", "/needs_review", "/oldest_flag", "/silent", "/throttled"];
+    let mut expected: Vec<String> = of_a.iter().map(|end| format!("sync/a{end}")).collect();
+    expected.insert(0, "sync/_all/hubspot".to_owned());
+    assert_eq!(alarm_names(&cloud), expected, "a paused venue has none");
+    let senders: Vec<String> = cloud
+        .with_context(|cx| {
+            let alarms = cx.region_state().cloudwatch.alarms.values();
+            let sends = alarms.filter(|alarm| !alarm.actions["AlarmActions"].is_empty());
+            sends.map(|alarm| alarm.name.clone()).collect()
+        })
+        .expect("the state is readable");
+    assert_eq!(senders, ["sync/_all/hubspot", "sync/a"], "no cause sends a message of its own");
+    let notes = world.plan(&desired).await.notes;
+    assert!(notes.iter().any(|note| note.contains("ops@example.com hasn't confirmed yet")), "{notes:?}");
+    cloud.forget_calls();
+    assert_eq!(world.apply(&desired).await.done, []);
+    assert_eq!(cloud.recorded_writes(), []);
+    assert_eq!(describe_actions(&world.plan_from_lists(&desired).await), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_alarm_that_watches_for_silence_begins_with_a_value() {
+    let (cloud, world) = new_world().await;
+    cloud.forget_calls();
+    world.converge(&world.desired_from(&manifest_with_alarms())).await;
+    let ours = |call: &CloudCall| ["monitoring", "sns"].contains(&call.service);
+    let writes = cloud.recorded_writes().into_iter().filter(ours).map(|call| call.operation.to_string());
+    let writes: Vec<String> = writes.collect();
+    // The topic and the alarm of all venues come first.
+    let shared = ["CreateTopic", "SetTopicAttributes", "Subscribe", "PutMetricAlarm"];
+    let of_a = ["PutMetricData"].into_iter().chain(["PutMetricAlarm"; 7]).chain(["PutCompositeAlarm"]);
+    assert_eq!(writes, shared.into_iter().chain(of_a).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn drift_of_any_setting_is_put_back() {
+    let (cloud, world, desired) = converged_world().await;
+    let changes: [(&str, fn(&mut deployer_cloud::cloudwatch::StoredAlarm)); 8] = [
+        ("sync/a/silent", |alarm| drop(alarm.texts.insert("Threshold".to_owned(), "9".to_owned()))),
+        ("sync/a/silent", |alarm| drop(alarm.texts.remove("TreatMissingData"))),
+        ("sync/a/failing", |alarm| drop(alarm.texts.insert("Unit".to_owned(), "Count".to_owned()))),
+        ("sync/a/failing", |alarm| drop(alarm.dimensions.remove("Resource"))),
+        ("sync/a/failed", |alarm| alarm.metrics.truncate(1)),
+        ("sync/a", |alarm| alarm.actions_enabled = false),
+        ("sync/a", |alarm| drop(alarm.actions.insert("AlarmActions".to_owned(), Vec::new()))),
+        ("sync/a", |alarm| drop(alarm.tags.remove("deployer:venue"))),
+    ];
+    for (name, change) in changes {
+        change_alarm(&cloud, name, change);
+        assert_eq!(describe_actions(&world.plan(&desired).await), ["a/alarms Update"], "{name}");
+        world.converge(&desired).await;
+    }
+    cloud
+        .with_context(|cx| drop(cx.region_state_mut().cloudwatch.alarms.remove("sync/a/throttled")))
+        .expect("the state is writable");
+    assert_eq!(describe_actions(&world.plan(&desired).await), ["a/alarms Update"]);
+    world.converge(&desired).await;
+}
+
+#[tokio::test]
+async fn an_alarm_of_another_owner_stays_and_stops_the_apply() {
+    let (cloud, world, desired) = converged_world().await;
+    change_alarm(&cloud, "sync/a/silent", |alarm| {
+        alarm.tags = BTreeMap::from([("deployer:deployment".to_owned(), "other".to_owned())]);
+        alarm.texts.insert("Threshold".to_owned(), "9".to_owned());
+    });
+    let plan = world.plan(&desired).await;
+    assert_eq!(describe_actions(&plan), Vec::<String>::new());
+    let conflict = &plan.conflicts[0];
+    assert_eq!((conflict.name.as_str(), conflict.owner.as_deref()), ("sync/a/silent", Some("deployment other")));
+    // It stays when everything else goes.
+    drop(world.apply(&world.desired_nothing("sync")).await);
+    assert!(alarm_names(&cloud).contains(&"sync/a/silent".to_owned()));
+}
+
+#[tokio::test]
+async fn strangers_at_the_topic_come_first_and_are_removed() {
+    let (cloud, world, desired) = converged_world().await;
+    let open = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Sid": "open", "Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": "*" }],
+    });
+    cloud
+        .with_context(|cx| {
+            let topic = cx.region_state_mut().sns.topics.values_mut().next().expect("the topic exists");
+            topic.attributes.insert("Policy".to_owned(), open.to_string());
+        })
+        .expect("the state is writable");
+    let plan = world.plan(&desired).await;
+    let finding = plan.findings.first().expect("a finding");
+    assert_eq!(finding.kind, FindingKind::Stranger);
+    assert!(finding.text.contains("everybody can call sns:Publish on sync-alarms"), "{}", finding.text);
+    assert_eq!(describe_actions(&plan), ["_all/alarm-topic Update"]);
+    world.converge(&desired).await;
+    assert_eq!(world.plan(&desired).await.findings, []);
+}
+
+#[tokio::test]
+async fn subscriptions_follow_the_manifest_once_they_are_confirmed() {
+    let (cloud, world, _) = converged_world().await;
+    let confirm = |confirmed: bool| {
+        cloud
+            .with_context(|cx| {
+                for subscription in cx.region_state_mut().sns.subscriptions.values_mut() {
+                    subscription.confirmed = confirmed;
+                }
+            })
+            .expect("the state is writable");
+    };
+    let other = manifest_with_alarms().replace("ops@example.com", "new@example.com");
+    let other = world.desired_from(&other);
+    world.converge(&other).await;
+    let endpoints = || -> Vec<String> {
+        let read = |cx: &mut deployer_cloud::CloudContext<'_>| {
+            cx.region_state().sns.subscriptions.values().map(|it| it.endpoint.clone()).collect()
+        };
+        cloud.with_context(read).expect("the state is readable")
+    };
+    assert_eq!(endpoints().len(), 2, "SNS can't delete a subscription that nobody has confirmed");
+    let notes = world.plan(&other).await.notes;
+    assert!(notes.iter().any(|note| note.contains("ops@example.com never confirmed")), "{notes:?}");
+    confirm(true);
+    world.converge(&other).await;
+    assert_eq!(endpoints(), ["new@example.com"]);
+    assert!(!world.plan(&other).await.notes.iter().any(|note| note.contains("confirm")));
+}
+
+#[tokio::test]
+async fn a_paused_venue_a_manifest_without_alarms_and_a_destroy_leave_none() {
+    let (cloud, world, _) = converged_world().await;
+    let paused =
+        manifest_with_alarms().replace("display_name = \"Venue a\"", "display_name = \"Venue a\"\nstatus = \"paused\"");
+    let paused = world.desired_from(&paused);
+    world.converge(&paused).await;
+    assert_eq!(alarm_names(&cloud), ["sync/_all/hubspot"]);
+    world.converge(&world.desired_from(&manifest_with_alarms())).await;
+    assert_eq!(alarm_names(&cloud).len(), 9);
+    world.converge(&world.desired_from(&two_venue_manifest("sync"))).await;
+    assert_eq!(alarm_names(&cloud), [""; 0]);
+    let topics = |cx: &mut deployer_cloud::CloudContext<'_>| cx.region_state().sns.topics.len();
+    assert_eq!(cloud.with_context(topics).expect("the state is readable"), 0);
+    world.converge(&world.desired_from(&manifest_with_alarms())).await;
+    world.converge(&world.desired_nothing("sync")).await;
+    assert_eq!((alarm_names(&cloud).len(), cloud.with_context(topics).expect("the state is readable")), (0, 0));
+}
+
+#[tokio::test]
+async fn what_is_unreadable_is_left_alone() {
+    let (cloud, world, desired) = converged_world().await;
+    change_alarm(&cloud, "sync/a/silent", |alarm| drop(alarm.texts.insert("Threshold".to_owned(), "9".to_owned())));
+    for (denied, address) in [
+        ("DescribeAlarms", "a/alarms"),
+        ("GetTopicAttributes", "_all/alarm-topic"),
+        ("ListSubscriptionsByTopic", "_all/alarm-topic"),
+    ] {
+        cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+            let error = ApiError::new(403, "AccessDenied", "not allowed");
+            (call.operation == denied).then_some(InjectedFault::Before(CloudFault::Error(error)))
+        })));
+        let plan = world.plan(&desired).await;
+        let unreadable: Vec<String> =
+            plan.unreadable.iter().filter_map(|it| Some(it.address.as_ref()?.to_string())).collect();
+        assert!(unreadable.contains(&address.to_owned()), "{denied}: {unreadable:?}");
+        assert!(!describe_actions(&plan).contains(&format!("{address} Update")), "{denied}");
+        let without = world.plan(&world.desired_from(&two_venue_manifest("sync"))).await;
+        assert_eq!(without.unreadable, [], "{denied}: nothing is declared that would need it");
+        if denied == "DescribeAlarms" {
+            assert!(without.notes.iter().any(|note| note.contains("whether alarms are left")), "{:?}", without.notes);
+        }
+    }
+}
+
+/// Creates and removes alarms, broken off at every call.
+#[tokio::test]
+async fn the_next_apply_completes_alarms_after_a_crash_at_any_call() {
+    let few = manifest_with_alarms().replace("email =", "causes = [\"silent\"]\nemail =");
+    check_crashes(&[few, two_venue_manifest("sync")], async |cloud, _| {
+        assert_eq!(alarm_names(cloud), [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn states_are_read_in_one_list() {
+    let (cloud, world, _) = converged_world().await;
+    for (name, value, reason) in [("sync/a", "ALARM", "a rule"), ("sync/a/silent", "ALARM", "no datapoints")] {
+        let parameters = json!({ "AlarmName": name, "StateValue": value, "StateReason": reason });
+        world.aws.signed.call("cloudwatch:SetAlarmState", parameters).await.expect("the state is set");
+    }
+    cloud.forget_calls();
+    let states = read_alarm_states(&world.aws.signed, "sync").await.expect("the list is readable");
+    assert_eq!(cloud.recorded_calls().len(), 1);
+    let a = &states["a"];
+    assert!(a.is_raised() && a.since.is_some(), "{a:?}");
+    assert_eq!(a.causes, BTreeMap::from([("silent".to_owned(), "no datapoints".to_owned())]));
+    assert_eq!(states[SHARED_VENUE].state, "OK");
+    assert!(!states.contains_key("b"), "a paused venue has no alarms");
+}
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+/// How long an alarm may take, from the beginning of an outage to its message, and from its end.
+const LATEST: i64 = 45 * MINUTE;
+
+/// The metrics of simulated runs.
+#[derive(Default)]
+struct SimulatedMetrics(BTreeMap<MetricKey, BTreeMap<i64, f64>>);
+
+impl SimulatedMetrics {
+    fn add(&mut self, key: MetricKey, at: i64, value: f64) {
+        *self.0.entry(key).or_default().entry(at).or_default() += value;
+    }
+}
+
+impl MetricSource for SimulatedMetrics {
+    fn find_statistic(&self, metric: &MetricKey, statistic: &str, from: i64, until: i64) -> Option<f64> {
+        let values = self.0.get(metric)?.range(from..until).map(|(_, value)| *value);
+        let (count, sum, most) =
+            values.fold((0.0, 0.0, f64::MIN), |(count, sum, most), it| (count + 1.0, sum + it, f64::max(most, it)));
+        match statistic {
+            _ if count == 0.0 => None,
+            "Sum" => Some(sum),
+            "SampleCount" => Some(count),
+            "Maximum" => Some(most),
+            other => panic!("no alarm of ours uses {other}"),
+        }
+    }
+}
+
+fn run_metric(metric: RunMetric, venue: Option<&str>) -> MetricKey {
+    let dimensions = [(DEPLOYMENT_DIMENSION, Some("sync")), (METRIC_DIMENSION, venue)];
+    let dimensions = dimensions.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    MetricKey { namespace: METRIC_NAMESPACE.to_owned(), name: metric.name.to_owned(), dimensions: dimensions.collect() }
+}
+
+fn lambda_errors(venue: &str) -> MetricKey {
+    let pairs = [("FunctionName", format!("sync-{venue}")), ("Resource", format!("sync-{venue}:live"))];
+    MetricKey {
+        namespace: "AWS/Lambda".to_owned(),
+        name: "Errors".to_owned(),
+        dimensions: pairs.map(|(name, value)| (name.to_owned(), value)).into(),
+    }
+}
+
+/// What goes wrong, where and when.
+struct Outage {
+    /// The group whose alarm should say it.
+    told_by: &'static str,
+    from: i64,
+    until: i64,
+    /// Of which runs it takes.
+    venues: &'static [&'static str],
+    kind: OutageKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OutageKind {
+    /// HubSpot ends the runs.
+    HubSpot,
+    /// No run begins.
+    NoRuns,
+    /// Runs succeed, but no lead is taken.
+    NothingSynced,
+}
+
+const OUTAGES: [Outage; 3] = [
+    Outage {
+        told_by: "sync/_all/hubspot",
+        from: DAY + 10 * HOUR,
+        until: DAY + 11 * HOUR,
+        venues: &["a", "c", "d"],
+        kind: OutageKind::HubSpot,
+    },
+    Outage {
+        told_by: "sync/c",
+        from: 3 * DAY + 2 * HOUR,
+        until: 3 * DAY + 4 * HOUR,
+        venues: &["c"],
+        kind: OutageKind::NoRuns,
+    },
+    Outage {
+        told_by: "sync/d",
+        from: 5 * DAY + 12 * HOUR,
+        until: 5 * DAY + 13 * HOUR + 30 * MINUTE,
+        venues: &["d"],
+        kind: OutageKind::NothingSynced,
+    },
+];
+
+/// A run of a venue: what it writes.
+fn simulate_run(metrics: &mut SimulatedMetrics, venue: &str, at: i64, number: i64) {
+    let outage = OUTAGES.iter().find(|it| it.venues.contains(&venue) && (it.from..it.until).contains(&at));
+    // One run in fifty fails by itself, as vendors do.
+    let stumbles = outage.is_none() && number % 50 == 17;
+    let kind = outage.map(|outage| outage.kind);
+    if kind == Some(OutageKind::NoRuns) {
+        return;
+    }
+    let failed = stumbles || kind == Some(OutageKind::HubSpot);
+    metrics.add(lambda_errors(venue), at, f64::from(u8::from(failed)));
+    if failed {
+        metrics.add(run_metric(HUBSPOT_FAILED, None), at, 1.0);
+        return;
+    }
+    let waiting = outage.map_or(0, |outage| at - outage.from);
+    #[expect(clippy::cast_precision_loss, reason = "an age of hours")]
+    metrics.add(run_metric(OLDEST_FLAG_AGE, Some(venue)), at, waiting as f64);
+}
+
+fn settings_of(groups: &[AlarmGroupSpec]) -> Vec<(String, Value)> {
+    let specs = groups.iter().flat_map(|group| group.alarms.iter().chain(&group.composite));
+    specs.map(|spec| (spec.name.clone(), spec.settings.clone())).collect()
+}
+
+/// Three venues for a week, evaluated every minute: each outage is one message when it begins and one when it ends, and nothing
+/// else is.
+#[tokio::test]
+async fn a_week_with_three_outages_is_three_messages_and_their_ends() {
+    let (_, world) = new_world().await;
+    let tables = ["a", "c", "d"].map(|venue| venue_tables(venue, "")).concat();
+    let text = format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\n{ALARMS}{tables}");
+    let alarms = world.desired_from(&text).alarms.expect("the manifest declares alarms");
+    let mut metrics = SimulatedMetrics::default();
+    for group in &alarms.groups {
+        if let Some(watched) = &group.watched {
+            metrics.add(run_metric(OLDEST_FLAG_AGE, Some(&group.venue)), 0, 0.0);
+            assert_eq!(watched.dimensions["venue"], group.venue);
+        }
+    }
+    let mut watch = AlarmWatch::new(settings_of(&alarms.groups), 0);
+    let mut messages: Vec<AlarmMessage> = Vec::new();
+    for now in (0..7 * DAY).step_by(60) {
+        for (offset, venue) in [(1, "a"), (2, "c"), (4, "d")] {
+            let since = now - offset * MINUTE;
+            if since >= 0 && since % (5 * MINUTE) == 0 {
+                simulate_run(&mut metrics, venue, now, since / (5 * MINUTE) + offset);
+            }
+        }
+        messages.extend(watch.evaluate(&metrics, now + MINUTE));
+    }
+    let shown: Vec<String> =
+        messages.iter().map(|it| format!("{} {} at {} min", it.alarm, it.state.as_word(), it.at / MINUTE)).collect();
+    println!("{}", shown.join("\n"));
+    assert_eq!(messages.len(), 2 * OUTAGES.len(), "{shown:?}");
+    for (outage, pair) in OUTAGES.iter().zip(messages.chunks(2)) {
+        let [raised, cleared] = pair else { panic!("a message for the beginning and one for the end: {shown:?}") };
+        assert_eq!((raised.alarm.as_str(), raised.state), (outage.told_by, AlarmState::Alarm), "{shown:?}");
+        assert_eq!((cleared.alarm.as_str(), cleared.state), (outage.told_by, AlarmState::Ok), "{shown:?}");
+        assert!((outage.from..outage.from + LATEST).contains(&raised.at), "{shown:?}");
+        assert!((outage.until..outage.until + LATEST).contains(&cleared.at), "{shown:?}");
+    }
+}
