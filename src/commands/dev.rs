@@ -100,11 +100,12 @@ async fn follow_manifest(
     loop {
         edits.wait_for_edit().await;
         let outcome = adopt_edit(system, global, state).await;
+        // The page first: whoever reads the line may look there.
+        system.show_edit(outcome.clone());
         match &json {
             Some(lines) => lines.print_line("edit", &outcome),
             None => print_edit(&global.manifest, &outcome),
         }
-        system.show_edit(outcome);
     }
 }
 

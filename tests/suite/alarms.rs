@@ -81,10 +81,13 @@ async fn an_alarm_that_watches_for_silence_begins_with_a_value() {
     assert_eq!(writes, shared.into_iter().chain(of_a).collect::<Vec<_>>());
 }
 
+/// What somebody changes by hand.
+type AlarmEdit = fn(&mut deployer_cloud::cloudwatch::StoredAlarm);
+
 #[tokio::test]
 async fn drift_of_any_setting_is_put_back() {
     let (cloud, world, desired) = converged_world().await;
-    let changes: [(&str, fn(&mut deployer_cloud::cloudwatch::StoredAlarm)); 8] = [
+    let changes: [(&str, AlarmEdit); 8] = [
         ("sync/a/silent", |alarm| drop(alarm.texts.insert("Threshold".to_owned(), "9".to_owned()))),
         ("sync/a/silent", |alarm| drop(alarm.texts.remove("TreatMissingData"))),
         ("sync/a/failing", |alarm| drop(alarm.texts.insert("Unit".to_owned(), "Count".to_owned()))),

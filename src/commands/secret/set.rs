@@ -69,9 +69,15 @@ async fn prompt_without_echo(prompt: String) -> Result<std::io::Result<String>> 
     let (sender, typed) = tokio::sync::oneshot::channel();
     // Not on the runtime's own threads: a read of a terminal can't be canceled, and would keep the program from ending.
     std::thread::spawn(move || sender.send(rpassword::prompt_password(prompt)));
-    tokio::select! {
-        typed = typed => Ok(typed.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()))),
-        _ = wait_for_signal() => {
+    // Ctrl-C is a signal, or the end of what is typed, whichever is seen first.
+    let typed = tokio::select! {
+        typed = typed => typed.ok(),
+        _ = wait_for_signal() => None,
+    };
+    match typed {
+        Some(Err(error)) if error.kind() != std::io::ErrorKind::Interrupted => Ok(Err(error)),
+        Some(Ok(text)) => Ok(Ok(text)),
+        Some(Err(_)) | None => {
             before.restore();
             errln!("");
             Err(Error::new(ExitCode::Cancelled, ErrorCode::Canceled, "canceled; nothing was changed"))

@@ -127,7 +127,7 @@ fn first_venue(plan: &Plan) -> Option<String> {
 fn print_next_steps(venue: &str) {
     let steps = [
         ("deployer doctor".to_owned(), "check every credential and connection"),
-        (format!("deployer verify {venue} --now"), "prove with a test contact that a venue is live"),
+        (format!("deployer verify {venue} --now"), "send a test contact through it"),
         ("deployer status".to_owned(), "see how the venues are doing"),
     ];
     let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();

@@ -35,7 +35,7 @@ pub fn report_html(overview: &Overview) -> String {
         @if !overview.venues.is_empty() {
             section {
                 h2 { "How contacts become leads" }
-                div.picture.wide { (flow_svg(&super::report_flow(overview))) }
+                div.picture.wide role="group" aria-label="Picture" tabindex="0" { (flow_svg(&super::report_flow(overview))) }
             }
             (render_venues(overview))
         }

@@ -55,8 +55,11 @@ pub(super) fn venue_lines(overview: &Overview, status: &VenueOverview) -> Vec<St
             VenueDrift::Unknown(reason) => format!("not compared: {reason}"),
         },
     );
-    if let Some(raised) = &status.alarms {
-        line("alarms", if raised.is_empty() { "none raised".to_owned() } else { raised.join(", ") });
+    match &status.alarms {
+        Observed::Present(raised) if raised.is_empty() => line("alarms", "none raised".to_owned()),
+        Observed::Present(raised) | Observed::PendingDeletion(raised) => line("alarms", raised.join(", ")),
+        Observed::Unreadable(reason) => line("alarms", format!("unreadable: {reason}")),
+        Observed::Absent => {}
     }
     lines
 }

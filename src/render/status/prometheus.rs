@@ -114,7 +114,7 @@ const METRICS: [VenueMetric; 17] = [
     VenueMetric {
         name: "deployer_venue_alarms_raised",
         help: "Alarms of the venue that are raised.",
-        value: |status| status.alarms.as_ref().map(|raised| raised.len() as f64),
+        value: |status| status.alarms.as_present().map(|raised| raised.len() as f64),
     },
 ];
 

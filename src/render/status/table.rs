@@ -1,5 +1,6 @@
 //! One line per venue. The columns that don't fit are left out, the least important first; `status VENUE` has them all.
 
+use deployer_core::resource::Observed;
 use deployer_health::status::{Overview, VenueDrift, VenueHealth, VenueOverview, VenueStanding};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -69,7 +70,7 @@ const LEGEND: [(&str, &str); 5] = [
 
 /// The table, with its titles first and what they mean last.
 pub(super) fn table_lines(overview: &Overview, look: &StatusLook) -> Vec<StatusLine> {
-    let has_alarms = overview.venues.iter().any(|status| status.alarms.is_some());
+    let has_alarms = overview.venues.iter().any(|status| !matches!(status.alarms, Observed::Absent));
     let name = overview.venues.iter().map(|status| status.venue.name.chars().count()).max().unwrap_or_default();
     let name = name.clamp("VENUE".len(), LONGEST_NAME);
     let mut columns: Vec<&Column> = COLUMNS.iter().filter(|column| column.title != "ALARM" || has_alarms).collect();
@@ -237,10 +238,13 @@ fn drift_cell(status: &VenueOverview, _: &Overview) -> (Tone, String) {
 }
 
 fn alarm_cell(status: &VenueOverview, _: &Overview) -> (Tone, String) {
-    match status.alarms.as_deref() {
-        None => (Tone::Dim, "-".to_owned()),
-        Some([]) => (Tone::Dim, "ok".to_owned()),
-        Some(raised) => (Tone::Bad, format!("{} on", raised.len())),
+    match &status.alarms {
+        Observed::Absent => (Tone::Dim, "-".to_owned()),
+        Observed::Unreadable(_) => (Tone::Dim, "?".to_owned()),
+        Observed::Present(raised) | Observed::PendingDeletion(raised) => match raised.len() {
+            0 => (Tone::Dim, "ok".to_owned()),
+            count => (Tone::Bad, format!("{count} on")),
+        },
     }
 }
 

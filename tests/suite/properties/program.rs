@@ -45,7 +45,7 @@ fn printed_text(output: &Output) -> (i32, String) {
 #[test]
 fn creates_properties_and_then_has_nothing_to_do() {
     let both = SiteWithPortal::new();
-    let (code, text) = both.run_program(&PLAN);
+    let (code, text) = both.run_program(&[&PLAN[..], &["--verbose"]].concat());
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("+ flag-property tripleseat_sync__a") && text.contains("26 to create"), "{text}");
     assert!(!text.contains("created by hand"), "{text}");

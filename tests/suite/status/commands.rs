@@ -71,7 +71,7 @@ fn counts_runs_and_contacts_without_showing_a_contact() {
     let (a, b) = (&lines[1], &lines[2]);
     assert_eq!((&a["standing"], &b["standing"]), (&json!("running"), &json!("failing")));
     assert_eq!((&a["health"], &b["health"]), (&json!("healthy"), &json!("unhealthy")));
-    assert_eq!((&a["drift"], &a["alarms"]), (&json!("matches"), &Value::Null));
+    assert_eq!((&a["drift"], &a["alarms"]), (&json!("matches"), &json!("absent")));
     assert_eq!(site.run_deployer(&["status", "a"]).0, 0);
     let (code, metrics) = site.run_deployer(&["status", "--format", "prometheus"]);
     assert_eq!(code, 1, "{metrics}");
@@ -397,4 +397,43 @@ fn invoke_starts_a_run_once_even_if_the_call_fails() {
     assert_eq!(code, 0, "{text}");
     let (code, text, _) = run_invoke(&site, Ok((json!({}), false)), &[]);
     assert!(code == 0 && text.contains("though its rule is paused"), "{text}");
+}
+
+#[test]
+fn shows_the_alarms_of_a_deployment_that_has_some() {
+    use deployer_cloud::cloudwatch::StoredAlarmState;
+
+    let site = Site::new();
+    let manifest = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
+    site.write_file(
+        "venues.toml",
+        &manifest.replace("[venues.a]", "[alarms]\nemail = [\"ops@example.com\"]\n\n[venues.a]"),
+    );
+    let (code, printed) = site.run_apply();
+    assert_eq!(code, 0, "{printed}");
+    write_log(&site, "a", &[(30, run_line(4))]);
+    let alarms_of = |venue: usize| {
+        let (code, text) = site.run_deployer(&["status", "--json"]);
+        (code, json_lines(&text)[venue]["alarms"].clone())
+    };
+    assert_eq!(alarms_of(1), (0, json!({ "present": [] })));
+    assert_eq!(alarms_of(2).1, "absent", "a paused venue has none");
+
+    let raise = |name: &str| {
+        let since = site.cloud.current_time();
+        let state = StoredAlarmState { value: "ALARM".to_owned(), reason: "a test".to_owned(), since };
+        let raised = site.cloud.with_context(|cx| {
+            cx.region_state_mut().cloudwatch.alarms.get_mut(name).expect("it exists").state = Some(state);
+        });
+        raised.expect("the state is writable");
+    };
+    raise("sync/a/silent");
+    raise("sync/a");
+    assert_eq!(alarms_of(1), (1, json!({ "present": ["silent"] })));
+    let (code, text) = site.run_deployer(&["status"]);
+    assert!(code == 1 && text.contains("1 alarm raised: silent"), "{text}");
+
+    deny_operation(&site, "DescribeAlarms");
+    let (code, text) = site.run_deployer(&["status"]);
+    assert!(code == 3 && text.contains("alarms couldn't be read: cloudwatch:DescribeAlarms"), "{text}");
 }

@@ -39,8 +39,8 @@ fn an_active_venue_is_unhealthy_if_its_leads_may_not_arrive() {
     let unread = || VenueReadings { runs: Observed::Unreadable("denied".to_owned()), ..good_readings() };
     let open = || VenueReadings { contacts: ContactCounts::Counted { needs_review: 3, failed: 2 }, ..good_readings() };
     let drifted = || VenueReadings { drift: VenueDrift::Differs(2), ..good_readings() };
-    let alarmed = || VenueReadings { alarms: Some(vec!["sync-harbour-failing".to_owned()]), ..good_readings() };
-    let quiet = || VenueReadings { alarms: Some(Vec::new()), ..good_readings() };
+    let alarmed = || VenueReadings { alarms: Observed::Present(vec!["failing".to_owned()]), ..good_readings() };
+    let quiet = || VenueReadings { alarms: Observed::Present(Vec::new()), ..good_readings() };
     for (what, readings, expected) in [
         ("all is fine", good_readings(), VenueHealth::Healthy),
         ("people have work", open(), VenueHealth::Healthy),
@@ -68,7 +68,9 @@ fn an_active_venue_is_unhealthy_if_its_leads_may_not_arrive() {
 
 #[test]
 fn every_unhealthy_venue_is_told_with_a_command() {
-    for readings in [flag_of(Some(7200)), VenueReadings { alarms: Some(vec!["x".to_owned()]), ..good_readings() }] {
+    for readings in
+        [flag_of(Some(7200)), VenueReadings { alarms: Observed::Present(vec!["silent".to_owned()]), ..good_readings() }]
+    {
         let overview = overview_of(Status::Active, readings);
         let told: Vec<_> = overview.attention.iter().filter(|one| one.unhealthy).collect();
         assert_eq!(told.len(), 1, "{:#?}", overview.attention);

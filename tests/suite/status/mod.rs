@@ -110,7 +110,7 @@ fn good_readings() -> VenueReadings {
         runs: sample_runs([sample_run(time_of_day("09:00:02"), 16), sample_run(time_of_day("14:05:02"), 3)]),
         contacts: ContactCounts::Counted { needs_review: 0, failed: 0 },
         drift: VenueDrift::Matches,
-        alarms: None,
+        alarms: Observed::Absent,
     }
 }
 
@@ -121,7 +121,7 @@ fn empty_readings() -> VenueReadings {
         runs: Observed::Absent,
         contacts: ContactCounts::NotAsked("the venue is blocked".to_owned()),
         drift: VenueDrift::Matches,
-        alarms: None,
+        alarms: Observed::Absent,
     }
 }
 

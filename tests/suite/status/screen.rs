@@ -65,7 +65,7 @@ fn the_least_important_columns_are_left_out_first() {
         assert!(!left_out.iter().any(|title| titles.contains(title)), "{width}: {titles}");
     }
     let mut overview = overview_of(3, "harbour-");
-    overview.venues[0].alarms = Some(vec!["sync-harbour-failing".to_owned()]);
+    overview.venues[0].alarms = Observed::Present(vec!["failing".to_owned()]);
     let lines = plain_lines(&overview, &look(132));
     assert!(lines[3].contains("ALARM") && lines[4].contains("1 on") && lines[5].contains("    -"), "{lines:#?}");
 }

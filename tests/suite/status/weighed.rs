@@ -215,7 +215,7 @@ fn without_aws_reports_only_what_the_manifest_says() {
         runs: unread(),
         contacts: ContactCounts::NotAsked("no token".to_owned()),
         drift: VenueDrift::Unknown("AWS can't be reached".to_owned()),
-        alarms: None,
+        alarms: Observed::Absent,
     };
     let venues = manifest.venues.iter().map(|venue| (venue.clone(), readings.clone())).collect();
     let overview = Overview::from_readings(&manifest, Err("no credentials".to_owned()), venues, sample_period());

@@ -37,7 +37,7 @@ pub(super) async fn observe_alarms(
     };
     let topic = async {
         match may_have_topic {
-            true => read_topic(aws, &arn, known).await.map_or_else(|error| to_unreadable(&error), |topic| topic),
+            true => read_topic(aws, &arn, known).await.unwrap_or_else(|error| to_unreadable(&error)),
             false => Observed::Absent,
         }
     };

@@ -112,7 +112,7 @@ fn put_alarm(call: &mut CloudWatchCall<'_, '_>) -> Result<CloudAnswer, ApiError>
         state: known.and_then(|alarm| alarm.state.clone()),
         name: name.clone(),
     };
-    let missing = |needed: &&str| !call.cloudwatch_state().alarms.contains_key(*needed);
+    let missing = |needed: &&str| !call.cloudwatch_state().alarms.contains_key(needed);
     if let Some(missing) = alarm.needed_alarms().into_iter().find(missing) {
         let message =
             format!("Could not save the composite alarm as alarms [{missing}] in the alarm rule do not exist");
@@ -155,8 +155,8 @@ pub(super) fn describe_alarms(call: &CloudWatchCall<'_, '_>) -> Result<CloudAnsw
     let (composite, plain): (Vec<&StoredAlarm>, Vec<&StoredAlarm>) =
         page.items.iter().copied().partition(|alarm| alarm.is_composite());
     Ok(call.xml_answer(|xml| {
-        xml.write_members("CompositeAlarms", composite, |xml, alarm| write_alarm(xml, alarm));
-        xml.write_members("MetricAlarms", plain, |xml, alarm| write_alarm(xml, alarm));
+        xml.write_members("CompositeAlarms", composite, write_alarm);
+        xml.write_members("MetricAlarms", plain, write_alarm);
         xml.write_next_token(&page);
     }))
 }
@@ -200,7 +200,7 @@ pub(super) fn delete_alarms(call: &mut CloudWatchCall<'_, '_>) -> Result<CloudAn
         let message = format!("Cannot delete {needed} as there are composite alarm(s) depending on it.");
         return Err(ApiError::bad_request("ValidationError", message));
     }
-    if names.iter().filter(|name| alarms.get(*name).is_some_and(StoredAlarm::is_composite)).count() > 1 {
+    if names.iter().filter(|name| alarms.get(name).is_some_and(StoredAlarm::is_composite)).count() > 1 {
         return Err(ApiError::bad_request("ValidationError", "Only one composite alarm can be deleted per request."));
     }
     for name in &names {

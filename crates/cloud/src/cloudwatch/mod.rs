@@ -14,7 +14,7 @@ use super::query::{self, QueryForm, XmlWriter};
 use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, ListPage, dispatch};
 
-pub use alarms::StoredAlarm;
+pub use alarms::{StoredAlarm, StoredAlarmState};
 pub(super) use metrics::metric_key;
 pub use metrics::{MetricStatistics, StoredMetric};
 

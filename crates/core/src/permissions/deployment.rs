@@ -10,7 +10,7 @@ use super::{ActionCondition, ActionRow, action};
 /// They read everything that exists of the deployment.
 const READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify];
 /// They ask once more for what is declared and no list shows.
-const CONFIRMERS: &[PolicyCommand] = &[Plan, Apply, Adopt, Rollback, Doctor, Verify];
+const CONFIRMERS: &[PolicyCommand] = &[Plan, Apply, Adopt, Rollback, Doctor, Verify, MoveFrom];
 /// They list what exists: the readers, and a status, which compares the lists with the manifest.
 const LISTERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status];
 /// They hold the lock.
@@ -117,7 +117,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("logs:DeleteLogGroup", On::Lock, LOCK_REMOVERS),
     action("logs:ListTagsForResource", On::LockTags, LOCK_REMOVERS),
     action("logs:TagResource", On::LockTags, LOCKERS).on_condition(TAGGING),
-    action("lambda:GetAccountSettings", On::Any, &[Plan, Apply, Doctor])
+    action("lambda:GetAccountSettings", On::Any, &[Plan, Apply, Doctor, MoveFrom])
         .optional("an apply doesn't check the quota of executions first, and reserves one for each new venue"),
     action("lambda:ListFunctions", On::Any, LISTERS),
     action(
@@ -186,7 +186,9 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("cloudwatch:DeleteAlarms", On::Alarm, DELETERS).on_condition(OWNED).optional(NO_ALARMS),
     // One value of a new venue's metric.
     action("cloudwatch:PutMetricData", On::Any, MAKERS).on_condition(ActionCondition::OwnMetrics).optional(NO_ALARMS),
-    action("sns:GetTopicAttributes", On::AlarmTopic, LISTERS).optional(NO_ALARMS),
+    // A verify may read every topic.
+    action("sns:GetTopicAttributes", On::AlarmTopic, &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Status])
+        .optional(NO_ALARMS),
     action("sns:ListTagsForResource", On::AlarmTopic, READERS).optional(NO_ALARMS),
     action("sns:ListSubscriptionsByTopic", On::AlarmTopic, LISTERS).optional(NO_ALARMS),
     action("sns:CreateTopic", On::AlarmTopic, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
@@ -198,6 +200,6 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("sns:DeleteTopic", On::AlarmTopic, DELETERS).on_condition(OWNED).optional(NO_ALARMS),
     action("servicequotas:GetServiceQuota", On::RuleQuota, &[Apply])
         .optional("an apply doesn't know whether the quota of rules was raised"),
-    action("tag:GetResources", On::Any, LISTERS)
+    action("tag:GetResources", On::Any, READERS)
         .optional("a plan reads the tags of log groups, rules and alarms one by one"),
 ];

@@ -68,9 +68,15 @@ fn resources_and_conditions_are_those_of_the_deployment() {
     assert_eq!(functions["Condition"], json!({ "StringEquals": { "aws:ResourceTag/deployer:deployment": "sync" } }));
     let lock = find("CreateAndTagLocks");
     assert_eq!(lock["Resource"], "arn:aws:logs:eu-west-1:123456789012:log-group:/deployer/sync/lock/*");
-    // Whatever changes something is limited to the deployment's resources, by their names.
+    // Whatever changes something is limited to the deployment's resources, by their names. IAM has no names for
+    // subscriptions, and for metrics it has a condition.
     let wide = of_apply.iter().filter(|statement| statement["Resource"] == "*");
-    assert_eq!(wide.map(|statement| &statement["Sid"]).collect::<Vec<_>>(), ["ReadLists"]);
+    assert_eq!(
+        wide.map(|statement| &statement["Sid"]).collect::<Vec<_>>(),
+        ["ChangeLists", "ReadLists", "WriteMetricsLists"]
+    );
+    assert_eq!(find("ChangeLists")["Action"], "sns:Unsubscribe");
+    assert!(find("WriteMetricsLists")["Condition"].is_object());
     // A plan only reads.
     for statement in statements(&[PolicyCommand::Plan]) {
         assert!(statement["Sid"].as_str().is_some_and(|sid| sid.starts_with("Read")), "{statement}");

@@ -216,6 +216,10 @@ impl VenueJudge<'_> {
             let what = format!("Its contacts that need attention couldn't be counted in HubSpot: {reason}");
             self.add_unreadable(what, "It is unknown whether there are any.");
         }
+        if let Some(reason) = self.status.alarms.unreadable_reason() {
+            let what = format!("Its alarms couldn't be read: {reason}");
+            self.add_unreadable(what, "It is unknown whether one is raised.");
+        }
     }
 
     /// Adds what an apply would change.
@@ -370,7 +374,7 @@ impl VenueJudge<'_> {
 
     /// Adds the alarms that are raised.
     fn judge_alarms(&mut self) {
-        let raised = self.status.alarms.as_deref().unwrap_or_default();
+        let raised = self.status.alarms.as_present().map(Vec::as_slice).unwrap_or_default();
         if !raised.is_empty() {
             let what = format!("{} raised: {}", count_with_noun(raised.len() as u64, "alarm"), raised.join(", "));
             let next = format!("Look for the cause with `deployer logs {}`.", self.status.venue.name);

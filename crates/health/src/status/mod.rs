@@ -14,6 +14,8 @@ pub mod log;
 mod period;
 mod runs;
 
+use std::collections::BTreeMap;
+
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -29,6 +31,7 @@ pub use live::{LiveCode, LiveFiring};
 pub use period::{StatusPeriod, StatusZone};
 pub use runs::{BROKEN_OFF_PATTERN, ENDED_PATTERN, RunFailure, RunHistory, VenueRun};
 
+use crate::alarms::{VenueAlarm, read_alarm_states};
 use deployer_aws::Aws;
 use deployer_core::manifest::{Manifest, ScheduleExpression, SchedulePattern, Status, Venue};
 use deployer_core::naming::VenueNames;
@@ -81,8 +84,8 @@ pub struct VenueOverview {
     pub contacts: ContactCounts,
     /// Whether it is deployed as the manifest says.
     pub drift: VenueDrift,
-    /// Its alarms that are raised, by name; `None` if it has none, or nobody looked.
-    pub alarms: Option<Vec<String>>,
+    /// The causes for which its alarm is raised; absent if it has no alarm.
+    pub alarms: Observed<Vec<String>>,
     /// When its rule fires next. The time of a rate follows from the last run, and is unknown without one.
     pub next_run: Option<Timestamp>,
     /// Its overall state.
@@ -104,8 +107,8 @@ pub struct VenueReadings {
     pub contacts: ContactCounts,
     /// Whether it is deployed as the manifest says.
     pub drift: VenueDrift,
-    /// Its alarms that are raised, by name; `None` if it has none, or nobody looked.
-    pub alarms: Option<Vec<String>>,
+    /// The causes for which its alarm is raised; absent if it has no alarm.
+    pub alarms: Observed<Vec<String>>,
 }
 
 /// AWS, or why it can't be reached.
@@ -128,16 +131,45 @@ pub async fn read_overview(
             let in_aws = read_from_aws(cloud, deployment, &venue.name, period.since);
             let ((function, rule, runs), contacts) = tokio::join!(in_aws, read_contacts(portal, &venue));
             let drift = VenueDrift::Unknown("nobody asked".to_owned());
-            (venue, VenueReadings { function, rule, runs, contacts, drift, alarms: None })
+            (venue, VenueReadings { function, rule, runs, contacts, drift, alarms: Observed::Absent })
         }
     };
     let reading = stream::iter(chosen.iter().map(|venue| read(venue))).buffered(VENUES_AT_ONCE).collect();
-    let (mut readings, drift): (Vec<(Venue, VenueReadings)>, DriftFindings) = tokio::join!(reading, drift);
+    let alarms = read_alarms(manifest, cloud.clone());
+    let (mut readings, drift, alarms): (Vec<(Venue, VenueReadings)>, DriftFindings, _) =
+        tokio::join!(reading, drift, alarms);
     for (venue, readings) in &mut readings {
         readings.drift = drift.of_venue(&venue.name);
+        readings.alarms = match &alarms {
+            Ok(states) => {
+                states.get(&venue.name).map_or(Observed::Absent, |state| Observed::Present(raised_causes(state)))
+            }
+            Err(reason) => Observed::Unreadable(reason.clone()),
+        };
     }
     let account = cloud.map(|(_, scope)| scope.account.clone());
     Overview::from_readings(manifest, account, readings, period)
+}
+
+/// The state of all alarms, in one list. A manifest without `[alarms]` has none.
+async fn read_alarms(manifest: &Manifest, cloud: StatusCloud<'_>) -> Result<BTreeMap<String, VenueAlarm>, String> {
+    match (&manifest.alarms, cloud) {
+        (Some(_), Ok((aws, _))) => {
+            read_alarm_states(&aws.signed, &manifest.deployment.name).await.map_err(|error| error.to_string())
+        }
+        // The overview says once, for all venues, that AWS can't be reached.
+        (None, _) | (_, Err(_)) => Ok(BTreeMap::new()),
+    }
+}
+
+fn raised_causes(alarm: &VenueAlarm) -> Vec<String> {
+    let causes: Vec<String> = alarm.causes.keys().cloned().collect();
+    match (alarm.is_raised(), causes.is_empty()) {
+        (false, _) => Vec::new(),
+        (true, false) => causes,
+        // Its causes are over, and the message that says so isn't sent yet.
+        (true, true) => vec!["raised".to_owned()],
+    }
 }
 
 async fn read_from_aws(
@@ -258,6 +290,7 @@ impl VenueOverview {
             ("function", self.function.unreadable_reason()),
             ("rule", self.rule.unreadable_reason()),
             ("runs", self.runs.unreadable_reason()),
+            ("alarms", self.alarms.unreadable_reason()),
         ];
         let name = &self.venue.name;
         let aws = aws.into_iter().filter_map(move |(what, reason)| Some(format!("{name}: {what}: {}", reason?)));
@@ -310,7 +343,7 @@ pub struct VenueLine<'s> {
     next_run: Option<Timestamp>,
     contacts: &'s ContactCounts,
     drift: &'s VenueDrift,
-    alarms: Option<&'s [String]>,
+    alarms: &'s Observed<Vec<String>>,
     blocker: Option<BlockerLine<'s>>,
 }
 
@@ -343,7 +376,7 @@ impl VenueOverview {
             next_run: self.next_run,
             contacts: &self.contacts,
             drift: &self.drift,
-            alarms: self.alarms.as_deref(),
+            alarms: &self.alarms,
             blocker: self.venue.blocker.as_ref().map(|blocker| BlockerLine {
                 reason: &blocker.reason,
                 owner: blocker.owner.as_deref(),

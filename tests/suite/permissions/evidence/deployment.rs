@@ -104,6 +104,49 @@ pub fn demand_and_withdraw() -> Vec<NeededPermission> {
     site.take_permissions()
 }
 
+/// Alarms are made, changed and deleted, and read by every command that reads the deployment.
+pub fn watch_with_alarms() -> Vec<NeededPermission> {
+    let (site, _) = deployed_site();
+    set_memory(&site, 256);
+    let without = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
+    let with = |email: &str| without.replace("[venues.a]", &format!("[alarms]\nemail = [\"{email}\"]\n\n[venues.a]"));
+    let tagged = |text: &str| text.replacen("region = ", "tags = { CostCenter = \"4711\" }\nregion = ", 1);
+    for (round, manifest) in
+        [tagged(&with("ops@example.com")), with("ops@example.com"), with("on-call@example.com")].into_iter().enumerate()
+    {
+        site.write_file("venues.toml", &manifest);
+        run_all(&site, &[APPLY]);
+        if round == 1 {
+            confirm_subscriptions(&site);
+        }
+    }
+    let readers: &[&[&str]] =
+        &[PLAN, ISOLATION, &["rollback", "a", "--yes"], &["rollback", "a", "--unpin", "--yes"], &ADOPT, APPLY];
+    run_all(&site, readers);
+    for args in [&["doctor"][..], &["status"]] {
+        site.run_deployer(args);
+    }
+    // What is read one by one where lists are denied.
+    deny(&site, &["GetResources"]);
+    run_all(&site, readers);
+    site.run_deployer(&["doctor"]);
+    run_all(&site, &[DESTROY]);
+    site.cloud.set_faults(None);
+    run_all(&site, &[APPLY]);
+    site.write_file("venues.toml", &without);
+    run_all(&site, &[APPLY]);
+    site.take_permissions()
+}
+
+fn confirm_subscriptions(site: &Site) {
+    let confirmed = site.cloud.with_context(|cx| {
+        for subscription in cx.region_state_mut().sns.subscriptions.values_mut() {
+            subscription.confirmed = true;
+        }
+    });
+    confirmed.expect("the state is writable");
+}
+
 /// A venue that was made by hand is adopted, applied and destroyed.
 pub fn replace_handmade() -> Vec<NeededPermission> {
     let site = handmade_site();

@@ -27,6 +27,7 @@ const STORIES: &[Story] = &[
     account::decommission_by_command,
     crate::moved::record_moves,
     deployment::demand_and_withdraw,
+    deployment::watch_with_alarms,
     deployment::look_around,
     deployment::replace_handmade,
     deployment::roll_back,
