@@ -77,8 +77,8 @@ pub(super) async fn run_audit(global: &GlobalArgs, args: &AuditArgs) -> Result<E
     let global = GlobalArgs { json, ..global.clone() };
     let loaded = match global.manifest.exists() {
         true => Some(load_manifest(&global)?),
-        // The sample needs none: it is an account before `deployer`.
-        false if args.sample && global.local => Some(empty_manifest(&global, args.region.as_deref())?),
+        // The local cloud needs none: with the sample, it is an account before `deployer`.
+        false if global.local => Some(empty_manifest(&global, args.region.as_deref())?),
         false => None,
     };
     let manifest = loaded.as_ref().map(|loaded| &loaded.manifest);
@@ -152,7 +152,6 @@ async fn connect_to_account(
         Some(manifest) if global.local => {
             LocalCloud::find(&state_directory(&manifest.path), manifest)?.clients(&manifest.deployment)
         }
-        None if global.local => return Err(Error::usage(ErrorCode::CommandLine, "--local needs a manifest")),
         _ => Aws::from_environment(&region, &identity_options(global)).await,
     };
     let scope = read_scope(&aws, &region).await?;
