@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Records commands on a terminal of 80 columns as an animated SVG: docs/recording.svg, which opens the README.
 
-    python3 docs/record.py target/debug/deployer
+    cargo build --workspace --bins && python3 docs/record.py target/debug/deployer
 
 Starts `deployer dev` with the example manifest in a temporary directory, and types the commands below. Everything that
-the recording shows was printed by them. Needs python3 and the built deployer, nothing else.
+the recording shows was printed by them. Needs python3, and `bootstrap` beside the deployer.
 """
 
 import html
@@ -184,6 +184,18 @@ text{{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",mo
 """
 
 
+def install(deployer, directory):
+    """A deployer with the function inside, as it is released."""
+    directory.mkdir()
+    installed, function = directory / "deployer", directory / "function.zip"
+    installed.write_bytes(deployer.read_bytes())
+    installed.chmod(0o755)
+    subprocess.run([deployer, "package", "--artifact", deployer.parent / "bootstrap", "--out", function], check=True)
+    architecture = {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    subprocess.run([HERE.parent / ".ci" / "append-functions", installed, f"{architecture}={function}"], check=True)
+    return installed
+
+
 def main():
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
@@ -191,13 +203,13 @@ def main():
     frames, terminal = [], Terminal()
     with tempfile.TemporaryDirectory() as directory:
         (pathlib.Path(directory) / "venues.toml").write_text((HERE.parent / "venues.toml").read_text())
-        environment = {"PATH": f"{deployer.parent}:/usr/bin:/bin", "HOME": directory, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
-        dev = subprocess.Popen([deployer, "dev", "--port", "0", "--json"], cwd=directory, env=environment,
-                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        environment = {"PATH": f"{directory}/bin:/usr/bin:/bin", "HOME": directory, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+        installed = install(deployer, pathlib.Path(directory) / "bin")
+        start = [installed, "dev", "--port", "0", "--json", "--no-watch"]
+        dev = subprocess.Popen(start, cwd=directory, env=environment, stdout=subprocess.PIPE, text=True)
         try:
-            for line in dev.stdout:
-                if '"started"' in line:
-                    break
+            if not any('"type":"started"' in line for line in dev.stdout):
+                raise SystemExit(f"dev didn't start: {dev.wait()}")
             time.sleep(6)  # The first runs, so that there is a status to show.
             for command in COMMANDS:
                 terminal.write("\x1b[32m$\x1b[0m ")
