@@ -95,7 +95,8 @@ async fn measure_calls_and_seconds() {
             .endpoint_url(&uri)
             .build();
         let world = World::new(Aws::new(&config)).await.in_region(region);
-        let tables: String = (0..venues).map(|number| venue_tables(&format!("v{number}"), "")).collect();
+        // Deployments of one account must not share flags.
+        let tables: String = (0..venues).map(|number| venue_tables(&format!("v{venues}_{number}"), "")).collect();
         let deployment = format!("bench{venues}");
         let text = format!("[deployment]\nname = \"{deployment}\"\nregion = \"{region}\"\n\n{tables}");
         let desired = world.desired_from(&text);
