@@ -46,6 +46,8 @@ impl Browser {
         shell.args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#, chromium]);
         shell.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage"]);
         shell.args(["--remote-debugging-pipe", "--no-first-run", "--force-prefers-reduced-motion"]);
+        // It has nothing to fetch, and where there is no network, its attempts hold up what it is asked.
+        shell.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
         shell.arg(format!("--user-data-dir={}", profile.path().display())).arg("about:blank");
         for (name, value) in tools["environment"].as_object().into_iter().flatten() {
             shell.env(name, value.as_str().expect("a text"));

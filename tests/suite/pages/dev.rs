@@ -26,7 +26,7 @@ fn open_dev(dev: &mut DevProcess) -> Browser {
 const FOCUSED: &str = "document.activeElement";
 
 #[tokio::test]
-#[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off")]
+#[cfg_attr(browser_off, ignore = "there is no Chromium, or DEPLOYER_TEST_SERVERS=off")]
 async fn a_fault_is_seen_and_mended_by_keyboard_alone() {
     let mut dev = DevProcess::start_dev(&["--every", "1h"]);
     let mut browser = open_dev(&mut dev);
@@ -92,7 +92,7 @@ async fn a_fault_is_seen_and_mended_by_keyboard_alone() {
 }
 
 #[tokio::test]
-#[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off")]
+#[cfg_attr(browser_off, ignore = "there is no Chromium, or DEPLOYER_TEST_SERVERS=off")]
 async fn the_page_is_accessible_in_every_state() {
     let mut dev = DevProcess::start_dev(&["--every", "1h"]);
     let mut browser = open_dev(&mut dev);
@@ -121,7 +121,7 @@ async fn the_page_is_accessible_in_every_state() {
 }
 
 #[tokio::test]
-#[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off")]
+#[cfg_attr(browser_off, ignore = "there is no Chromium, or DEPLOYER_TEST_SERVERS=off")]
 async fn tab_reaches_every_control_and_shows_where_it_is() {
     let mut dev = DevProcess::start_dev(&["--every", "1h"]);
     let mut browser = open_dev(&mut dev);

@@ -25,7 +25,7 @@ fn check_document(browser: &mut Browser, name: &str, html: &str) {
 }
 
 #[test]
-#[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off")]
+#[cfg_attr(browser_off, ignore = "there is no Chromium, or DEPLOYER_TEST_SERVERS=off")]
 fn written_pages_are_accessible() {
     let mut browser = Browser::start();
     let (plan, cost) = full_plan();
@@ -35,7 +35,7 @@ fn written_pages_are_accessible() {
 }
 
 #[test]
-#[cfg_attr(servers_off, ignore = "DEPLOYER_TEST_SERVERS=off")]
+#[cfg_attr(browser_off, ignore = "there is no Chromium, or DEPLOYER_TEST_SERVERS=off")]
 fn the_page_of_duplicates_is_accessible() {
     let account = messy_account();
     let (code, printed) = account.run_duplicates(&["--fee", "500"]);

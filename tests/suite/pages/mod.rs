@@ -1,6 +1,6 @@
 //! Every page in a real browser: accessible in both color schemes, readable from 400 to 2,500 pixels, and usable with a
 //! keyboard.
-#![cfg_attr(servers_off, allow(dead_code))]
+#![cfg_attr(browser_off, allow(dead_code))]
 
 mod dev;
 mod documents;
