@@ -49,9 +49,6 @@ impl Browser {
         // It has nothing to fetch, and where there is no network, its attempts hold up what it is asked.
         shell.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
         shell.arg(format!("--user-data-dir={}", profile.path().display())).arg("about:blank");
-        for (name, value) in tools["environment"].as_object().into_iter().flatten() {
-            shell.env(name, value.as_str().expect("a text"));
-        }
         let mut process = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh is there");
         let requests = process.stdin.take().expect("a pipe");
         let output = BufReader::new(process.stdout.take().expect("a pipe"));
