@@ -116,7 +116,7 @@ fn merge(mut one: Value, other: Value) -> Value {
     one
 }
 
-/// A period of CloudWatch's that is at least so long.
+/// The shortest of CloudWatch's periods that is at least this long, and a day at most.
 fn whole_period(seconds: u64) -> u64 {
     (seconds.div_ceil(MINUTE_S) * MINUTE_S).clamp(MINUTE_S, DAY_S)
 }

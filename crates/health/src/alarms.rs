@@ -32,7 +32,7 @@ impl VenueAlarm {
 /// Reads the state of all alarms, by venue. A venue without alarms isn't in it.
 ///
 /// # Errors
-/// The list can't be read, or has something else in place of a time.
+/// The list can't be read, or has something other than a time where one belongs.
 pub async fn read_alarm_states(
     aws: &SignedClient,
     deployment: &str,

@@ -98,7 +98,7 @@ impl MoveTask<'_> {
         error.causes = missing;
         Err(error.hint(
             "values don't go from one account to another: set what is missing, and write a reference (env:NAME, file:PATH, \
-             cmd:PROGRAM) in place of `managed` for the move",
+             cmd:PROGRAM) instead of `managed` for the move",
         ))
     }
 

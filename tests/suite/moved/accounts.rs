@@ -1,11 +1,11 @@
 //! `deployer move --to-profile`: to another account, interrupted at any call, and never both running.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use deployer_cloud::{CallKind, CloudCall, EmbeddedCloud};
 
-use super::{RegionContent, applied_site, content_of, die_at};
+use super::{RegionContent, applied_site, content_of, die_at, for_each_write};
 use crate::processes::{Site, exit_and_output};
 
 const NEW: &str = "210987654321";
@@ -145,28 +145,17 @@ fn a_move_to_another_account_that_dies_at_any_call_goes_on_when_it_is_run_again(
     assert_eq!(code, 0, "{text}");
     let writes = accounts.take_writes() as u64;
     assert!(writes > 40, "there are only {writes} write calls");
-    let next = AtomicU64::new(1);
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, SeqCst);
-                    if at > writes {
-                        return;
-                    }
-                    let accounts = TwoAccounts::new();
-                    let case = format!("write call {at} of {writes}");
-                    let clouds = [&accounts.site.cloud, &accounts.other];
-                    die_at(&clouds, at, at.is_multiple_of(2));
-                    let (code, text) = accounts.run(&MOVE);
-                    clouds.iter().for_each(|cloud| cloud.set_faults(None));
-                    accounts.assert_not_both(&case);
-                    assert!(code != 0 || at + 2 > writes, "{case}: {text}");
-                    let (code, text) = accounts.run(&MOVE);
-                    assert_eq!(code, 0, "{case}: {text}");
-                    accounts.assert_moved(&case);
-                }
-            });
-        }
+    for_each_write(writes, |at| {
+        let accounts = TwoAccounts::new();
+        let case = format!("write call {at} of {writes}");
+        let clouds = [&accounts.site.cloud, &accounts.other];
+        die_at(&clouds, at, at.is_multiple_of(2));
+        let (code, text) = accounts.run(&MOVE);
+        clouds.iter().for_each(|cloud| cloud.set_faults(None));
+        accounts.assert_not_both(&case);
+        assert!(code != 0 || at + 2 > writes, "{case}: {text}");
+        let (code, text) = accounts.run(&MOVE);
+        assert_eq!(code, 0, "{case}: {text}");
+        accounts.assert_moved(&case);
     });
 }

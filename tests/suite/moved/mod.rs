@@ -163,14 +163,8 @@ fn assert_not_both(site: &Site, case: &str) {
     assert!(there.is_empty() || here.is_empty(), "{case}: {there:?} {here:?}");
 }
 
-#[test]
-fn a_move_that_dies_at_any_call_goes_on_when_it_is_run_again() {
-    let site = applied_site();
-    site.take_write_calls();
-    let (code, text) = site.run_deployer(&MOVE);
-    assert_eq!(code, 0, "{text}");
-    let writes = site.take_write_calls().len() as u64;
-    assert!(writes > 40, "there are only {writes} write calls");
+/// Tries each write call of a move, several at a time.
+fn for_each_write(writes: u64, attempt: impl Fn(u64) + Sync) {
     let next = AtomicU64::new(1);
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -180,18 +174,31 @@ fn a_move_that_dies_at_any_call_goes_on_when_it_is_run_again() {
                     if at > writes {
                         return;
                     }
-                    let site = applied_site();
-                    let case = format!("write call {at} of {writes}");
-                    die_at(&[&site.cloud], at, at.is_multiple_of(2));
-                    let (code, text) = site.run_deployer(&MOVE);
-                    site.cloud.set_faults(None);
-                    assert_not_both(&site, &case);
-                    assert!(code != 0 || at + 2 > writes, "{case}: {text}");
-                    let (code, text) = site.run_deployer(&MOVE);
-                    assert_eq!(code, 0, "{case}: {text}");
-                    assert_moved(&site, &case);
+                    attempt(at);
                 }
             });
         }
+    });
+}
+
+#[test]
+fn a_move_that_dies_at_any_call_goes_on_when_it_is_run_again() {
+    let site = applied_site();
+    site.take_write_calls();
+    let (code, text) = site.run_deployer(&MOVE);
+    assert_eq!(code, 0, "{text}");
+    let writes = site.take_write_calls().len() as u64;
+    assert!(writes > 40, "there are only {writes} write calls");
+    for_each_write(writes, |at| {
+        let site = applied_site();
+        let case = format!("write call {at} of {writes}");
+        die_at(&[&site.cloud], at, at.is_multiple_of(2));
+        let (code, text) = site.run_deployer(&MOVE);
+        site.cloud.set_faults(None);
+        assert_not_both(&site, &case);
+        assert!(code != 0 || at + 2 > writes, "{case}: {text}");
+        let (code, text) = site.run_deployer(&MOVE);
+        assert_eq!(code, 0, "{case}: {text}");
+        assert_moved(&site, &case);
     });
 }

@@ -1,4 +1,4 @@
-//! What makes a venue unhealthy, and in which time zone it is told.
+//! What makes a venue unhealthy, and in which time zone it is shown.
 
 use deployer_core::manifest::Status;
 use deployer_core::resource::Observed;

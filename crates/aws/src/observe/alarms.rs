@@ -140,7 +140,7 @@ async fn list_subscriptions(aws: &SignedClient, topic: &str) -> Result<Vec<LiveS
         for subscription in list_of(&page?, "Subscriptions") {
             let text = |member: &str| text_of(subscription, member).unwrap_or_default().to_owned();
             found.push(LiveSubscription {
-                // In place of an ARN: `PendingConfirmation`, or `Deleted`.
+                // Instead of an ARN, it can be `PendingConfirmation` or `Deleted`.
                 arn: text_of(subscription, "SubscriptionArn")
                     .filter(|arn| arn.starts_with("arn:"))
                     .map(ToOwned::to_owned),

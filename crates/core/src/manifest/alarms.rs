@@ -1,4 +1,4 @@
-//! `[alarms]`: what raises an alarm, and who is told.
+//! `[alarms]`: what raises an alarm, and who is notified.
 
 use super::Flaw;
 use super::keys::{ALARMS, AlarmsKeys};

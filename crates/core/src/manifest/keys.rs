@@ -41,7 +41,7 @@ declare_table! {
     hubspot: Optional<SubTable<HubSpotKeys>> = Key::table("The HubSpot portal that all venues share."),
     defaults: Optional<SubTable<InheritedKeys>> = Key::table("Settings for every venue that doesn't override them."),
     alarms: Optional<SubTable<AlarmsKeys>> =
-        Key::table("CloudWatch alarms of every active venue, and who is told. Without this table there are none."),
+        Key::table("CloudWatch alarms of every active venue, and who is notified. Without this table there are none."),
     venues: Optional<NamedTables<VenueKeys>> =
         Key::named("The venues, by name. A name has letters, digits, - and _."),
 }
@@ -175,7 +175,7 @@ declare_table! {
 
 declare_table! {
     /// `[alarms]`
-    ALARMS: AlarmsKeys = "CloudWatch alarms of every active venue, and who is told.";
+    ALARMS: AlarmsKeys = "CloudWatch alarms of every active venue, and who is notified.";
     topic: Optional<String> =
         Key::text(
             TextFormat::TopicArn,

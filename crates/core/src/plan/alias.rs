@@ -187,16 +187,7 @@ pub(super) fn pinned_note(
 
 /// Whether an operation changes something that a version freezes.
 fn changes_version(operation: &Operation) -> bool {
-    match operation {
-        Operation::Lambda(operation) => operation.changes_version(),
-        Operation::Iam(_)
-        | Operation::SecretsManager(_)
-        | Operation::Logs(_)
-        | Operation::EventBridge(_)
-        | Operation::CloudWatch(_)
-        | Operation::Sns(_)
-        | Operation::HubSpot(_) => false,
-    }
+    operation.as_lambda().is_some_and(LambdaOperation::changes_version)
 }
 
 fn publish_version(spec: &FunctionSpec) -> LambdaOperation {

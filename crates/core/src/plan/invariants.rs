@@ -220,7 +220,7 @@ fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
             found.push(format!("{address}: {} would contain a credential", operation.call_name()));
         }
     }
-    let calls: Vec<&LambdaOperation> = change.operations.iter().filter_map(as_lambda).collect();
+    let calls: Vec<&LambdaOperation> = change.operations.iter().filter_map(Operation::as_lambda).collect();
     let position = |is: fn(&LambdaOperation) -> bool| calls.iter().position(|call| is(call));
     let gives_up = position(|call| matches!(call, LambdaOperation::DeleteFunctionConcurrency { .. }));
     let waits = position(|call| matches!(call, LambdaOperation::AwaitEarlierRuns { .. }));
@@ -228,19 +228,6 @@ fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
         found.push(format!("{address}: would give up a reservation while a run without a lease may be in progress"));
     }
     found
-}
-
-fn as_lambda(operation: &Operation) -> Option<&LambdaOperation> {
-    match operation {
-        Operation::Lambda(operation) => Some(operation),
-        Operation::Iam(_)
-        | Operation::SecretsManager(_)
-        | Operation::Logs(_)
-        | Operation::EventBridge(_)
-        | Operation::CloudWatch(_)
-        | Operation::Sns(_)
-        | Operation::HubSpot(_) => None,
-    }
 }
 
 /// Whether the operation has a credential instead of a reference to one, or in an environment variable, which is not

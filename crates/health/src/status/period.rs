@@ -1,4 +1,4 @@
-//! The time of a status: when it was read, what it looks back on, and in which time zone it is told.
+//! The time of a status: when it was read, what it looks back on, and in which time zone it is shown.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

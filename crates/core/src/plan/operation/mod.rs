@@ -61,6 +61,20 @@ pub enum Removal {
 }
 
 impl Operation {
+    /// The call to Lambda, if it is one.
+    pub(super) fn as_lambda(&self) -> Option<&LambdaOperation> {
+        match self {
+            Self::Lambda(operation) => Some(operation),
+            Self::Iam(_)
+            | Self::SecretsManager(_)
+            | Self::Logs(_)
+            | Self::EventBridge(_)
+            | Self::CloudWatch(_)
+            | Self::Sns(_)
+            | Self::HubSpot(_) => None,
+        }
+    }
+
     fn as_service(&self) -> &dyn ServiceOperation {
         match self {
             Self::Iam(operation) => operation,
