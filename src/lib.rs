@@ -36,12 +36,12 @@ pub mod local;
 pub mod render;
 pub mod sample;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use cli::{Cli, ColorMode};
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
-use terminal::TextStream;
+use terminal::{RunFlags, TextStream};
 
 /// Parses the command line, runs the command, and returns the exit code of the process.
 ///
@@ -49,8 +49,8 @@ use terminal::TextStream;
 /// the binary is then only linked.
 pub fn run_program() -> std::process::ExitCode {
     completion::answer_shell();
-    let cli = match parse_command_line() {
-        Ok(cli) => cli,
+    let ParsedCommand { cli, name, venue } = match parse_command_line() {
+        Ok(parsed) => parsed,
         Err(stopped) => return print_usage(&stopped),
     };
     match cli.global.color {
@@ -59,12 +59,12 @@ pub fn run_program() -> std::process::ExitCode {
         ColorMode::Always => anstream::ColorChoice::Always.write_global(),
         ColorMode::Never => anstream::ColorChoice::Never.write_global(),
     }
-    terminal::set_run_flags(cli.run_flags());
+    terminal::set_run_flags(RunFlags { venue, ..cli.run_flags() });
     if let Some(profile) = &cli.global.profile {
         deployer_network::choose_profile(profile);
     }
     // What was printed is the result, so a run whose output is incomplete has failed.
-    match run_to_completion(&cli).and_then(|code| terminal::check_output().map(|()| code)) {
+    match run_to_completion(&cli, name).and_then(|code| terminal::check_output().map(|()| code)) {
         Ok(code) => code.into(),
         Err(error) => {
             terminal::print_error(&error, cli.global.json);
@@ -88,21 +88,46 @@ fn print_usage(stopped: &clap::Error) -> std::process::ExitCode {
     }
 }
 
-fn parse_command_line() -> std::result::Result<Cli, clap::Error> {
+/// A command line.
+struct ParsedCommand {
+    cli: Cli,
+    /// The command, as it is typed.
+    name: String,
+    /// The venue that it is about, if it is about one.
+    venue: Option<String>,
+}
+
+fn parse_command_line() -> std::result::Result<ParsedCommand, clap::Error> {
     let arguments = habits::translate_arguments(std::env::args_os());
     let matches = examples::add_examples(Cli::command())
         .term_width(terminal::line_width(TextStream::Out))
         .try_get_matches_from(arguments);
-    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(habits::improve_error)
+    let parsed = matches.and_then(|matches| {
+        let name = matches.subcommand_name().unwrap_or_default().to_owned();
+        Ok(ParsedCommand { cli: Cli::from_arg_matches(&matches)?, name, venue: find_single_venue(&matches) })
+    });
+    parsed.map_err(habits::improve_error)
 }
 
-fn run_to_completion(cli: &Cli) -> Result<ExitCode> {
+/// The only venue among a command's arguments.
+fn find_single_venue(matches: &ArgMatches) -> Option<String> {
+    let (_, command) = matches.subcommand()?;
+    if command.subcommand().is_some() {
+        return find_single_venue(command);
+    }
+    let mut venues = command.try_get_many::<String>("venue").ok().flatten()?;
+    let first = venues.next()?;
+    venues.next().is_none().then(|| first.clone())
+}
+
+fn run_to_completion(cli: &Cli, command: String) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Error::failed(ErrorCode::System, "could not start the threads").caused_by(&error))?;
-    // `--json` is read by a program.
-    if !cli.global.json && !cli.command.owns_terminal() {
-        runtime.spawn(render::tell_what_is_waited_for());
-    }
-    runtime.block_on(commands::run_command(cli))
+    // Every command: which one needn't say so is decided by what it does to the terminal (`QuietTerminal`).
+    render::tell_what_is_waited_for(cli.global.json, command);
+    let ended = runtime.block_on(commands::run_command(cli));
+    // From here on, nothing is waited for.
+    std::mem::forget(terminal::QuietTerminal::hold());
+    ended
 }

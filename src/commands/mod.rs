@@ -101,15 +101,6 @@ impl Command {
         }
     }
 
-    /// Whether it shows by itself what goes on, so that nothing else may write to the terminal meanwhile.
-    pub fn owns_terminal(&self) -> bool {
-        match self {
-            Self::Dev(_) => true,
-            Self::Status(args) => args.watch,
-            _ => false,
-        }
-    }
-
     /// The command by which the table of permissions knows what it does in AWS; none if it calls no AWS.
     pub fn policy_command(&self) -> Option<PolicyCommand> {
         match self {

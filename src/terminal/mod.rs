@@ -8,8 +8,8 @@
 //! [`ExitCode::Failed`]: deployer_core::exit_code::ExitCode::Failed
 
 mod control;
-#[cfg(unix)]
 mod full_screen;
+mod live;
 mod output_file;
 mod paste;
 mod size;
@@ -22,8 +22,8 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 pub use errors::{print_error, print_usage_error};
-#[cfg(unix)]
-pub use full_screen::{FullScreen, listen_to_keyboard};
+pub use full_screen::{FullScreen, shows_colors};
+pub use live::{QuietTerminal, has_bar, print_notice, show_bar, show_notice, silence};
 pub use output_file::write_output_file;
 pub use paste::{RunFlags, quote_for_shell};
 pub use size::{is_lively, line_width, shows_unicode};
@@ -110,20 +110,27 @@ pub fn print_text(stream: TextStream, text: fmt::Arguments<'_>) {
 /// # Errors
 /// Standard output is closed or full.
 pub fn print_until_closed(text: fmt::Arguments<'_>) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
-    keep_failure(out.write_all(prepare_text(&text.to_string()).as_bytes()).and_then(|()| out.flush()))
+    let text = prepare_text(&text.to_string());
+    live::write_beside_bar(|| {
+        let mut out = anstream::stdout().lock();
+        keep_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    })
 }
 
 fn write_prepared(stream: TextStream, text: String) {
-    match stream {
+    live::write_beside_bar(|| match stream {
         TextStream::Out => {
             let mut out = anstream::stdout().lock();
             // `check_output` reports it.
             let _ = keep_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
         }
-        // If not even errors can be shown, there is nobody to tell that.
-        TextStream::Err => drop(anstream::stderr().lock().write_all(text.as_bytes())),
-    }
+        TextStream::Err => write_error_text(&text),
+    });
+}
+
+/// Writes a prepared text to stderr. If not even errors can be shown, there is nobody to tell that.
+fn write_error_text(text: &str) {
+    drop(anstream::stderr().lock().write_all(text.as_bytes()));
 }
 
 /// Prints one line of JSON, and reports whether anybody still reads.
@@ -134,8 +141,10 @@ pub fn print_json(line: &Value) -> io::Result<()> {
     let mut line = line.clone();
     prepare_value(&mut line);
     let text = control::escape_json(&line.to_string()) + "\n";
-    let mut out = io::stdout().lock();
-    keep_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    live::write_beside_bar(|| {
+        let mut out = io::stdout().lock();
+        keep_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    })
 }
 
 /// Prepares every text in a JSON value, before it is escaped: afterwards nothing would be recognized.
@@ -160,8 +169,12 @@ fn prepare_value(value: &mut Value) {
 /// # Errors
 /// It can't be written completely: half a page in a file would look like a whole one.
 pub fn print_document(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(secrets::redact_secrets(text).as_bytes()).and_then(|()| out.flush()) {
+    let text = secrets::redact_secrets(text);
+    let written = live::write_beside_bar(|| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    });
+    match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::failed(ErrorCode::Output, "could not write to stdout").caused_by(&error))
         }

@@ -48,6 +48,7 @@ mod local;
 mod lock;
 mod moved;
 mod network;
+mod on_terminal;
 mod pages;
 mod permissions;
 mod pipelines;
