@@ -39,7 +39,7 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
         nothing: &nothing,
         targets: &args.target,
         moved_to: None,
-        notes: portal.hubspot_note(session.manifest()).into_iter().collect(),
+        notes: portal.kept_properties_note(session.manifest()).into_iter().collect(),
     };
     if args.dry_run {
         let planned = reconciler(&session, &portal, apply_options(&args.execution)).plan(&goal).await?;
