@@ -15,7 +15,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-pub use profile::choose_profile;
+pub use profile::{choose_profile, with_profile};
 use profile::configured_bundle;
 
 /// Why the settings can't be used.
