@@ -22,7 +22,7 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-pub use errors::{print_error, print_usage_error};
+pub use errors::{error_head, print_error, print_usage_error};
 #[cfg(unix)]
 pub use full_screen::{FullScreen, listen_to_keyboard};
 pub use output_file::write_output_file;

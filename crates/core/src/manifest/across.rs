@@ -25,19 +25,39 @@ pub struct ManifestClash {
     /// What it is, and its place in the later manifest.
     #[serde(flatten)]
     pub finding: ManifestFinding,
-    /// Its place in the earlier one: `file:line:column`.
-    pub also: String,
+    /// Its place in the earlier one.
+    pub also: ClashPlace,
+    /// Whether both are the same deployment.
+    #[serde(skip)]
+    pub is_same_deployment: bool,
+}
+
+/// A place in a manifest. Lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClashPlace {
+    /// The file, as given on the command line.
+    pub file: String,
+    /// Line.
+    pub line: Option<usize>,
+    /// Column.
+    pub column: Option<usize>,
+}
+
+impl fmt::Display for ClashPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => write!(f, ":{line}:{column}"),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for ManifestClash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ManifestFinding { file, line, column, message, help, .. } = &self.finding;
-        f.write_str(message)?;
-        match (line, column) {
-            (Some(line), Some(column)) => write!(f, "\n  --> {file}:{line}:{column}")?,
-            _ => write!(f, "\n  --> {file}")?,
-        }
-        write!(f, "\n  --> {}", self.also)?;
+        let here = ClashPlace { file: file.clone(), line: *line, column: *column };
+        write!(f, "{message}\n  --> {here}\n  --> {}", self.also)?;
         help.iter().try_for_each(|help| write!(f, "\n  hint: {help}"))
     }
 }
@@ -90,12 +110,10 @@ impl<'m> Comparison<'m> {
         (message, help): (String, String),
     ) {
         let problem = |at: Span| ManifestProblem::new(code, at, message.clone(), "").with_help(help.clone());
-        let there = first.source.to_finding(&problem(first_at));
-        let place = match (there.line, there.column) {
-            (Some(line), Some(column)) => format!("{}:{line}:{column}", there.file),
-            _ => there.file,
-        };
-        self.clashes.push(ManifestClash { finding: second.source.to_finding(&problem(second_at)), also: place });
+        let ManifestFinding { file, line, column, .. } = first.source.to_finding(&problem(first_at));
+        let finding = second.source.to_finding(&problem(second_at));
+        let also = ClashPlace { file, line, column };
+        self.clashes.push(ManifestClash { finding, also, is_same_deployment: false });
     }
 
     /// Two manifests that are the same deployment would undo each other's work.
@@ -118,6 +136,7 @@ impl<'m> Comparison<'m> {
                 };
                 let [first_at, second_at] = [a.name_place.clone(), b.name_place.clone()];
                 self.push_clash(ErrorCode::SharedName, (a, first_at), (b, second_at), (message, help.to_owned()));
+                self.clashes.iter_mut().for_each(|clash| clash.is_same_deployment = true);
             }
         }
     }

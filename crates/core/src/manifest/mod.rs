@@ -40,7 +40,7 @@ mod unusable;
 mod value;
 mod venue;
 
-pub use across::{ManifestClash, compare_manifests};
+pub use across::{ClashPlace, ManifestClash, compare_manifests};
 pub use alarms::{AlarmCause, AlarmSettings};
 pub use cron::{CronBase, CronDays, CronExpression, CronItem, CronList};
 pub use dotenv::{DOTENV_FILE, DotEnv};
