@@ -78,8 +78,9 @@ pub async fn run_for_manifests(line: &CommandLine) -> Result<ExitCode> {
         ([one], _) => run_for_one(line, one).await,
         ([first, ..], ManifestUse::Nothing) => run_for_one(line, first).await,
         ([_, ..], ManifestUse::One(why)) => {
-            terminal::set_run_flags(line.flags_without_manifest());
-            let chosen = choice::choose_by_venue(line, &paths, why)?;
+            // The flags of the run name the manifest once it is known.
+            let chosen = choice::choose_by_venue(line, &paths, why)
+                .inspect_err(|_| terminal::set_run_flags(line.flags_without_manifest()))?;
             if !global.json {
                 errln!("Using {}.", chosen.display());
             }
@@ -174,7 +175,8 @@ impl GlobalArgs {
                         "set `account` in its [deployment], or pass --profile NAME for the rest".to_owned(),
                     ),
                 };
-                Err(Error::usage(ErrorCode::CommandLine, format!("no --profile is for {shown}, which {what}")).hint(hint))
+                Err(Error::usage(ErrorCode::CommandLine, format!("no --profile is for {shown}, which {what}"))
+                    .hint(hint))
             }
             several => {
                 let what = format!("several --profile are for {shown}: {}", several.join(", "));

@@ -130,7 +130,9 @@ mod tests {
     #[test]
     fn finds_each_file_once_in_the_order_of_names() {
         let directory = tempfile::tempdir().expect("a directory");
-        for name in ["venues/us.toml", "venues/eu.toml", "venues/.hidden.toml", "venues/notes.md", "stages/eu/test.toml"] {
+        for name in
+            ["venues/us.toml", "venues/eu.toml", "venues/.hidden.toml", "venues/notes.md", "stages/eu/test.toml"]
+        {
             let path = directory.path().join(name);
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("created");
             std::fs::write(path, "").expect("written");
@@ -139,7 +141,8 @@ mod tests {
         let expand = |names: &[&str]| {
             let named: Vec<PathBuf> = names.iter().map(|name| directory.path().join(name)).collect();
             expand_manifests(&named).map(|paths| {
-                let relative = |path: &PathBuf| path.strip_prefix(directory.path()).expect("inside").display().to_string();
+                let relative =
+                    |path: &PathBuf| path.strip_prefix(directory.path()).expect("inside").display().to_string();
                 paths.iter().map(relative).collect::<Vec<_>>()
             })
         };

@@ -247,6 +247,7 @@ impl SideRuns<'_> {
             let ended = self.sides.iter().filter(|side| side.ended.is_some()).count();
             if !self.waiting.is_empty() && self.waiting.len() + ended == self.sides.len() {
                 self.print_blocks(self.sides.len());
+                self.waiting.sort_by_key(|question| question.run);
                 let answer = ask_together(&self.waiting, &self.sides, self.line.prints_json());
                 let confirmed = tokio::select! {
                     confirmed = answer => confirmed,
@@ -327,11 +328,10 @@ async fn ask_together(waiting: &[RunQuestion], sides: &[SideRun], json: bool) ->
     let mut answers: Vec<&str> = waiting.iter().map(|question| question.answer.as_str()).collect();
     answers.dedup();
     let answer = answers.join(" ");
-    let mut asked: Vec<(RunResult<'_>, &str, &str)> = waiting
+    let asked: Vec<(RunResult<'_>, &str, &str)> = waiting
         .iter()
         .map(|question| (result_of(&sides[question.run], None), question.summary.as_str(), question.question.as_str()))
         .collect();
-    asked.sort_by_key(|(result, ..)| result.manifest.clone());
     err!("\n{}Type `{answer}` to confirm: ", question_text(&asked, sides.len()));
     // Not on the runtime's threads, which would wait for the answer even if a signal ends the question.
     let (line, answered) = oneshot::channel();
@@ -350,9 +350,11 @@ fn result_of<'s>(side: &'s SideRun, next: Option<String>) -> RunResult<'s> {
     RunResult {
         manifest: side.label(),
         deployment: side.deployment.as_ref().map(|deployment| deployment.name.as_str()),
-        account: side.run.known_scope().map(|scope| scope.account).or_else(|| {
-            side.deployment.as_ref().and_then(|deployment| deployment.account.clone())
-        }),
+        account: side
+            .run
+            .known_scope()
+            .map(|scope| scope.account)
+            .or_else(|| side.deployment.as_ref().and_then(|deployment| deployment.account.clone())),
         region: side.deployment.as_ref().map(|deployment| deployment.region.as_str()),
         code: side.ended,
         next,

@@ -44,7 +44,7 @@ fn result_word(code: Option<ExitCode>) -> (&'static str, Style) {
         Some(ExitCode::Done) => ("done", GREEN),
         Some(ExitCode::Changes) => ("changes", YELLOW),
         Some(ExitCode::Failed) => ("failed", RED),
-        Some(ExitCode::Usage) => ("mistake", RED),
+        Some(ExitCode::Usage) => ("rejected", RED),
         Some(ExitCode::Incomplete) => ("incomplete", YELLOW),
         Some(ExitCode::Partial) => ("in part", RED),
         Some(ExitCode::Stale) => ("stale", RED),
@@ -99,7 +99,8 @@ pub fn run_results_text(results: &[RunResult<'_>]) -> String {
     let names = results.iter().map(|result| one_line(&result.manifest).chars().count()).max().unwrap_or_default();
     for result in results {
         let (word, style) = result_word(result.code);
-        let line = format!("  {style}{word:words$}{style:#}  {:names$}  {}", one_line(&result.manifest), result.place_text());
+        let line =
+            format!("  {style}{word:words$}{style:#}  {:names$}  {}", one_line(&result.manifest), result.place_text());
         let _ = writeln!(out, "{}", line.trim_end());
         if let Some(next) = &result.next {
             let _ = writeln!(out, "  {:words$}  left, run: `{next}`", "");

@@ -12,8 +12,7 @@ use crate::world::venue_tables;
 
 const US: &str = "123456789012";
 const EU: &str = "210987654321";
-const BOTH: [&str; 6] =
-    ["--manifest", "venues/*.toml", "--profile", "123456789012=us", "--profile", "210987654321=eu"];
+const BOTH: [&str; 6] = ["--manifest", "venues/*.toml", "--profile", "123456789012=us", "--profile", "210987654321=eu"];
 
 /// `sync-us` with the venue `a`, and `sync-eu` with the venue `b`.
 struct TwoDeployments {
@@ -31,9 +30,8 @@ impl TwoDeployments {
         let site = Site::new();
         let eu = EmbeddedCloud::in_memory(CloudConfig { account: EU.to_owned(), ..CloudConfig::default() });
         site.cloud.add_account("key-of-eu", eu.clone());
-        let keys = ["us", "eu"].map(|name| {
-            format!("[{name}]\naws_access_key_id = key-of-{name}\naws_secret_access_key = secret\n")
-        });
+        let keys = ["us", "eu"]
+            .map(|name| format!("[{name}]\naws_access_key_id = key-of-{name}\naws_secret_access_key = secret\n"));
         site.write_file("credentials", &keys.concat());
         std::fs::create_dir(site.path().join("venues")).expect("created");
         site.write_file("venues/us.toml", &manifest_of("sync-us", "us-east-1", US, "a"));
@@ -144,7 +142,10 @@ fn both_are_planned_applied_and_shown_by_one_command() {
         let page = String::from_utf8_lossy(&output.stdout);
         assert_eq!(page.matches("<html").count(), 1, "{args:?}: {page}");
         assert!(page.starts_with("<!DOCTYPE") && page.trim_end().ends_with("</html>"), "{args:?}: {page}");
-        assert_in_order(&page, &["href=\"#manifest-2\"", "id=\"manifest-1\"", "sync-eu", "id=\"manifest-2\"", "sync-us"]);
+        assert_in_order(
+            &page,
+            &["href=\"#manifest-2\"", "id=\"manifest-1\"", "sync-eu", "id=\"manifest-2\"", "sync-us"],
+        );
     }
     assert_eq!(both.writes(), 0);
     let (code, text) = both.run(&["destroy", "--yes"]);
@@ -163,7 +164,10 @@ fn one_that_fails_does_not_stop_the_other_and_the_summary_says_how_to_go_on() {
     let next = "deployer apply --yes --artifact bootstrap --profile 123456789012=us --profile 210987654321=eu --manifest \
                 venues/eu.toml";
     let left = format!("left, run: `{next}`");
-    assert_in_order(&text, &["== 2 manifests: 1 in part, 1 done ==", "in part  venues/eu.toml", &left, "venues/us.toml"]);
+    assert_in_order(
+        &text,
+        &["== 2 manifests: 1 in part, 1 done ==", "in part  venues/eu.toml", &left, "venues/us.toml"],
+    );
     both.eu.set_faults(None);
     let words: Vec<&str> = next.split(' ').skip(1).collect();
     let (code, text) = exit_and_output(&both.command(&words).output().expect("it starts"));
@@ -250,7 +254,7 @@ fn all_mistakes_of_all_files_are_shown_and_nothing_runs() {
         assert_eq!((code, both.writes()), (2, 0), "{text}");
         assert_in_order(
             &text,
-            &["== venues/ap.toml ==", "== venues/it.toml ==", "2 mistake, 2 not run", "not run  venues/eu.toml"],
+            &["== venues/ap.toml ==", "== venues/it.toml ==", "2 rejected, 2 not run", "not run  venues/eu.toml"],
         );
         assert!(text.contains("venues/ap.toml:3:1") && text.contains("venues/it.toml:1:"), "{text}");
     }
@@ -264,14 +268,14 @@ fn all_mistakes_of_all_files_are_shown_and_nothing_runs() {
 
     // What they share is found without a network, with its place in both.
     let flag = |name: &str, region: &str, account: &str, venue: &str| {
-        manifest_of(name, region, account, venue).replace("\"\n[venues.", "\"\nflag_property = \"go\"\n[venues.")
+        manifest_of(name, region, account, venue).replace("display_name", "flag_property = \"go\"\ndisplay_name")
     };
     both.site.write_file("venues/us.toml", &flag("sync-us", "us-east-1", US, "a"));
     both.site.write_file("venues/eu.toml", &flag("sync-eu", "eu-west-1", EU, "b"));
     for args in [&APPLY[..], &["validate"]] {
         let (code, text) = both.run(args);
         assert_eq!((code, both.writes()), (2, 0), "{text}");
-        for word in ["error[shared_flag]", "--> venues/us.toml:8:17", "--> venues/eu.toml:8:17"] {
+        for word in ["error[shared_flag]", "--> venues/us.toml:7:17", "--> venues/eu.toml:7:17"] {
             assert!(text.contains(word), "{word}: {text}");
         }
     }
@@ -297,7 +301,10 @@ fn a_command_for_one_manifest_takes_the_one_that_declares_the_venue() {
     let (code, text) = both.run(&["plan", "--artifact", "bootstrap", "--target", "a"]);
     assert!(code == 0 && text.contains("== 1 manifest: 1 done ==") && !text.contains("eu.toml"), "{text}");
     for (args, words) in [
-        (&["unlock"][..], &["this takes one manifest, because a lock is of one deployment", "deployer unlock --profile"][..]),
+        (
+            &["unlock"][..],
+            &["this takes one manifest, because a lock is of one deployment", "deployer unlock --profile"][..],
+        ),
         (&["plan", "--out", "x"], &["because a saved plan is of one, and --manifest names 2"]),
         (&["logs", "nobody"], &["none of the manifests declares nobody: venues/eu.toml, venues/us.toml"]),
         (&["plan", "--target", "nobody"], &["none of the manifests declares nobody"]),

@@ -14,11 +14,12 @@ use crate::naming::{
     mark_description, mark_place,
 };
 use crate::property;
+use crate::resource::SharedDocument;
 use crate::resource::alarm::DesiredAlarms;
 use crate::resource::declared::{DeclaredItem, DeclaredMember, DeclaredSettings, record_declared};
 use crate::resource::{
     AliasSpec, DesiredStack, FunctionConfiguration, FunctionSpec, LogGroupSpec, PermissionSpec, RoleSpec, RuleSpec,
-    RuleTarget, SECRET_ARN_PLACEHOLDER, SecretSpec, StringMap, TargetSpec,
+    RuleTarget, SECRET_ARN_PLACEHOLDER, SecretSpec, SharedDocument, StringMap, TargetSpec,
 };
 use crate::role_policy::{role_policy, trust_policy};
 use crate::scope::Scope;
@@ -87,6 +88,8 @@ pub struct DesiredVenue {
 /// Works out what should exist from the manifest. `code_sha256` returns the artifact's hash for a venue's architecture.
 pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) -> String) -> Desired {
     let deployment = &manifest.deployment.name;
+    // The same for all venues.
+    let trust = SharedDocument::from(trust_policy(scope));
     let venues = manifest.venues.iter().map(|venue| match venue.status {
         Status::Blocked => DesiredVenue {
             venue: venue.name.clone(),
@@ -96,7 +99,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         },
         Status::Active | Status::Paused => DesiredVenue {
             venue: venue.name.clone(),
-            stack: Some(desired_stack(manifest, venue, scope, code_sha256(venue))),
+            stack: Some(desired_stack(manifest, venue, scope, &trust, code_sha256(venue))),
             reserved_concurrency: venue.reserved_concurrency,
             blocked: None,
         },
@@ -130,7 +133,13 @@ pub(crate) fn resource_tags(deployment: &str, venue: &Venue, members: &[Declared
     tags
 }
 
-fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String) -> DesiredStack {
+fn desired_stack(
+    manifest: &Manifest,
+    venue: &Venue,
+    scope: &Scope,
+    trust: &SharedDocument,
+    code_sha256: String,
+) -> DesiredStack {
     let deployment = &manifest.deployment.name;
     let names = VenueNames::new(deployment, &venue.name);
     let company = &venue.company;
@@ -149,8 +158,8 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
             None => Vec::new(),
         },
         role: RoleSpec {
-            trust: trust_policy(scope),
-            policy: role_policy(scope, &names, venue),
+            trust: trust.clone(),
+            policy: role_policy(scope, &names, venue).into(),
             name: names.role,
             path: place.role_path(),
             description: description.clone(),

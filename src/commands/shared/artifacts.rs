@@ -89,7 +89,8 @@ pub(in crate::commands) async fn prepare_artifact(
     // Several manifests have one function: who comes second waits for the first one's build.
     static PREPARED: tokio::sync::Mutex<Vec<PreparedArtifact>> = tokio::sync::Mutex::const_new(Vec::new());
     let mut prepared = PREPARED.lock().await;
-    let source = given.clone().unwrap_or_else(|| std::fs::canonicalize(&directory).unwrap_or_else(|_| directory.clone()));
+    let source =
+        given.clone().unwrap_or_else(|| std::fs::canonicalize(&directory).unwrap_or_else(|_| directory.clone()));
     let is_same = |known: &&PreparedArtifact| (known.platform, &known.source) == (platform, &source);
     if let Some(known) = prepared.iter().find(is_same) {
         return Ok(known.artifact.clone());

@@ -23,7 +23,7 @@ use super::session::{Session, manifest_directory, state_directory};
 use crate::cli::{ConfirmArgs, ExecutionArgs};
 use crate::manifests::ManifestRun;
 use crate::render::{ApplyProgress, cost_line, plan_text, result_text};
-use crate::terminal::print_progress;
+use crate::terminal::{complete_command, print_progress};
 
 /// What a plan notes besides the changes.
 pub(in crate::commands) async fn plan_notes(session: &Session, portal: &PortalAccess) -> Vec<String> {
@@ -133,6 +133,7 @@ fn print_next_steps(venue: &str) {
         (format!("deployer verify {venue} --now"), "send a test contact through it"),
         ("deployer status".to_owned(), "see how the venues are doing"),
     ];
+    let steps = steps.map(|(command, purpose)| (complete_command(&command), purpose));
     let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
     outln!("\nNext:");
     steps.iter().for_each(|(command, purpose)| outln!("  {command:width$}  # {purpose}"));

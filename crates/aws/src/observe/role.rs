@@ -1,6 +1,6 @@
 //! IAM roles: one paged call returns them all with their policies and tags. If it is denied, they are read one by one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{AttachedPermissionsBoundary, EntityType, InstanceProfile, Role, RoleDetail, Tag};
@@ -12,7 +12,7 @@ use super::{ResourceList, owned_venue, to_observed, to_unreadable};
 use crate::{Call, CallError, FailureKind, Found, sdk_pages};
 use deployer_core::naming::{RolePlace, VenueNames, is_role_name, venue_of_role};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
-use deployer_core::resource::{LiveRole, Observed, StringMap};
+use deployer_core::resource::{LiveRole, Observed, SharedDocument, StringMap};
 use deployer_core::role_owner::{OtherRoles, RoleOwner, role_deployment, settle_roles};
 
 /// The account's roles.
@@ -72,9 +72,10 @@ async fn list_role_details(iam: &Client) -> ResourceList<LiveRole> {
     let stream =
         iam.get_account_authorization_details().filter(EntityType::Role).max_items(1000).into_paginator().send();
     let mut pages = sdk_pages("iam:GetAccountAuthorizationDetails", stream, |page| page.marker());
+    let mut documents = KnownDocuments::default();
     while let Some(page) = pages.next_page().await {
         for role in page?.role_detail_list() {
-            let role = convert_role(role);
+            let role = convert_role(role, &mut documents);
             roles.insert(role.name.clone(), role);
         }
     }
@@ -211,7 +212,7 @@ async fn read_role(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallErr
         for policy in page?.policy_names() {
             let answer =
                 iam.get_role_policy().role_name(name).policy_name(policy).send().await.call("iam:GetRolePolicy")?;
-            policies.insert(policy.clone(), parse_policy_document(answer.policy_document()));
+            policies.insert(policy.clone(), parse_policy_document(answer.policy_document()).into());
         }
     }
     let mut attached = Vec::new();
@@ -224,7 +225,7 @@ async fn read_role(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallErr
     Ok(Some(LiveRole {
         name: role.role_name().to_owned(),
         path: role.path().to_owned(),
-        trust: role.assume_role_policy_document().map_or(Value::Null, parse_policy_document),
+        trust: role.assume_role_policy_document().map_or(Value::Null, parse_policy_document).into(),
         policies,
         attached,
         tags: convert_tags(role.tags()),
@@ -235,15 +236,31 @@ async fn read_role(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallErr
     }))
 }
 
-fn convert_role(role: &RoleDetail) -> LiveRole {
+/// The documents of a list of roles, by their text: most roles have the same trust policy.
+#[derive(Default)]
+struct KnownDocuments(HashMap<String, SharedDocument>);
+
+impl KnownDocuments {
+    fn parse_document(&mut self, text: Option<&str>) -> SharedDocument {
+        let Some(text) = text else { return Value::Null.into() };
+        if let Some(known) = self.0.get(text) {
+            return known.clone();
+        }
+        let parsed = SharedDocument::from(parse_policy_document(text));
+        self.0.insert(text.to_owned(), parsed.clone());
+        parsed
+    }
+}
+
+fn convert_role(role: &RoleDetail, documents: &mut KnownDocuments) -> LiveRole {
     let policies = role.role_policy_list().iter().map(|policy| {
-        let document = policy.policy_document().map_or(Value::Null, parse_policy_document);
+        let document = policy.policy_document().map_or(Value::Null, parse_policy_document).into();
         (policy.policy_name().unwrap_or_default().to_owned(), document)
     });
     LiveRole {
         name: role.role_name().unwrap_or_default().to_owned(),
         path: role.path().unwrap_or_default().to_owned(),
-        trust: role.assume_role_policy_document().map_or(Value::Null, parse_policy_document),
+        trust: documents.parse_document(role.assume_role_policy_document()),
         policies: policies.collect(),
         attached: role.attached_managed_policies().iter().filter_map(|policy| policy.policy_arn.clone()).collect(),
         tags: convert_tags(role.tags()),

@@ -301,9 +301,8 @@ fn are_accepted(first: &PlacedVenue<'_>, second: &PlacedVenue<'_>) -> bool {
 }
 
 fn both_venues(first: &PlacedVenue<'_>, second: &PlacedVenue<'_>) -> String {
-    let named = |placed: &PlacedVenue<'_>| {
-        format!("`{}` in {}", placed.read.venue.name, placed.loaded.manifest.path.display())
-    };
+    let named =
+        |placed: &PlacedVenue<'_>| format!("`{}` in {}", placed.read.venue.name, placed.loaded.manifest.path.display());
     format!("{} and {}", named(first), named(second))
 }
 

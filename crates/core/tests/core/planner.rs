@@ -98,9 +98,9 @@ fn fixes_drift_with_the_matching_call() {
         ("permission gone", |live| live.permission = Observed::Absent),
         ("permission widened", |live| expect_present(&mut live.permission).statements[0].source_arn = None),
         ("policy added", |live| {
-            expect_present(&mut live.role).policies.insert("extra".to_owned(), serde_json::json!({}));
+            expect_present(&mut live.role).policies.insert("extra".to_owned(), serde_json::json!({}).into());
         }),
-        ("trust", |live| expect_present(&mut live.role).trust = serde_json::json!({ "Statement": [] })),
+        ("trust", |live| expect_present(&mut live.role).trust = serde_json::json!({ "Statement": [] }).into()),
         ("retention removed", |live| expect_present(&mut live.log_group).retention_days = None),
         ("venue tag removed", |live| drop(expect_present(&mut live.secret).tags.remove("deployer:venue"))),
     ];

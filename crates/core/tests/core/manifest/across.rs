@@ -35,7 +35,10 @@ fn manifests_that_share_nothing_are_fine() {
 #[test]
 fn one_deployment_is_in_one_manifest_only() {
     let pair = |first: &str, second: &str| {
-        clashes(&[manifest("a.toml", "sync", first, "mill", "", ""), manifest("b.toml", "sync", second, "mill", "", "")])
+        clashes(&[
+            manifest("a.toml", "sync", first, "mill", "", ""),
+            manifest("b.toml", "sync", second, "mill", "", ""),
+        ])
     };
     let [one, other] = ["account = \"111111111111\"\n", "account = \"222222222222\"\n"];
     let same = ["shared_name b.toml:2:8 a.toml:2:8"];
@@ -57,10 +60,7 @@ fn flags_ledgers_functions_and_destinations_are_compared() {
             manifest("b.toml", "us", "", "loft", "flag_property = \"tripleseat_sync_status__eu_mill\"\n", ""),
             "shared_flag b.toml:7:17 a.toml:5:9",
         ),
-        (
-            manifest("b.toml", "us", "", "loft", "", "location_id = 7\n"),
-            "shared_destination b.toml:12:15 a.toml:13:15",
-        ),
+        (manifest("b.toml", "us", "", "loft", "", "location_id = 7\n"), "shared_destination b.toml:12:15 a.toml:13:15"),
     ] {
         assert_eq!(clashes(&[one.clone(), other.clone()]), [expected], "{}", other.redacted_text());
         // A paused venue may have what another one took over, but not its names.
@@ -111,8 +111,10 @@ fn a_clash_is_shown_with_both_places_and_what_to_do() {
     let shown: Vec<String> = compare_manifests(&manifests).iter().map(ToString::to_string).collect();
     assert_eq!(
         shown,
-        ["`mill` in venues/eu.toml and `loft` in venues/us.toml share the flag property `go`: a contact ticked for one \
+        [
+            "`mill` in venues/eu.toml and `loft` in venues/us.toml share the flag property `go`: a contact ticked for one \
           would go to both\n  --> venues/us.toml:7:17\n  --> venues/eu.toml:7:17\n  hint: give one another flag_property; if \
-          they are in different portals, set `portal_id` in both"]
+          they are in different portals, set `portal_id` in both"
+        ]
     );
 }
