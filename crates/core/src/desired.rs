@@ -14,7 +14,6 @@ use crate::naming::{
     mark_description, mark_place,
 };
 use crate::property;
-use crate::resource::SharedDocument;
 use crate::resource::alarm::DesiredAlarms;
 use crate::resource::declared::{DeclaredItem, DeclaredMember, DeclaredSettings, record_declared};
 use crate::resource::{
