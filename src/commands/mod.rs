@@ -166,7 +166,7 @@ impl Command {
     pub fn prints_document(&self) -> bool {
         match self {
             Self::Plan(args) => matches!(args.format, Some(PlanFormat::Markdown | PlanFormat::Html)),
-            Self::Report(args) => args.out.is_none(),
+            Self::Report(args) => args.out.is_none() && !args.send,
             Self::IamPolicy(_) => true,
             _ => false,
         }
