@@ -254,7 +254,7 @@ fn all_mistakes_of_all_files_are_shown_and_nothing_runs() {
         assert_eq!((code, both.writes()), (2, 0), "{text}");
         assert_in_order(
             &text,
-            &["== venues/ap.toml ==", "== venues/it.toml ==", "2 rejected, 2 not run", "not run  venues/eu.toml"],
+            &["== venues/ap.toml ==", "== venues/it.toml ==", "2 rejected, 2 not run", "not run   venues/eu.toml"],
         );
         assert!(text.contains("venues/ap.toml:3:1") && text.contains("venues/it.toml:1:"), "{text}");
     }
@@ -282,7 +282,7 @@ fn all_mistakes_of_all_files_are_shown_and_nothing_runs() {
     let (_, lines) = both.run_json(&["validate"]);
     assert_eq!(lines[0]["also"]["file"], "venues/eu.toml", "{lines:?}");
     let (code, text) = both.run(&["status", "--no-drift"]);
-    assert_eq!(code, 0, "what only reads may: {text}");
+    assert_eq!(code, 1, "what only reads may, and says that nothing is deployed: {text}");
 
     let (code, text) = exit_and_output(&both.run_with(&["validate"], &["-f", "venues/*.json"]));
     assert!(code == 2 && text.contains("no file matches venues/*.json"), "{text}");
