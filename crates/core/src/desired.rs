@@ -10,17 +10,17 @@ use crate::alarms::derive_alarms;
 use crate::concurrency::enable_lease;
 use crate::manifest::{Deployment, Manifest, ReservedConcurrency, Status, Venue};
 use crate::naming::{
-    ALIAS, PERMISSION_SID, RolePlace, SHARED_VENUE, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID,
-    VenueNames, mark_description, mark_place,
+    ALIAS, RolePlace, SHARED_VENUE, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID, VenueNames,
+    mark_description, mark_place,
 };
 use crate::property;
 use crate::resource::alarm::DesiredAlarms;
 use crate::resource::declared::{DeclaredItem, DeclaredMember, DeclaredSettings, record_declared};
 use crate::resource::{
-    AliasSpec, DesiredStack, FunctionConfiguration, FunctionSpec, LogGroupSpec, PermissionSpec, RoleSpec, RuleSpec,
-    RuleTarget, SECRET_ARN_PLACEHOLDER, SecretSpec, SharedDocument, StringMap, TargetSpec,
+    AliasSpec, DesiredStack, FunctionConfiguration, FunctionSpec, LogGroupSpec, RoleSpec, RuleSpec, RuleTarget,
+    SECRET_ARN_PLACEHOLDER, SecretSpec, StringMap, TargetSpec,
 };
-use crate::role_policy::{role_policy, trust_policy};
+use crate::role_policy::{EVENTS, RunStarter, role_policy, rules_have_roles, trust_policy, use_permission};
 use crate::scope::Scope;
 
 /// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
@@ -87,8 +87,6 @@ pub struct DesiredVenue {
 /// Works out what should exist from the manifest. `code_sha256` returns the artifact's hash for a venue's architecture.
 pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) -> String) -> Desired {
     let deployment = &manifest.deployment.name;
-    // The same for all venues.
-    let trust = SharedDocument::from(trust_policy(scope));
     let venues = manifest.venues.iter().map(|venue| match venue.status {
         Status::Blocked => DesiredVenue {
             venue: venue.name.clone(),
@@ -98,7 +96,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         },
         Status::Active | Status::Paused => DesiredVenue {
             venue: venue.name.clone(),
-            stack: Some(desired_stack(manifest, venue, scope, &trust, code_sha256(venue))),
+            stack: Some(desired_stack(manifest, venue, scope, code_sha256(venue))),
             reserved_concurrency: venue.reserved_concurrency,
             blocked: None,
         },
@@ -139,13 +137,7 @@ fn declared_tags(deployment: &str, venue: &str, declared: &StringMap, members: &
     tags
 }
 
-fn desired_stack(
-    manifest: &Manifest,
-    venue: &Venue,
-    scope: &Scope,
-    trust: &SharedDocument,
-    code_sha256: String,
-) -> DesiredStack {
+fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String) -> DesiredStack {
     let deployment = &manifest.deployment.name;
     let names = VenueNames::new(deployment, &venue.name);
     let company = &venue.company;
@@ -157,6 +149,8 @@ fn desired_stack(
     let function_arn = scope.regional_arn("lambda", &format!("function:{}", names.function));
     let rule_arn = scope.regional_arn("events", &format!("rule/{}", names.rule));
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
+    let with_role = rules_have_roles(scope);
+    let starter = with_role.then_some(RunStarter { service: EVENTS, source_arn: &rule_arn });
     let mut stack = DesiredStack {
         // Without a token, people create the properties by hand.
         properties: match manifest.hubspot.token {
@@ -164,8 +158,8 @@ fn desired_stack(
             None => Vec::new(),
         },
         role: RoleSpec {
-            trust: trust.clone(),
-            policy: role_policy(scope, &names, venue).into(),
+            trust: trust_policy(scope, starter).into(),
+            policy: role_policy(scope, &names, venue, with_role).into(),
             name: names.role,
             path: place.role_path(),
             description: description.clone(),
@@ -195,7 +189,7 @@ fn desired_stack(
                 architecture: venue.architecture.as_str().to_owned(),
                 memory_mb: venue.memory_mb,
                 timeout_s: venue.timeout_s,
-                role_arn,
+                role_arn: role_arn.clone(),
                 environment: function_environment(manifest, venue),
                 code_sha256,
                 declared: DeclaredSettings {
@@ -210,7 +204,7 @@ fn desired_stack(
             tags: tags.clone(),
         },
         alias: AliasSpec {
-            function: names.function.clone(),
+            function: names.function,
             name: ALIAS.to_owned(),
             maximum_retry_attempts: MAXIMUM_RETRY_ATTEMPTS,
             maximum_event_age_s: MAXIMUM_EVENT_AGE_S,
@@ -223,26 +217,22 @@ fn desired_stack(
             enabled: venue.status == Status::Active,
             tags,
         },
-        permission: PermissionSpec {
-            function: names.function,
-            qualifier: ALIAS.to_owned(),
-            statement_id: PERMISSION_SID.to_owned(),
-            action: "lambda:InvokeFunction".to_owned(),
-            principal: "events.amazonaws.com".to_owned(),
-            source_arn: rule_arn,
-            source_account: scope.account.clone(),
-        },
+        permission: None,
         target: TargetSpec {
             rule: names.rule,
             target: RuleTarget {
                 id: TARGET_ID.to_owned(),
                 arn: format!("{function_arn}:{ALIAS}"),
+                role_arn: Some(role_arn),
                 maximum_retry_attempts: Some(0),
                 maximum_event_age_s: Some(MAXIMUM_EVENT_AGE_S.cast_signed()),
                 unmodeled: Vec::new(),
             },
         },
     };
+    if !with_role || company.permissions_boundary.is_some() {
+        use_permission(&mut stack, scope);
+    }
     match venue.reserved_concurrency {
         ReservedConcurrency::Off => enable_lease(&mut stack, scope),
         ReservedConcurrency::One | ReservedConcurrency::Auto => {}

@@ -1,6 +1,6 @@
 //! IAM roles: one paged call returns them all with their policies and tags. If it is denied, they are read one by one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{AttachedPermissionsBoundary, EntityType, InstanceProfile, Role, RoleDetail, Tag};
@@ -12,7 +12,7 @@ use super::{ResourceList, owned_venue, to_observed, to_unreadable};
 use crate::{Call, CallError, FailureKind, Found, sdk_pages};
 use deployer_core::naming::{RolePlace, VenueNames, is_role_name, venue_of_role};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
-use deployer_core::resource::{LiveRole, Observed, SharedDocument, StringMap};
+use deployer_core::resource::{LiveRole, Observed, StringMap};
 use deployer_core::role_owner::{OtherRoles, RoleOwner, role_deployment, settle_roles};
 
 /// The account's roles.
@@ -72,10 +72,9 @@ async fn list_role_details(iam: &Client) -> ResourceList<LiveRole> {
     let stream =
         iam.get_account_authorization_details().filter(EntityType::Role).max_items(1000).into_paginator().send();
     let mut pages = sdk_pages("iam:GetAccountAuthorizationDetails", stream, |page| page.marker());
-    let mut documents = KnownDocuments::default();
     while let Some(page) = pages.next_page().await {
         for role in page?.role_detail_list() {
-            let role = convert_role(role, &mut documents);
+            let role = convert_role(role);
             roles.insert(role.name.clone(), role);
         }
     }
@@ -236,23 +235,7 @@ async fn read_role(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallErr
     }))
 }
 
-/// The documents of a list of roles, by their text: most roles have the same trust policy.
-#[derive(Default)]
-struct KnownDocuments(HashMap<String, SharedDocument>);
-
-impl KnownDocuments {
-    fn parse_document(&mut self, text: Option<&str>) -> SharedDocument {
-        let Some(text) = text else { return Value::Null.into() };
-        if let Some(known) = self.0.get(text) {
-            return known.clone();
-        }
-        let parsed = SharedDocument::from(parse_policy_document(text));
-        self.0.insert(text.to_owned(), parsed.clone());
-        parsed
-    }
-}
-
-fn convert_role(role: &RoleDetail, documents: &mut KnownDocuments) -> LiveRole {
+fn convert_role(role: &RoleDetail) -> LiveRole {
     let policies = role.role_policy_list().iter().map(|policy| {
         let document = policy.policy_document().map_or(Value::Null, parse_policy_document).into();
         (policy.policy_name().unwrap_or_default().to_owned(), document)
@@ -260,7 +243,7 @@ fn convert_role(role: &RoleDetail, documents: &mut KnownDocuments) -> LiveRole {
     LiveRole {
         name: role.role_name().unwrap_or_default().to_owned(),
         path: role.path().unwrap_or_default().to_owned(),
-        trust: documents.parse_document(role.assume_role_policy_document()),
+        trust: role.assume_role_policy_document().map_or(Value::Null, parse_policy_document).into(),
         policies: policies.collect(),
         attached: role.attached_managed_policies().iter().filter_map(|policy| policy.policy_arn.clone()).collect(),
         tags: convert_tags(role.tags()),

@@ -1,4 +1,4 @@
-//! JSON documents that many resources have alike.
+//! JSON documents that are held once.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// A document whose clones share it, until one of them is changed. A thousand venues have one trust policy.
+/// A document whose clones share it, until one of them is changed: what a list returned is in what was observed too.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SharedDocument(Arc<Value>);
 
