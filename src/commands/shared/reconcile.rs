@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use deployer_aws::lock::LockOptions;
+use deployer_core::call_rates::find_slowest_of_plan;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::{Action, Change, Plan};
@@ -22,7 +23,7 @@ use super::blockers;
 use super::session::{Session, manifest_directory, state_directory};
 use crate::cli::{ConfirmArgs, ExecutionArgs};
 use crate::manifests::ManifestRun;
-use crate::render::{ApplyProgress, cost_line, plan_text, result_text};
+use crate::render::{ApplyProgress, cost_line, pace_text, plan_text, result_text};
 use crate::terminal::{complete_command, print_progress};
 
 /// What a plan notes besides the changes.
@@ -198,6 +199,13 @@ where
             ReconcileEvent::ApplyStarted { plan, cancel } => {
                 if let Some(run) = ManifestRun::current() {
                     run.note_applying();
+                }
+                // A cloud on this machine has no quotas.
+                let slowest = if self.session.local { None } else { find_slowest_of_plan(plan) };
+                match (&slowest, json) {
+                    (Some(slowest), Some(lines)) => lines.print_pace(slowest),
+                    (Some(slowest), None) => pace_text(slowest).iter().for_each(|text| print_progress(text)),
+                    (None, _) => {}
                 }
                 let progress = ApplyProgress::new(plan.changes.len());
                 let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
