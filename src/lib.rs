@@ -17,7 +17,8 @@
 //! leads. [`deployer_health`] reports on the venues, checks every credential and connection, and proves that a venue is
 //! live and isolated.
 //!
-//! [`commands`] has one file per command, [`cli`] the flags that several share. [`dev`] runs the whole system on this
+//! [`commands`] has one file per command, [`cli`] the flags that several share, and [`manifests`] runs a command for several
+//! manifests side by side. [`dev`] runs the whole system on this
 //! machine; [`local`] is the cloud of `--local`.
 
 #![warn(clippy::disallowed_macros, clippy::disallowed_methods)]
@@ -33,15 +34,19 @@ pub mod dev;
 mod examples;
 mod habits;
 pub mod local;
+pub mod manifests;
 pub mod render;
 pub mod sample;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches};
 
 use cli::{Cli, ColorMode};
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
-use terminal::{RunFlags, TextStream};
+use manifests::CommandLine;
+use terminal::TextStream;
 
 /// Parses the command line, runs the command, and returns the exit code of the process.
 ///
@@ -49,22 +54,19 @@ use terminal::{RunFlags, TextStream};
 /// the binary is then only linked.
 pub fn run_program() -> std::process::ExitCode {
     completion::answer_shell();
-    let ParsedCommand { cli, name, venue } = match parse_command_line() {
+    let (line, name) = match parse_command_line() {
         Ok(parsed) => parsed,
         Err(stopped) => return print_usage(&stopped),
     };
+    let cli = &line.cli;
     match cli.global.color {
         _ if cli.global.no_color => anstream::ColorChoice::Never.write_global(),
         ColorMode::Auto => {}
         ColorMode::Always => anstream::ColorChoice::Always.write_global(),
         ColorMode::Never => anstream::ColorChoice::Never.write_global(),
     }
-    terminal::set_run_flags(RunFlags { venue, ..cli.run_flags() });
-    if let Some(profile) = &cli.global.profile {
-        deployer_network::choose_profile(profile);
-    }
     // What was printed is the result, so a run whose output is incomplete has failed.
-    match run_to_completion(&cli, name).and_then(|code| terminal::check_output().map(|()| code)) {
+    match run_to_completion(&line, name).and_then(|code| terminal::check_output().map(|()| code)) {
         Ok(code) => code.into(),
         Err(error) => {
             terminal::print_error(&error, cli.global.json);
@@ -88,45 +90,28 @@ fn print_usage(stopped: &clap::Error) -> std::process::ExitCode {
     }
 }
 
-/// A command line.
-struct ParsedCommand {
-    cli: Cli,
-    /// The command, as it is typed.
-    name: String,
-    /// The venue that it is about, if it is about one.
-    venue: Option<String>,
-}
-
-fn parse_command_line() -> std::result::Result<ParsedCommand, clap::Error> {
-    let arguments = habits::translate_arguments(std::env::args_os());
+/// The command line, and the name of its command.
+fn parse_command_line() -> std::result::Result<(CommandLine, String), clap::Error> {
+    let arguments: Vec<OsString> = habits::translate_arguments(std::env::args_os()).into_iter().collect();
+    let words = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let matches = examples::add_examples(Cli::command())
         .term_width(terminal::line_width(TextStream::Out))
         .try_get_matches_from(arguments);
     let parsed = matches.and_then(|matches| {
         let name = matches.subcommand_name().unwrap_or_default().to_owned();
-        Ok(ParsedCommand { cli: Cli::from_arg_matches(&matches)?, name, venue: find_single_venue(&matches) })
+        let venues = completion::venues_of_line(&Cli::command(), &matches);
+        Cli::from_arg_matches(&matches).map(|cli| (CommandLine { cli, words, venues }, name))
     });
     parsed.map_err(habits::improve_error)
 }
 
-/// The only venue among a command's arguments.
-fn find_single_venue(matches: &ArgMatches) -> Option<String> {
-    let (_, command) = matches.subcommand()?;
-    if command.subcommand().is_some() {
-        return find_single_venue(command);
-    }
-    let mut venues = command.try_get_many::<String>("venue").ok().flatten()?;
-    let first = venues.next()?;
-    venues.next().is_none().then(|| first.clone())
-}
-
-fn run_to_completion(cli: &Cli, command: String) -> Result<ExitCode> {
+fn run_to_completion(line: &CommandLine, name: String) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Error::failed(ErrorCode::System, "could not start the threads").caused_by(&error))?;
     // Every command: which one needn't say so is decided by what it does to the terminal (`QuietTerminal`).
-    render::tell_what_is_waited_for(cli.global.json, command);
-    let ended = runtime.block_on(commands::run_command(cli));
+    render::tell_what_is_waited_for(line.cli.global.json, name);
+    let ended = runtime.block_on(manifests::run_for_manifests(line));
     // From here on, nothing is waited for.
     std::mem::forget(terminal::QuietTerminal::hold());
     ended
