@@ -55,7 +55,7 @@ impl ApplyProgress {
                 self.print_line(&format!("  {address}: retrying {call}: {reason}"))
             }
             ApplyEvent::Note { address, text } => self.print_line(&format!("  {address}: {text}")),
-            ApplyEvent::Done { address, action } => {
+            ApplyEvent::Done { address, action, .. } => {
                 self.print_line(&format!("  {address}: {}", action_word(*action)));
                 if let Some(bar) = &self.bar {
                     bar.inc(1);
@@ -75,7 +75,7 @@ impl ApplyProgress {
     fn print_line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(terminal::prepare_lines(TextStream::Err, line)),
-            None => errln!("{line}"),
+            None => terminal::print_progress(line),
         }
     }
 }

@@ -166,8 +166,8 @@ fn desired_stack(
             None => Vec::new(),
         },
         role: RoleSpec {
-            trust: trust_policy(scope, starter),
-            policy: role_policy(scope, &names, venue, with_role),
+            trust: trust_policy(scope, starter).into(),
+            policy: role_policy(scope, &names, venue, with_role).into(),
             name: names.role,
             path: place.role_path(),
             description: description.clone(),
@@ -216,6 +216,7 @@ fn desired_stack(
             name: ALIAS.to_owned(),
             maximum_retry_attempts: MAXIMUM_RETRY_ATTEMPTS,
             maximum_event_age_s: MAXIMUM_EVENT_AGE_S,
+            settings_matter: company.dead_letter.is_some(),
         },
         rule: RuleSpec {
             name: names.rule.clone(),
