@@ -61,6 +61,7 @@ mod rendered;
 mod retry;
 mod rivals;
 mod roles;
+mod rule_roles;
 mod runtime;
 mod sample;
 mod sandbox;
