@@ -62,6 +62,7 @@ mod rendered;
 mod retry;
 mod rivals;
 mod roles;
+mod rule_roles;
 mod runtime;
 mod sample;
 mod sandbox;
