@@ -63,6 +63,7 @@ mod rendered;
 mod retry;
 mod rivals;
 mod roles;
+mod rule_roles;
 mod runtime;
 mod sample;
 mod sandbox;
