@@ -378,16 +378,17 @@ mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
-        let venue = |name: &str, display: &str| {
+        let venue = |name: &str, display: &str, location: u8| {
             format!(
                 "[venues.{name}]\ndisplay_name = \"{display}\"\n[venues.{name}.secrets]\nhubspot_token = \"env:T\"\n\
-                 tripleseat_public_key = \"env:K\"\n[venues.{name}.destination]\nkind = \"tripleseat\"\n"
+                 tripleseat_public_key = \"env:K\"\n[venues.{name}.destination]\nkind = \"tripleseat\"\n\
+                 location_id = {location}\n"
             )
         };
         let text = format!(
             "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n[alarms]\nemail = [\"ops@example.com\"]\n{}{}",
-            venue("a", "Venue A"),
-            venue("b", "Venue B")
+            venue("a", "Venue A", 1),
+            venue("b", "Venue B", 2)
         );
         parse_manifest(&text, "venues.toml").expect("valid").manifest
     }

@@ -45,14 +45,14 @@ fn press(screen: &mut StatusScreen, codes: &[KeyCode]) -> Vec<ScreenRequest> {
 
 #[test]
 fn draws_one_to_forty_venues_on_narrow_and_wide_screens() {
-    for count in [1, 3, 40] {
+    for (count, name) in [(1, "watched_1_venue"), (3, "watched_3_venues"), (40, "watched_40_venues")] {
         let mut golden = String::new();
         for width in [60, 80, 120] {
             let mut screen = new_screen();
             screen.finish_read(Ok(overview_of(count, "harbour-")), sample_now());
             golden.push_str(&format!("{width} columns:\n{}\n\n", drawn(&mut screen, (width, 16), later(4)).join("\n")));
         }
-        insta::assert_snapshot!(format!("watched_{count}_venues"), golden);
+        insta::assert_snapshot!(name, golden);
     }
 }
 
