@@ -33,9 +33,8 @@ async fn a_second_apply_makes_no_write_call() {
     assert_eq!(cloud.recorded_writes(), [], "no write call at all");
 }
 
-/// Thirteen calls for each venue; eight lists, the limit of executions and four reads of quotas before the question, and the
-/// same nine under the
-/// lock, whose own calls are six.
+/// Thirteen calls for each venue; eight lists, the limit of executions and two reads of quotas before the question, and the
+/// same lists and the limit under the lock, whose own calls are six.
 #[tokio::test]
 async fn a_first_apply_makes_thirteen_calls_per_venue() {
     let (cloud, world) = new_world().await;
@@ -45,7 +44,7 @@ async fn a_first_apply_makes_thirteen_calls_per_venue() {
     for call in cloud.recorded_calls() {
         *calls.entry(call.to_string()).or_insert(0) += 1;
     }
-    assert_eq!(calls.values().sum::<u32>(), 9 + 4 + 9 + 6 + 3 * 13, "{calls:?}");
+    assert_eq!(calls.values().sum::<u32>(), 9 + 2 + 9 + 6 + 3 * 13, "{calls:?}");
 }
 
 /// The calls of a plan that reads everything, as docs/decisions/aws-calls.md has them: the lists with their calls for 3 and

@@ -4,7 +4,7 @@ use super::{AuthorizedRequest, RequestedResource, Tags};
 use crate::lambda;
 
 /// Actions without resource-level permissions.
-const WITHOUT_RESOURCE: [&str; 61] = [
+const WITHOUT_RESOURCE: [&str; 63] = [
     "appsync:ListApis",
     "appsync:ListChannelNamespaces",
     "appsync:ListDataSources",
@@ -56,6 +56,8 @@ const WITHOUT_RESOURCE: [&str; 61] = [
     "redshift:DescribeEventSubscriptions",
     "s3:ListAllMyBuckets",
     "scheduler:ListSchedules",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
     "ses:DescribeReceiptRuleSet",
     "ses:ListReceiptRuleSets",
     "tag:GetResources",
@@ -97,6 +99,7 @@ impl AuthorizedRequest<'_, '_> {
                 self.untagged("scheduler", &format!("schedule/{}/{name}", group.unwrap_or("default")))
             }
             "states" => RequestedResource { arn: text("stateMachineArn").to_owned(), tags: Tags::new() },
+            // A request for an increase is the only call here that names a resource.
             "servicequotas" => {
                 self.untagged("servicequotas", &format!("{}/{}", text("ServiceCode"), text("QuotaCode")))
             }
