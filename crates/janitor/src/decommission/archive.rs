@@ -3,6 +3,9 @@
 //! `manifest.json` lists its contents, `SHA256SUMS` has the checksums of all files, of the manifest and of the journal
 //! (`sha256sum -c` reads it), and `journal.jsonl` records what was done. `KIND/NAME/` has the files of one resource.
 
+mod contents;
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
@@ -11,23 +14,19 @@ use std::path::{Path, PathBuf};
 use bounds::{MAX_INPUT_FILE, read_regular_file};
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::DecommissionTarget;
-use super::archivable::ArchivableKind;
 use super::journal::{DecommissionJournal, JournalStep};
-use super::parts::{ResourceParts, hex_string};
+use super::parts::ResourceParts;
+pub use contents::{ARCHIVE_VERSION, ArchiveEntry, ArchiveManifest, ArchivedFile};
+use contents::{EARLIEST_VERSION, MANIFEST, read_manifest};
 use deployer_core::error::{Error, ErrorCode, Result};
-use deployer_core::exit_code::ExitCode;
 use deployer_core::scope::Scope;
+use files::{
+    changed_error, has_checksum, is_unwritable, persist_file, read_if_there, sha256_hex, sum_of_file, sync_names,
+    unusable_error,
+};
 
-/// The version of the manifest's format. In version 1, the journal had no checksum.
-pub const ARCHIVE_VERSION: u32 = 2;
-/// The earliest version that is still understood.
-const EARLIEST_VERSION: u32 = 1;
-
-const MANIFEST: &str = "manifest.json";
 const JOURNAL: &str = "journal.jsonl";
 const SUMS: &str = "SHA256SUMS";
 
@@ -38,60 +37,6 @@ pub struct JournalPlaces<'p> {
     pub chosen: Option<&'p Path>,
     /// The directory for it if the archive can't be written to.
     pub state: &'p Path,
-}
-
-/// The contents of an archive.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ArchiveManifest {
-    /// [`ARCHIVE_VERSION`].
-    pub version: u32,
-    /// The account, twelve digits.
-    pub account: String,
-    /// The region.
-    pub region: String,
-    /// When the archive was created.
-    pub made_at: Timestamp,
-    /// When the audit was taken on which the archive is based.
-    pub audit_taken_at: Timestamp,
-    /// One entry for each resource.
-    pub entries: Vec<ArchiveEntry>,
-}
-
-/// The archived files of one resource.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ArchiveEntry {
-    /// The ARN.
-    pub id: String,
-    /// What it is.
-    pub kind: &'static dyn ArchivableKind,
-    /// Its name, as people know it.
-    pub name: String,
-    /// The directory of its files, relative to the archive.
-    pub directory: String,
-    /// When it was read.
-    pub archived_at: Timestamp,
-    /// Its files.
-    pub files: Vec<ArchivedFile>,
-    /// What the archive doesn't have and a deletion loses, in words.
-    pub lost: Vec<String>,
-}
-
-/// A file of an archive.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ArchivedFile {
-    /// Relative to the entry's directory.
-    pub path: String,
-    /// The checksum in hexadecimal.
-    pub sha256: String,
-    /// Its size.
-    pub bytes: u64,
-}
-
-impl ArchiveEntry {
-    /// The resource that the entry is about.
-    pub fn archived_target(&self) -> DecommissionTarget {
-        DecommissionTarget { kind: self.kind, id: self.id.clone(), name: self.name.clone() }
-    }
 }
 
 /// An archive that no other process has open.
@@ -504,77 +449,4 @@ impl Drop for Archive {
             let _ = lock.unlock();
         }
     }
-}
-
-fn read_manifest(directory: &Path) -> Result<ArchiveManifest> {
-    let text = read_regular_file(&directory.join(MANIFEST), MAX_INPUT_FILE).map_err(|error| {
-        Error::usage(ErrorCode::Archive, format!("{} is not an archive", directory.display())).caused_by(&error)
-    })?;
-    let manifest: ArchiveManifest =
-        serde_json::from_slice(&text).map_err(|_| changed_error(directory, "manifest.json"))?;
-    if !(EARLIEST_VERSION..=ARCHIVE_VERSION).contains(&manifest.version) {
-        let what =
-            format!("{} was made by another version of deployer (format {})", directory.display(), manifest.version);
-        return Err(Error::new(ExitCode::Usage, ErrorCode::Archive, what).hint("use that version"));
-    }
-    Ok(manifest)
-}
-
-/// Writes a file to the disk, completely or not at all, readable only by its owner.
-fn persist_file(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let path = directory.join(path);
-    let parent = path.parent().unwrap_or(directory);
-    private_files::create_private_directory(parent)?;
-    private_files::replace_private_file(&path, bytes)
-}
-
-/// Syncs the directories below the archive to the disk, so that a power failure can't lose the new files' names.
-fn sync_names(archive: &Path, below: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    for level in below.ancestors() {
-        File::open(archive.join(level))?.sync_all()?;
-    }
-    Ok(())
-}
-
-/// Whether a file can't be written where it is: its medium or its directory is read-only.
-fn is_unwritable(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
-}
-
-/// Whether `sum` is the checksum of a journal, with or without its last line.
-fn has_checksum(journal: &[u8], sum: &str) -> bool {
-    let text = &journal[..journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)];
-    let before = text.split_last().map_or(&[][..], |(_, rest)| rest);
-    let before = &before[..before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)];
-    sha256_hex(text) == sum || sha256_hex(before) == sum
-}
-
-fn sum_of_file(directory: &Path, name: &str) -> Result<String> {
-    let bytes = read_regular_file(&directory.join(name), MAX_INPUT_FILE);
-    bytes.map(|bytes| sha256_hex(&bytes)).map_err(|error| unusable_error(directory, &error))
-}
-
-fn read_if_there(directory: &Path, name: &str) -> Result<Option<Vec<u8>>> {
-    match read_regular_file(&directory.join(name), MAX_INPUT_FILE) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unusable_error(directory, &error)),
-    }
-}
-
-fn sha256_hex(bytes: &[u8]) -> String {
-    hex_string(&Sha256::digest(bytes))
-}
-
-fn unusable_error(directory: &Path, error: &io::Error) -> Error {
-    Error::failed(ErrorCode::Archive, format!("could not use the archive {}", directory.display())).caused_by(error)
-}
-
-fn changed_error(directory: &Path, what: &str) -> Error {
-    Error::refused(
-        ErrorCode::ArchiveChanged,
-        format!("{what} in {} differs from what was archived; nothing was changed", directory.display()),
-    )
-    .hint("restore the archive from a backup: its files must be exactly as they were written")
 }
