@@ -214,6 +214,6 @@ async fn a_plan_says_that_the_portal_has_no_room_for_properties() {
     assert_eq!(exceeded().await, [(QuotaKind::ContactProperties, 10, 9, LimitSource::Account)]);
     portal.take_writes();
     let refusal = world.try_apply(&desired).await.expect_err("they don't fit");
-    assert!(refusal.to_string().contains("0 of 9 are used, and 10 more are needed"), "{refusal}");
+    assert!(refusal.to_string().contains("3 of 9 are used, and 10 more are needed"), "{refusal}");
     assert_eq!(portal.take_writes(), Vec::<String>::new());
 }
