@@ -13,7 +13,7 @@ use super::shared::artifacts::prepare_artifact;
 use super::shared::reconcile::wait_for_signal;
 use super::shared::session::{load_manifest, state_directory};
 use crate::cli::{GlobalArgs, parse_positive_duration};
-use crate::dev::page::{self, ManifestEditOutcome, RunOutcome, RunView};
+use crate::dev::page::{self, AlarmMessageView, ManifestEditOutcome, RunOutcome, RunView};
 use crate::dev::summary::VenueSummary;
 use crate::dev::{ManifestWatch, System, SystemBackend, SystemConfig};
 use crate::render::JsonLines;
@@ -21,7 +21,7 @@ use deployer_artifact::ArtifactPlatform;
 use deployer_core::counted::count_with_noun;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::manifest;
+use deployer_core::manifest::{self, format_duration};
 
 /// Run the whole system on this machine, without any account
 #[derive(Debug, Args)]
@@ -235,11 +235,16 @@ async fn serve_until_stopped(
     announce_start(system, args, json.as_deref(), &address);
     let backend = Arc::new(SystemBackend::new(Arc::clone(system)));
     let page = tokio::spawn(page::serve_page(listener, backend, stop.clone()));
+    let lines = json.clone();
+    system.listen_to_alarms(move |message: &AlarmMessageView| match &lines {
+        Some(lines) => lines.print_line("alarm", message),
+        None => outln!("{}", alarm_lines(message)),
+    });
     system.listen_to_runs(move |run: &RunView| match &json {
         Some(lines) => lines.print_line("run", run),
         None => outln!("{}", run_line(run)),
     });
-    system.fire_rules(stop).await;
+    tokio::join!(system.fire_rules(stop), system.evaluate_alarms(stop));
     match page.await {
         Ok(Ok(())) | Err(_) => {}
         Ok(Err(error)) => return Err(Error::failed(ErrorCode::Dev, "could not serve the page").caused_by(&error)),
@@ -299,6 +304,20 @@ fn run_line(run: &RunView) -> String {
         false => run.origin.display_name().to_owned(),
     };
     format!("{time}Z  {:12} {what} ({} ms, {origin})", run.venue, run.duration_ms)
+}
+
+fn alarm_lines(message: &AlarmMessageView) -> String {
+    let time = jiff::Timestamp::from_millisecond(message.at_ms).unwrap_or_default().strftime("%H:%M:%S");
+    let causes: Vec<&str> = message.causes.iter().map(|cause| cause.text.as_str()).collect();
+    let what = match (message.raised, message.lasted_ms) {
+        (true, _) => "ALARM:".to_owned(),
+        (false, Some(lasted_ms)) => {
+            let lasted = format_duration(u64::try_from(lasted_ms / 1000).unwrap_or_default());
+            format!("alarm cleared after {lasted}, was:")
+        }
+        (false, None) => "alarm cleared".to_owned(),
+    };
+    format!("{time}Z  {:12} {what} {}", message.venue, causes.join(" ")).trim_end().to_owned()
 }
 
 /// Stops gracefully at the first Ctrl-C or SIGTERM, and immediately at the second.

@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::status::{OverviewChoice, overview_exit_code, read_overview};
+use super::status::{DigestSources, OverviewChoice, overview_exit_code, read_digest_sources, read_overview};
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
-use crate::render::{JsonLines, report_html, report_markdown};
+use crate::render::{JsonLines, report_html, report_markdown, status_digest};
 use crate::terminal::write_output_file;
+use deployer_aws::FailureKind;
+use deployer_core::alarms::alarm_topic_arn;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
+use deployer_health::alarms::read_alarm_states;
 use deployer_health::status::StatusZone;
+use sync_config::digest::DigestMessage;
 
 /// Write a status page for people who don't run the venues
 #[derive(Debug, Args)]
@@ -26,6 +30,12 @@ pub struct ReportArgs {
     /// How far back to look for runs: 24h, 7d
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_time_window)]
     pub since: TimeWindow,
+    /// Publish a digest to the topic of the deployment's alarms, so that everybody who is told of alarms reads it
+    #[arg(long, conflicts_with_all = ["out", "format"])]
+    pub send: bool,
+    /// With --send: print the digest instead
+    #[arg(long, requires = "send")]
+    pub dry_run: bool,
 }
 
 /// The output format of a report.
@@ -40,6 +50,9 @@ pub enum ReportFormat {
 }
 
 pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result<ExitCode> {
+    if args.send {
+        return send_digest(global, args).await;
+    }
     let format = report_format(global.json, args)?;
     if format == ReportFormat::Html && args.out.is_none() && std::io::stdout().is_terminal() {
         return Err(Error::usage(ErrorCode::CommandLine, "a page on a terminal can't be read")
@@ -66,6 +79,50 @@ pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result
                 for reason in overview.unreadable_reasons() {
                     errln!("unreadable: {reason}");
                 }
+            }
+        }
+    }
+    Ok(overview_exit_code(&overview))
+}
+
+/// Publishes the digest to the topic, or prints it.
+async fn send_digest(global: &GlobalArgs, args: &ReportArgs) -> Result<ExitCode> {
+    let DigestSources { overview, session } = read_digest_sources(global, &args.since).await?;
+    let manifest = session.manifest();
+    let alarms = read_alarm_states(&session.aws.signed, &manifest.deployment.name).await;
+    let digest = status_digest(&overview, alarms.as_ref().ok());
+    // What is sent is passed on, so nothing in it may be secret.
+    let DigestMessage { subject, body } = digest.render();
+    let (subject, body) = (secrets::redact_secrets(&subject), secrets::redact_secrets(&body));
+    let topic = alarm_topic_arn(manifest, &session.scope);
+    let json = global.json.then(JsonLines::default);
+    let sent = match args.dry_run {
+        true => None,
+        false => {
+            let message = json!({ "TopicArn": topic, "Subject": subject, "Message": body });
+            let answer = session.aws.signed.call("sns:Publish", message).await;
+            let answer = answer.map_err(|error| {
+                let missing = error.kind == FailureKind::NotFound;
+                let failed = Error::failed(ErrorCode::AwsCall, format!("could not send the digest to {topic}"));
+                let failed = failed.caused_by(&error);
+                if missing { failed.hint("`deployer apply` creates the topic") } else { failed }
+            })?;
+            Some(answer["MessageId"].as_str().unwrap_or_default().to_owned())
+        }
+    };
+    match json {
+        Some(lines) => lines.print_line(
+            "digest",
+            json!({ "topic": topic, "message_id": sent, "subject": subject, "body": body, "unreadable": overview.unreadable_reasons() }),
+        ),
+        None => {
+            if sent.is_none() {
+                outln!("To {topic}\nSubject: {subject}\n\n{body}");
+            } else {
+                outln!("Sent the digest to {topic}: {subject}");
+            }
+            for reason in overview.unreadable_reasons() {
+                errln!("unreadable: {reason}");
             }
         }
     }

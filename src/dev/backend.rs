@@ -35,6 +35,7 @@ impl SystemBackend {
         let mut platform = system.vendors.platform.watch_changes();
         let mut runs = system.runs.recorder.watch_changes();
         let mut faults = system.vendors.faults.watch_changes();
+        let mut alarms = system.alarms.watch_changes();
         let mut edits = system.edit.watch_changes();
         tokio::spawn(async move {
             loop {
@@ -44,6 +45,7 @@ impl SystemBackend {
                     changed = platform.changed() => changed,
                     changed = runs.changed() => changed,
                     changed = faults.changed() => changed,
+                    changed = alarms.changed() => changed,
                     changed = edits.changed() => changed,
                     () = sender.closed() => return,
                 };
@@ -82,6 +84,7 @@ impl PageBackend for SystemBackend {
                 tripleseat: system.vendors.tripleseat_server.uri.clone(),
                 aws: system.cloud_uri.clone(),
             },
+            alarms: system.alarms.view_alarms(),
             venues: venues.iter().map(|venue| venue_view(system, venue, &contacts, &runs)).collect(),
             contacts: contacts.iter().map(|contact| contact_view(contact, venues)).collect(),
             leads,
@@ -240,6 +243,7 @@ fn venue_view(system: &System, venue: &Venue, contacts: &[SandboxContact], runs:
             since: blocker.since.clone(),
         }),
         counts,
+        alarm: system.alarms.view_venue(&venue.name),
         last_run: runs.iter().find(|run| run.venue == venue.name).cloned(),
     }
 }

@@ -13,12 +13,22 @@ use deployer_core::desired::derive_desired;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Manifest, SecretValue};
 use deployer_core::plan::Plan;
+use deployer_core::resource::alarm::DesiredAlarms;
 use deployer_core::scope::Scope;
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
 use deployer_reconcile::portal::PortalAccess;
 use deployer_reconcile::{PlannedChanges, ReadDepth, ReconcileEvent, ReconcileFrontend, ReconcileGoal, Reconciler};
 
-/// Applies `manifest`, and returns how many changes that took. `secrets` are by name; `directory` is where the lock's
+/// What was deployed.
+#[derive(Debug)]
+pub struct DeployedManifest {
+    /// How many changes that took.
+    pub changes: usize,
+    /// Its alarms; `None` if the manifest declares none.
+    pub alarms: Option<DesiredAlarms>,
+}
+
+/// Applies `manifest`. `secrets` are by name; `directory` is where the lock's
 /// mark is kept.
 ///
 /// # Errors
@@ -29,7 +39,7 @@ pub async fn deploy_manifest(
     artifact: &Artifact,
     secrets: &BTreeMap<String, SecretValue>,
     directory: &Path,
-) -> Result<usize> {
+) -> Result<DeployedManifest> {
     let caller = read_caller(aws).await;
     let caller = caller
         .map_err(|error| Error::failed(ErrorCode::Dev, "the embedded cloud did not respond").caused_by(&error))?;
@@ -51,7 +61,7 @@ pub async fn deploy_manifest(
     let reconciled = reconciler.reconcile(&goal, &lock, &DevDeployment { artifact, secrets }).await?;
     let outcome = reconciled.outcome.unwrap_or_default();
     match outcome.failed.first() {
-        None => Ok(outcome.done.len()),
+        None => Ok(DeployedManifest { changes: outcome.done.len(), alarms: desired.alarms }),
         Some((address, error)) => Err(Error::failed(
             ErrorCode::Dev,
             format!("{}: could not deploy its {} to the embedded cloud", address.venue, address.kind),

@@ -2,9 +2,10 @@
 //!
 //! [`System::start`] starts local replacements for AWS, HubSpot and Tripleseat: the embedded cloud, which the real
 //! reconciler deploys to; the sandboxes, filled with contacts; and the Lambda runtime, which runs the real `bootstrap`.
-//! `scheduler` fires the rules, `recorder` records every run, [`page`] shows them, `reload` adopts edits of the
+//! `scheduler` fires the rules, `alarms` evaluates the manifest's, `recorder` records every run, [`page`] shows them, `reload` adopts edits of the
 //! manifest, and [`summary`] reports what happened at the end.
 
+mod alarms;
 mod backend;
 mod deploy;
 mod details;
@@ -28,6 +29,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use alarms::AlarmBoard;
 use deployer_artifact::Artifact;
 use deployer_aws::Aws;
 use deployer_cloud::runtime::{LambdaRuntime, RuntimeConfig};
@@ -44,7 +46,7 @@ use scheduler::RuleScheduler;
 use vendors::DevSandboxes;
 
 pub use backend::SystemBackend;
-pub use page::RunView;
+pub use page::{AlarmMessageView, RunView};
 pub use reload::ManifestWatch;
 pub use running::{RunningDev, RunningFile};
 
@@ -73,6 +75,8 @@ pub struct System {
     vendors: DevSandboxes,
     scheduler: RuleScheduler,
     runs: VenueRuns,
+    alarms: Arc<AlarmBoard>,
+    cloud: EmbeddedCloud,
     runtime: LambdaRuntime,
     /// How many resources are on the embedded cloud.
     pub resources: usize,
@@ -138,8 +142,11 @@ impl System {
         recorder.know_venues(&manifest);
         cloud.set_invoker(Arc::new(RecordingInvoker { runtime: runtime.clone(), recorder: recorder.clone() }));
         let aws = Aws::for_local(&manifest.deployment.region, cloud.http_client(), None);
-        let resources = deploy::deploy_manifest(&aws, &manifest, &artifact, &secrets, directory.path()).await?;
+        let deployed = deploy::deploy_manifest(&aws, &manifest, &artifact, &secrets, directory.path()).await?;
         let scheduler = RuleScheduler::read_rules(&aws, &manifest, every).await?;
+        let alarms = Arc::new(AlarmBoard::new(&manifest, deployed.alarms, every, Timestamp::now()));
+        let metrics = Arc::clone(&alarms);
+        recorder.listen_to_runs(move |run| metrics.record_run(run, Timestamp::now()));
         let runs = VenueRuns::new(aws.clone(), &manifest.deployment.name, recorder);
         Ok(Arc::new(Self {
             manifest: Mutex::new(Arc::new(manifest)),
@@ -149,8 +156,10 @@ impl System {
             vendors,
             scheduler,
             runs,
+            alarms,
+            cloud,
             runtime,
-            resources,
+            resources: deployed.changes,
             contacts,
             cloud_uri,
             credentials,
@@ -169,6 +178,11 @@ impl System {
     /// Calls `listener` with each run that ends from now on, whoever started it.
     pub fn listen_to_runs(&self, listener: impl Fn(&RunView) + Send + Sync + 'static) {
         self.runs.recorder.listen_to_runs(listener);
+    }
+
+    /// Calls `listener` with each message of an alarm from now on.
+    pub fn listen_to_alarms(&self, listener: impl Fn(&AlarmMessageView) + Send + Sync + 'static) {
+        self.alarms.listen_to_messages(listener);
     }
 
     /// Fires the rules until `shutdown`, then waits for the runs in progress.

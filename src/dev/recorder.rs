@@ -32,7 +32,7 @@ pub struct RunRecorder {
 
 struct RecorderInner {
     state: Mutex<RecorderState>,
-    listener: Mutex<Option<RunListener>>,
+    listeners: Mutex<Vec<RunListener>>,
     changes: watch::Sender<u64>,
 }
 
@@ -48,7 +48,7 @@ struct RecorderState {
 impl RunRecorder {
     pub fn new() -> Self {
         let inner =
-            RecorderInner { state: Mutex::default(), listener: Mutex::default(), changes: watch::Sender::new(0) };
+            RecorderInner { state: Mutex::default(), listeners: Mutex::default(), changes: watch::Sender::new(0) };
         Self { inner: Arc::new(inner) }
     }
 
@@ -62,7 +62,7 @@ impl RunRecorder {
 
     /// Calls `listener` with each run that ends from now on.
     pub fn listen_to_runs(&self, listener: impl Fn(&RunView) + Send + Sync + 'static) {
-        *self.inner.listener.lock() = Some(Box::new(listener));
+        self.inner.listeners.lock().push(Box::new(listener));
     }
 
     /// Newest first.
@@ -85,13 +85,13 @@ impl RunRecorder {
         self.inner.changes.subscribe()
     }
 
-    /// Keeps a run and tells the listener.
+    /// Keeps a run and tells the listeners.
     pub fn record_run(&self, run: &RunView) {
         let mut state = self.inner.state.lock();
         state.kept.push_front(run.clone());
         state.kept.truncate(KEPT);
         drop(state);
-        if let Some(listener) = &*self.inner.listener.lock() {
+        for listener in &*self.inner.listeners.lock() {
             listener(run);
         }
         self.notify_change();

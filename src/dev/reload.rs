@@ -81,13 +81,14 @@ impl System {
         }
         let secrets = self.vendors.point_manifest(&mut manifest)?;
         self.runs.recorder.know_venues(&manifest);
-        let changes =
+        let deployed =
             deploy::deploy_manifest(&self.aws, &manifest, &self.artifact, &secrets, self.directory.path()).await?;
         deploy::complete_secrets(&self.aws, &secrets).await?;
         let rules = RuleScheduler::read_rules(&self.aws, &manifest, self.scheduler.interval()).await?;
+        self.alarms.adopt_alarms(&manifest, deployed.alarms, self.scheduler.interval(), Timestamp::now());
         *self.manifest.lock() = manifest.into();
         self.scheduler.adopt_rules(rules);
-        Ok(changes)
+        Ok(deployed.changes)
     }
 
     /// Shows on the page what became of an edit.

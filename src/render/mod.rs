@@ -3,6 +3,7 @@
 mod audit;
 mod cost;
 mod decommission;
+mod digest;
 mod doctor;
 mod duplicates;
 mod escape;
@@ -28,6 +29,7 @@ mod words;
 pub use audit::{AuditView, audit_html, audit_markdown, audit_summary, audit_text};
 pub use cost::cost_line;
 pub use decommission::{comparison_text, decommission_text, event_text, outcome_text, restore_text};
+pub use digest::status_digest;
 pub use doctor::{checks_text, verdict_counts};
 pub use duplicates::duplicates_html;
 pub use escape::one_line;

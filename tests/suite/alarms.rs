@@ -15,6 +15,7 @@ use sync_config::metrics::{
     DEPLOYMENT_DIMENSION, HUBSPOT_FAILED, METRIC_DIMENSION, METRIC_NAMESPACE, OLDEST_FLAG_AGE, RunMetric,
 };
 
+use crate::processes::Site;
 use crate::scenarios::{check_crashes, new_world};
 use crate::world::{World, describe_actions, two_venue_manifest, venue_tables};
 
@@ -402,4 +403,61 @@ async fn a_week_with_three_outages_is_three_messages_and_their_ends() {
         assert!((outage.from..outage.from + LATEST).contains(&raised.at), "{shown:?}");
         assert!((outage.until..outage.until + LATEST).contains(&cleared.at), "{shown:?}");
     }
+}
+
+fn published(site: &Site) -> Vec<deployer_cloud::sns::StoredMessage> {
+    let read = |cx: &mut deployer_cloud::CloudContext<'_>| cx.region_state().sns.messages.values().cloned().collect();
+    site.cloud.with_context(read).expect("the state is readable")
+}
+
+/// To the deployment's topic, once, and only where there is one.
+#[test]
+fn a_digest_is_sent_to_the_topic_or_printed() {
+    let site = Site::new();
+    let (code, text) = site.run_deployer(&["report", "--send"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("error[no_alarms]") && text.contains("declares no [alarms]"), "{text}");
+    site.write_file("venues.toml", &manifest_with_alarms());
+    let (_, text) = site.run_deployer(&["report", "--send"]);
+    assert!(text.contains("`deployer apply` creates the topic"), "{text}");
+    let (code, text) = site.run_apply();
+    assert_eq!(code, 0, "{text}");
+    let (_, printed) = site.run_deployer(&["report", "--send", "--dry-run"]);
+    assert!(printed.contains("Subject: sync: 0 synced in 24 hours"), "{printed}");
+    assert!(printed.lines().all(|line| line.chars().count() <= 80), "{printed}");
+    assert_eq!(published(&site), [], "a dry run sends nothing");
+    change_alarm(&site.cloud, "sync/a", |alarm| {
+        let (value, reason) = ("ALARM".to_owned(), "test".to_owned());
+        alarm.state =
+            Some(deployer_cloud::cloudwatch::StoredAlarmState { value, reason, since: jiff::Timestamp::now() });
+    });
+    let (_, text) = site.run_deployer(&["report", "--send", "--json"]);
+    let line: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+    let sent = published(&site);
+    assert_eq!(sent.len(), 1, "{text}");
+    assert_eq!((line["type"].as_str(), line["message_id"].as_str()), (Some("digest"), Some(sent[0].id.as_str())));
+    assert_eq!(sent[0].topic_arn, "arn:aws:sns:us-east-1:123456789012:sync-alarms");
+    assert_eq!(sent[0].subject.as_deref(), Some("sync: 0 synced, 1 alarm in 24 hours"));
+    assert!(sent[0].message.contains("Venue a: raised\n    deployer status a\n"), "{}", sent[0].message);
+}
+
+/// The deployment's tags are on what belongs to all venues, too, and go when the manifest drops them.
+#[tokio::test]
+async fn what_belongs_to_all_venues_has_the_tags_of_the_deployment() {
+    let (cloud, world) = new_world().await;
+    let tagged = manifest_with_alarms().replacen("region = ", "tags = { CostCenter = \"4711\" }\nregion = ", 1);
+    let tags = || {
+        let read = |cx: &mut deployer_cloud::CloudContext<'_>| {
+            let state = cx.region_state();
+            let alarm =
+                state.cloudwatch.alarms.get("sync/_all/hubspot").map(|alarm| alarm.tags.get("CostCenter").cloned());
+            let topic = state.sns.topics.values().next().map(|topic| topic.tags.get("CostCenter").cloned());
+            (alarm.flatten(), topic.flatten())
+        };
+        cloud.with_context(read).expect("the state is readable")
+    };
+    world.converge(&world.desired_from(&tagged)).await;
+    assert_eq!(tags(), (Some("4711".to_owned()), Some("4711".to_owned())));
+    world.converge(&world.desired_from(&manifest_with_alarms())).await;
+    assert_eq!(tags(), (None, None));
 }

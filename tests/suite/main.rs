@@ -23,6 +23,7 @@ mod connect;
 mod declared;
 mod decommission;
 mod dev;
+mod dev_alarms;
 mod dev_page;
 mod dev_process;
 mod doctor;

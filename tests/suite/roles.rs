@@ -1,13 +1,11 @@
 //! Where roles are: in several regions, below another `role_path`, and those that an earlier version created.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-
 use deployer_aws::Aws;
-use deployer_cloud::{ApiError, CallKind, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
+use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::naming::RolePlace;
 use futures_util::future::join_all;
 
+use crate::scenarios::die_after_write;
 use crate::world::{World, describe_actions, two_venue_manifest};
 
 fn new_cloud() -> EmbeddedCloud {
@@ -146,29 +144,17 @@ async fn another_role_path_replaces_the_roles_and_recovers_from_a_crash_at_any_c
     let writes = cloud.recorded_writes().len() as u64;
     assert!(writes > 14, "there are only {writes} write calls");
     assert!(role_places(&cloud).iter().all(|place| place.starts_with("/app/deployer/sync/us-east-1/")));
-    let cases = (1..=writes).flat_map(|at| [(at, false), (at, true)]).map(async |(at, took_effect)| {
+    let cases = (0..=writes).map(async |last| {
         let cloud = new_cloud();
         let world = world_in(&cloud, "us-east-1").await;
         world.converge(&world.desired_from(&before)).await;
-        let count = AtomicU64::new(0);
-        let denied = || CloudFault::Error(ApiError::new(403, "AccessDeniedException", "the process has ended"));
-        // After the write call that is hit, nothing reaches the cloud, because the process is dead.
-        cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
-            if call.kind == CallKind::Read {
-                return (count.load(SeqCst) >= at).then(|| InjectedFault::Before(denied()));
-            }
-            match count.fetch_add(1, SeqCst) + 1 {
-                number if number < at => None,
-                number if number == at && took_effect => Some(InjectedFault::After(denied())),
-                _ => Some(InjectedFault::Before(denied())),
-            }
-        })));
+        die_after_write(&cloud, last);
         move_roles(&world, &before, &after).await;
         cloud.set_faults(None);
         world.converge(&world.desired_from(&after)).await;
         let (places, used) = (role_places(&cloud), function_roles(&cloud, "us-east-1"));
-        assert_eq!(places.len(), 2, "{at} {took_effect}: {places:?}");
-        assert_eq!(places, used, "{at} {took_effect}");
+        assert_eq!(places.len(), 2, "{last}: {places:?}");
+        assert_eq!(places, used, "{last}");
         assert!(places.iter().all(|place| place.starts_with("/app/deployer/sync/us-east-1/")), "{places:?}");
     });
     join_all(cases).await;

@@ -14,9 +14,9 @@ use sync_config::metrics::{
     PROBLEMS, RunMetric, SYNCED,
 };
 
-use crate::desired::resource_tags;
+use crate::desired::{resource_tags, shared_tags};
 use crate::manifest::{AlarmCause, AlarmSettings, Manifest, ScheduleExpression, Status, Venue, format_duration};
-use crate::naming::{ALIAS, SHARED_VENUE, TAG_DEPLOYMENT, TAG_VENUE, VenueNames, alarm_topic_name};
+use crate::naming::{ALIAS, SHARED_VENUE, VenueNames, alarm_topic_name};
 use crate::resource::StringMap;
 use crate::resource::alarm::{AlarmGroupSpec, AlarmSpec, DesiredAlarms, TopicSpec, WatchedMetric};
 use crate::scope::Scope;
@@ -41,26 +41,27 @@ pub fn derive_alarms(manifest: &Manifest, scope: &Scope) -> Option<DesiredAlarms
     let deployment = &manifest.deployment.name;
     let own = alarm_topic_name(deployment);
     let own_arn = scope.regional_arn("sns", &own);
-    let topic_arn = settings.topic.clone().unwrap_or_else(|| own_arn.clone());
+    let topic_arn = alarm_topic_arn(manifest, scope);
     let topic = settings.topic.is_none().then(|| TopicSpec {
         policy: topic_policy(scope, deployment, &own_arn),
         name: own,
         arn: own_arn,
         emails: settings.emails.clone(),
-        tags: shared_tags(deployment),
+        tags: shared_tags(&manifest.deployment, &[]),
     });
     let active: Vec<&Venue> = manifest.venues.iter().filter(|venue| venue.status == Status::Active).collect();
-    let context = AlarmContext { settings, deployment, topic_arn: &topic_arn };
+    let tags = shared_tags(&manifest.deployment, &[]);
+    let context = AlarmContext { settings, deployment, tags: &tags, topic_arn: &topic_arn };
     let shared = context.shared_group(&active);
     let venues = active.iter().map(|venue| context.venue_group(venue, &shared));
     let groups = std::iter::once(shared.clone()).chain(venues).collect();
     Some(DesiredAlarms { topic, groups })
 }
 
-/// The tags of what belongs to all venues.
-fn shared_tags(deployment: &str) -> StringMap {
-    let tags = [(TAG_DEPLOYMENT, deployment), (TAG_VENUE, SHARED_VENUE)];
-    tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+/// The topic that the messages of a deployment go to: the manifest's, or else its own.
+pub fn alarm_topic_arn(manifest: &Manifest, scope: &Scope) -> String {
+    let named = manifest.alarms.as_ref().and_then(|alarms| alarms.topic.clone());
+    named.unwrap_or_else(|| scope.regional_arn("sns", &alarm_topic_name(&manifest.deployment.name)))
 }
 
 /// Lets the deployment's alarms publish, and nobody else; whom an IAM policy of the account allows it needs no statement.
@@ -85,6 +86,8 @@ fn topic_policy(scope: &Scope, deployment: &str, topic: &str) -> Value {
 struct AlarmContext<'a> {
     settings: &'a AlarmSettings,
     deployment: &'a str,
+    /// Of what belongs to all venues.
+    tags: &'a StringMap,
     topic_arn: &'a str,
 }
 
@@ -166,7 +169,7 @@ impl AlarmContext<'_> {
             alarms: vec![AlarmSpec::new(format!("{name}/hubspot"), &merge(settings, breach.to_json()))],
             composite: None,
             watched: None,
-            tags: shared_tags(self.deployment),
+            tags: self.tags.clone(),
             notes: Vec::new(),
             name,
         }

@@ -8,10 +8,10 @@ use sync_config::config::{
 
 use crate::alarms::derive_alarms;
 use crate::concurrency::enable_lease;
-use crate::manifest::{Manifest, ReservedConcurrency, Status, Venue};
+use crate::manifest::{Deployment, Manifest, ReservedConcurrency, Status, Venue};
 use crate::naming::{
-    ALIAS, PERMISSION_SID, RolePlace, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID, VenueNames,
-    mark_description, mark_place,
+    ALIAS, PERMISSION_SID, RolePlace, SHARED_VENUE, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID,
+    VenueNames, mark_description, mark_place,
 };
 use crate::property;
 use crate::resource::alarm::DesiredAlarms;
@@ -123,14 +123,21 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
 
 /// The tags of one of a venue's resources: what makes it ours, and what the manifest declares on it, with its record.
 pub(crate) fn resource_tags(deployment: &str, venue: &Venue, members: &[DeclaredMember]) -> StringMap {
-    let mut tags = venue.tags.clone();
-    let keys = venue.tags.keys().map(|key| DeclaredItem::Tag(key));
+    let mut tags = declared_tags(deployment, &venue.name, &venue.tags, members);
+    tags.insert(TAG_PROTECT.to_owned(), venue.protect.to_string());
+    tags
+}
+
+/// The tags of a resource that belongs to all venues.
+pub(crate) fn shared_tags(deployment: &Deployment, members: &[DeclaredMember]) -> StringMap {
+    declared_tags(&deployment.name, SHARED_VENUE, &deployment.tags, members)
+}
+
+fn declared_tags(deployment: &str, venue: &str, declared: &StringMap, members: &[DeclaredMember]) -> StringMap {
+    let mut tags = declared.clone();
+    let keys = declared.keys().map(|key| DeclaredItem::Tag(key));
     record_declared(&mut tags, keys.chain(members.iter().filter_map(DeclaredMember::record_item)));
-    tags.extend([
-        (TAG_DEPLOYMENT.to_owned(), deployment.to_owned()),
-        (TAG_VENUE.to_owned(), venue.name.clone()),
-        (TAG_PROTECT.to_owned(), venue.protect.to_string()),
-    ]);
+    tags.extend([(TAG_DEPLOYMENT.to_owned(), deployment.to_owned()), (TAG_VENUE.to_owned(), venue.to_owned())]);
     tags
 }
 

@@ -4,6 +4,7 @@
 pub mod address;
 pub mod arn;
 pub mod config;
+pub mod digest;
 pub mod hubspot_api;
 pub mod mapping;
 pub mod metrics;

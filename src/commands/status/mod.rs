@@ -127,6 +127,38 @@ pub(super) async fn read_overview(global: &GlobalArgs, choice: &OverviewChoice<'
     Ok(sources.read_overview(choice, None).await.0)
 }
 
+/// What a digest is made from: the state of all venues, and where it was read.
+pub(super) struct DigestSources {
+    pub(super) overview: Overview,
+    pub(super) session: Session,
+}
+
+/// Reads the state of all venues, and returns the connection that it was read with.
+///
+/// # Errors
+/// AWS can't be reached, or the manifest declares no alarms.
+pub(super) async fn read_digest_sources(global: &GlobalArgs, since: &TimeWindow) -> Result<DigestSources> {
+    let choice = OverviewChoice { venues: &[], since, zone: StatusZone::OfVenue, drift: false };
+    let sources = StatusSources::open(global, &choice).await?;
+    if sources.manifest.alarms.is_none() {
+        let path = sources.manifest.path.display();
+        return Err(Error::usage(
+            ErrorCode::NoAlarms,
+            format!("a digest goes to the topic of the alarms, and {path} declares no [alarms]"),
+        )
+        .hint("add `[alarms]` with `email = [\"ops@example.com\"]`, and apply it: docs/alarms.md")
+        .hint("`deployer report` writes the same to a file or a pipe"));
+    }
+    let (overview, _) = sources.read_overview(&choice, None).await;
+    match sources.session {
+        Ok(session) => Ok(DigestSources { overview, session }),
+        Err(reason) => {
+            let message = format!("could not read what a digest says: AWS can't be reached: {reason}");
+            Err(Error::failed(ErrorCode::AwsCall, message))
+        }
+    }
+}
+
 /// What a status is read from.
 struct StatusSources {
     manifest: Manifest,

@@ -45,9 +45,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use view::{
-    Addresses, BlockerView, ContactCell, ContactDetails, ContactRefusal, ContactVenue, ContactView, FaultView,
-    FormField, LeadView, ManifestEdit, ManifestEditOutcome, NewContact, PageView, PropertyChange, PropertyValue,
-    RunOutcome, RunView, SyncStatus, VenueCounts, VenueView, VenueViewStatus,
+    Addresses, AlarmCauseView, AlarmMessageView, AlarmsView, BlockerView, ContactCell, ContactDetails, ContactRefusal,
+    ContactVenue, ContactView, FaultView, FormField, LeadView, ManifestEdit, ManifestEditOutcome, NewContact, PageView,
+    PropertyChange, PropertyValue, RunOutcome, RunView, SyncStatus, VenueAlarmState, VenueAlarmView, VenueCounts,
+    VenueView, VenueViewStatus,
 };
 
 /// The shortest time between two events to one page. Sending more would not look smoother.
@@ -68,7 +69,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Path, content type and text of each file of the page.
-const ASSETS: [(&str, &str, &str); 9] = [
+const ASSETS: [(&str, &str, &str); 10] = [
     ("/", HTML, include_str!("page.html")),
     ("/page.css", CSS, include_str!("page.css")),
     ("/page.js", JS, include_str!("page.js")),
@@ -76,6 +77,7 @@ const ASSETS: [(&str, &str, &str); 9] = [
     ("/contacts.js", JS, include_str!("contacts.js")),
     ("/activity.js", JS, include_str!("activity.js")),
     ("/details.js", JS, include_str!("details.js")),
+    ("/alarms.js", JS, include_str!("alarms.js")),
     ("/faults.js", JS, include_str!("faults.js")),
     ("/icon.svg", SVG, include_str!("icon.svg")),
 ];

@@ -1,6 +1,7 @@
 // The page of `deployer dev`: receives views, and passes each to the parts that show it.
 
 import * as activity from "./activity.js";
+import * as alarms from "./alarms.js";
 import * as contacts from "./contacts.js";
 import * as details from "./details.js";
 import * as faults from "./faults.js";
@@ -47,6 +48,7 @@ function show(next) {
     renderTop();
     keyed(byId("venues"), view.venues, (venue) => venue.name, createVenue);
     faults.update(view);
+    alarms.update(view);
     contacts.update(view);
     details.update(view);
     activity.update(view);
@@ -111,6 +113,7 @@ function createVenue(venue) {
     numbers.append(el("div", { class: key }, el("dt", { text: label }), value));
     return { key, part, value };
   });
+  const alarm = alarms.createState();
   const last = lastRun();
   const [runLabel, runVenue] = [el("span"), el("span", { class: "hidden" })];
   const run = el("button", { type: "button", onclick: () => runNow(now) }, runLabel, runVenue);
@@ -120,6 +123,7 @@ function createVenue(venue) {
     {},
     el("div", { class: "head" }, title, badge, next),
     where,
+    alarm.node,
     blocker,
     bar,
     numbers,
@@ -141,6 +145,7 @@ function createVenue(venue) {
       blocker.hidden = !venue.blocker;
       if (venue.blocker) renderBlocker(blocker, venue.blocker);
       for (const { key, part, value } of counts) renderCount(part, value, venue.counts[key]);
+      alarm.update(venue.alarm);
       last.update(venue.last_run);
       // Not `disabled`: the button would lose the focus.
       run.setAttribute("aria-disabled", venue.running);

@@ -17,6 +17,8 @@ pub struct PageView {
     /// How often rules fire, such as `10s`, if an interval replaces the venues' schedules.
     pub fired_every: Option<String>,
     pub addresses: Addresses,
+    /// What the alarms say; `None` if the manifest declares none.
+    pub alarms: Option<AlarmsView>,
     /// In the manifest's order.
     pub venues: Vec<VenueView>,
     /// In the order in which the table shows them.
@@ -31,6 +33,61 @@ pub struct PageView {
     pub edit: Option<ManifestEdit>,
     /// Properties besides the usual ones that the form for a new contact asks for.
     pub form_fields: Vec<FormField>,
+}
+
+/// The alarms of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlarmsView {
+    /// How many seconds pass for the alarms in one: more than one if rules fire more often than on their schedules.
+    pub time_factor: u64,
+    /// The alarm for HubSpot failing at many venues.
+    pub shared: Option<VenueAlarmView>,
+    /// Newest first, at most 100.
+    pub messages: Vec<AlarmMessageView>,
+}
+
+/// The alarms of one venue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VenueAlarmView {
+    pub state: VenueAlarmState,
+    /// Since when; `None` before the first evaluation.
+    pub since_ms: Option<i64>,
+    /// What is in alarm, the most urgent first.
+    pub causes: Vec<AlarmCauseView>,
+}
+
+/// What a venue's alarms say together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VenueAlarmState {
+    Ok,
+    Raised,
+    /// There are no values to judge by yet.
+    Unknown,
+}
+
+/// Why an alarm is raised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlarmCauseView {
+    /// Its word in the manifest, such as `silent`.
+    pub cause: String,
+    /// The same in a sentence.
+    pub text: String,
+}
+
+/// A message, as the topic's subscribers get it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlarmMessageView {
+    pub at_ms: i64,
+    /// The venue's name; `_all` for HubSpot failing at many venues.
+    pub venue: String,
+    pub display_name: String,
+    /// Whether the alarm is raised or cleared.
+    pub raised: bool,
+    /// Why it was raised.
+    pub causes: Vec<AlarmCauseView>,
+    /// How long it was raised, if it is cleared.
+    pub lasted_ms: Option<i64>,
 }
 
 /// A fault of a vendor, and its switch.
@@ -159,6 +216,8 @@ pub struct VenueView {
     /// What a blocked venue is waiting for.
     pub blocker: Option<BlockerView>,
     pub counts: VenueCounts,
+    /// `None` if it has no alarms.
+    pub alarm: Option<VenueAlarmView>,
     pub last_run: Option<RunView>,
 }
 

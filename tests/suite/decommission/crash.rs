@@ -31,6 +31,12 @@ fn break_off(legacy: &LegacyCloud, number: u64, took_effect: bool) {
     })));
 }
 
+/// Whether the write at which the process dies took effect. If it did, the archive knows less than the cloud, so that is tried
+/// at each write. If it didn't, both know the same, and every third write is enough.
+fn effects_of_write(number: u64) -> impl Iterator<Item = bool> {
+    std::iter::once(true).chain((number % 3 == 1).then_some(false))
+}
+
 /// Runs the command as a new process would, from the state on the disk.
 async fn run_decommission(legacy: &LegacyCloud, audit: &deployer_janitor::audit::Audit) -> Option<String> {
     let path = legacy.directory.path().join("archive");
@@ -58,7 +64,7 @@ async fn resumes_a_decommissioning_interrupted_at_any_write() {
     let mut number = 1;
     loop {
         let mut broke = false;
-        for took_effect in [false, true] {
+        for took_effect in effects_of_write(number) {
             let legacy = LegacyCloud::new().await;
             let audit = legacy.stale_audit();
             break_off(&legacy, number, took_effect);
@@ -100,7 +106,7 @@ async fn resumes_a_restore_interrupted_at_any_write() {
     let mut number = 1;
     loop {
         let mut broke = false;
-        for took_effect in [false, true] {
+        for took_effect in effects_of_write(number) {
             let legacy = LegacyCloud::new().await;
             assert_eq!(run_decommission(&legacy, &legacy.stale_audit()).await, None);
             let path = legacy.directory.path().join("archive");
@@ -141,7 +147,7 @@ async fn resumes_and_releases_a_quarantine_interrupted_at_any_write() {
     let mut number = 1;
     loop {
         let mut broke = false;
-        for took_effect in [false, true] {
+        for took_effect in effects_of_write(number) {
             let legacy = LegacyCloud::new().await;
             let before = legacy.read_all().await;
             let audit = legacy.stale_audit();

@@ -36,6 +36,7 @@ async fn serves_the_page_and_all_files_it_loads() {
         [
             "/",
             "/activity.js",
+            "/alarms.js",
             "/contacts.js",
             "/details.js",
             "/dom.js",

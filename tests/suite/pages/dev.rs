@@ -94,13 +94,23 @@ async fn a_fault_is_seen_and_mended_by_keyboard_alone() {
 #[tokio::test]
 #[cfg_attr(browser_off, ignore = "there is no Chromium, or DEPLOYER_TEST_SERVERS=off")]
 async fn the_page_is_accessible_in_every_state() {
-    let mut dev = DevProcess::start_dev(&["--every", "1h"]);
+    let mut dev = DevProcess::start_dev(&["--every", "3s"]);
     let mut browser = open_dev(&mut dev);
     for key in ["tripleseat_down", "search_lag"] {
         let (status, answer) = dev.post_json(&format!("/api/faults/{key}"), &json!({ "on": true })).await;
         assert_eq!(status, 200, "{answer}");
     }
     assert_eq!(dev.post_json("/api/faults/moon", &json!({ "on": true })).await.0, 422);
+    let before = "[venues.venue-a]";
+    let edit = dev.edit_manifest(before, &format!("[alarms]\n\n{before}"));
+    assert_eq!(edit["outcome"], "applied", "{edit}");
+    // A contact that needs review raises an alarm within minutes, which take two seconds here.
+    dev.add_contact("alarm@example.com", &["venue-b"]).await;
+    dev.next_line("alarm", |message| message["venue"] == "venue-b" && message["raised"] == true);
+    browser.wait_until("document.querySelector('.venue .alarm[data-state=raised]')");
+    browser.evaluate("document.querySelector('#alarms details').open = true");
+    browser.wait_until("document.querySelector('#alarm-messages .raised')");
+    expect_accessible(&mut browser, "dev-alarms");
     let edit = dev.edit_manifest("display_name = \"Venue A\"", "display_name = 7");
     assert_eq!(edit["outcome"], "rejected");
     browser.evaluate("for (const details of document.querySelectorAll('.faults details')) details.open = true");

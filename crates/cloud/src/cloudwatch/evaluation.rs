@@ -160,6 +160,17 @@ impl AlarmWatch {
         Self { alarms, states }
     }
 
+    /// Watches other alarms from `now` on. One that was watched before keeps its state.
+    pub fn replace_alarms(&mut self, alarms: impl IntoIterator<Item = (String, Value)>, now: i64) {
+        let mut replaced = Self::new(alarms, now);
+        for (name, state) in &mut replaced.states {
+            if let Some(known) = self.states.get(name) {
+                *state = *known;
+            }
+        }
+        *self = replaced;
+    }
+
     /// The state of an alarm.
     pub fn state_of(&self, name: &str) -> Option<AlarmState> {
         self.states.get(name).map(|state| state.state)

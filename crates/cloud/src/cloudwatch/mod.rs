@@ -1,9 +1,11 @@
 //! Amazon CloudWatch: metrics with their datapoints, and alarms.
 //!
-//! The other services record what they do with [`CloudContext::count`]. Alarms are stored, but never evaluated.
+//! The other services record what they do with [`CloudContext::count`]. Alarms are stored, but nothing here
+//! evaluates them: `deployer dev` does, by [`evaluation`].
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/>
 
 mod alarms;
+pub mod embedded_format;
 pub mod evaluation;
 mod expression;
 mod metrics;

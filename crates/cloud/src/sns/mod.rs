@@ -1,7 +1,8 @@
-//! Amazon Simple Notification Service: topics and their subscriptions. Publishing is not supported.
+//! Amazon Simple Notification Service: topics, their subscriptions, and what was published.
 //!
 //! <https://docs.aws.amazon.com/sns/latest/api/>
 
+mod messages;
 mod subscriptions;
 mod topics;
 
@@ -13,6 +14,7 @@ use super::query::{self, QueryForm, XmlWriter};
 use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, ListPage, dispatch};
 
+pub use messages::StoredMessage;
 pub use subscriptions::StoredSubscription;
 
 pub(super) const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
@@ -25,6 +27,8 @@ stored_parts! {
     pub struct SnsState {
         pub topics: StoredTable<StoredTopic>,
         pub subscriptions: StoredTable<StoredSubscription>,
+        /// The newest messages, by number.
+        pub messages: StoredTable<StoredMessage>,
     }
 }
 
@@ -125,6 +129,7 @@ pub(super) fn handle_request(
         "ListTagsForResource" => topics::list_tags_for_resource(call),
         "TagResource" => topics::tag_resource(call),
         "UntagResource" => topics::untag_resource(call),
+        "Publish" => messages::publish_message(call),
         "Subscribe" => subscriptions::subscribe_endpoint(call),
         "Unsubscribe" => subscriptions::unsubscribe_endpoint(call),
         "GetSubscriptionAttributes" => subscriptions::get_subscription_attributes(call),

@@ -165,6 +165,8 @@ error_codes! {
     NoTripleseat = "no_tripleseat",
     /// The venue isn't deployed.
     NotDeployed = "not_deployed",
+    /// The manifest declares no alarms.
+    NoAlarms = "no_alarms",
 
     // AWS.
     /// Whose credentials these are is unknown.

@@ -56,6 +56,19 @@ impl AlarmCause {
         Self::ALL.into_iter().find(|cause| cause.as_word() == word)
     }
 
+    /// What it means, for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Failing => "runs fail",
+            Self::Silent => "no run succeeds",
+            Self::OldestFlag => "a flag has been set for too long",
+            Self::NeedsReview => "contacts came to need review",
+            Self::Failed => "many contacts are refused for their data",
+            Self::Throttled => "Lambda doesn't start runs",
+            Self::Lookups => "leads can't be looked up",
+        }
+    }
+
     /// Whether it is seen in metrics that the runs write. Lambda's own show the others.
     pub fn needs_metrics(self) -> bool {
         match self {

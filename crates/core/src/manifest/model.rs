@@ -49,6 +49,8 @@ pub struct Deployment {
     pub may_share_with: Vec<String>,
     /// How many days a deleted secret can still be restored.
     pub recovery_window_days: u32,
+    /// Tags of every resource. Those of venues have them, too.
+    pub tags: StringMap,
 }
 
 impl Deployment {

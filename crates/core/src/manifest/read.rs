@@ -17,7 +17,7 @@ use super::table::{ManifestTable, VenueTable};
 use super::venue::{self, ParsedVenue};
 use super::{
     Advice, Deployment, HubSpotSettings, Manifest, ManifestErrors, SecretRef, SecretValue, isolation, names, redact,
-    region,
+    region, tags,
 };
 use crate::error::ErrorCode;
 
@@ -230,6 +230,7 @@ fn read_deployment(table: ManifestTable<'_, '_, DeploymentKeys>) -> Deployment {
             .map(|names| names.split_whitespace().map(ToOwned::to_owned).collect())
             .unwrap_or_default(),
         recovery_window_days: table.read(&DEPLOYMENT.recovery_window_days),
+        tags: tags::tag_map(&table.list_tags(&DEPLOYMENT.tags)),
     }
 }
 

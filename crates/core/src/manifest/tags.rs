@@ -73,6 +73,14 @@ pub(super) fn check_tag_value(value: &str) -> Result<(), Flaw> {
 /// An entry of a table of tags.
 type TagEntry<'t, 's> = (&'t Spanned<DeString<'s>>, &'t Spanned<DeValue<'s>>);
 
+/// Tags as they are.
+pub(super) fn tag_map(entries: &[TagEntry<'_, '_>]) -> StringMap {
+    let pair = |(key, value): &TagEntry<'_, '_>| {
+        Some((key.get_ref().as_ref().to_owned(), value.get_ref().as_str()?.to_owned()))
+    };
+    entries.iter().filter_map(pair).collect()
+}
+
 /// The tags of a venue: the deployment's, and its own, which replace those with the same key. Reports keys that IAM
 /// takes for one, because it ignores case, and more tags than fit.
 pub(super) fn merge_tags(

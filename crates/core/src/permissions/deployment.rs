@@ -13,6 +13,8 @@ const READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Docto
 const CONFIRMERS: &[PolicyCommand] = &[Plan, Apply, Adopt, Rollback, Doctor, Verify, MoveFrom];
 /// They list what exists: the readers, and a status, which compares the lists with the manifest.
 const LISTERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status];
+/// They say which alarms are raised, or compare them.
+const ALARM_READERS: &[PolicyCommand] = &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report];
 /// They hold the lock.
 const LOCKERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback];
 const LOCK_REMOVERS: &[PolicyCommand] = &[Apply, Destroy, Adopt, Rollback, Unlock];
@@ -178,7 +180,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("events:PutTargets", On::Rule, MAKERS).on_condition(OWNED),
     action("events:RemoveTargets", On::Rule, DELETERS).on_condition(OWNED),
     action("events:DeleteRule", On::Rule, DELETERS).on_condition(OWNED),
-    action("cloudwatch:DescribeAlarms", On::Any, LISTERS).optional(NO_ALARMS),
+    action("cloudwatch:DescribeAlarms", On::Any, ALARM_READERS).optional(NO_ALARMS),
     action("cloudwatch:ListTagsForResource", On::Alarm, READERS).optional(NO_ALARMS),
     action("cloudwatch:PutMetricAlarm", On::Alarm, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
     action("cloudwatch:PutCompositeAlarm", On::Alarm, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
@@ -194,10 +196,12 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("sns:ListSubscriptionsByTopic", On::AlarmTopic, LISTERS).optional(NO_ALARMS),
     action("sns:CreateTopic", On::AlarmTopic, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
     action("sns:TagResource", On::AlarmTopic, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
+    action("sns:UntagResource", On::AlarmTopic, MAKERS).on_condition(OWNED).optional(NO_ALARMS),
     action("sns:SetTopicAttributes", On::AlarmTopic, MAKERS).on_condition(OWNED).optional(NO_ALARMS),
     action("sns:Subscribe", On::AlarmTopic, MAKERS).on_condition(OWNED).optional(NO_ALARMS),
     // Subscriptions have no resource-level permissions.
     action("sns:Unsubscribe", On::Any, MAKERS).optional(NO_ALARMS),
+    action("sns:Publish", On::AlarmTopic, &[Report]).optional("`report --send` can't send the digest"),
     action("sns:DeleteTopic", On::AlarmTopic, DELETERS).on_condition(OWNED).optional(NO_ALARMS),
     action("servicequotas:GetServiceQuota", On::Any, &[Plan, Apply])
         .optional("a plan doesn't know whether a quota was raised, and an apply tries what may not fit"),

@@ -251,6 +251,8 @@ fn compare_topic(context: &VenueContext, topic: &TopicSpec, live: &Observed<Live
     differences.compare_policy("policy", &live.policy, &topic.policy);
     differences.fix_with(|| SnsOperation::SetTopicPolicy { arn: topic.arn.clone(), policy: topic.policy.clone() });
     if let Some(tags) = &live.tags {
+        let undeclared = differences.remove_tags(tags, &topic.tags);
+        differences.fix_with(|| SnsOperation::UntagTopic { arn: topic.arn.clone(), keys: undeclared });
         differences.compare_tags(tags, &topic.tags);
         differences.fix_with(|| SnsOperation::TagTopic { arn: topic.arn.clone(), tags: topic.tags.clone() });
     }

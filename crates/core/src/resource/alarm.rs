@@ -95,6 +95,16 @@ pub struct AlarmGroupSpec {
     pub notes: Vec<String>,
 }
 
+impl AlarmGroupSpec {
+    /// Whether this alarm sends messages of the group: the composite one, or each if there is none.
+    pub fn sends_by(&self, alarm: &str) -> bool {
+        match &self.composite {
+            Some(composite) => composite.name == alarm,
+            None => self.alarms.iter().any(|sender| sender.name == alarm),
+        }
+    }
+}
+
 /// A metric of a venue that the deployer writes one value of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchedMetric {

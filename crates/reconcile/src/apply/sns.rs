@@ -18,6 +18,7 @@ impl Executor<'_> {
                 json!({ "TopicArn": arn, "AttributeName": "Policy", "AttributeValue": policy.to_string() })
             }
             SnsOperation::TagTopic { arn, tags } => json!({ "ResourceArn": arn, "Tags": pairs(tags) }),
+            SnsOperation::UntagTopic { arn, keys } => json!({ "ResourceArn": arn, "TagKeys": keys }),
             SnsOperation::Subscribe { arn, email } => {
                 json!({ "TopicArn": arn, "Protocol": "email", "Endpoint": email })
             }

@@ -124,7 +124,7 @@ pub fn watch_with_alarms() -> Vec<NeededPermission> {
     let readers: &[&[&str]] =
         &[PLAN, ISOLATION, &["rollback", "a", "--yes"], &["rollback", "a", "--unpin", "--yes"], &ADOPT, APPLY];
     run_all(&site, readers);
-    for args in [&["doctor"][..], &["status"]] {
+    for args in [&["doctor"][..], &["status"], &["report", "--format", "markdown"], &["report", "--send"]] {
         site.run_deployer(args);
     }
     // What is read one by one where lists are denied.

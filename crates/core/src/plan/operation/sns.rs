@@ -22,6 +22,10 @@ pub enum SnsOperation {
         arn: String,
         tags: StringMap,
     },
+    UntagTopic {
+        arn: String,
+        keys: Vec<String>,
+    },
     /// Asks the address to confirm. Asking again for one that was asked sends another mail.
     Subscribe {
         arn: String,
@@ -41,6 +45,7 @@ impl ServiceOperation for SnsOperation {
             Self::CreateTopic { .. } => "sns:CreateTopic",
             Self::SetTopicPolicy { .. } => "sns:SetTopicAttributes",
             Self::TagTopic { .. } => "sns:TagResource",
+            Self::UntagTopic { .. } => "sns:UntagResource",
             Self::Subscribe { .. } => "sns:Subscribe",
             Self::Unsubscribe { .. } => "sns:Unsubscribe",
             Self::DeleteTopic { .. } => "sns:DeleteTopic",
@@ -52,6 +57,7 @@ impl ServiceOperation for SnsOperation {
             Self::CreateTopic { topic, .. } => topic,
             Self::SetTopicPolicy { arn, .. }
             | Self::TagTopic { arn, .. }
+            | Self::UntagTopic { arn, .. }
             | Self::Subscribe { arn, .. }
             | Self::DeleteTopic { arn } => arn,
             // Its ARN is that of the topic with an id.
@@ -63,9 +69,11 @@ impl ServiceOperation for SnsOperation {
         match self {
             Self::DeleteTopic { .. } => Removal::Resource,
             Self::Unsubscribe { .. } => Removal::Part,
-            Self::CreateTopic { .. } | Self::SetTopicPolicy { .. } | Self::TagTopic { .. } | Self::Subscribe { .. } => {
-                Removal::Nothing
-            }
+            Self::CreateTopic { .. }
+            | Self::SetTopicPolicy { .. }
+            | Self::TagTopic { .. }
+            | Self::UntagTopic { .. }
+            | Self::Subscribe { .. } => Removal::Nothing,
         }
     }
 }
