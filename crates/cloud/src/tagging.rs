@@ -114,9 +114,13 @@ fn list_tagged_resources<'c>(
         table_resources("logs:log-group", "04", &regional.logs.groups, from("04"), |_, group| {
             (own(&group.arn), &group.tags)
         }),
-        table_resources("scheduler:schedule-group", "05", &regional.scheduler.groups, from("05"), move |name, group| {
-            (Cow::Owned(scheduler::group_arn(cx, name)), &group.tags)
-        }),
+        table_resources(
+            "scheduler:schedule-group",
+            "05",
+            &regional.scheduler.groups,
+            from("05"),
+            move |name, group| (Cow::Owned(scheduler::group_arn(cx, name)), &group.tags),
+        ),
         table_resources("secretsmanager:secret", "06", &regional.secretsmanager.secrets, from("06"), |_, secret| {
             (own(&secret.arn), &secret.tags)
         }),

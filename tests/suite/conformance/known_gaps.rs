@@ -122,12 +122,7 @@ const GAPS: &[(TestCloud, &str, &str, &str)] = &[
     ),
     (Moto, "schedules::rejects_invalid_schedules", "it accepts any expression", "accepted"),
     (Moto, "schedules::rejects_unknown_time_zones", "it accepts any time zone", "accepted"),
-    (
-        Moto,
-        "schedules::rejects_schedules_in_missing_groups",
-        "the call fails",
-        "scheduler:CreateSchedule failed with",
-    ),
+    (Moto, "schedules::rejects_schedules_in_missing_groups", "the call fails", "scheduler:CreateSchedule failed with"),
     (
         Moto,
         "schedules::keeps_schedule_groups_with_tags",

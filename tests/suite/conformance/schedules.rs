@@ -117,7 +117,8 @@ pub async fn keeps_schedule_groups_with_tags(place: ProbePlace) -> ProbeResult {
     let tagged = sdk.tag_resource().resource_arn(arn).tags(group_tag("other")).send().await;
     let tagged = tagged.call("scheduler:TagResource");
     let tags = sdk.list_tags_for_resource().resource_arn(arn).send().await.call("scheduler:ListTagsForResource");
-    let untagged = sdk.untag_resource().resource_arn(arn).tag_keys("owner").send().await.call("scheduler:UntagResource");
+    let untagged =
+        sdk.untag_resource().resource_arn(arn).tag_keys("owner").send().await.call("scheduler:UntagResource");
     let rest = sdk.list_tags_for_resource().resource_arn(arn).send().await.call("scheduler:ListTagsForResource");
     let listed = sdk.list_schedule_groups().name_prefix(&name).send().await.call("scheduler:ListScheduleGroups");
     delete_group(&place, &name).await;
@@ -131,13 +132,18 @@ pub async fn keeps_schedule_groups_with_tags(place: ProbePlace) -> ProbeResult {
     untagged.map_err(error_text)?;
     expect_same(owner(rest.map_err(error_text)?.tags()), None, "removed tag")?;
     let listed = listed.map_err(error_text)?;
-    expect_same(listed.schedule_groups().iter().any(|group| group.name() == Some(&name)), true, "whether it is listed")?;
+    expect_same(
+        listed.schedule_groups().iter().any(|group| group.name() == Some(&name)),
+        true,
+        "whether it is listed",
+    )?;
     expect_same(again.map_err(|error| error.code).err().as_deref(), Some("ConflictException"), "creating it again")
 }
 
 /// A schedule's name is unique in its group only, and the group takes its schedules along.
 pub async fn a_group_is_deleted_with_its_schedules(place: ProbePlace) -> ProbeResult {
-    let (sdk, group, name) = (&place.aws.sdk().scheduler, place.resource_name("group"), place.resource_name("schedule"));
+    let (sdk, group, name) =
+        (&place.aws.sdk().scheduler, place.resource_name("group"), place.resource_name("schedule"));
     sdk.create_schedule_group().name(&group).send().await.call("scheduler:CreateScheduleGroup").map_err(error_text)?;
     let request = sdk.create_schedule().name(&name).group_name(&group).schedule_expression("cron(0 9 * * ? *)");
     let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Flexible).maximum_window_in_minutes(5);

@@ -80,12 +80,8 @@ pub(super) fn delete_group(cx: &mut CloudContext<'_>, name: &str) -> Result<Valu
 
 pub(super) fn list_groups(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<Value, ApiError> {
     let prefix = request.query_value("NamePrefix").unwrap_or_default();
-    let default = StoredScheduleGroup {
-        name: DEFAULT.to_owned(),
-        created_s: 0.0,
-        modified_s: 0.0,
-        tags: BTreeMap::new(),
-    };
+    let default =
+        StoredScheduleGroup { name: DEFAULT.to_owned(), created_s: 0.0, modified_s: 0.0, tags: BTreeMap::new() };
     let mut all: Vec<&StoredScheduleGroup> = cx.region_state().scheduler.groups.values().collect();
     all.push(&default);
     all.sort_by(|one, other| one.name.cmp(&other.name));
