@@ -345,6 +345,9 @@ pub struct RuleTarget {
     pub id: String,
     /// ARN of what is invoked.
     pub arn: String,
+    /// ARN of the role that the rule invokes it with; if unset, the function's policy must let the rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
     /// How often EventBridge retries a failed delivery; EventBridge's default (185) when unset.
     pub maximum_retry_attempts: Option<i32>,
     /// Age in seconds at which EventBridge drops an undelivered event; EventBridge's default (a day) when unset.
