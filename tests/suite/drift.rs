@@ -254,16 +254,6 @@ drifts! {
         aws.lambda.untag_resource().resource(resource).tag_keys(VENUE).send().await.expect("it is untagged");
     } => ["a/function Update tags.deployer:venue", "a/alias Update version"]
 
-    asynchronous_settings_changed |aws| {
-        let request = aws.lambda.update_function_event_invoke_config().function_name(FUNCTION).qualifier(ALIAS);
-        request.maximum_retry_attempts(2).send().await.expect("it is changed");
-    } => ["a/alias Update maximum_retry_attempts"]
-
-    asynchronous_settings_removed |aws| {
-        let request = aws.lambda.delete_function_event_invoke_config().function_name(FUNCTION).qualifier(ALIAS);
-        request.send().await.expect("it is removed");
-    } => ["a/alias Update maximum_retry_attempts", "a/alias Update maximum_event_age_s"]
-
     rule_disabled |aws| {
         aws.events.disable_rule().name(RULE).send().await.expect("disabled");
     } => ["a/rule Update state"]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_sdk_eventbridge::types::{Tag, Target};
+use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
 use deployer_aws::Aws;
 use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 use deployer_core::plan::{Action, Plan};
@@ -57,8 +58,10 @@ async fn drift_venue(aws: &Aws, venue: &str) {
     let request = aws.sdk().logs.delete_retention_policy().log_group_name(format!("/aws/lambda/{function}"));
     request.send().await.expect("removed");
     aws.lambda.delete_function_concurrency().function_name(&function).send().await.expect("removed");
-    let request = aws.lambda.delete_function_event_invoke_config().function_name(&function).qualifier("live");
-    request.send().await.expect("removed");
+    let lost = OnFailure::builder().destination("arn:aws:sqs:us-east-1:123456789012:lost").build();
+    let request = aws.lambda.put_function_event_invoke_config().function_name(&function).qualifier("live");
+    let request = request.destination_config(DestinationConfig::builder().on_failure(lost).build());
+    request.send().await.expect("put");
     // As an earlier version added it.
     let request =
         aws.lambda.add_permission().function_name(&function).qualifier("live").statement_id("deployer-schedule");

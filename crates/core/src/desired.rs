@@ -212,6 +212,7 @@ fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256:
             name: ALIAS.to_owned(),
             maximum_retry_attempts: MAXIMUM_RETRY_ATTEMPTS,
             maximum_event_age_s: MAXIMUM_EVENT_AGE_S,
+            settings_matter: company.dead_letter.is_some(),
         },
         rule: RuleSpec {
             name: names.rule.clone(),

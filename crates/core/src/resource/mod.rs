@@ -283,6 +283,10 @@ pub struct AliasSpec {
     pub maximum_retry_attempts: u32,
     /// Age in seconds at which Lambda drops a waiting asynchronous invocation.
     pub maximum_event_age_s: u32,
+    /// Whether Lambda must have these two settings. The function itself leaves out what Lambda repeats, and what is late, so
+    /// usually they don't matter. But an event becomes a dead letter only once Lambda gives it up.
+    #[serde(default)]
+    pub settings_matter: bool,
 }
 
 /// The observed alias.

@@ -140,8 +140,8 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
         alias: Observed::Present(LiveAlias {
             version: "3".to_owned(),
             configuration,
-            maximum_retry_attempts: Some(stack.alias.maximum_retry_attempts),
-            maximum_event_age_s: Some(stack.alias.maximum_event_age_s),
+            maximum_retry_attempts: stack.alias.settings_matter.then_some(stack.alias.maximum_retry_attempts),
+            maximum_event_age_s: stack.alias.settings_matter.then_some(stack.alias.maximum_event_age_s),
             unmodeled: UnmodeledPart::default(),
         }),
         rule: Observed::Present(LiveRule {
