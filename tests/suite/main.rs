@@ -46,6 +46,7 @@ mod installed;
 mod isolation;
 mod local;
 mod lock;
+mod manifests;
 mod moved;
 mod network;
 mod pages;

@@ -242,7 +242,7 @@ struct TestFrontend<'w> {
 impl ReconcileFrontend for TestFrontend<'_> {
     fn show_event(&self, _: ReconcileEvent<'_>) {}
 
-    fn confirm_changes(&self, _: &PlannedChanges) -> Result<()> {
+    async fn confirm_changes(&self, _: &PlannedChanges) -> Result<()> {
         Ok(())
     }
 

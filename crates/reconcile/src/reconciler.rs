@@ -168,7 +168,7 @@ impl Reconciler<'_> {
         let Some(mut inputs) = self.prepare_plan(goal, &shown, refusal, frontend).await? else {
             return Ok(self.end_without_changes(&shown.plan, lock, frontend).await);
         };
-        frontend.confirm_changes(&shown)?;
+        frontend.confirm_changes(&shown).await?;
         self.with_lock(&shown.plan.deployment, lock, frontend, async |held| {
             // The same changes need no more room than a moment ago.
             let quotas = QuotaReader::new(self.aws, self.portal);
@@ -181,7 +181,7 @@ impl Reconciler<'_> {
                     return Ok(without_changes(&planned.plan));
                 };
                 inputs = other;
-                frontend.confirm_changes(&planned)?;
+                frontend.confirm_changes(&planned).await?;
             }
             Ok(self.execute_under_lock(&planned.plan, &inputs, held, frontend).await)
         })
