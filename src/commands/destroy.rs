@@ -42,7 +42,7 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
         nothing: &nothing,
         targets: &targets,
         moved_to: None,
-        notes: portal.hubspot_note(session.manifest()).into_iter().collect(),
+        notes: portal.kept_properties_note(session.manifest()).into_iter().collect(),
     };
     if args.dry_run {
         let planned = reconciler(&session, &portal, apply_options(&args.execution)).plan(&goal).await?;

@@ -26,5 +26,6 @@ pub mod run_origin;
 pub mod scheduled_event;
 pub mod scope;
 pub mod snapshot;
+pub mod spread;
 pub mod tools;
 pub mod wrap;

@@ -97,7 +97,9 @@ impl Reconciler<'_> {
             ReconcileGoal::Destroy { nothing, targets, moved_to, notes } => {
                 let mut planned = self.plan_desired(goal, nothing, targets, ReadDepth::Full, quotas).await?;
                 explain_destruction(&mut planned.plan, *moved_to);
-                planned.plan.notes.extend(notes.iter().cloned());
+                if !planned.plan.changes.is_empty() {
+                    planned.plan.notes.extend(notes.iter().cloned());
+                }
                 Ok(planned)
             }
             ReconcileGoal::Adopt { desired, venue } => {

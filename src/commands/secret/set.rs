@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::stored::{change_secret, print_credentials, require_own_secret};
 use crate::commands::shared::reconcile::wait_for_signal;
 use crate::commands::shared::session::{Session, find_declared_venue};
+use crate::terminal::QuietTerminal;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::SecretValue;
@@ -51,6 +52,7 @@ const MAX_TYPED: u64 = 65_536;
 
 /// Reads a value from a hidden prompt, or from stdin if that is not a terminal.
 async fn read_typed_value(prompt: &str) -> Result<SecretValue> {
+    let _quiet = QuietTerminal::hold();
     let text = if std::io::stdin().is_terminal() {
         prompt_without_echo(prompt.to_owned()).await?
     } else {

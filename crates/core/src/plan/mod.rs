@@ -19,6 +19,7 @@ mod listed;
 mod log_group;
 mod operation;
 mod permission;
+mod portal_load;
 pub mod problem;
 mod property;
 mod prune;
@@ -278,6 +279,10 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
         alarms::plan_shared_deletions(&mut plan, desired, snapshot);
     }
     plan.notes.extend(unknown.into_notes());
+    rule::note_moved_rules(&mut plan);
+    if targets.is_empty() {
+        portal_load::note_portal_load(&mut plan, desired);
+    }
     plan.findings.sort_by_key(|finding| finding.kind);
     plan
 }
