@@ -30,6 +30,7 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
         recovery_window_days,
         alarms: None,
         archive_properties: args.archive_properties,
+        code_bytes: None,
     };
     let restorable = match recovery_window_days {
         Some(days) => format!("Secrets can be restored for {days} days; log groups and functions can't."),

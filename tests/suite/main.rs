@@ -57,6 +57,7 @@ mod plan_notes;
 mod plan_text;
 mod processes;
 mod properties;
+mod quotas;
 mod real_cloud;
 mod refresh;
 mod rendered;

@@ -57,6 +57,9 @@ pub struct Desired {
     pub alarms: Option<DesiredAlarms>,
     /// Whether to archive the contact properties of venues that are no longer declared. Nothing else removes them.
     pub archive_properties: bool,
+    /// Bytes of the largest artifact, if it is known: how much of the quota of code a version takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_bytes: Option<u64>,
 }
 
 impl Desired {
@@ -117,6 +120,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         recovery_window_days: Some(manifest.deployment.recovery_window_days),
         alarms: derive_alarms(manifest, scope),
         archive_properties: false,
+        code_bytes: None,
     }
 }
 

@@ -17,6 +17,7 @@ pub mod naming;
 pub mod permissions;
 pub mod plan;
 pub mod property;
+pub mod quota;
 pub mod resource;
 pub mod rival;
 pub mod role_owner;

@@ -54,6 +54,7 @@ use former_role::LateDeletion;
 use crate::desired::{Desired, DesiredVenue};
 use crate::naming::{TAG_DEPLOYMENT, TAG_VENUE};
 use crate::property::ObservedPortal;
+use crate::quota::ExceededQuota;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
 use crate::rival::{Rival, find_rivals};
 use crate::scope::Scope;
@@ -86,6 +87,9 @@ pub struct Plan {
     /// Access for strangers, and what an apply doesn't change back. The most urgent comes first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<PlanFinding>,
+    /// Quotas that leave too little room for it. An apply doesn't start while one of them is certain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<ExceededQuota>,
     /// Notes for the reader that don't change anything.
     pub notes: Vec<String>,
 }
@@ -175,6 +179,7 @@ impl Plan {
             canary: None,
             unreadable: Vec::new(),
             findings: Vec::new(),
+            quotas: Vec::new(),
             notes: Vec::new(),
         }
     }
