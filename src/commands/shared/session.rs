@@ -14,6 +14,7 @@ use deployer_aws::identity::MfaPrompt;
 use deployer_aws::{Aws, FailureKind, IdentityOptions, read_caller};
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{self, LoadedManifest, Manifest, ManifestErrors, Venue};
+use deployer_core::naming::SHARED_VENUE;
 use deployer_core::scope::Scope;
 use deployer_reconcile::portal::PortalAccess;
 use jiff::Timestamp;
@@ -40,7 +41,7 @@ impl Session {
     pub(in crate::commands) async fn open_for_venues<S: AsRef<str>>(global: &GlobalArgs, venues: &[S]) -> Result<Self> {
         let loaded = load_manifest(global)?;
         for venue in venues {
-            find_declared_venue(&loaded.manifest, venue.as_ref())?;
+            check_declared(&loaded.manifest, venue.as_ref())?;
         }
         show_new_trust(global, &loaded);
         Self::connect(global, loaded).await
@@ -197,6 +198,18 @@ pub(in crate::commands) fn find_declared_venue<'m>(manifest: &'m Manifest, name:
         Error::usage(ErrorCode::UnknownVenue, format!("the manifest declares no venue {name}"))
             .hint(format!("it declares {declared}"))
     })
+}
+
+/// Checks that a venue is declared, or, for `_all`, that there is something with a secret and a log that belongs to all of them.
+pub(in crate::commands) fn check_declared(manifest: &Manifest, name: &str) -> Result<()> {
+    match manifest.secret_references(name) {
+        Some(_) => Ok(()),
+        None if name == SHARED_VENUE => {
+            Err(Error::usage(ErrorCode::UnknownVenue, "[alarms] names no chat, so nothing belongs to all venues")
+                .hint("declare one: `slack_webhook = \"managed\"` or `teams_webhook = \"managed\"` under [alarms]"))
+        }
+        None => find_declared_venue(manifest, name).map(drop),
+    }
 }
 
 /// Where the local cloud is kept: next to the manifest.
