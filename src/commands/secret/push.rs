@@ -61,7 +61,7 @@ pub(super) async fn run_secret_push(session: &Session, args: &SecretPushArgs) ->
     }
     let keys = |values: &Map<String, Value>| values.keys().cloned().collect::<Vec<_>>();
     for (venue, _, values) in &changes {
-        print_credentials(session, venue, &keys(values), "differs from its reference");
+        print_credentials(session, *venue, &keys(values), "differs from its reference");
     }
     let question = "Do you want to write the values of the references?";
     let review = "see what differs with `deployer secret status --compare`";

@@ -78,11 +78,7 @@ fn alarm_message(alarm: &Value, config: &ForwardConfig) -> ChatMessage {
     let venue = name.strip_prefix(&prefix).and_then(|rest| rest.split('/').next()).unwrap_or(name);
     let of_all = venue.starts_with('_');
     let known: &BTreeMap<String, String> = &config.venues;
-    let display_name = match known.get(venue) {
-        Some(display_name) => display_name.as_str(),
-        None if of_all => "All venues",
-        None => venue,
-    };
+    let display_name = known.get(venue).map_or(venue, String::as_str);
     let mood = match text("NewStateValue") {
         "ALARM" => ChatMood::Raised,
         "OK" => ChatMood::Cleared,
@@ -92,13 +88,6 @@ fn alarm_message(alarm: &Value, config: &ForwardConfig) -> ChatMessage {
         ChatMood::Raised => "needs attention",
         ChatMood::Cleared => "is fine again",
         ChatMood::News => "has no values to judge by",
-    };
-    let verb = |what: &str| {
-        if of_all {
-            what.replace("needs", "need").replace("is ", "are ").replace("has", "have")
-        } else {
-            what.to_owned()
-        }
     };
     let causes = raised_causes(alarm, name);
     let find = |cause: &str| CAUSES.iter().find(|(word, _, _)| *word == cause);
@@ -115,7 +104,7 @@ fn alarm_message(alarm: &Value, config: &ForwardConfig) -> ChatMessage {
         }
     }
     let mut facts = Vec::new();
-    if mood == ChatMood::Raised && !meanings.is_empty() {
+    if mood == ChatMood::Raised && !of_all && !meanings.is_empty() {
         facts.push(("Cause".to_owned(), meanings.join(", ")));
     }
     facts.push(("State".to_owned(), format!("{} (was {})", text("NewStateValue"), text("OldStateValue"))));
@@ -125,7 +114,7 @@ fn alarm_message(alarm: &Value, config: &ForwardConfig) -> ChatMessage {
         facts.push(("Since".to_owned(), at.get(..16).unwrap_or(at).replace('T', " ") + " UTC"));
     }
     ChatMessage {
-        title: format!("{display_name} {}", verb(what)),
+        title: if of_all { shared_title(name, mood).to_owned() } else { format!("{display_name} {what}") },
         mood,
         text: match mood {
             ChatMood::Raised if of_all => shorten(text("AlarmDescription"), LONGEST),
@@ -134,6 +123,18 @@ fn alarm_message(alarm: &Value, config: &ForwardConfig) -> ChatMessage {
         facts,
         commands,
         preformatted: false,
+    }
+}
+
+/// What an alarm of all venues says.
+fn shared_title(name: &str, mood: ChatMood) -> &'static str {
+    match (name.rsplit('/').next(), mood) {
+        (Some("hubspot"), ChatMood::Raised) => "HubSpot fails at many venues",
+        (Some("hubspot"), ChatMood::Cleared) => "HubSpot answers again",
+        (Some("chat"), ChatMood::Raised) => "Messages couldn't be delivered to a chat",
+        (_, ChatMood::Raised) => "All venues need attention",
+        (_, ChatMood::Cleared) => "All venues are fine again",
+        (_, ChatMood::News) => "The alarms of all venues have no values to judge by",
     }
 }
 

@@ -29,7 +29,10 @@ pub(super) fn plan_shared(plan: &mut Plan, desired: &Desired, snapshot: &Snapsho
         record(plan, ResourceKind::AlarmTopic, SHARED_VENUE, verdict);
         report_topic(plan, topic, snapshot.alarms.topic.as_present());
     }
-    plan_group(plan, desired, snapshot, SHARED_VENUE);
+    // Where a function forwards messages, the group comes after it.
+    if !desired.venues.iter().any(|venue| venue.venue == SHARED_VENUE) {
+        plan_group(plan, desired, snapshot, SHARED_VENUE);
+    }
 }
 
 /// Plans the alarms of one venue.
