@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::terminal;
 
+use deployer_core::call_rates::SlowestCalls;
 use deployer_core::cost::CostEstimate;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
@@ -93,6 +94,19 @@ impl JsonLines {
         self.print_line("cost", estimate);
     }
 
+    /// Prints which calls an apply is paced by, and how long it takes at least.
+    pub fn print_pace(&self, slowest: &SlowestCalls) {
+        self.print_line(
+            "pace",
+            json!({
+                "about_ms": u64::try_from(slowest.paced().as_millis()).unwrap_or(u64::MAX),
+                "calls": slowest.calls,
+                "of": slowest.rate.calls,
+                "per_second": slowest.rate.taken,
+            }),
+        );
+    }
+
     /// Prints an event of an apply, which has its `type` already.
     pub fn print_event(&self, event: &ApplyEvent) {
         // A reader that went away is not our failure.
@@ -113,6 +127,7 @@ impl JsonLines {
                 "failed": failed,
                 "not_started": outcome.not_started,
                 "cancelled": outcome.cancelled,
+                "duration_ms": u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
                 "exit_code": code as u8,
             }),
         );

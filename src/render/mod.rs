@@ -45,5 +45,5 @@ pub use retry::RetryOutput;
 pub use status::{
     ScreenKey, ScreenRequest, StatusLine, StatusLook, StatusScreen, Tone, status_lines, status_metrics, status_text,
 };
-pub use text::{action_word, plan_text, result_text, summary_line};
+pub use text::{action_word, pace_text, plan_text, result_text, summary_line};
 pub use waiting::tell_what_is_waited_for;

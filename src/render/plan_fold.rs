@@ -206,9 +206,15 @@ fn condition_text(condition: Option<&Value>) -> Option<String> {
         let is = match operator.as_str() {
             "StringEquals" | "ArnEquals" => "is",
             "StringLike" | "ArnLike" => "is like",
+            "Null" => "",
             _ => return None,
         };
         for (key, values) in keys.as_object()? {
+            if is.is_empty() {
+                let absent = list_texts(values)? == ["true"];
+                parts.push(format!("{key} is {}", if absent { "absent" } else { "there" }));
+                continue;
+            }
             parts.push(format!("{key} {is} {}", list_texts(values)?.join(" or ")));
         }
     }

@@ -55,7 +55,7 @@ impl ApplyProgress {
                 self.print_line(&format!("  {address}: retrying {call}: {reason}"))
             }
             ApplyEvent::Note { address, text } => self.print_line(&format!("  {address}: {text}")),
-            ApplyEvent::Done { address, action } => {
+            ApplyEvent::Done { address, action, .. } => {
                 self.print_line(&format!("  {address}: {}", action_word(*action)));
                 if let Some(bar) = &self.bar {
                     bar.inc(1);

@@ -6,7 +6,9 @@ use anstyle::{AnsiColor, Style};
 
 use super::plan_fold::{PlanDetail, fold_plan, policy_sentences, same_venues_text};
 use super::words;
+use deployer_core::call_rates::SlowestCalls;
 use deployer_core::error::ErrorCode;
+use deployer_core::manifest::format_duration;
 use deployer_core::plan::problem::plan_problems;
 use deployer_core::plan::{Action, AttributeChange, Change, FindingKind, Plan, PlanFinding};
 use deployer_reconcile::apply::ApplyOutcome;
@@ -157,6 +159,24 @@ pub fn action_word(action: Action) -> &'static str {
     }
 }
 
+/// From how many seconds on it is said how long an apply takes, or took.
+const WORTH_SAYING_S: u64 = 10;
+
+/// What a long apply says before it begins: that it paces itself, by which calls, and how long it takes. `None` for a short one.
+pub fn pace_text(slowest: &SlowestCalls) -> Option<String> {
+    let seconds = slowest.paced().as_secs_f64().ceil() as u64;
+    let rate = slowest.rate;
+    (seconds >= WORTH_SAYING_S).then(|| {
+        format!(
+            "This takes about {}: {} calls to {}, {} a second.",
+            format_duration(seconds),
+            slowest.calls,
+            rate.display_name(),
+            rate.taken
+        )
+    })
+}
+
 /// The closing summary of an apply: what was done, what wasn't, and the command that continues.
 pub fn result_text(outcome: &ApplyOutcome, command: &str) -> String {
     let mut out = String::new();
@@ -168,7 +188,11 @@ pub fn result_text(outcome: &ApplyOutcome, command: &str) -> String {
         .collect();
     let done = if done.is_empty() { "no changes made".to_owned() } else { done.join(", ") };
     if outcome.failed.is_empty() && outcome.not_started.is_empty() {
-        let _ = writeln!(out, "{GREEN}Done:{GREEN:#} {done}.");
+        let took = match outcome.took.as_secs() {
+            seconds if seconds >= WORTH_SAYING_S => format!(" in {}", format_duration(seconds)),
+            _ => String::new(),
+        };
+        let _ = writeln!(out, "{GREEN}Done:{GREEN:#} {done}{took}.");
         return out;
     }
     let word = if outcome.cancelled { "Canceled:" } else { "Incomplete:" };

@@ -16,6 +16,7 @@ use crate::error::{RunError, Side};
 use crate::http::VendorClient;
 use crate::lease::{LeaseAnswer, LeaseStreams, RunClock, RunFence, RunLease, remove_past_leases};
 use crate::report::{LogSink, LoggedRun, ProblemKind};
+use crate::schedule::ScheduleGate;
 use crate::secret::SecretStore;
 use crate::settings::SyncSettings;
 use crate::tokens::{ConsentTokens, TokenKeeper, TokenMemory, not_connected};
@@ -40,6 +41,7 @@ pub struct Handler {
     /// The tokens of a consent. They change during a run, unlike the other credentials.
     tokens: Arc<Mutex<TokenMemory>>,
     clock: Arc<RunClock>,
+    schedule: ScheduleGate,
     /// Whether this process has removed what runs that died left of their leases.
     leases_tidied: AtomicBool,
 }
@@ -70,6 +72,7 @@ impl Handler {
             properties: PropertyCache::default(),
             tokens: Arc::default(),
             clock: Arc::new(SystemTime::now),
+            schedule: ScheduleGate::default(),
             leases_tidied: AtomicBool::default(),
         })
     }
@@ -80,8 +83,8 @@ impl Handler {
         Self { clock, ..self }
     }
 
-    /// Runs the venue's sync once, until `deadline` at the latest. `event` is either EventBridge's, which is ignored,
-    /// or `{"dry_run": true}`, with `"show_contacts": true` to have the leads in the response. With `{"refresh": true}`,
+    /// Runs the venue's sync once, until `deadline` at the latest. `event` is either EventBridge's, which starts no run if it is
+    /// late or comes again (see [`ScheduleGate`]), or `{"dry_run": true}`, with `"show_contacts": true` to have the leads in the response. With `{"refresh": true}`,
     /// nothing is synced: the access token of a consent is renewed if it is about to expire, or if it is the one whose
     /// fingerprint is in `refused`. With `{"ping": true}`, nothing at all is done: the response says whether runs have leases.
     ///
@@ -96,6 +99,10 @@ impl Handler {
         let asked = |name: &str| event.get(name).and_then(Value::as_bool).unwrap_or(false);
         if asked("ping") {
             return Ok(json!({ "venue": self.settings.venue, "lease": self.settings.config.lease }));
+        }
+        let now = Timestamp::try_from((self.clock)()).unwrap_or_else(|_| Timestamp::now());
+        if let Some(why) = self.schedule.refuse_event(event, now).await {
+            return Ok(self.skip_run(request_id, &why));
         }
         let begun = Instant::now();
         let time = deadline.duration_since((self.clock)()).unwrap_or(Duration::ZERO);
@@ -113,7 +120,11 @@ impl Handler {
                 self.end_lease(lease, &store).await;
                 ended
             }
-            Ok(RunPermit::Busy(until)) => return Ok(self.skip_run(request_id, until)),
+            Ok(RunPermit::Busy(until)) => {
+                let why =
+                    format!("another run is in progress, or was broken off; its lease ends at {until} at the latest");
+                return Ok(self.skip_run(request_id, &why));
+            }
             Err(error) => self.failed_run(error),
         };
         let run = LoggedRun {
@@ -158,8 +169,7 @@ impl Handler {
     }
 
     /// Logs a run that doesn't take place, and returns the response.
-    fn skip_run(&self, request_id: &str, until: Timestamp) -> Value {
-        let why = format!("another run is in progress, or was broken off; its lease ends at {until} at the latest");
+    fn skip_run(&self, request_id: &str, why: &str) -> Value {
         (self.log)(&json!({
             "level": "info", "event": "skipped", "venue": self.settings.venue, "request_id": request_id,
             "message": format!("run skipped: {why}"),

@@ -26,6 +26,7 @@ pub mod phone;
 pub mod redaction;
 pub mod report;
 pub mod retry;
+mod schedule;
 pub mod secret;
 pub mod settings;
 pub mod signed;

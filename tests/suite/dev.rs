@@ -197,7 +197,7 @@ async fn adopts_edits_of_the_manifest() {
                  tripleseat_public_key = \"env:LOFT_KEY\"\n[venues.loft.destination]\nkind = \"tripleseat\"\n\n";
     let before = "# The minimum for a venue";
     let edit = dev.edit_manifest(before, &format!("{venue}{before}"));
-    assert_eq!((&edit["outcome"], &edit["changes"]), (&json!("applied"), &json!(8)), "{edit}");
+    assert_eq!((&edit["outcome"], &edit["changes"]), (&json!("applied"), &json!(7)), "{edit}");
     let contact = dev.add_contact("loft@example.com", &["loft"]).await;
     dev.sync_venue("loft").await;
     let details = dev.get_json(&format!("/api/contacts/{contact}")).await;

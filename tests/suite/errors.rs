@@ -148,7 +148,7 @@ fn destroy_shows_what_it_would_do() {
     assert_eq!(site.run_apply().0, 0);
     site.take_write_calls();
     let (code, text) = site.run_deployer(&["destroy", "--dry-run"]);
-    assert!(code == 0 && text.contains("Plan: 0 to create, 0 to change, 16 to delete"), "{text}");
+    assert!(code == 0 && text.contains("Plan: 0 to create, 0 to change, 14 to delete"), "{text}");
     assert_eq!(site.take_write_calls(), Vec::<String>::new());
     let (code, text) = site.run_deployer(&["destroy"]);
     assert!(code == 2 && text.contains("review the plan with `deployer destroy --dry-run`, then pass --yes"), "{text}");

@@ -139,7 +139,7 @@ fn a_plan_without_changes() {
     let plan = plan(&desired, &snapshot, &[]);
     let cost = estimate(&desired, &snapshot, &[], &CostAssumptions::default());
     insta::assert_snapshot!(plan_markdown(&plan, Some(&cost)));
-    assert_contains(plan_html(&plan, None), "<strong>No changes.</strong> All 16 resources match the manifest.");
+    assert_contains(plan_html(&plan, None), "<strong>No changes.</strong> All 14 resources match the manifest.");
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn the_command_prints_the_requested_format() {
         (&last["type"], &last["after"], &last["venues"][0]["venue"]),
         (&json!("cost"), &json!("0.873585395"), &json!("harbour"))
     );
-    assert!(printed(&["--format", "markdown"]).starts_with("## Plan: 16 to create"));
+    assert!(printed(&["--format", "markdown"]).starts_with("## Plan: 14 to create"));
     assert!(printed(&["--format", "html", "--color", "always"]).starts_with("<!DOCTYPE html>\n"));
     let refused = run_deployer_plan(directory.path(), &["--json", "--format", "html"]);
     let lines = String::from_utf8_lossy(&refused.stdout).into_owned();

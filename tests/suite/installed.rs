@@ -106,7 +106,7 @@ async fn dev_plan_apply_and_package_need_no_toolchain() {
     let installed = Installed::new().await;
     let (code, printed) = installed.run(&["dev", "--once"], &[]);
     assert_eq!(code, 0, "{printed}");
-    assert_contains(&printed, "24 resources deployed");
+    assert_contains(&printed, "21 resources deployed");
 
     let credentials = [("VENUE_A_HUBSPOT_TOKEN", "t-a"), ("VENUE_A_TRIPLESEAT_PUBLIC_KEY", "k-a")];
     let (code, printed) =

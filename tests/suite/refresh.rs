@@ -79,7 +79,6 @@ async fn it_finds_drift_that_lists_show() {
         "b/function Create",
         "b/alias Create",
         "b/rule Update",
-        "b/permission Create",
     ];
     assert_eq!(describe_actions(&found), expected);
     assert_eq!(describe_actions(&world.plan(&desired).await), expected, "a full plan finds the same");
@@ -91,18 +90,13 @@ async fn it_changes_nothing_that_it_does_not_read() {
     let desired = world.desired_from(&two_venue_manifest("sync"));
     let (lambda, events) = (&world.aws.lambda, &world.aws.events);
     lambda.delete_function_concurrency().function_name("sync-a").send().await.expect("it is removed");
-    let request = lambda.delete_function_event_invoke_config().function_name("sync-a").qualifier("live");
-    request.send().await.expect("it is removed");
-    let request = lambda.remove_permission().function_name("sync-a").qualifier("live");
-    request.statement_id("deployer-schedule").send().await.expect("it is removed");
     events.remove_targets().rule("sync-a-schedule").ids("sync").send().await.expect("it is removed");
     let group = world.scope.regional_arn("logs", "log-group:/aws/lambda/sync-a");
     let request = world.aws.sdk().logs.untag_resource().resource_arn(group).tag_keys("deployer:venue");
     request.send().await.expect("it is untagged");
     let plan = world.plan_from_lists(&desired).await;
     assert_eq!((describe_actions(&plan), plan.unreadable.len()), (Vec::new(), 0));
-    let changes =
-        ["a/log-group Update", "a/function Update", "a/alias Update", "a/permission Create", "a/target Create"];
+    let changes = ["a/log-group Update", "a/function Update", "a/target Create"];
     assert_eq!(describe_actions(&world.plan(&desired).await), changes, "a full plan finds it");
 }
 
@@ -131,7 +125,7 @@ async fn it_removes_undeclared_and_blocked_venues_like_a_full_plan() {
     for text in [only_a, blocked] {
         let desired = world.desired_from(&text);
         let full = world.plan(&desired).await;
-        assert_eq!(full.summarize_changes().delete, 8);
+        assert_eq!(full.summarize_changes().delete, 7);
         assert_eq!(world.plan_from_lists(&desired).await, full);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_sdk_eventbridge::types::{Tag, Target};
+use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
 use deployer_aws::Aws;
 use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 use deployer_core::plan::{Action, Plan};
@@ -57,10 +58,15 @@ async fn drift_venue(aws: &Aws, venue: &str) {
     let request = aws.sdk().logs.delete_retention_policy().log_group_name(format!("/aws/lambda/{function}"));
     request.send().await.expect("removed");
     aws.lambda.delete_function_concurrency().function_name(&function).send().await.expect("removed");
-    let request = aws.lambda.delete_function_event_invoke_config().function_name(&function).qualifier("live");
-    request.send().await.expect("removed");
-    let request = aws.lambda.remove_permission().function_name(&function).qualifier("live");
-    request.statement_id("deployer-schedule").send().await.expect("removed");
+    let lost = OnFailure::builder().destination("arn:aws:sqs:us-east-1:123456789012:lost").build();
+    let request = aws.lambda.put_function_event_invoke_config().function_name(&function).qualifier("live");
+    let request = request.destination_config(DestinationConfig::builder().on_failure(lost).build());
+    request.send().await.expect("put");
+    // As an earlier version added it.
+    let request =
+        aws.lambda.add_permission().function_name(&function).qualifier("live").statement_id("deployer-schedule");
+    let request = request.action("lambda:InvokeFunction").principal("events.amazonaws.com");
+    request.send().await.expect("added");
     let request = aws.events.put_rule().name(&rule).schedule_expression("rate(1 day)");
     request.send().await.expect("changed");
     let target = Target::builder().id("second").arn("arn:aws:sqs:us-east-1:123456789012:mine").build();
@@ -185,16 +191,18 @@ macro_rules! left_alone {
 /// The bulk lists of policies and tags.
 const NO_BULK: [&str; 2] = ["GetAccountAuthorizationDetails", "GetResources"];
 
+/// The rule invokes its target with the role, and keeps what else lets it until then.
+const ROLE_AND_WHAT_NEEDS_IT: [ResourceKind; 3] = [ResourceKind::Role, ResourceKind::Permission, ResourceKind::Target];
+
 left_alone! {
-    role "iam" "GetRole" "sync-a-role", NO_BULK => [ResourceKind::Role];
-    policies_of_a_role "iam" "ListRolePolicies" "sync-a-role", NO_BULK => [ResourceKind::Role];
-    policy_of_a_role "iam" "GetRolePolicy" "sync-a-role", NO_BULK => [ResourceKind::Role];
-    attached_policies_of_a_role "iam" "ListAttachedRolePolicies" "sync-a-role", NO_BULK => [ResourceKind::Role];
+    role "iam" "GetRole" "sync-a-role", NO_BULK => ROLE_AND_WHAT_NEEDS_IT;
+    policies_of_a_role "iam" "ListRolePolicies" "sync-a-role", NO_BULK => ROLE_AND_WHAT_NEEDS_IT;
+    policy_of_a_role "iam" "GetRolePolicy" "sync-a-role", NO_BULK => ROLE_AND_WHAT_NEEDS_IT;
+    attached_policies_of_a_role "iam" "ListAttachedRolePolicies" "sync-a-role", NO_BULK => ROLE_AND_WHAT_NEEDS_IT;
     tags_of_a_log_group "logs" "ListTagsForResource" GROUP, NO_BULK => [ResourceKind::LogGroup];
     function "lambda" "GetFunction" "sync-a", [] => [ResourceKind::Function, ResourceKind::Alias, ResourceKind::Permission];
-    version_of_an_alias "lambda" "GetFunction" "sync-a:live", [] => [ResourceKind::Alias, ResourceKind::Permission];
-    asynchronous_settings_of_an_alias "lambda" "GetFunctionEventInvokeConfig" "sync-a:live", [] =>
-        [ResourceKind::Alias, ResourceKind::Permission];
+    version_of_an_alias "lambda" "GetFunction" "sync-a:live", [] => [ResourceKind::Alias];
+    asynchronous_settings_of_an_alias "lambda" "GetFunctionEventInvokeConfig" "sync-a:live", [] => [ResourceKind::Alias];
     policy_of_an_alias "lambda" "GetPolicy" "sync-a:live", [] => [ResourceKind::Permission];
     tags_of_a_rule "events" "ListTagsForResource" RULE, NO_BULK => [ResourceKind::Rule, ResourceKind::Permission, ResourceKind::Target];
     targets_of_a_rule "events" "ListTargetsByRule" "sync-a-schedule", [] =>
@@ -280,14 +288,14 @@ macro_rules! not_created {
 
 not_created! {
     unlisted_role "iam" "GetRole" "sync-a-role" =>
-        [ResourceKind::Role, ResourceKind::Function, ResourceKind::Alias, ResourceKind::Permission, ResourceKind::Target];
+        [ResourceKind::Role, ResourceKind::Function, ResourceKind::Alias, ResourceKind::Target];
     unlisted_secret "secretsmanager" "DescribeSecret" "sync/a" =>
-        [ResourceKind::Secret, ResourceKind::Function, ResourceKind::Alias, ResourceKind::Permission, ResourceKind::Target];
+        [ResourceKind::Secret, ResourceKind::Function, ResourceKind::Alias, ResourceKind::Target];
     unlisted_log_group "logs" "DescribeLogStreams" "/aws/lambda/sync-a" => [ResourceKind::LogGroup];
     unlisted_function "lambda" "GetFunction" "sync-a" =>
-        [ResourceKind::Function, ResourceKind::Alias, ResourceKind::Permission, ResourceKind::Target];
+        [ResourceKind::Function, ResourceKind::Alias, ResourceKind::Target];
     unlisted_rule "events" "DescribeRule" "sync-a-schedule" =>
-        [ResourceKind::Rule, ResourceKind::Permission, ResourceKind::Target];
+        [ResourceKind::Rule, ResourceKind::Target];
 }
 
 #[tokio::test]

@@ -143,6 +143,8 @@ fn kind_of(code: &str, message: &str, status: u16) -> FailureKind {
         {
             FailureKind::RoleNotReady
         }
+        // EventBridge looks the same for a target's role.
+        "ValidationException" if message.contains("cannot be assumed by principal") => FailureKind::RoleNotReady,
         // Secrets Manager has several wordings.
         "InvalidRequestException"
             if ["scheduled for deletion", "marked for deletion", "marked deleted"]

@@ -55,6 +55,8 @@ pub struct Aws {
     pub secrets: aws_sdk_secretsmanager::Client,
     pub lambda: aws_sdk_lambda::Client,
     pub events: aws_sdk_eventbridge::Client,
+    /// Spaces what is read of each venue. A server on this machine has no quotas.
+    pub(crate) reads: Arc<limiter::AwsLimiter>,
     /// What to do when AWS rejects the credentials.
     pub(crate) identity_remedy: Option<Arc<str>>,
 }
@@ -84,6 +86,7 @@ impl Aws {
             };
         }
         Self {
+            reads: Arc::new(limiter::AwsLimiter::unlimited()),
             signed: SignedClient::new(config, &retries, timeouts),
             sts: client!(aws_sdk_sts),
             iam: client!(aws_sdk_iam),
@@ -112,7 +115,10 @@ impl Aws {
         let mut config = config.into_builder();
         config.set_credentials_provider(Some(SharedCredentialsProvider::new(loaded.provider)));
         let clients = Self::with_timeouts(&config.build(), CallTimeouts::from_environment());
-        Self { identity_remedy: Some(loaded.remedy.into()), ..clients }
+        // An endpoint of the user's is no server of AWS's.
+        let paced = std::env::var_os("AWS_ENDPOINT_URL").is_none();
+        let reads = if paced { limiter::AwsLimiter::for_aws() } else { limiter::AwsLimiter::unlimited() };
+        Self { identity_remedy: Some(loaded.remedy.into()), reads: Arc::new(reads), ..clients }
     }
 
     /// Clients with made-up credentials, for a server on this machine: in this process (`http` given by it) or at

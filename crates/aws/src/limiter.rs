@@ -2,45 +2,21 @@
 
 use std::time::{Duration, Instant};
 
+use deployer_core::call_rates::CALL_RATES;
 use pacing::EvenSlots;
 use tokio::time::sleep_until;
 
-/// Write calls per second for each service, below the documented quotas of a region:
-/// - Lambda: 15 control plane requests a second for the account
-///   (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>);
-/// - CloudWatch Logs: 10 CreateLogGroup and 10 PutRetentionPolicy a second
-///   (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>);
-/// - EventBridge: 50 PutRule a second in large regions, fewer in others
-///   (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>);
-/// - Secrets Manager: 50 a second
-///   (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>);
-/// - CloudWatch: 3 PutMetricAlarm, 3 PutCompositeAlarm and 3 DeleteAlarms a second
-///   (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>);
-/// - SNS: 30 CreateTopic and 100 Subscribe a second
-///   (<https://docs.aws.amazon.com/general/latest/gr/sns.html>);
-/// - IAM: not documented. The rate is conservative, and a throttled call is retried.
-const CALLS_PER_SECOND: [(&str, u32); 10] = [
-    ("lambda", 14),
-    ("logs", 9),
-    ("events", 40),
-    ("secretsmanager", 40),
-    ("iam", 15),
-    ("cloudwatch:PutMetricAlarm", 3),
-    ("cloudwatch:PutCompositeAlarm", 3),
-    ("cloudwatch:DeleteAlarms", 3),
-    ("cloudwatch", 9),
-    ("sns", 20),
-];
-
 /// Spaces the calls to each service, and to each call that has a quota of its own.
+#[derive(Debug)]
 pub struct AwsLimiter {
     services: Vec<(&'static str, EvenSlots)>,
 }
 
 impl AwsLimiter {
-    /// Limits what an apply calls to the rates above.
+    /// Limits calls to the rates that AWS documents.
     pub fn for_aws() -> Self {
-        Self::new(&CALLS_PER_SECOND)
+        let services = CALL_RATES.iter().map(|rate| (rate.calls, EvenSlots::new(rate.interval(), 1)));
+        Self { services: services.collect() }
     }
 
     /// Limits services (`lambda`), and calls with a quota of their own (`lambda:GetPolicy`), to these calls per second.
@@ -58,6 +34,15 @@ impl AwsLimiter {
     /// Waits until `call`, as IAM writes it (`lambda:CreateFunction`), may be made.
     pub async fn wait_for_slot(&self, call: &str) {
         if let Some(at) = self.reserve_slot(call, Instant::now()) {
+            sleep_until(at.into()).await;
+        }
+    }
+
+    /// Waits until all of these calls, each with its number, may be made.
+    pub async fn wait_for_calls(&self, calls: &[(&str, u32)]) {
+        let now = Instant::now();
+        let slots = calls.iter().flat_map(|(call, number)| (0..*number).filter_map(|_| self.reserve_slot(call, now)));
+        if let Some(at) = slots.max() {
             sleep_until(at.into()).await;
         }
     }
@@ -80,9 +65,9 @@ mod tests {
     fn spaces_calls_of_each_service_independently() {
         let limiter = AwsLimiter::for_aws();
         let now = Instant::now();
-        let reserved: Vec<_> = (0..29).filter_map(|_| limiter.reserve_slot("lambda:CreateFunction", now)).collect();
+        let reserved: Vec<_> = (0..30).filter_map(|_| limiter.reserve_slot("lambda:CreateFunction", now)).collect();
         let waited = *reserved.last().expect("some calls must wait") - now;
-        assert!(waited > Duration::from_millis(1990) && waited < Duration::from_millis(2010), "{waited:?}");
+        assert!(waited > Duration::from_millis(2010) && waited < Duration::from_millis(2020), "{waited:?}");
         assert_eq!(limiter.reserve_slot("iam:CreateRole", now), None);
         assert_eq!(AwsLimiter::unlimited().reserve_slot("lambda:CreateFunction", now), None);
     }

@@ -11,17 +11,17 @@ use crate::concurrency::enable_lease;
 use crate::forwarder::forwarding_venue;
 use crate::manifest::{Deployment, Manifest, ReservedConcurrency, Status, Venue};
 use crate::naming::{
-    ALIAS, PERMISSION_SID, RolePlace, SHARED_VENUE, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID,
-    VenueNames, mark_description, mark_place,
+    ALIAS, RolePlace, SHARED_VENUE, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID, VenueNames,
+    mark_description, mark_place,
 };
 use crate::property;
 use crate::resource::alarm::DesiredAlarms;
 use crate::resource::declared::{DeclaredItem, DeclaredMember, DeclaredSettings, record_declared};
 use crate::resource::{
-    AliasSpec, DesiredStack, FunctionConfiguration, FunctionSpec, LogGroupSpec, PermissionSpec, RoleSpec, RuleSpec,
-    RuleTarget, SECRET_ARN_PLACEHOLDER, SecretSpec, StringMap, TargetSpec,
+    AliasSpec, DesiredStack, FunctionConfiguration, FunctionSpec, LogGroupSpec, RoleSpec, RuleSpec, RuleTarget,
+    SECRET_ARN_PLACEHOLDER, SecretSpec, StringMap, TargetSpec,
 };
-use crate::role_policy::{role_policy, trust_policy};
+use crate::role_policy::{EVENTS, RunStarter, role_policy, rules_have_roles, trust_policy, use_permission};
 use crate::scope::Scope;
 
 /// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
@@ -151,6 +151,8 @@ pub(crate) fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, c
     let function_arn = scope.regional_arn("lambda", &format!("function:{}", names.function));
     let rule_arn = scope.regional_arn("events", &format!("rule/{}", names.rule));
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
+    let with_role = rules_have_roles(scope);
+    let starter = with_role.then_some(RunStarter { service: EVENTS, source_arn: &rule_arn });
     let mut stack = DesiredStack {
         // Without a token, people create the properties by hand.
         properties: match manifest.hubspot.token {
@@ -158,8 +160,8 @@ pub(crate) fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, c
             None => Vec::new(),
         },
         role: RoleSpec {
-            trust: trust_policy(scope),
-            policy: role_policy(scope, &names, venue),
+            trust: trust_policy(scope, starter),
+            policy: role_policy(scope, &names, venue, with_role),
             name: names.role,
             path: place.role_path(),
             description: description.clone(),
@@ -189,7 +191,7 @@ pub(crate) fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, c
                 architecture: venue.architecture.as_str().to_owned(),
                 memory_mb: venue.memory_mb,
                 timeout_s: venue.timeout_s,
-                role_arn,
+                role_arn: role_arn.clone(),
                 environment: function_environment(manifest, venue),
                 code_sha256,
                 declared: DeclaredSettings {
@@ -204,10 +206,11 @@ pub(crate) fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, c
             tags: tags.clone(),
         },
         alias: AliasSpec {
-            function: names.function.clone(),
+            function: names.function,
             name: ALIAS.to_owned(),
             maximum_retry_attempts: MAXIMUM_RETRY_ATTEMPTS,
             maximum_event_age_s: MAXIMUM_EVENT_AGE_S,
+            settings_matter: company.dead_letter.is_some(),
         },
         rule: RuleSpec {
             name: names.rule.clone(),
@@ -217,26 +220,22 @@ pub(crate) fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, c
             enabled: venue.status == Status::Active,
             tags,
         },
-        permission: PermissionSpec {
-            function: names.function,
-            qualifier: ALIAS.to_owned(),
-            statement_id: PERMISSION_SID.to_owned(),
-            action: "lambda:InvokeFunction".to_owned(),
-            principal: "events.amazonaws.com".to_owned(),
-            source_arn: rule_arn,
-            source_account: scope.account.clone(),
-        },
+        permission: None,
         target: TargetSpec {
             rule: names.rule,
             target: RuleTarget {
                 id: TARGET_ID.to_owned(),
                 arn: format!("{function_arn}:{ALIAS}"),
+                role_arn: Some(role_arn),
                 maximum_retry_attempts: Some(0),
                 maximum_event_age_s: Some(MAXIMUM_EVENT_AGE_S.cast_signed()),
                 unmodeled: Vec::new(),
             },
         },
     };
+    if !with_role || company.permissions_boundary.is_some() {
+        use_permission(&mut stack, scope);
+    }
     match venue.reserved_concurrency {
         ReservedConcurrency::Off => enable_lease(&mut stack, scope),
         ReservedConcurrency::One | ReservedConcurrency::Auto => {}

@@ -9,8 +9,8 @@ use sync_config::config::{DestinationConfig, ENV_SECRET_ARN};
 use crate::alarms::alarm_topic_arn;
 use crate::desired::{DesiredVenue, desired_stack, shared_tags};
 use crate::manifest::{Manifest, ReservedConcurrency, ScheduleExpression, Status, Venue};
-use crate::naming::{SHARED_VENUE, TAG_REGION};
-use crate::resource::{SECRET_ARN_PLACEHOLDER, StringMap};
+use crate::naming::{ALIAS, PERMISSION_SID, SHARED_VENUE, TAG_REGION};
+use crate::resource::{PermissionSpec, SECRET_ARN_PLACEHOLDER, StringMap};
 use crate::scope::Scope;
 
 /// Memory of the function, in MB: Lambda's least.
@@ -59,8 +59,15 @@ pub(crate) fn forwarding_venue(
     stack.function.configuration.environment = forwarder_environment(manifest, settings.chats().collect());
     stack.alias.maximum_retry_attempts = RETRIES;
     stack.alias.maximum_event_age_s = OLDEST_S;
-    stack.permission.principal = "sns.amazonaws.com".to_owned();
-    stack.permission.source_arn = alarm_topic_arn(manifest, scope);
+    stack.permission = Some(PermissionSpec {
+        function: stack.function.name.clone(),
+        qualifier: ALIAS.to_owned(),
+        statement_id: PERMISSION_SID.to_owned(),
+        action: "lambda:InvokeFunction".to_owned(),
+        principal: "sns.amazonaws.com".to_owned(),
+        source_arn: alarm_topic_arn(manifest, scope),
+        source_account: scope.account.clone(),
+    });
     // What belongs to all venues is never protected.
     let shared = |members: &[_]| shared_tags(&manifest.deployment, members);
     stack.role.tags = shared(&stack.role.declared_members());

@@ -3,6 +3,7 @@
 pub mod alarms;
 pub mod arn;
 pub mod call_error;
+pub mod call_rates;
 pub mod concurrency;
 pub mod cost;
 pub mod counted;

@@ -1,34 +1,96 @@
-//! What a venue's function may do: the trust policy and the only inline policy of its role.
+//! What a venue's function may do, and what may start it: the trust policy and the only inline policy of its role.
 
 use serde_json::{Value, json};
 use sync_config::config::LEASE_STREAMS;
 
 use crate::manifest::Venue;
-use crate::naming::VenueNames;
+use crate::naming::{ALIAS, PERMISSION_SID, VenueNames};
 use crate::resource::declared::VpcSettings;
+use crate::resource::{DesiredStack, PermissionSpec};
 use crate::scope::Scope;
+
+/// The service principal that fires rules.
+pub const EVENTS: &str = "events.amazonaws.com";
+
+/// Partitions in which EventBridge may invoke a function with an execution role, the target's `RoleArn`, instead of a
+/// statement in the function's policy. "For Lambda, Amazon SNS, and Amazon SQS resources, EventBridge can use either"
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html>). The guide of the Chinese regions
+/// says that Lambda targets use no role (<https://docs.amazonaws.cn/en_us/eventbridge/latest/userguide/eb-events-iam-roles.html>),
+/// and nothing is documented about the others.
+const RULES_HAVE_ROLES: [&str; 1] = ["aws"];
+
+/// Whether a rule invokes its target with a role here, and not by a statement in the function's policy.
+pub(crate) fn rules_have_roles(scope: &Scope) -> bool {
+    RULES_HAVE_ROLES.contains(&scope.aws_partition())
+}
+
+/// Replaces the role with which a stack's rule invokes the alias by a statement in the alias's policy: in a partition where
+/// a rule has no role, or because a permissions boundary may not allow the role to invoke anything. What such a role
+/// may do besides stays as it is, so that a boundary can come and go.
+pub(crate) fn use_permission(stack: &mut DesiredStack, scope: &Scope) {
+    stack.target.target.role_arn = None;
+    stack.permission = Some(PermissionSpec {
+        function: stack.alias.function.clone(),
+        qualifier: stack.alias.name.clone(),
+        statement_id: PERMISSION_SID.to_owned(),
+        action: "lambda:InvokeFunction".to_owned(),
+        principal: EVENTS.to_owned(),
+        source_arn: stack.rule.arn.clone(),
+        source_account: scope.account.clone(),
+    });
+}
+
+/// What starts a venue's runs with the venue's role.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RunStarter<'a> {
+    /// The service's principal: [`EVENTS`].
+    pub(crate) service: &'static str,
+    /// What the service sends as `aws:SourceArn` when it takes on the role: a rule's ARN.
+    pub(crate) source_arn: &'a str,
+}
 
 /// Only Lambda, and only on behalf of this account. Lambda sends the account of the function whenever it takes on a role:
 /// AWS's own templates of execution roles have the same condition. That it sends the function's ARN too is documented
-/// nowhere, so there is no condition on it.
-pub(crate) fn trust_policy(scope: &Scope) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
+/// nowhere, so there is no condition on it. And `starter`, on behalf of this one source: EventBridge's console gives the
+/// roles of targets the same conditions.
+pub(crate) fn trust_policy(scope: &Scope, starter: Option<RunStarter<'_>>) -> Value {
+    let trust = |service: &str, source_arn: Option<&str>| {
+        let mut statement = json!({
             "Effect": "Allow",
-            "Principal": { "Service": "lambda.amazonaws.com" },
+            "Principal": { "Service": service },
             "Action": "sts:AssumeRole",
             "Condition": { "StringEquals": { "aws:SourceAccount": scope.account } },
-        }],
+        });
+        if let Some(arn) = source_arn {
+            statement["Condition"]["StringEquals"]["aws:SourceArn"] = json!(arn);
+        }
+        statement
+    };
+    let starter = starter.map(|starter| trust(starter.service, Some(starter.source_arn)));
+    let statements: Vec<Value> = [trust("lambda.amazonaws.com", None)].into_iter().chain(starter).collect();
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// Lets what takes on the role to start runs invoke the venue's own alias. The function has the same role, and must not
+/// start itself: Lambda sends the function's ARN with whatever its code does
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html>).
+fn start_statement(function: &str) -> Value {
+    json!({
+        "Sid": "StartOwnRuns",
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Resource": format!("{function}:{ALIAS}"),
+        "Condition": { "Null": { "lambda:SourceFunctionArn": "true" } },
     })
 }
 
 /// What a venue's function may do: read its own secret and write to its own log group, nothing else. Where it rotates
-/// tokens, it may also write its own secret. What else the manifest declares needs one statement each.
+/// tokens, it may also write its own secret. What else the manifest declares needs one statement each. If something
+/// `starts_runs` with this role, that may invoke the alias.
 ///
 /// A secret's ARN ends in a hyphen and six random characters. `??????` matches exactly those, so the pattern matches no
 /// other secret: a longer name's ARN is longer than the pattern.
-pub(crate) fn role_policy(scope: &Scope, names: &VenueNames, venue: &Venue) -> Value {
+pub(crate) fn role_policy(scope: &Scope, names: &VenueNames, venue: &Venue, starts_runs: bool) -> Value {
     let rotates_tokens = venue.destination.rotates_tokens();
     let secret = scope.regional_arn("secretsmanager", &format!("secret:{}-??????", names.secret));
     let function = scope.regional_arn("lambda", &format!("function:{}", names.function));
@@ -46,6 +108,9 @@ pub(crate) fn role_policy(scope: &Scope, names: &VenueNames, venue: &Venue) -> V
             "Resource": scope.regional_arn("logs", &format!("log-group:{}:*", names.log_group)),
         }),
     ];
+    if starts_runs {
+        statements.push(start_statement(&function));
+    }
     if rotates_tokens {
         statements.push(json!({
             "Sid": "RotateOwnTokens",

@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 use std::io::{BufRead, IsTerminal};
 
 use deployer_aws::lock::LockOptions;
+use deployer_core::call_rates::find_slowest_of_plan;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::{Action, Change, Plan};
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::blockers;
 use super::session::{Session, manifest_directory, state_directory};
 use crate::cli::{ConfirmArgs, ExecutionArgs};
-use crate::render::{ApplyProgress, cost_line, plan_text, result_text};
+use crate::render::{ApplyProgress, cost_line, pace_text, plan_text, result_text};
 
 /// What a plan notes besides the changes.
 pub(in crate::commands) async fn plan_notes(session: &Session, portal: &PortalAccess) -> Vec<String> {
@@ -192,6 +193,13 @@ where
                 }
             },
             ReconcileEvent::ApplyStarted { plan, cancel } => {
+                // A cloud on this machine has no quotas.
+                let slowest = if self.session.local { None } else { find_slowest_of_plan(plan) };
+                match (&slowest, json) {
+                    (Some(slowest), Some(lines)) => lines.print_pace(slowest),
+                    (Some(slowest), None) => pace_text(slowest).iter().for_each(|text| errln!("{text}")),
+                    (None, _) => {}
+                }
                 let progress = ApplyProgress::new(plan.changes.len());
                 let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
                 *self.under_way.lock() = Some(UnderWay { progress, first_venue: first_venue(plan), signals });

@@ -124,11 +124,6 @@ pub fn drift_cases() -> Vec<DriftCase> {
             change_target(aws, |target| target.dead_letter_config = Some(queue)).await;
         } => ["a/target Update DeadLetterConfig"], []
 
-        target_role |aws, cloud| {
-            let role = "arn:aws:iam::123456789012:role/other";
-            change_target(aws, |target| target.role_arn = Some(role.to_owned())).await;
-        } => ["a/target Update RoleArn"], []
-
         pattern_beside_the_schedule |aws, cloud| {
             put_rule_as_it_is(aws, |request| request.event_pattern("{\"source\":[\"aws.s3\"]}")).await;
         } => ["a/rule Update EventPattern"], []
@@ -255,13 +250,13 @@ pub fn drift_cases() -> Vec<DriftCase> {
             }] });
             let request = aws.iam.update_assume_role_policy().role_name(ROLE).policy_document(trust.to_string());
             request.send().await.expect("changed");
-        } => ["a/role Update trust.Statement[0].Principal.AWS", "a/role Update trust.Statement[0].Condition"], ["account 999999999999 can assume the role sync-a-role"]
+        } => ["a/role Update trust.Statement[0].Principal.AWS", "a/role Update trust.Statement[0].Condition", "a/role Update trust.Statement[1]"], ["account 999999999999 can assume the role sync-a-role"]
 
         permissions_boundary |aws, cloud| {
             let boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess";
             let request = aws.iam.put_role_permissions_boundary().role_name(ROLE).permissions_boundary(boundary);
             request.send().await.expect("put");
-        } => [], ["PermissionsBoundary"]
+        } => ["a/permission Create", "a/target Update role_arn"], ["PermissionsBoundary"]
 
         session_of_the_role |aws, cloud| {
             aws.iam.update_role().role_name(ROLE).max_session_duration(43200).send().await.expect("changed");

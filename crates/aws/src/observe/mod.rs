@@ -28,6 +28,7 @@ pub use role::{list_roles_below, parse_policy_document};
 use tags::KnownTags;
 
 use crate::{Aws, CallError};
+use deployer_core::call_rates::READS_OF_A_FUNCTION;
 use deployer_core::naming::{self, RolePlace, TAG_DEPLOYMENT, TAG_VENUE, VenueNames};
 use deployer_core::resource::{FunctionConfiguration, LiveStack, Observed, StringMap};
 use deployer_core::scope::Scope;
@@ -147,6 +148,10 @@ async fn observe_venue(
     (venue, names): (&str, &VenueNames),
     confirm: bool,
 ) -> LiveStack {
+    // Functions have the most reads, and the fewest a second. What no list shows has none.
+    if inventory.functions.as_ref().is_ok_and(|functions| functions.contains_key(&names.function)) {
+        aws.reads.wait_for_calls(&READS_OF_A_FUNCTION).await;
+    }
     let ((role, other_roles), secret, log_group, mut function, rule) = tokio::join!(
         inventory.roles.observe_roles(&aws.iam, place, (venue, names), confirm),
         secret::observe_secret(&aws.secrets, &inventory.secrets, &names.secret, confirm),

@@ -119,6 +119,7 @@ fn build_target(rule: &str, target: &Value) -> RuleTarget {
     RuleTarget {
         id: text("Id"),
         arn: text("Arn"),
+        role_arn: text_of(target, "RoleArn").map(ToOwned::to_owned),
         maximum_retry_attempts: number("MaximumRetryAttempts"),
         maximum_event_age_s: number("MaximumEventAgeInSeconds"),
         unmodeled: AnswerKind::Target.find_unmodeled(rule, target),

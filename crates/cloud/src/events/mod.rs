@@ -3,6 +3,7 @@
 //! The embedded cloud never fires a rule. Whatever runs the schedules reads them from [`EventBridgeState`].
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/>
 
+mod invocation;
 mod rules;
 mod targets;
 

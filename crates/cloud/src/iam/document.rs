@@ -49,15 +49,20 @@ pub(super) fn check_document(text: &str, purpose: PolicyPurpose) -> Result<(), A
     Ok(())
 }
 
-/// Whether a trust policy lets Lambda assume the role on behalf of a function of `account`. One that can't be parsed lets
+/// Whether a trust policy lets a service assume the role. `context` is what the service sends. One that can't be parsed lets
 /// nobody.
-pub(super) fn trusts_lambda(text: &str, role_arn: &str, account: &str) -> bool {
-    let Ok(document) = serde_json::from_str::<Value>(text) else { return false };
-    let Ok(trust) = Policy::parse_document("trust", &document) else { return false };
-    let context = RequestContext::from([("aws:sourceaccount", Some(account.to_owned()))]);
-    let principal = RequestPrincipal::Service("lambda.amazonaws.com");
-    let request = PolicyRequest { principal, action: "sts:AssumeRole", resource: role_arn, context: &context };
+pub(super) fn trusts_service(text: &str, role_arn: &str, service: &str, context: &RequestContext) -> bool {
+    let Ok(trust) = parse_policy(text) else { return false };
+    let principal = RequestPrincipal::Service(service);
+    let request = PolicyRequest { principal, action: "sts:AssumeRole", resource: role_arn, context };
     decide_request(&[], &[trust], &request).is_allowed()
+}
+
+/// # Errors
+/// It isn't JSON, or no policy.
+pub(super) fn parse_policy(text: &str) -> Result<Policy, String> {
+    let document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    Policy::parse_document("a policy", &document)
 }
 
 /// A document's statements. A single one needs no list around it.

@@ -1,7 +1,7 @@
 //! Managed policies: the account's own, each with one version, and a few of AWS's.
 
 use super::document::{self, PolicyPurpose};
-use super::{ApiError, CloudAnswer, IamCall, encode_document, no_entity, validation_error};
+use super::{ApiError, CloudAnswer, IamCall, IamState, encode_document, no_entity, validation_error};
 
 /// The only version of every policy in the embedded cloud.
 const VERSION: &str = "v1";
@@ -74,9 +74,13 @@ pub(super) fn is_attachable(call: &IamCall<'_, '_>, arn: &str) -> bool {
 /// # Errors
 /// `NoSuchEntity`.
 pub(super) fn find_document<'c>(call: &'c IamCall<'_, '_>, arn: &str) -> Result<&'c str, ApiError> {
-    let own = call.cx.state.iam.policies.get(arn).map(String::as_str);
-    let of_aws = OF_AWS.iter().find(|(known, _)| *known == arn).map(|(_, text)| *text);
-    own.or(of_aws).ok_or_else(|| no_entity(format!("Policy {arn} was not found.")))
+    document_of(&call.cx.state.iam, arn).ok_or_else(|| no_entity(format!("Policy {arn} was not found.")))
+}
+
+/// The document of a policy, if the embedded cloud has it.
+pub(super) fn document_of<'s>(iam: &'s IamState, arn: &str) -> Option<&'s str> {
+    let own = iam.policies.get(arn).map(String::as_str);
+    own.or_else(|| OF_AWS.iter().find(|(known, _)| *known == arn).map(|(_, text)| *text))
 }
 
 fn policy_answer(call: &IamCall<'_, '_>, arn: &str) -> CloudAnswer {

@@ -15,6 +15,9 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
+use deployer_core::isolation::RequestContext;
+use deployer_core::isolation::policy::{Policy, PolicyRequest, RequestPrincipal, RolePolicies, decide_role_request};
+
 use super::query::{QueryForm, XmlWriter};
 use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, ListPage, dispatch, query};
@@ -72,7 +75,27 @@ pub struct StoredRole {
 impl IamState {
     /// Whether a role with this ARN exists that Lambda can assume for a function of `account`.
     pub fn lambda_can_assume(&self, arn: &str, account: &str) -> bool {
-        self.find_role_by_arn(arn).is_some_and(|role| document::trusts_lambda(&role.trust, arn, account))
+        let context = RequestContext::from([("aws:sourceaccount", Some(account.to_owned()))]);
+        self.service_can_assume(arn, "lambda.amazonaws.com", &context)
+    }
+
+    /// Whether a role with this ARN exists that a service can assume. `context` is what the service sends.
+    pub(super) fn service_can_assume(&self, arn: &str, service: &str, context: &RequestContext) -> bool {
+        let role = self.find_role_by_arn(arn);
+        role.is_some_and(|role| document::trusts_service(&role.trust, arn, service, context))
+    }
+
+    /// Whether the policies of the role with this ARN allow a request. A policy that can't be read allows nothing.
+    pub(super) fn role_can(&self, arn: &str, action: &str, resource: &str, context: &RequestContext) -> bool {
+        let Some(role) = self.find_role_by_arn(arn) else { return false };
+        let attached = role.attached.iter().filter_map(|arn| managed::document_of(self, arn));
+        let texts = role.inline.values().map(String::as_str).chain(attached);
+        let own: Vec<Policy> = texts.filter_map(|text| document::parse_policy(text).ok()).collect();
+        let boundary = role.boundary.as_deref().and_then(|arn| managed::document_of(self, arn));
+        let boundary = boundary.and_then(|text| document::parse_policy(text).ok());
+        let policies = RolePolicies { own: &own, boundary: boundary.as_ref() };
+        let request = PolicyRequest { principal: RequestPrincipal::Role(arn), action, resource, context };
+        decide_role_request(policies, &[], &request).is_allowed()
     }
 
     pub(super) fn find_role_by_arn(&self, arn: &str) -> Option<&StoredRole> {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::model::LATEST;
 use super::{AddressedFunction, StoredStatement};
 use crate::{ApiError, CloudAnswer, CloudContext, CloudRequest, JsonBody};
 
@@ -36,12 +37,7 @@ pub(super) fn get_policy(cx: &CloudContext<'_>, request: &CloudRequest) -> Resul
     let function = addressed.find_function(cx)?;
     let statements = function.policies.get(addressed.qualifier_or_latest()).filter(|statements| !statements.is_empty());
     let statements = statements.ok_or_else(no_policy)?;
-    let arn = addressed.function_arn(cx);
-    let policy = json!({
-        "Version": "2012-10-17",
-        "Id": "default",
-        "Statement": statements.iter().map(|statement| statement_json(&arn, statement)).collect::<Vec<_>>(),
-    });
+    let policy = policy_json(&addressed.function_arn(cx), statements);
     Ok(CloudAnswer::from_rest_json(200, &json!({ "Policy": policy.to_string(), "RevisionId": function.revision_id })))
 }
 
@@ -65,6 +61,26 @@ pub(super) fn remove_permission(cx: &mut CloudContext<'_>, request: &CloudReques
         statements.retain(|statement| statement.sid != sid);
     }
     Ok(CloudAnswer::without_body(204))
+}
+
+impl CloudContext<'_> {
+    /// The policy of a function, or of one of its versions or aliases.
+    pub(crate) fn function_policy(&self, function: &str, qualifier: Option<&str>) -> Option<Value> {
+        let arn = self.build_arn("lambda", &format!("function:{function}"));
+        let arn = qualifier.map_or_else(|| arn.clone(), |qualifier| format!("{arn}:{qualifier}"));
+        let function = self.region_state().lambda.functions.get(function)?;
+        let statements =
+            function.policies.get(qualifier.unwrap_or(LATEST)).filter(|statements| !statements.is_empty())?;
+        Some(policy_json(&arn, statements))
+    }
+}
+
+fn policy_json(arn: &str, statements: &[StoredStatement]) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Id": "default",
+        "Statement": statements.iter().map(|statement| statement_json(arn, statement)).collect::<Vec<_>>(),
+    })
 }
 
 fn find_qualified(cx: &CloudContext<'_>, request: &CloudRequest) -> Result<AddressedFunction, ApiError> {

@@ -15,9 +15,8 @@ use super::policy::{
 };
 use super::shared::{find_shared_deliveries, find_shared_items};
 use super::simulated::SimulationResults;
+use crate::role_policy::EVENTS;
 
-/// The service principal that fires rules.
-const EVENTS: &str = "events.amazonaws.com";
 /// What a role must not do to another venue's secret: use it, or let others use it.
 const SECRET: [&str; 3] =
     ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:PutResourcePolicy"];
@@ -250,32 +249,67 @@ fn trusted_principals_text(trust: &[Policy]) -> String {
     if names.is_empty() { "nobody".to_owned() } else { format!("only {}", names.join(" and ")) }
 }
 
-/// A rule invokes its target: the function's alias, or the function itself.
+/// A rule invokes its target, the function's alias or the function itself: because the function's policy lets the rule, or
+/// with a role that lets the rule take it on and may invoke the function.
 fn check_by_rule(from: &VenueSubject, to: &VenueSubject, own: bool) -> Vec<IsolationCheck> {
     let resources = if own { vec![alias_arn(to)] } else { vec![alias_arn(to), to.function_arn.clone()] };
+    let check = |resource: String| {
+        let (verdict, reason) = judge_rule_request(from, to, &resource);
+        IsolationCheck { reach: Reach::Rule, action: INVOKE.to_owned(), resource, verdict, reason, simulated: None }
+    };
+    resources.into_iter().map(check).collect()
+}
+
+/// Whether the rule of `from` can invoke `resource` of `to`, and why.
+fn judge_rule_request(from: &VenueSubject, to: &VenueSubject, resource: &str) -> (RequestVerdict, String) {
     let context = RequestContext::from([
         ("aws:sourcearn", Some(from.rule_arn.clone())),
         ("aws:sourceaccount", Some(from.account.clone())),
     ]);
-    let check = |resource: String| {
-        let (verdict, reason) = match &to.function_policy {
-            Err(why) => (RequestVerdict::Untold, why.clone()),
-            Ok(policies) => {
-                let principal = RequestPrincipal::Service(EVENTS);
-                let request = PolicyRequest { principal, action: INVOKE, resource: &resource, context: &context };
-                match decide_request(&[], policies, &request) {
-                    PolicyDecision::Allowed(by) => (RequestVerdict::Allowed, format!("allowed by {by}")),
-                    PolicyDecision::DeniedBy(by) => (RequestVerdict::Denied, format!("denied by {by}")),
-                    PolicyDecision::OutsideBoundary(_) | PolicyDecision::NotAllowed => (
-                        RequestVerdict::Denied,
-                        format!("no statement of {}'s function policy allows that rule", to.venue),
-                    ),
-                }
-            }
-        };
-        IsolationCheck { reach: Reach::Rule, action: INVOKE.to_owned(), resource, verdict, reason, simulated: None }
-    };
-    resources.into_iter().map(check).collect()
+    let principal = RequestPrincipal::Service(EVENTS);
+    let request = PolicyRequest { principal, action: INVOKE, resource, context: &context };
+    let by_policy = to.function_policy.as_ref().map(|policies| decide_request(&[], policies, &request));
+    let by_role = |owner| decide_with_role(owner, to, resource, &context);
+    let ways = [by_policy, by_role(from), by_role(to)];
+    if let Some(by) = ways.iter().find_map(|way| match way {
+        Ok(PolicyDecision::Allowed(by)) => Some(by),
+        _ => None,
+    }) {
+        return (RequestVerdict::Allowed, format!("allowed by {by}"));
+    }
+    if let Some(why) = ways.iter().find_map(|way| way.as_ref().err()) {
+        return (RequestVerdict::Untold, (*why).clone());
+    }
+    let reason = ways.iter().find_map(|way| match way {
+        Ok(PolicyDecision::DeniedBy(by)) => Some(format!("denied by {by}")),
+        _ => None,
+    });
+    let nothing =
+        || format!("neither {}'s function policy nor a role that the rule may use allows that rule", to.venue);
+    (RequestVerdict::Denied, reason.unwrap_or_else(nothing))
+}
+
+/// Whether a rule can invoke `resource` of `to` with the role of `owner`. `context` is what EventBridge sends when it takes
+/// on the role.
+fn decide_with_role<'s>(
+    owner: &'s VenueSubject,
+    to: &'s VenueSubject,
+    resource: &str,
+    context: &RequestContext,
+) -> Result<PolicyDecision, &'s String> {
+    let principal = RequestPrincipal::Service(EVENTS);
+    let takes_on = PolicyRequest { principal, action: ASSUME, resource: &owner.role_arn, context };
+    let trust = decide_request(&[], owner.trust.as_ref()?, &takes_on);
+    let PolicyDecision::Allowed(trusted_by) = trust else { return Ok(PolicyDecision::NotAllowed) };
+    // What EventBridge does with a role isn't done by a function's code.
+    let mut context = context_of(&owner.role_arn);
+    context.insert("lambda:sourcefunctionarn", None);
+    let principal = RequestPrincipal::Role(&owner.role_arn);
+    let request = PolicyRequest { principal, action: INVOKE, resource, context: &context };
+    Ok(match decide_role_request(role_policies(owner)?, to.function_policy.as_ref()?, &request) {
+        PolicyDecision::Allowed(by) => PolicyDecision::Allowed(format!("{by}, together with {trusted_by}")),
+        decision => decision,
+    })
 }
 
 /// IAM simulates only the role's own policies and its boundary, not the policies of the requested resource.

@@ -57,7 +57,7 @@ fn planned_subject(
         log_group_arn: log_group_arn(scope, &log_group.name),
         function_policy: parse_policies(
             &format!("the policy of {name}'s function"),
-            &planned_function_policy(&function.arn, permission),
+            &planned_function_policy(&function.arn, permission.as_ref()),
         ),
         function_arn: function.arn.clone(),
         rule_arn: rule.arn.clone(),
@@ -82,9 +82,12 @@ pub fn manifest_holdings(venue: &Venue, credentials: BTreeMap<String, ComparedCr
     }
 }
 
-/// The policy that `AddPermission` creates from a statement.
-fn planned_function_policy(function_arn: &str, permission: &PermissionSpec) -> Value {
-    let mut statement = PermissionStatement::of_spec(permission).to_json();
-    statement["Resource"] = json!(format!("{function_arn}:{}", permission.qualifier));
-    json!({ "Version": "2012-10-17", "Statement": [statement] })
+/// The policy that `AddPermission` creates from a statement. Without one, a function has none.
+fn planned_function_policy(function_arn: &str, permission: Option<&PermissionSpec>) -> Value {
+    let statement = permission.map(|permission| {
+        let mut statement = PermissionStatement::of_spec(permission).to_json();
+        statement["Resource"] = json!(format!("{function_arn}:{}", permission.qualifier));
+        statement
+    });
+    json!({ "Version": "2012-10-17", "Statement": statement.into_iter().collect::<Vec<_>>() })
 }

@@ -58,7 +58,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iam:DeleteRolePolicy", On::RoleOfAnyPath, DELETERS).on_condition(OWNED),
     action("iam:DetachRolePolicy", On::RoleOfAnyPath, DELETERS).on_condition(OWNED),
     action("iam:DeleteRole", On::RoleOfAnyPath, DELETERS).on_condition(OWNED),
-    action("iam:PassRole", On::Role, MAKERS).on_condition(ActionCondition::PassedToLambda),
+    action("iam:PassRole", On::Role, MAKERS).on_condition(ActionCondition::PassedToVenue),
     action("iam:GetPolicy", On::ManagedPolicy, &[Verify]),
     action("iam:GetPolicyVersion", On::ManagedPolicy, &[Verify]),
     action("iam:SimulatePrincipalPolicy", On::Role, &[Verify]),

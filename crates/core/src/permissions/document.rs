@@ -130,7 +130,7 @@ fn sid_verb(row: &ActionRow) -> &'static str {
         ActionCondition::Owned => "ChangeOwned",
         ActionCondition::Tagging => "CreateAndTag",
         ActionCondition::TaggingAdopted => "Adopt",
-        ActionCondition::PassedToLambda => "PassToLambda",
+        ActionCondition::PassedToVenue => "PassToVenue",
         ActionCondition::PassedToTriggers => "PassToTriggers",
         ActionCondition::Unowned => "ChangeUnowned",
         ActionCondition::OwnMetrics => "WriteMetrics",

@@ -21,6 +21,8 @@ pub use target::{ActionTarget, PolicyPlace};
 use sync_config::metrics::METRIC_NAMESPACE;
 
 use crate::naming::{TAG_ADOPTED, TAG_DEPLOYMENT};
+use crate::role_policy::{EVENTS, rules_have_roles};
+use crate::scope::Scope;
 
 /// An action, as IAM writes it: one row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +39,8 @@ pub struct ActionRow {
     pub otherwise: Option<&'static str>,
 }
 
-/// The services that call functions with a role, or run with one.
-const TRIGGERS: [&str; 4] =
-    ["lambda.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com", "apigateway.amazonaws.com"];
+/// The services that call functions with a role, or run with one. A venue's role is passed to the first two.
+const TRIGGERS: [&str; 4] = ["lambda.amazonaws.com", EVENTS, "scheduler.amazonaws.com", "apigateway.amazonaws.com"];
 
 /// The condition of a row. Only keys that the action's service supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,8 +53,8 @@ pub enum ActionCondition {
     Tagging,
     /// The request sets the deployment's tag, and the one of an adopted role.
     TaggingAdopted,
-    /// The role is passed to Lambda, and to no other service.
-    PassedToLambda,
+    /// The role is passed to Lambda and to what starts runs, and to no other service.
+    PassedToVenue,
     /// The role is passed to a service whose resources a decommissioning archives.
     PassedToTriggers,
     /// No deployment owns the resource.
@@ -63,6 +64,16 @@ pub enum ActionCondition {
 }
 
 impl ActionCondition {
+    /// The services that a role may be passed to.
+    pub fn passed_services(self, scope: &Scope) -> &'static [&'static str] {
+        match self {
+            Self::PassedToVenue if rules_have_roles(scope) => &TRIGGERS[..2],
+            Self::PassedToVenue => &TRIGGERS[..1],
+            Self::PassedToTriggers => &TRIGGERS,
+            Self::None | Self::Owned | Self::Tagging | Self::TaggingAdopted | Self::Unowned | Self::OwnMetrics => &[],
+        }
+    }
+
     /// The `Condition` of a statement.
     fn to_json(self, place: &PolicyPlace) -> Option<Value> {
         let deployment = place.roles.deployment.as_str();
@@ -78,8 +89,9 @@ impl ActionCondition {
             Self::Owned => Some(tags("ResourceTag", false)),
             Self::Tagging => Some(tags("RequestTag", false)),
             Self::TaggingAdopted => Some(tags("RequestTag", true)),
-            Self::PassedToLambda => Some(json!({ "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } })),
-            Self::PassedToTriggers => Some(json!({ "StringEquals": { "iam:PassedToService": TRIGGERS } })),
+            Self::PassedToVenue | Self::PassedToTriggers => {
+                Some(json!({ "StringEquals": { "iam:PassedToService": self.passed_services(&place.scope) } }))
+            }
             Self::OwnMetrics => Some(json!({ "StringEquals": { "cloudwatch:namespace": METRIC_NAMESPACE } })),
             Self::Unowned => Some(json!({ "Null": { format!("aws:ResourceTag/{TAG_DEPLOYMENT}"): "true" } })),
         }

@@ -54,13 +54,13 @@ fn resources_and_conditions_are_those_of_the_deployment() {
     let of_apply = statements(&[PolicyCommand::Apply]);
     let find = |sid: &str| of_apply.iter().find(|statement| statement["Sid"] == sid).expect(sid);
     assert_eq!(
-        find("PassToLambdaRoles"),
+        find("PassToVenueRoles"),
         &json!({
-            "Sid": "PassToLambdaRoles",
+            "Sid": "PassToVenueRoles",
             "Effect": "Allow",
             "Action": "iam:PassRole",
             "Resource": "arn:aws:iam::123456789012:role/deployer/sync/*",
-            "Condition": { "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } },
+            "Condition": { "StringEquals": { "iam:PassedToService": ["lambda.amazonaws.com", "events.amazonaws.com"] } },
         })
     );
     let functions = find("ChangeOwnedFunctions");

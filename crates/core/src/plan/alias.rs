@@ -33,15 +33,18 @@ fn plan_alias_creation(
 ) -> ResourceVerdict {
     let mut attributes = Differences::default();
     attributes.add_known_after_apply("version", None);
-    attributes.add_new("maximum_retry_attempts", alias.maximum_retry_attempts);
-    attributes.add_new("maximum_event_age_s", alias.maximum_event_age_s);
+    if alias.settings_matter {
+        attributes.add_new("maximum_retry_attempts", alias.maximum_retry_attempts);
+        attributes.add_new("maximum_event_age_s", alias.maximum_event_age_s);
+    }
     // Creating a function publishes its first version.
     let new = matches!(function, ResourceVerdict::Change(change) if change.action == Action::Create);
     let mut operations: Vec<Operation> = if new { Vec::new() } else { vec![publish_version(spec).into()] };
-    operations.extend([
-        LambdaOperation::CreateAlias { function: alias.function.clone(), alias: alias.name.clone() }.into(),
-        LambdaOperation::PutFunctionEventInvokeConfig { alias: alias.clone() }.into(),
-    ]);
+    operations
+        .push(LambdaOperation::CreateAlias { function: alias.function.clone(), alias: alias.name.clone() }.into());
+    if alias.settings_matter {
+        operations.push(LambdaOperation::PutFunctionEventInvokeConfig { alias: alias.clone() }.into());
+    }
     context.plan_creation(ResourceKind::Alias, &alias_name(alias), attributes, operations)
 }
 
@@ -81,10 +84,13 @@ fn plan_alias_update(
         operations.push(LambdaOperation::DeleteOldVersions { function: alias.function.clone(), keep: VERSIONS_KEPT });
         differences.mark_fixed();
     }
-    let mut settings = live.maximum_retry_attempts != Some(alias.maximum_retry_attempts)
-        || live.maximum_event_age_s != Some(alias.maximum_event_age_s);
-    differences.compare_optional("maximum_retry_attempts", live.maximum_retry_attempts, alias.maximum_retry_attempts);
-    differences.compare_optional("maximum_event_age_s", live.maximum_event_age_s, alias.maximum_event_age_s);
+    let mut settings = false;
+    if alias.settings_matter {
+        let (attempts, age_s) = (alias.maximum_retry_attempts, alias.maximum_event_age_s);
+        settings = (live.maximum_retry_attempts, live.maximum_event_age_s) != (Some(attempts), Some(age_s));
+        differences.compare_optional("maximum_retry_attempts", live.maximum_retry_attempts, attempts);
+        differences.compare_optional("maximum_event_age_s", live.maximum_event_age_s, age_s);
+    }
     let unmodeled = differences.add_unmodeled(AnswerKind::Alias, &live.unmodeled.members);
     let remove = |qualifier: &str, statement_id: &str| LambdaOperation::RemovePermission {
         function: alias.function.clone(),

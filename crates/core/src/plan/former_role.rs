@@ -5,15 +5,15 @@ use super::finding::{FindingKind, PlanFinding};
 use super::{Action, Change, Plan, ResourceVerdict, VenueContext, role};
 use crate::resource::{LiveRole, LiveStack, ResourceKind, RoleSpec};
 
-/// The deletion of a former role, or why AWS would refuse it.
-pub(super) enum FormerRoleDeletion {
+/// The deletion of something that a venue no longer needs, or why AWS would refuse it.
+pub(super) enum LateDeletion {
     Planned(Change),
     Refused(PlanFinding),
 }
 
-/// Whether function and alias get the venue's role, or have it already.
-pub(super) fn may_delete(role: &ResourceVerdict, function: &ResourceVerdict, alias: &ResourceVerdict) -> bool {
-    [role, function, alias].into_iter().all(|verdict| match verdict {
+/// Whether everything that has the venue's role (function, alias, target) gets it, or has it already.
+pub(super) fn may_delete(verdicts: [&ResourceVerdict; 4]) -> bool {
+    verdicts.into_iter().all(|verdict| match verdict {
         ResourceVerdict::Unchanged | ResourceVerdict::Change(_) => true,
         ResourceVerdict::Conflict(_) | ResourceVerdict::Unreadable(_) => false,
     })
@@ -25,7 +25,7 @@ pub(super) fn plan_superseded(
     live: &LiveStack,
     current: &RoleSpec,
     alias: &ResourceVerdict,
-) -> Vec<FormerRoleDeletion> {
+) -> Vec<LateDeletion> {
     // An alias that an apply doesn't move, such as a pinned one, keeps its version and that version's role.
     let keeps_version = |alias: &ResourceVerdict| match alias {
         ResourceVerdict::Change(change) => !change.attributes.iter().any(|attribute| attribute.path == "version"),
@@ -40,11 +40,11 @@ pub(super) fn plan_superseded(
 }
 
 /// Plans the deletion of former roles.
-pub(super) fn plan_deletions(context: &VenueContext<'_>, former: &[LiveRole], reason: &str) -> Vec<FormerRoleDeletion> {
+pub(super) fn plan_deletions(context: &VenueContext<'_>, former: &[LiveRole], reason: &str) -> Vec<LateDeletion> {
     let plan_deletion = |former: &LiveRole| {
         let name = &former.name;
         if former.unmodeled.find_member("InstanceProfileList").is_some() {
-            return FormerRoleDeletion::Refused(PlanFinding {
+            return LateDeletion::Refused(PlanFinding {
                 address: context.resource_address(ResourceKind::FormerRole),
                 name: name.clone(),
                 kind: FindingKind::DeletionRefused,
@@ -56,17 +56,17 @@ pub(super) fn plan_deletions(context: &VenueContext<'_>, former: &[LiveRole], re
             });
         }
         let change = context.new_change(ResourceKind::FormerRole, name, Action::Delete, reason);
-        FormerRoleDeletion::Planned(Change { operations: role::role_deletion_operations(former), ..change })
+        LateDeletion::Planned(Change { operations: role::role_deletion_operations(former), ..change })
     };
     former.iter().map(plan_deletion).collect()
 }
 
 /// Adds deletions to a plan.
-pub(super) fn add_deletions(plan: &mut Plan, deletions: Vec<FormerRoleDeletion>) {
+pub(super) fn add_deletions(plan: &mut Plan, deletions: Vec<LateDeletion>) {
     for deletion in deletions {
         match deletion {
-            FormerRoleDeletion::Planned(change) => plan.changes.push(change),
-            FormerRoleDeletion::Refused(finding) => plan.findings.push(finding),
+            LateDeletion::Planned(change) => plan.changes.push(change),
+            LateDeletion::Refused(finding) => plan.findings.push(finding),
         }
     }
 }

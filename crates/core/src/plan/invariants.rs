@@ -14,7 +14,7 @@ use crate::manifest::SecretRef;
 use crate::naming::{self, RolePlace, SHARED_VENUE, TAG_PINNED, VenueNames, is_role_name};
 use crate::property::PROPERTY_GROUP;
 use crate::resource::declared::may_remove_tag;
-use crate::resource::{DesiredStack, LiveStack, Observed, ResourceKind};
+use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind};
 use crate::role_owner::RoleOwner;
 use crate::snapshot::Snapshot;
 
@@ -51,6 +51,9 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
         match (stack, change.action) {
             (None, Action::Delete) => {}
             (None, _) => found.push(format!("{address}: would change a venue that isn't deployed")),
+            (Some(stack), Action::Delete) if address.kind == ResourceKind::Permission => {
+                found.extend(permission_violation(plan, stack, live, address));
+            }
             (Some(_), Action::Delete) => found.push(format!("{address}: would delete a declared resource")),
             (Some(_), _) => {}
         }
@@ -68,6 +71,24 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
     }
     found.extend(order_violations(plan));
     found
+}
+
+/// What lets a rule invoke its target is only removed if the rule has a role for that by then.
+fn permission_violation(
+    plan: &Plan,
+    stack: &DesiredStack,
+    live: &LiveStack,
+    address: &ResourceAddress,
+) -> Option<String> {
+    let target = ResourceAddress { kind: ResourceKind::Target, ..address.clone() };
+    let changed = plan.changes.iter().any(|change| change.address == target && change.action != Action::Delete);
+    let rule = live.rule.as_present();
+    let mut targets = rule.into_iter().flat_map(|rule| &rule.targets);
+    if stack.permission.is_some() {
+        return Some(format!("{address}: would delete a declared resource"));
+    }
+    let has_role = changed || targets.any(|target| target.role_arn.is_some());
+    (!has_role).then(|| format!("{address}: would leave the rule without a right to invoke the alias"))
 }
 
 /// Alarms and their topic are only changed if they were read and are ours, and only deleted if they aren't declared.

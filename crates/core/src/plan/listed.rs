@@ -45,7 +45,9 @@ fn assume_declared(mut live: LiveStack, stack: &DesiredStack) -> LiveStack {
         maximum_event_age_s: Some(stack.alias.maximum_event_age_s),
         unmodeled: UnmodeledPart::default(),
     });
-    *permission =
-        function.map(|_| LivePermission { statements: vec![PermissionStatement::of_spec(&stack.permission)] });
+    *permission = match &stack.permission {
+        Some(wanted) => function.map(|_| LivePermission { statements: vec![PermissionStatement::of_spec(wanted)] }),
+        None => Observed::Absent,
+    };
     live
 }

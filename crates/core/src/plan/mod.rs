@@ -48,7 +48,7 @@ pub use saved::{PlanOrigin, PlanPlace, SavedPlan, UnusablePlan};
 
 use attributes::Differences;
 use finding::UnknownMembers;
-use former_role::FormerRoleDeletion;
+use former_role::LateDeletion;
 
 use crate::desired::{Desired, DesiredVenue};
 use crate::naming::{SHARED_VENUE, TAG_DEPLOYMENT, TAG_VENUE};
@@ -193,7 +193,10 @@ impl Plan {
     /// The venues that lose resources, and so keep nothing in AWS.
     pub fn deleted_venues(&self) -> Vec<&str> {
         let mut venues: Vec<&str> = Vec::new();
-        let stays = |kind: ResourceKind| kind.is_property() || kind == ResourceKind::FormerRole || kind.is_alarm();
+        // A permission may go alone: see `permission`.
+        let stays = |kind: ResourceKind| {
+            kind.is_property() || matches!(kind, ResourceKind::FormerRole | ResourceKind::Permission) || kind.is_alarm()
+        };
         for change in self.changes.iter().filter(|change| !stays(change.address.kind)) {
             let is_venue = change.address.venue != SHARED_VENUE;
             if is_venue && change.action == Action::Delete && venues.last() != Some(&change.address.venue.as_str()) {
@@ -232,7 +235,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     let nothing = LiveStack::default();
     let mut unknown = UnknownMembers::default();
     let place = desired.role_place();
-    let mut superseded = Vec::new();
+    let mut late = Vec::new();
     if with_shared {
         alarms::plan_shared(&mut plan, desired, snapshot);
     }
@@ -243,14 +246,15 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             let stack = &*leased.settle_stack(&venue.venue, stack, &desired.scope);
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
             let stack = &*role::settle_stack(stack, &live, &place, &desired.scope);
-            superseded.extend(plan_venue(&mut plan, venue, stack, &live, &snapshot.portal));
+            let stack = &*permission::settle_stack(stack, &live, &desired.scope);
+            late.extend(plan_venue(&mut plan, venue, stack, &live, &snapshot.portal));
             finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, stack, &live);
             alarms::plan_group(&mut plan, desired, snapshot, &venue.venue);
         }
     }
     alarms::plan_deletions(&mut plan, desired, snapshot, wanted);
     leased.add_notes(&mut plan, snapshot);
-    former_role::add_deletions(&mut plan, superseded);
+    former_role::add_deletions(&mut plan, late);
     let declared: BTreeMap<&str, &DesiredVenue> =
         desired.venues.iter().map(|venue| (venue.venue.as_str(), venue)).collect();
     let mut properties = property::undeclared_properties(desired, &snapshot.portal);
@@ -349,14 +353,14 @@ pub(crate) fn is_owner(tags: &StringMap, deployment: &str) -> bool {
     tags.get(TAG_DEPLOYMENT).map(String::as_str) == Some(deployment)
 }
 
-/// Plans a venue's changes. Returns the deletions of its former roles, which come after all other changes.
+/// Plans a venue's changes. Returns the deletions of what it no longer needs, which come after all other changes.
 fn plan_venue(
     plan: &mut Plan,
     venue: &DesiredVenue,
     stack: &DesiredStack,
     live: &LiveStack,
     portal: &ObservedPortal,
-) -> Vec<FormerRoleDeletion> {
+) -> Vec<LateDeletion> {
     let is_canary = plan.canary.as_deref() == Some(venue.venue.as_str());
     let context = VenueContext { deployment: &plan.deployment.clone(), venue: &venue.venue, is_canary };
     // Every field by name, so that no kind can be left uncompared.
@@ -372,31 +376,40 @@ fn plan_venue(
     });
     let alias = guard_part(&function, alias);
     let rule = rule::compare_rule(&context, rule, &live.rule);
-    let permission = compare_after(&[&alias, &rule], &live.permission, || {
-        permission::compare_permission(&context, permission, &live.permission)
-    });
-    let permission = guard_part(&function, permission);
-    let target = compare_after(&[&alias, &rule], &live.rule, || target::compare_target(&context, target, &live.rule));
+    let compare_target = || target::compare_target(&context, target, &live.rule);
+    let target = match &target.target.role_arn {
+        // Until the role lets it, a rule with a role can't invoke anything.
+        Some(_) => guard_part(&role, compare_after(&[&alias, &rule], &live.rule, compare_target)),
+        None => compare_after(&[&alias, &rule], &live.rule, compare_target),
+    };
     let target = guard_part(&rule, target);
+    let permission = match permission {
+        Some(wanted) => Some(compare_after(&[&alias, &rule], &live.permission, || {
+            permission::compare_permission(&context, wanted, &live.permission)
+        })),
+        // Not before the rule has a role.
+        None => permission::plan_removal(&context, &stack.alias, &live.permission)
+            .map(|removal| guard_part(&role, guard_part(&target, removal))),
+    };
+    let permission = permission.map(|permission| guard_part(&function, permission));
     if matches!(alias, ResourceVerdict::Unchanged) {
         plan.notes.extend(alias::pinned_note(&venue.venue, &live.function, &live.alias));
     }
     let properties = property::compare_properties(&context, properties, portal);
-    let superseded = match former_role::may_delete(&role, &function, &alias) {
+    let mut last = match former_role::may_delete([&role, &function, &alias, &target]) {
         true => former_role::plan_superseded(&context, live, &stack.role, &alias),
         false => Vec::new(),
     };
     let first = [(ResourceKind::Role, role), (ResourceKind::Secret, secret), (ResourceKind::LogGroup, log_group)];
-    let rest = [
-        (ResourceKind::Function, function),
-        (ResourceKind::Alias, alias),
-        (ResourceKind::Rule, rule),
-        (ResourceKind::Permission, permission),
-        (ResourceKind::Target, target),
-    ];
+    let rest = [(ResourceKind::Function, function), (ResourceKind::Alias, alias), (ResourceKind::Rule, rule)];
+    let permission = permission.map(|permission| (ResourceKind::Permission, permission));
+    let rest = rest.into_iter().chain(permission).chain([(ResourceKind::Target, target)]);
     for (kind, verdict) in first.into_iter().chain(properties).chain(rest) {
         match verdict {
             ResourceVerdict::Unchanged => plan.unchanged += 1,
+            ResourceVerdict::Change(change) if change.action == Action::Delete => {
+                last.insert(0, LateDeletion::Planned(change));
+            }
             ResourceVerdict::Change(change) => plan.changes.push(change),
             ResourceVerdict::Conflict(conflict) => plan.conflicts.push(conflict),
             ResourceVerdict::Unreadable(reason) => {
@@ -404,7 +417,7 @@ fn plan_venue(
             }
         }
     }
-    superseded
+    last
 }
 
 /// A missing resource can't be created while one that it depends on is out of reach. An existing one is compared

@@ -1,10 +1,36 @@
-//! The statement in the alias's policy that lets the rule, and only this rule of this account, invoke the alias.
+//! The statement in the alias's policy that lets the rule, and only this rule of this account, invoke the alias. Where the
+//! rule has a role for that, there is none, and one that an earlier version added is removed.
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
 use super::{Action, Change, Differences, LambdaOperation, Operation, ResourceVerdict, VenueContext};
 use crate::naming::PERMISSION_SIDS;
-use crate::resource::{LivePermission, Observed, PermissionSpec, PermissionStatement, ResourceKind};
+use crate::resource::declared::is_recorded_member;
+use crate::resource::{
+    AliasSpec, DesiredStack, LivePermission, LiveRole, LiveStack, Observed, PermissionSpec, PermissionStatement,
+    ResourceKind,
+};
+use crate::role_policy::use_permission;
+use crate::scope::Scope;
+
+/// The stack with a permission instead of the rule's role if the role has a permissions boundary that the manifest doesn't
+/// declare, and that stays: it may not allow the role to invoke anything.
+pub(super) fn settle_stack<'s>(stack: &'s DesiredStack, live: &LiveStack, scope: &Scope) -> Cow<'s, DesiredStack> {
+    let limits = |role: &&LiveRole| {
+        role.unmodeled
+            .members
+            .iter()
+            .any(|member| member.path == "PermissionsBoundary" && !is_recorded_member(member, &role.tags))
+    };
+    if stack.permission.is_some() || live.role.as_present().filter(limits).is_none() {
+        return Cow::Borrowed(stack);
+    }
+    let mut settled = stack.clone();
+    use_permission(&mut settled, scope);
+    Cow::Owned(settled)
+}
 
 pub(super) fn compare_permission(
     context: &VenueContext,
@@ -27,6 +53,30 @@ pub(super) fn compare_permission(
     }
 }
 
+/// Plans the removal of the statement where the rule has a role instead. Deletions come last, so the rule has its role by
+/// then, and there is no moment in which it can't invoke the alias.
+pub(super) fn plan_removal(
+    context: &VenueContext,
+    alias: &AliasSpec,
+    live: &Observed<LivePermission>,
+) -> Option<ResourceVerdict> {
+    match live {
+        Observed::Absent | Observed::PendingDeletion(_) => None,
+        Observed::Unreadable(reason) => Some(ResourceVerdict::Unreadable(reason.clone())),
+        Observed::Present(live) => {
+            let name = format!("{}:{}", alias.function, alias.name);
+            let reason = "the rule has a role to invoke it with";
+            let operations = live
+                .statements
+                .iter()
+                .map(|statement| remove_permission(&alias.function, &alias.name, &statement.statement_id));
+            let operations = operations.collect();
+            let change = context.new_change(ResourceKind::Permission, &name, Action::Delete, reason);
+            Some(ResourceVerdict::Change(Change { operations, ..change }))
+        }
+    }
+}
+
 fn compare_statements(
     context: &VenueContext,
     wanted: &PermissionSpec,
@@ -38,7 +88,9 @@ fn compare_statements(
         let change = context.new_change(ResourceKind::Permission, name, action, reason);
         ResourceVerdict::Change(Change { attributes, operations, ..change })
     };
-    let remove = |statement: &PermissionStatement| remove_permission(wanted, &statement.statement_id);
+    let remove = |statement: &PermissionStatement| {
+        remove_permission(&wanted.function, &wanted.qualifier, &statement.statement_id)
+    };
     let mut differences = Differences::default();
     if let Some(kept) = live.statements.iter().position(|statement| compare_statement(statement, wanted).is_empty()) {
         let mut operations = Vec::new();
@@ -87,10 +139,10 @@ fn add_permission(permission: &PermissionSpec, statement_id: &str) -> Operation 
     LambdaOperation::AddPermission { permission }.into()
 }
 
-fn remove_permission(permission: &PermissionSpec, statement_id: &str) -> Operation {
+fn remove_permission(function: &str, qualifier: &str, statement_id: &str) -> Operation {
     LambdaOperation::RemovePermission {
-        function: permission.function.clone(),
-        qualifier: Some(permission.qualifier.clone()),
+        function: function.to_owned(),
+        qualifier: Some(qualifier.to_owned()),
         statement_id: statement_id.to_owned(),
     }
     .into()

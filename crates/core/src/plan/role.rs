@@ -32,7 +32,11 @@ pub(super) fn settle_stack<'s>(
         return Cow::Borrowed(stack);
     }
     let mut settled = stack.clone();
-    settled.function.configuration.role_arn = scope.role_arn(&path, &name);
+    let arn = scope.role_arn(&path, &name);
+    if let Some(role_arn) = &mut settled.target.target.role_arn {
+        role_arn.clone_from(&arn);
+    }
+    settled.function.configuration.role_arn = arn;
     (settled.role.name, settled.role.path) = (name, path);
     Cow::Owned(settled)
 }

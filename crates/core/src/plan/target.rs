@@ -24,6 +24,9 @@ pub(super) fn compare_target(
 fn plan_target_creation(context: &VenueContext, wanted: &TargetSpec) -> ResourceVerdict {
     let mut attributes = Differences::default();
     attributes.add_new("arn", wanted.target.arn.as_str());
+    if let Some(role) = &wanted.target.role_arn {
+        attributes.add_new("role_arn", role.as_str());
+    }
     attributes.add_new("maximum_retry_attempts", wanted.target.maximum_retry_attempts.map_or(Value::Null, Value::from));
     attributes.add_new("maximum_event_age_s", wanted.target.maximum_event_age_s.map_or(Value::Null, Value::from));
     context.plan_creation(ResourceKind::Target, &wanted.rule, attributes, vec![put_target(wanted).into()])
@@ -35,12 +38,18 @@ fn target_differences(wanted: &TargetSpec, rule: &LiveRule) -> Differences {
     let unset = RuleTarget {
         id: String::new(),
         arn: String::new(),
+        role_arn: None,
         maximum_retry_attempts: None,
         maximum_event_age_s: None,
         unmodeled: Vec::new(),
     };
     let (before, after) = (ours.unwrap_or(&unset), &wanted.target);
     differences.compare_value("arn", before.arn.as_str(), after.arn.as_str());
+    match (&before.role_arn, &after.role_arn) {
+        (found, Some(role)) => differences.compare_optional("role_arn", found.as_deref(), role.as_str()),
+        (Some(found), None) => differences.add_removed("role_arn", found.as_str()),
+        (None, None) => {}
+    }
     if let Some(attempts) = after.maximum_retry_attempts {
         differences.compare_optional("maximum_retry_attempts", before.maximum_retry_attempts, attempts);
     }

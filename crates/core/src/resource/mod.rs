@@ -283,6 +283,10 @@ pub struct AliasSpec {
     pub maximum_retry_attempts: u32,
     /// Age in seconds at which Lambda drops a waiting asynchronous invocation.
     pub maximum_event_age_s: u32,
+    /// Whether Lambda must have these two settings. The function itself leaves out what Lambda repeats, and what is late, so
+    /// usually they don't matter. But an event becomes a dead letter only once Lambda gives it up.
+    #[serde(default)]
+    pub settings_matter: bool,
 }
 
 /// The observed alias.
@@ -345,6 +349,9 @@ pub struct RuleTarget {
     pub id: String,
     /// ARN of what is invoked.
     pub arn: String,
+    /// ARN of the role that the rule invokes it with; if unset, the function's policy must let the rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
     /// How often EventBridge retries a failed delivery; EventBridge's default (185) when unset.
     pub maximum_retry_attempts: Option<i32>,
     /// Age in seconds at which EventBridge drops an undelivered event; EventBridge's default (a day) when unset.

@@ -20,7 +20,9 @@ pub struct DesiredStack {
     pub function: FunctionSpec,
     pub alias: AliasSpec,
     pub rule: RuleSpec,
-    pub permission: PermissionSpec,
+    /// `None` where the rule has a role instead: see [`RuleTarget::role_arn`](super::RuleTarget::role_arn).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission: Option<PermissionSpec>,
     pub target: TargetSpec,
     /// The five contact properties in HubSpot; empty if people create them by hand.
     pub properties: Vec<(PropertyField, ContactProperty)>,

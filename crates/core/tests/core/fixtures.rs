@@ -6,6 +6,7 @@ use deployer_core::desired::{Desired, derive_desired};
 use deployer_core::isolation::planned::{CredentialsByVenue, planned_subjects};
 use deployer_core::isolation::{ComparedCredential, IsolationReport, SimulationResults, VenueSubject, judge_pairs};
 use deployer_core::manifest::{self, Manifest};
+use deployer_core::naming::PERMISSION_SID;
 use deployer_core::property::{ContactProperty, LivePortal, ObservedPortal};
 use deployer_core::resource::declared::DeclaredSettings;
 use deployer_core::resource::members::{AnswerKind, UnmodeledMember, UnmodeledPart};
@@ -46,6 +47,41 @@ pub fn desired_from(manifest: &str) -> Desired {
         manifest::parse_manifest(manifest, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
     let scope = Scope::new("123456789012", "eu-west-1");
     derive_desired(&loaded.manifest, &scope, |_| "c29tZSBjb2Rl".to_owned())
+}
+
+/// The same in a partition where rules have no roles.
+pub fn desired_in_china(manifest: &str) -> Desired {
+    let loaded =
+        manifest::parse_manifest(manifest, Path::new("venues.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+    let scope = Scope::of_region("123456789012", "cn-north-1");
+    derive_desired(&loaded.manifest, &scope, |_| "c29tZSBjb2Rl".to_owned())
+}
+
+/// The statement in the alias's policy that earlier versions added where rules now have roles.
+pub fn earlier_permission(stack: &DesiredStack) -> LivePermission {
+    let statement = PermissionStatement {
+        statement_id: PERMISSION_SID.to_owned(),
+        action: "lambda:InvokeFunction".to_owned(),
+        principal: "events.amazonaws.com".to_owned(),
+        source_arn: Some(stack.rule.arn.clone()),
+        source_account: Some("123456789012".to_owned()),
+    };
+    LivePermission { statements: vec![statement] }
+}
+
+/// What earlier versions left: a permission, and no role of the rule.
+pub fn earlier_stack(stack: &DesiredStack) -> LiveStack {
+    let mut live = applied_stack(stack);
+    live.permission = Observed::Present(earlier_permission(stack));
+    let role = expect_present(&mut live.role);
+    for document in role.policies.values_mut().chain([&mut role.trust]) {
+        let statements = document["Statement"].as_array_mut().expect("a list");
+        statements.retain(|statement| {
+            statement["Sid"] != "StartOwnRuns" && statement["Principal"]["Service"] != "events.amazonaws.com"
+        });
+    }
+    expect_present(&mut live.rule).targets[0].role_arn = None;
+    live
 }
 
 /// The members that AWS's answer has because the manifest declares them.
@@ -104,8 +140,8 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
         alias: Observed::Present(LiveAlias {
             version: "3".to_owned(),
             configuration,
-            maximum_retry_attempts: Some(stack.alias.maximum_retry_attempts),
-            maximum_event_age_s: Some(stack.alias.maximum_event_age_s),
+            maximum_retry_attempts: stack.alias.settings_matter.then_some(stack.alias.maximum_retry_attempts),
+            maximum_event_age_s: stack.alias.settings_matter.then_some(stack.alias.maximum_event_age_s),
             unmodeled: UnmodeledPart::default(),
         }),
         rule: Observed::Present(LiveRule {
@@ -117,8 +153,8 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
             targets: vec![stack.target.target.clone()],
             unmodeled: UnmodeledPart::default(),
         }),
-        permission: Observed::Present(LivePermission {
-            statements: vec![PermissionStatement::of_spec(&stack.permission)],
+        permission: stack.permission.as_ref().map_or(Observed::Absent, |wanted| {
+            Observed::Present(LivePermission { statements: vec![PermissionStatement::of_spec(wanted)] })
         }),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use deployer_core::call_rates::{READS_OF_A_FUNCTION, find_slowest, find_slowest_of_plan};
 use deployer_core::plan::plan;
 use deployer_core::snapshot::Snapshot;
 
@@ -23,6 +24,29 @@ fn plans_as_many_calls_for_each_of_many_venues_as_for_one() {
     let of_venue = operations(2) - operations(1);
     assert!(of_venue > 0);
     assert_eq!(operations(201), operations(1) + 200 * of_venue);
+}
+
+/// What AWS's quotas allow, and how near an apply comes to it as its calls are spaced. The README has the table.
+#[test]
+fn quotas_set_a_bound_and_an_apply_comes_within_a_twentieth_of_it() {
+    for venues in [3, 30, 100, 1_000_u32] {
+        let planned = plan(&desired_from(&manifest_of(venues as usize)), &Snapshot::default(), &[]);
+        let slowest = find_slowest_of_plan(&planned).expect("a plan has calls to AWS");
+        assert_eq!((slowest.rate.calls, slowest.calls), ("lambda", 3 * venues), "{venues} venues");
+        let (bound, paced) = (slowest.bound().as_secs_f64(), slowest.paced().as_secs_f64());
+        let reads = READS_OF_A_FUNCTION.map(|(call, number)| (call, number * venues));
+        let reads = find_slowest(reads).expect("they have rates");
+        println!(
+            "{venues:>5} venues  first apply: {:>4} calls to {}, {bound:>6.1} s at least, spaced {:.2} times that; \
+             full plan: {:>6.1} s at least, spaced {:.2} times that",
+            slowest.calls,
+            slowest.rate.display_name(),
+            paced / bound,
+            reads.bound().as_secs_f64(),
+            reads.paced().as_secs_f64() / reads.bound().as_secs_f64(),
+        );
+        assert!(paced / bound < 1.05, "{paced} of {bound}");
+    }
 }
 
 /// Prints seconds for each number of venues, and how they grow, in one run.

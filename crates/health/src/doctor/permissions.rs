@@ -106,20 +106,26 @@ async fn simulate_actions(
     venues: &[String],
 ) -> Result<Vec<DeniedAction>, CallError> {
     let roles = examination.patient.manifest.deployment.role_place();
-    let mut groups: BTreeMap<ActionTarget, Vec<&'static ActionRow>> = BTreeMap::new();
+    let mut groups: BTreeMap<(ActionTarget, Option<&str>), Vec<&'static ActionRow>> = BTreeMap::new();
     for action in examined_actions() {
-        groups.entry(action.target).or_default().push(action);
+        // A role is passed to one service at a time.
+        match action.condition.passed_services(&identity.scope) {
+            [] => groups.entry((action.target, None)).or_default().push(action),
+            services => services
+                .iter()
+                .for_each(|service| groups.entry((action.target, Some(service))).or_default().push(action)),
+        }
     }
-    let context = context_entries(&roles.deployment, &identity.scope.region);
-    let (context, place) = (&context, &PolicyPlace { scope: identity.scope.clone(), roles });
-    let groups = groups.into_iter().map(|(on, actions)| async move {
+    let place = &PolicyPlace { scope: identity.scope.clone(), roles };
+    let groups = groups.into_iter().map(|((on, passed_to), actions)| async move {
+        let context = context_entries(place, passed_to);
         let resources = on.simulated_arns(place, venues);
         if resources.is_empty() {
             return Ok(Vec::new());
         }
         let names = actions.iter().map(|action| action.action.to_owned()).collect();
         let request = aws.iam.simulate_principal_policy().policy_source_arn(principal).set_action_names(Some(names));
-        let request = request.set_resource_arns(Some(resources)).set_context_entries(Some(context.clone()));
+        let request = request.set_resource_arns(Some(resources)).set_context_entries(Some(context));
         let stream = request.max_items(1000).into_paginator().send();
         let mut pages = sdk_pages("iam:SimulatePrincipalPolicy", stream, |page| page.marker());
         let mut denied = Vec::new();
@@ -141,18 +147,19 @@ async fn simulate_actions(
 }
 
 /// The condition keys that policies may check, with the values that the deployer's calls have.
-fn context_entries(deployment: &str, region: &str) -> Vec<ContextEntry> {
+fn context_entries(place: &PolicyPlace, passed_to: Option<&str>) -> Vec<ContextEntry> {
+    let (deployment, region) = (place.roles.deployment.as_str(), place.scope.region.as_str());
     let entries = [
-        ("iam:PassedToService".to_owned(), "lambda.amazonaws.com"),
         ("aws:RequestedRegion".to_owned(), region),
         (format!("aws:RequestTag/{TAG_DEPLOYMENT}"), deployment),
         (format!("aws:ResourceTag/{TAG_DEPLOYMENT}"), deployment),
     ];
+    let passed = passed_to.map(|service| ("iam:PassedToService".to_owned(), service));
     let entry = |(key, value): (String, &str)| {
         let entry = ContextEntry::builder().context_key_name(key).context_key_type(ContextKeyTypeEnum::String);
         entry.context_key_values(value).build()
     };
-    entries.map(entry).to_vec()
+    entries.into_iter().chain(passed).map(entry).collect()
 }
 
 /// The denials in a result. One result can cover all resources and list those that differ.

@@ -109,6 +109,7 @@ fn build_target(call: &'static str, target: &RuleTarget) -> Result<SdkTarget, Ca
     SdkTarget::builder()
         .id(&target.id)
         .arn(&target.arn)
+        .set_role_arn(target.role_arn.clone())
         .retry_policy(policy)
         .build()
         .map_err(|error| CallError::unexpected(call, error.to_string()))

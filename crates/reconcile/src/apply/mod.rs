@@ -17,7 +17,7 @@ mod versions;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -75,10 +75,10 @@ pub enum ApplyEvent {
     Retrying { address: ResourceAddress, call: &'static str, reason: String },
     /// A note for the reader.
     Note { address: ResourceAddress, text: String },
-    /// The resource is done.
-    Done { address: ResourceAddress, action: Action },
+    /// The resource is done, so many milliseconds after work on it started.
+    Done { address: ResourceAddress, action: Action, duration_ms: u64 },
     /// The resource failed, for this reason.
-    Failed { address: ResourceAddress, action: Action, error: String, hint: Option<String> },
+    Failed { address: ResourceAddress, action: Action, error: String, hint: Option<String>, duration_ms: u64 },
 }
 
 /// The result of carrying out a plan.
@@ -92,6 +92,8 @@ pub struct ApplyOutcome {
     pub not_started: Vec<ResourceAddress>,
     /// Whether the apply was canceled.
     pub cancelled: bool,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// State that is shared while a plan is carried out.
@@ -126,6 +128,7 @@ pub async fn apply(
     (cancel, fence): (&CancellationToken, &WriteFence),
     on_event: &(dyn Fn(ApplyEvent) + Sync),
 ) -> ApplyOutcome {
+    let begun = Instant::now();
     let limiter = if options.rate_limited { AwsLimiter::for_aws() } else { AwsLimiter::unlimited() };
     let executor = Executor {
         aws,
@@ -178,6 +181,7 @@ pub async fn apply(
         whole.not_started.extend(shared_last.iter().map(|change| change.address.clone()));
     }
     whole.cancelled = cancel.is_cancelled();
+    whole.took = begun.elapsed();
     whole
 }
 
@@ -240,14 +244,22 @@ impl Executor<'_> {
     async fn apply_change(&self, change: &Change, answers: &OperationAnswers) -> Result<(), CallError> {
         let (address, action) = (change.address.clone(), change.action);
         (self.on_event)(ApplyEvent::Started { address: address.clone(), action });
+        let begun = Instant::now();
+        let duration_ms = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         for operation in &change.operations {
             if let Err(error) = self.execute_operation(&change.address, operation, answers).await {
                 let hint = error.hint();
-                (self.on_event)(ApplyEvent::Failed { address, action, error: error.to_string(), hint });
+                (self.on_event)(ApplyEvent::Failed {
+                    address,
+                    action,
+                    error: error.to_string(),
+                    hint,
+                    duration_ms: duration_ms(),
+                });
                 return Err(error);
             }
         }
-        (self.on_event)(ApplyEvent::Done { address, action });
+        (self.on_event)(ApplyEvent::Done { address, action, duration_ms: duration_ms() });
         Ok(())
     }
 }

@@ -251,7 +251,7 @@ pub(super) const TARGET: &[MemberRow] = &[
     any("Arn"),
     any("RetryPolicy.MaximumRetryAttempts"),
     any("RetryPolicy.MaximumEventAgeInSeconds"),
-    put_back("RoleArn", Allowed::Blank, ""),
+    any("RoleArn"),
     put_back("Input", Allowed::Blank, "each run gets this instead of the schedule's event"),
     put_back("InputPath", Allowed::Blank, "each run gets only a part of the schedule's event"),
     put_back("InputTransformer", Allowed::Blank, "each run gets this instead of the schedule's event"),

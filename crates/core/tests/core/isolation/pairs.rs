@@ -1,7 +1,8 @@
 //! Every pair of venues, as planned and with changes that break the isolation.
 
+use deployer_core::isolation::RequestContext;
 use deployer_core::isolation::planned::CredentialsByVenue;
-use deployer_core::isolation::policy::Policy;
+use deployer_core::isolation::policy::{Policy, PolicyRequest, RequestPrincipal, decide_request};
 use deployer_core::isolation::{
     Delivery, FunctionUrl, IsolationReport, KeyGrant, PairState, Reach, RequestVerdict, SecretKey, VenueSubject,
     parse_policies,
@@ -80,6 +81,56 @@ fn finds_a_function_that_another_rule_may_invoke() {
         let expected = if found { vec![request_between("a", "b", Reach::Rule)] } else { Vec::new() };
         assert_eq!(allowed_requests(&report), expected, "{condition}");
     }
+}
+
+/// A rule may also use a role that trusts it.
+#[test]
+fn finds_a_role_that_another_rule_may_use() {
+    for (condition, found) in [
+        (json!({ "ArnLike": { "aws:SourceArn": "arn:aws:events:us-east-1:123456789012:rule/sync-*" } }), true),
+        (json!({ "StringEquals": { "aws:SourceAccount": "123456789012" } }), true),
+        (
+            json!({ "StringEquals": { "aws:SourceArn": "arn:aws:events:us-east-1:123456789012:rule/sync-b-schedule" } }),
+            false,
+        ),
+        (json!({ "StringEquals": { "aws:SourceAccount": "999999999999" } }), false),
+    ] {
+        let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
+            let statement = json!({ "Statement": [{
+                "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" },
+                "Action": "sts:AssumeRole", "Condition": condition,
+            }] });
+            subjects[1].trust.as_mut().expect("read").extend(parse_policies("more", &statement).expect("a policy"));
+        });
+        let expected = if found { vec![request_between("a", "b", Reach::Rule)] } else { Vec::new() };
+        assert_eq!(allowed_requests(&report), expected, "{condition}");
+    }
+}
+
+/// Without a role that trusts it, and without a statement in the function's policy, a rule can't start its own venue.
+#[test]
+fn a_rule_without_a_right_is_found() {
+    let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
+        subjects[0].trust = parse_policies("trust", &json!({ "Statement": [] }));
+    });
+    assert_eq!((state_of(&report, "a", "a"), state_of(&report, "b", "b")), (PairState::OwnDenied, PairState::Own));
+}
+
+/// The function has the role that starts its runs, and may not start itself.
+#[test]
+fn a_function_may_not_start_itself() {
+    judge_planned(&["a"], &CredentialsByVenue::new(), |subjects| {
+        let subject = &subjects[0];
+        let resource = format!("{}:live", subject.function_arn);
+        let decide = |code: Option<&str>| {
+            let context = RequestContext::from([("lambda:sourcefunctionarn", code.map(ToOwned::to_owned))]);
+            let principal = RequestPrincipal::Role(&subject.role_arn);
+            let request =
+                PolicyRequest { principal, action: "lambda:InvokeFunction", resource: &resource, context: &context };
+            decide_request(subject.role.as_ref().expect("planned"), &[], &request).is_allowed()
+        };
+        assert_eq!((decide(None), decide(Some(&subject.function_arn))), (true, false));
+    });
 }
 
 #[test]
@@ -364,6 +415,7 @@ fn boundaries_count() {
     let own = json!({ "Statement": [
         { "Effect": "Allow", "Action": "*", "Resource": "arn:aws:secretsmanager:*:*:secret:sync/a-??????" },
         { "Effect": "Allow", "Action": "*", "Resource": "arn:aws:logs:*:*:log-group:/aws/lambda/sync-a:*" },
+        { "Effect": "Allow", "Action": "*", "Resource": "arn:aws:lambda:*:*:function:sync-a:live" },
     ] });
     let report = with_boundary(own);
     assert_eq!((state_of(&report, "a", "b"), state_of(&report, "a", "a")), (PairState::Isolated, PairState::Own));

@@ -227,7 +227,9 @@ proptest! {
         for change in &plan.changes {
             let address = &change.address;
             prop_assert!(targets.is_empty() || targets.contains(&address.venue), "{address} is not in {targets:?}");
-            let removed = change.action == Action::Delete && !address.kind.is_property();
+            // A venue that stays may lose a permission that its rule no longer needs.
+            let kept = address.kind == ResourceKind::Permission && plan.deleted_venues().iter().all(|it| *it != address.venue);
+            let removed = change.action == Action::Delete && !address.kind.is_property() && !kept;
             if removed && is_protected(&snapshot.venues[&address.venue], &desired.deployment) {
                 prop_assert!(plan.protected.contains(&address.venue), "{address} is deleted despite its protection");
             }

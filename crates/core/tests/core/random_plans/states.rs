@@ -1,8 +1,8 @@
 //! The states that everything in a snapshot may be in.
 
-use deployer_core::naming::{TAG_ADOPTED, TAG_DEPLOYMENT, TAG_PINNED, mark_description};
+use deployer_core::naming::{PERMISSION_SID, TAG_ADOPTED, TAG_DEPLOYMENT, TAG_PINNED, mark_description};
 use deployer_core::property::{ContactProperty, LegacyFlag, ObservedPortal};
-use deployer_core::resource::{LiveStack, Observed, StringMap};
+use deployer_core::resource::{LivePermission, LiveStack, Observed, PermissionStatement, StringMap};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -35,6 +35,8 @@ pub enum TargetState {
     Absent,
     /// The target invokes something else.
     Drifted,
+    /// It has no role to invoke it with, as earlier versions made it.
+    WithoutRole,
     /// There is another one.
     Doubled,
 }
@@ -95,8 +97,14 @@ const RESOURCE_STATES: &[LiveState] =
 const SECRET_STATES: &[LiveState] =
     &[Applied, Applied, Applied, Drifted, Absent, Unreadable, PendingDeletion, Unowned, Foreign, ForeignPending];
 
-const TARGET_STATES: &[TargetState] =
-    &[TargetState::Applied, TargetState::Applied, TargetState::Absent, TargetState::Drifted, TargetState::Doubled];
+const TARGET_STATES: &[TargetState] = &[
+    TargetState::Applied,
+    TargetState::Applied,
+    TargetState::Absent,
+    TargetState::Drifted,
+    TargetState::WithoutRole,
+    TargetState::Doubled,
+];
 
 const PROPERTY_STATES: &[PropertyState] = &[
     PropertyState::Applied,
@@ -263,6 +271,20 @@ impl VenueStates {
                 mark: |_| (),
             },
         );
+        if matches!(live.permission, Observed::Absent) && self.permission != Applied {
+            live.permission = Observed::Present(LivePermission { statements: vec![earlier_statement()] });
+        }
+        if matches!(live.permission, Observed::Present(_)) {
+            self.change_permission(live);
+        }
+        // Lambda deletes the parts of a function together with it.
+        if matches!(live.function, Observed::Absent | Observed::PendingDeletion(_)) {
+            live.alias = Observed::Absent;
+            live.permission = Observed::Absent;
+        }
+    }
+
+    fn change_permission(&self, live: &mut LiveStack) {
         change_state(
             &mut live.permission,
             self.permission,
@@ -272,11 +294,6 @@ impl VenueStates {
                 mark: |_| (),
             },
         );
-        // Lambda deletes the parts of a function together with it.
-        if matches!(live.function, Observed::Absent | Observed::PendingDeletion(_)) {
-            live.alias = Observed::Absent;
-            live.permission = Observed::Absent;
-        }
     }
 
     fn change_targets(&self, live: &mut LiveStack) {
@@ -285,12 +302,24 @@ impl VenueStates {
             TargetState::Applied => {}
             TargetState::Absent => rule.targets.clear(),
             TargetState::Drifted => rule.targets[0].arn.push_str("-other"),
+            TargetState::WithoutRole => rule.targets[0].role_arn = None,
             TargetState::Doubled => {
                 let mut second = rule.targets[0].clone();
                 second.id = "second".to_owned();
                 rule.targets.push(second);
             }
         }
+    }
+}
+
+/// A statement that lets a rule invoke the alias, as earlier versions added it.
+fn earlier_statement() -> PermissionStatement {
+    PermissionStatement {
+        statement_id: PERMISSION_SID.to_owned(),
+        action: "lambda:InvokeFunction".to_owned(),
+        principal: "events.amazonaws.com".to_owned(),
+        source_arn: Some("arn:aws:events:eu-west-1:123456789012:rule/sync-harbour-schedule".to_owned()),
+        source_account: Some("123456789012".to_owned()),
     }
 }
 

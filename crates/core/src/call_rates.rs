@@ -1,0 +1,183 @@
+//! How many calls a second AWS takes, as it documents it, and how long a plan's calls take at least.
+//!
+//! One table for everything that depends on it: the spacing of calls, what an apply says of how long it takes, and the bound
+//! that measurements are held against.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::plan::{Operation, Plan};
+
+/// Calls that share one rate, for each account and region.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CallRate {
+    /// One call as IAM writes it (`lambda:GetFunction`), or all calls of a service without a row of their own (`lambda`).
+    pub calls: &'static str,
+    /// Calls a second. Where [`CallRate::source`] is empty, nothing is documented, and this is a careful guess.
+    pub per_second: u32,
+    /// How many of them an apply takes: all, unless it shares the rate with runs.
+    pub taken: u32,
+    /// Where it is documented.
+    pub source: &'static str,
+}
+
+const LAMBDA: &str = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html";
+const LOGS: &str = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html";
+const EVENTS: &str = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html";
+const SECRETS: &str = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html";
+const CLOUDWATCH: &str = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html";
+const SNS: &str = "https://docs.aws.amazon.com/general/latest/gr/sns.html";
+const HUBSPOT: &str = "https://developers.hubspot.com/docs/api/usage-details";
+const GUESSED: &str = "";
+
+/// The part of a rate that is used, in percent: a network delivers unevenly, and what is spaced evenly arrives in bunches.
+const USED_PERCENT: u32 = 96;
+
+const fn rate(calls: &'static str, per_second: u32, source: &'static str) -> CallRate {
+    CallRate { calls, per_second, taken: per_second, source }
+}
+
+/// All rates. A call's own row comes before its service's.
+pub const CALL_RATES: &[CallRate] = &[
+    rate("lambda:GetFunction", 100, LAMBDA),
+    rate("lambda:GetPolicy", 15, LAMBDA),
+    // All other calls of the control plane together.
+    rate("lambda", 15, LAMBDA),
+    rate("logs:CreateLogGroup", 10, LOGS),
+    rate("logs:PutRetentionPolicy", 10, LOGS),
+    rate("logs", 10, GUESSED),
+    // In large regions; fewer in others, where throttled calls are retried.
+    rate("events", 50, EVENTS),
+    rate("secretsmanager", 50, SECRETS),
+    rate("iam", 15, GUESSED),
+    rate("cloudwatch:PutMetricAlarm", 3, CLOUDWATCH),
+    rate("cloudwatch:PutCompositeAlarm", 3, CLOUDWATCH),
+    rate("cloudwatch:DeleteAlarms", 3, CLOUDWATCH),
+    rate("cloudwatch", 9, GUESSED),
+    rate("sns:CreateTopic", 30, SNS),
+    rate("sns:Subscribe", 100, SNS),
+    rate("sns", 20, GUESSED),
+    // 100 in 10 seconds. The venues' runs may use the same key, so an apply takes half.
+    CallRate { calls: "hubspot", per_second: 10, taken: 5, source: HUBSPOT },
+];
+
+/// The rate of a call as IAM writes it; `None` for a call of a service that isn't paced.
+pub fn find_rate(call: &str) -> Option<&'static CallRate> {
+    let service = call.split(':').next().unwrap_or_default();
+    let find = |wanted: &str| CALL_RATES.iter().find(|rate| rate.calls == wanted);
+    find(call).or_else(|| find(service))
+}
+
+impl CallRate {
+    /// The time from one call to the next.
+    pub fn interval(&self) -> Duration {
+        Duration::from_secs(1) * 100 / (self.taken * USED_PERCENT)
+    }
+
+    /// How long so many calls take at the documented rate: no program can be faster.
+    pub fn bound(&self, calls: u32) -> Duration {
+        Duration::from_secs(1) * calls / self.per_second
+    }
+
+    /// The calls in words: "Lambda".
+    pub fn display_name(&self) -> &'static str {
+        match self.calls.split(':').next().unwrap_or_default() {
+            "lambda" => "Lambda",
+            "logs" => "CloudWatch Logs",
+            "events" => "EventBridge",
+            "secretsmanager" => "Secrets Manager",
+            "iam" => "IAM",
+            "cloudwatch" => "CloudWatch",
+            "sns" => "SNS",
+            "hubspot" => "HubSpot",
+            _ => "AWS",
+        }
+    }
+}
+
+/// The calls that take longest of a set of calls, since those of different rates are made at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlowestCalls {
+    pub rate: &'static CallRate,
+    pub calls: u32,
+}
+
+impl SlowestCalls {
+    /// How long they take as they are spaced.
+    pub fn paced(&self) -> Duration {
+        self.rate.interval() * self.calls
+    }
+
+    /// How long they take at the documented rate.
+    pub fn bound(&self) -> Duration {
+        self.rate.bound(self.calls)
+    }
+}
+
+/// The slowest of these calls, each with its number. `None` if none of them has a rate.
+pub fn find_slowest<'c>(calls: impl IntoIterator<Item = (&'c str, u32)>) -> Option<SlowestCalls> {
+    let mut counted: BTreeMap<&str, SlowestCalls> = BTreeMap::new();
+    for (call, number) in calls {
+        let Some(rate) = find_rate(call) else { continue };
+        counted.entry(rate.calls).or_insert(SlowestCalls { rate, calls: 0 }).calls += number;
+    }
+    counted.into_values().max_by_key(SlowestCalls::paced)
+}
+
+/// The calls that decide how long a plan takes to be carried out.
+pub fn find_slowest_of_plan(plan: &Plan) -> Option<SlowestCalls> {
+    let operations = plan.changes.iter().flat_map(|change| &change.operations);
+    find_slowest(operations.flat_map(calls_of_operation))
+}
+
+/// The calls that an operation makes, those included with which it looks before it writes.
+fn calls_of_operation(operation: &Operation) -> impl Iterator<Item = (&'static str, u32)> {
+    let call = operation.call_name();
+    let looks = (call == "events:PutRule").then_some(("events:DescribeRule", 1));
+    looks.into_iter().chain([(call, 1)])
+}
+
+/// What a plan reads of each function that exists, besides lists.
+pub const READS_OF_A_FUNCTION: [(&str, u32); 5] = [
+    ("lambda:GetFunction", 2),
+    ("lambda:GetPolicy", 3),
+    ("lambda:GetAlias", 1),
+    ("lambda:GetFunctionEventInvokeConfig", 1),
+    ("lambda:ListFunctionUrlConfigs", 1),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_has_its_own_rate_or_its_services() {
+        let name = |call: &str| find_rate(call).map(|rate| rate.calls);
+        assert_eq!(name("lambda:GetPolicy"), Some("lambda:GetPolicy"));
+        assert_eq!(name("lambda:CreateFunction"), Some("lambda"));
+        assert_eq!(name("sts:GetCallerIdentity"), None);
+        for rate in CALL_RATES {
+            assert!(rate.taken > 0 && rate.taken <= rate.per_second, "{rate:?}");
+            assert!(rate.source.is_empty() || rate.source.starts_with("https://"), "{rate:?}");
+            assert_ne!(rate.display_name(), "AWS", "{rate:?}");
+        }
+    }
+
+    /// Within 1.15 of what the quotas allow.
+    #[test]
+    fn calls_are_spaced_a_little_below_their_rate() {
+        for rate in CALL_RATES.iter().filter(|rate| rate.calls != "hubspot") {
+            let of_hundred = SlowestCalls { rate, calls: 100 };
+            let ratio = of_hundred.paced().as_secs_f64() / of_hundred.bound().as_secs_f64();
+            assert!(ratio > 1.0 && ratio < 1.05, "{rate:?}: {ratio}");
+        }
+    }
+
+    #[test]
+    fn the_slowest_calls_are_those_that_take_longest_and_not_the_most() {
+        let found = find_slowest([("lambda:CreateFunction", 20), ("lambda:CreateAlias", 10), ("events:PutRule", 90)]);
+        let found = found.expect("they have rates");
+        assert_eq!((found.rate.calls, found.calls, found.bound()), ("lambda", 30, Duration::from_secs(2)));
+        assert_eq!(find_slowest([("sts:GetCallerIdentity", 9)]), None);
+    }
+}
