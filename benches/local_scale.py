@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Measures apply and plan on the embedded cloud for several numbers of venues, in one run: seconds, peak memory, bytes
-of the state, and how much more a venue takes among many than among few.
+of the state, and how much more a venue takes among many than among few. The memory of a plan of one venue is that of the
+program and its libraries; the rest, also of the embedded cloud, which is in the same process, is of the venues.
 
     benches/local_scale.py [--deployer PATH] [--artifact PATH] [VENUES...]
 
@@ -57,7 +58,8 @@ def main():
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}\n")
     raise_quotas = ["cargo", "run", "--quiet", "-p", "deployer-cloud", "--example", "raise_quotas", "--"]
     rows = []
-    for venues in options.venues:
+    program = None
+    for venues in [1, *options.venues]:
         with tempfile.TemporaryDirectory() as temporary:
             directory = pathlib.Path(temporary)
             write_manifest(directory, venues)
@@ -75,10 +77,14 @@ def main():
             size = state.stat().st_size
             fast = run(options.deployer, directory, environment, ["plan", "--refresh", "fast", *common])
             full = run(options.deployer, directory, environment, ["plan", "--refresh", "full", *common])
+            if program is None:
+                program = full[1]
+                print(f"     1 venue: a full plan takes {program:.0f} MB, most of it the program itself\n", flush=True)
+                continue
             rows.append((venues, apply, fast, full, size))
             print(f"{venues:>6} venues, {created.group(1) if created else '?'} resources", flush=True)
             for name, (seconds, memory, _) in [("first apply", apply), ("no change, fast", fast), ("no change, full", full)]:
-                print(f"        {name:<16} {seconds:8.2f} s  {seconds / venues * 1000:7.2f} ms a venue  {memory:6.0f} MB")
+                print(f"        {name:<16} {seconds:8.2f} s  {seconds / venues * 1000:7.2f} ms a venue  {memory:6.0f} MB, {memory - program:.0f} MB more than one venue")
             print(f"        state            {size / 1e6:8.2f} MB {size / venues / 1000:7.2f} KB a venue\n", flush=True)
     first, last = rows[0], rows[-1]
     if first is not last:

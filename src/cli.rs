@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, ValueEnum};
-use deployer_core::permissions::PolicyCommand;
+use clap::{Args, Parser, ValueEnum, ValueHint};
 use jiff::SignedDuration;
 
 use crate::commands::Command;
-use crate::terminal::RunFlags;
 
 /// Per-venue HubSpot to Tripleseat integrations on AWS, declared in one manifest.
 ///
@@ -27,15 +25,6 @@ pub struct Cli {
     pub global: GlobalArgs,
 }
 
-impl Cli {
-    /// The flags that a command proposed by this run needs too.
-    pub fn run_flags(&self) -> RunFlags {
-        let flags = RunFlags::for_run(&self.global.manifest, self.global.local, self.command.artifact_path());
-        let command = self.command.policy_command().map(PolicyCommand::name);
-        RunFlags { profile: self.global.profile.clone(), command, ..flags }
-    }
-}
-
 const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do; 1 failed; 2 mistake in the command line or the manifest; \
 3 something could not be read; 4 apply finished in part; 5 the saved plan is stale; 6 refused by a guard; \
 10 changes (plan --detailed-exitcode); 130 canceled.";
@@ -43,15 +32,20 @@ const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do; 1 failed; 2 mista
 /// Flags that all commands share.
 #[derive(Debug, Clone, Args)]
 pub struct GlobalArgs {
-    /// Path of the manifest
+    /// Path of the manifest, or a quoted pattern such as 'venues/*.toml' (can be given more than once)
     #[arg(
-        long,
+        id = "manifests",
+        long = "manifest",
         short = 'f',
         global = true,
         value_name = "PATH",
         default_value = "venues.toml",
-        env = "DEPLOYER_MANIFEST"
+        env = "DEPLOYER_MANIFEST",
+        value_hint = ValueHint::FilePath
     )]
+    pub manifests: Vec<PathBuf>,
+    /// The one of them that a command works on.
+    #[arg(skip)]
     pub manifest: PathBuf,
     /// Print JSON, one object per line
     #[arg(long, global = true)]
@@ -62,8 +56,19 @@ pub struct GlobalArgs {
     /// Use the local cloud (kept under .deployer/) instead of AWS
     #[arg(long, global = true)]
     pub local: bool,
-    /// Use this AWS profile, instead of AWS_PROFILE or keys in the environment
-    #[arg(long, global = true, value_name = "NAME", conflicts_with = "local")]
+    /// Use this AWS profile, instead of AWS_PROFILE or keys in the environment; for the manifests of one account,
+    /// ACCOUNT=NAME (can be given more than once)
+    #[arg(
+        id = "profiles",
+        long = "profile",
+        global = true,
+        value_name = "NAME",
+        conflicts_with = "local",
+        value_parser = parse_profile
+    )]
+    pub profiles: Vec<ProfileChoice>,
+    /// The one that is for the manifest that a command works on.
+    #[arg(skip)]
     pub profile: Option<String>,
     /// When to use color
     #[arg(long, global = true, value_enum, default_value_t = ColorMode::Auto)]
@@ -71,6 +76,31 @@ pub struct GlobalArgs {
     /// The same as `--color never`
     #[arg(long, global = true, hide = true)]
     pub no_color: bool,
+}
+
+/// A profile of the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileChoice {
+    /// The account whose manifests it is for; all others if there is none.
+    pub account: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+/// `NAME` or `ACCOUNT=NAME`.
+///
+/// # Errors
+/// What to write instead.
+fn parse_profile(text: &str) -> Result<ProfileChoice, String> {
+    let is_account = |word: &str| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let (account, name) = match text.split_once('=').filter(|(account, _)| is_account(account)) {
+        Some((account, name)) => (Some(account.to_owned()), name),
+        None => (None, text),
+    };
+    match name.trim().is_empty() {
+        true => Err("write the name of a profile, or ACCOUNT=NAME".to_owned()),
+        false => Ok(ProfileChoice { account, name: name.to_owned() }),
+    }
 }
 
 /// When to use color.

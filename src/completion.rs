@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Command, CommandFactory};
+use clap::{ArgAction, ArgMatches, Command, CommandFactory};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::Shells;
 
 use crate::cli::Cli;
+use crate::manifests::expand_manifests;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{load_manifest, status_word};
 
@@ -56,10 +57,27 @@ fn takes_venue(argument: &clap::Arg) -> bool {
     is_value && argument.get_value_names().is_some_and(|names| names.iter().any(|name| name.as_str() == "VENUE"))
 }
 
-/// The venues of the manifest. Without a manifest there is nothing to complete, and nobody to tell.
+/// The venues that a command line names: the values of every argument that is one.
+pub(crate) fn venues_of_line(command: &Command, matches: &ArgMatches) -> Vec<String> {
+    let named = command.get_arguments().filter(|argument| takes_venue(argument));
+    let mut venues: Vec<String> = named
+        .filter_map(|argument| matches.try_get_many::<String>(argument.get_id().as_str()).ok()?)
+        .flatten()
+        .cloned()
+        .collect();
+    if let Some((name, matches)) = matches.subcommand()
+        && let Some(command) = command.find_subcommand(name)
+    {
+        venues.extend(venues_of_line(command, matches));
+    }
+    venues
+}
+
+/// The venues of the manifests. Without one there is nothing to complete, and nobody to tell.
 fn venue_candidates() -> Vec<CompletionCandidate> {
-    let Ok(loaded) = load_manifest(manifest_of_line(std::env::args_os())) else { return Vec::new() };
-    let venues = loaded.manifest.venues.into_iter();
+    let paths = expand_manifests(&manifests_of_line(std::env::args_os())).unwrap_or_default();
+    let loaded = paths.iter().filter_map(|path| load_manifest(path).ok());
+    let venues = loaded.flat_map(|loaded| loaded.manifest.venues);
     let described = |venue: deployer_core::manifest::Venue| {
         let help = format!("{}, {}", venue.display_name, status_word(venue.status));
         CompletionCandidate::new(venue.name).help(Some(help.into()))
@@ -67,16 +85,21 @@ fn venue_candidates() -> Vec<CompletionCandidate> {
     venues.map(described).collect()
 }
 
-/// The manifest that the line to complete names: what is completed isn't parsed yet.
-fn manifest_of_line(words: impl IntoIterator<Item = OsString>) -> PathBuf {
+/// The manifests that the line to complete names: what is completed isn't parsed yet. A shell passes a pattern as it was
+/// typed, in quotes.
+fn manifests_of_line(words: impl IntoIterator<Item = OsString>) -> Vec<PathBuf> {
     let words: Vec<OsString> = words.into_iter().collect();
-    let named = words.iter().enumerate().find_map(|(at, word)| match word.to_str() {
-        Some("-f" | "--manifest") => words.get(at + 1).map(PathBuf::from),
-        Some(word) => word.strip_prefix("--manifest=").map(PathBuf::from),
-        None => None,
+    let unquoted = |word: &str| PathBuf::from(word.trim_matches(['\'', '"']));
+    let named = words.iter().enumerate().filter_map(|(at, word)| match word.to_str()? {
+        "-f" | "--manifest" => words.get(at + 1)?.to_str().map(unquoted),
+        word => word.strip_prefix("--manifest=").map(unquoted),
     });
+    let named: Vec<PathBuf> = named.collect();
     let from_environment = || std::env::var_os("DEPLOYER_MANIFEST").map(PathBuf::from);
-    named.or_else(from_environment).unwrap_or_else(|| PathBuf::from("venues.toml"))
+    match named.is_empty() {
+        true => vec![from_environment().unwrap_or_else(|| PathBuf::from("venues.toml"))],
+        false => named,
+    }
 }
 
 #[cfg(test)]
@@ -100,11 +123,27 @@ mod tests {
     }
 
     #[test]
-    fn the_line_says_which_manifest() {
-        let manifest = |line: &str| manifest_of_line(line.split(' ').map(OsString::from));
-        assert_eq!(manifest("deployer -- deployer -f other.toml logs v"), PathBuf::from("other.toml"));
-        assert_eq!(manifest("deployer -- deployer logs --manifest=a/b.toml v"), PathBuf::from("a/b.toml"));
-        assert_eq!(manifest("deployer -- deployer logs v"), PathBuf::from("venues.toml"));
+    fn the_line_says_which_manifests() {
+        let manifests = |line: &str| manifests_of_line(line.split(' ').map(OsString::from));
+        assert_eq!(manifests("deployer -- deployer -f other.toml logs v"), [PathBuf::from("other.toml")]);
+        assert_eq!(manifests("deployer -- deployer logs --manifest=a/b.toml v"), [PathBuf::from("a/b.toml")]);
+        assert_eq!(manifests("deployer -- deployer logs v"), [PathBuf::from("venues.toml")]);
+        let several = ["venues/*.toml", "b.toml"].map(PathBuf::from);
+        assert_eq!(manifests("deployer -- deployer -f 'venues/*.toml' -f b.toml logs v"), several);
+    }
+
+    #[test]
+    fn the_venues_of_a_line_are_those_of_all_its_arguments() {
+        let venues = |words: &[&str]| {
+            let line = ["deployer"].iter().chain(words);
+            let matches = Cli::command().try_get_matches_from(line).expect("a command line");
+            venues_of_line(&Cli::command(), &matches)
+        };
+        assert_eq!(venues(&["apply", "--target", "a", "--target=b", "--yes"]), ["a", "b"]);
+        assert_eq!(venues(&["status", "a"]), ["a"]);
+        assert_eq!(venues(&["venue", "pause", "a"]), ["a"]);
+        assert_eq!(venues(&["secret", "set", "a", "hubspot_token"]), ["a"]);
+        assert!(venues(&["plan"]).is_empty());
     }
 
     #[test]

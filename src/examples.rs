@@ -28,6 +28,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("deployer plan --target venue-a --out venue-a.plan", "one venue, saved for `apply`"),
             ("deployer plan --format markdown > plan.md", "for a pull request"),
             ("deployer plan --refresh fast --detailed-exitcode", "a quick check for a script: 10 means changes"),
+            ("deployer plan -f 'venues/*.toml'", "several deployments side by side"),
         ],
     ),
     (
@@ -37,6 +38,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("deployer apply --target venue-a", "one venue"),
             ("deployer apply venue-a.plan", "a saved plan, exactly as it was shown"),
             ("deployer apply --yes --json", "for a pipeline"),
+            ("deployer apply -f 'venues/*.toml'", "several deployments, with one question"),
         ],
     ),
     (

@@ -17,7 +17,8 @@
 //! leads. [`deployer_health`] reports on the venues, checks every credential and connection, and proves that a venue is
 //! live and isolated.
 //!
-//! [`commands`] has one file per command, [`cli`] the flags that several share. [`dev`] runs the whole system on this
+//! [`commands`] has one file per command, [`cli`] the flags that several share, and [`manifests`] runs a command for several
+//! manifests side by side. [`dev`] runs the whole system on this
 //! machine; [`local`] is the cloud of `--local`.
 
 #![warn(clippy::disallowed_macros, clippy::disallowed_methods)]
@@ -33,14 +34,18 @@ pub mod dev;
 mod examples;
 mod habits;
 pub mod local;
+pub mod manifests;
 pub mod render;
 pub mod sample;
+
+use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches};
 
 use cli::{Cli, ColorMode};
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
+use manifests::CommandLine;
 use terminal::TextStream;
 
 /// Parses the command line, runs the command, and returns the exit code of the process.
@@ -49,22 +54,19 @@ use terminal::TextStream;
 /// the binary is then only linked.
 pub fn run_program() -> std::process::ExitCode {
     completion::answer_shell();
-    let cli = match parse_command_line() {
-        Ok(cli) => cli,
+    let line = match parse_command_line() {
+        Ok(line) => line,
         Err(stopped) => return print_usage(&stopped),
     };
+    let cli = &line.cli;
     match cli.global.color {
         _ if cli.global.no_color => anstream::ColorChoice::Never.write_global(),
         ColorMode::Auto => {}
         ColorMode::Always => anstream::ColorChoice::Always.write_global(),
         ColorMode::Never => anstream::ColorChoice::Never.write_global(),
     }
-    terminal::set_run_flags(cli.run_flags());
-    if let Some(profile) = &cli.global.profile {
-        deployer_network::choose_profile(profile);
-    }
     // What was printed is the result, so a run whose output is incomplete has failed.
-    match run_to_completion(&cli).and_then(|code| terminal::check_output().map(|()| code)) {
+    match run_to_completion(&line).and_then(|code| terminal::check_output().map(|()| code)) {
         Ok(code) => code.into(),
         Err(error) => {
             terminal::print_error(&error, cli.global.json);
@@ -88,15 +90,21 @@ fn print_usage(stopped: &clap::Error) -> std::process::ExitCode {
     }
 }
 
-fn parse_command_line() -> std::result::Result<Cli, clap::Error> {
-    let arguments = habits::translate_arguments(std::env::args_os());
+fn parse_command_line() -> std::result::Result<CommandLine, clap::Error> {
+    let arguments: Vec<OsString> = habits::translate_arguments(std::env::args_os()).into_iter().collect();
+    let words = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let matches = examples::add_examples(Cli::command())
         .term_width(terminal::line_width(TextStream::Out))
         .try_get_matches_from(arguments);
-    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(habits::improve_error)
+    let parsed = matches.and_then(|matches| {
+        let venues = completion::venues_of_line(&Cli::command(), &matches);
+        Cli::from_arg_matches(&matches).map(|cli| CommandLine { cli, words, venues })
+    });
+    parsed.map_err(habits::improve_error)
 }
 
-fn run_to_completion(cli: &Cli) -> Result<ExitCode> {
+fn run_to_completion(line: &CommandLine) -> Result<ExitCode> {
+    let cli = &line.cli;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Error::failed(ErrorCode::System, "could not start the threads").caused_by(&error))?;
@@ -104,5 +112,5 @@ fn run_to_completion(cli: &Cli) -> Result<ExitCode> {
     if !cli.global.json && !cli.command.owns_terminal() {
         runtime.spawn(render::tell_what_is_waited_for());
     }
-    runtime.block_on(commands::run_command(cli))
+    runtime.block_on(manifests::run_for_manifests(line))
 }

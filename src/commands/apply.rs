@@ -11,6 +11,7 @@ use super::shared::saved;
 use super::shared::secret_values;
 use super::shared::session::Session;
 use crate::cli::{ExecutionArgs, GlobalArgs, PlanInputs};
+use crate::manifests::own_venues;
 use deployer_core::desired::derive_desired;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
@@ -34,9 +35,10 @@ pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<E
     let mut desired =
         derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = archive_properties;
+    let own = own_venues(session.manifest(), &args.inputs.target);
     let goal = ReconcileGoal::Converge {
         desired: &desired,
-        targets: saved.as_ref().map_or(&args.inputs.target, |saved| &saved.targets),
+        targets: saved.as_ref().map_or(&own, |saved| &saved.targets),
         depth: ReadDepth::Full,
         max_delete: args.max_delete,
         notes,

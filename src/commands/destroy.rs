@@ -5,6 +5,7 @@ use clap::Args;
 use super::shared::reconcile::{TerminalFrontend, apply_options, reconciler, show_plan};
 use super::shared::session::Session;
 use crate::cli::{ExecutionArgs, GlobalArgs};
+use crate::manifests::own_venues;
 use deployer_core::desired::Desired;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
@@ -35,9 +36,10 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
         None => "None of it can be restored, not even the secrets.".to_owned(),
     };
     let question = format!("Do you want to delete all of this, which deployment {deployment} owns? {restorable}");
+    let targets = own_venues(session.manifest(), &args.target);
     let goal = ReconcileGoal::Destroy {
         nothing: &nothing,
-        targets: &args.target,
+        targets: &targets,
         moved_to: None,
         notes: portal.hubspot_note(session.manifest()).into_iter().collect(),
     };

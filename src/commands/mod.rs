@@ -36,11 +36,14 @@ mod verify;
 
 mod shared;
 
+pub(crate) use shared::reconcile::wait_for_signal;
+
 use std::path::Path;
 
 use clap::Subcommand;
 
-use crate::cli::Cli;
+use crate::cli::{GlobalArgs, PlanFormat};
+use crate::manifests::{ManifestComparison, ManifestUse, RunDocument};
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::permissions::PolicyCommand;
@@ -110,6 +113,65 @@ impl Command {
         }
     }
 
+    /// What it does with several manifests.
+    pub fn manifest_use(&self) -> ManifestUse {
+        use ManifestComparison::{Deployments, Everything, Nothing};
+        match self {
+            Self::Validate(_) => ManifestUse::Each(Everything),
+            Self::Fmt(_) => ManifestUse::Each(Nothing),
+            Self::Plan(args) if args.out.is_some() => ManifestUse::One("a saved plan is of one"),
+            Self::Plan(_) => ManifestUse::Each(Everything),
+            Self::Apply(args) if args.plan.is_some() => ManifestUse::One("a saved plan is of one"),
+            Self::Apply(_) => ManifestUse::Each(Everything),
+            Self::Status(args) if args.watch => ManifestUse::One("a screen shows one"),
+            Self::Status(args) if args.format == Some(status::StatusFormat::Prometheus) => {
+                ManifestUse::One("a file of metrics is of one")
+            }
+            Self::Destroy(_) | Self::Status(_) | Self::Report(_) | Self::Doctor(_) | Self::IamPolicy(_) => {
+                ManifestUse::Each(Deployments)
+            }
+            Self::Secret(secret::SecretCommand::Status(_)) | Self::Venue(venue::VenueCommand::List(_)) => {
+                ManifestUse::Each(Deployments)
+            }
+            Self::Verify(args) if args.isolation => ManifestUse::Each(Deployments),
+            Self::Secret(_) | Self::Connect(_) => ManifestUse::One("a credential is of one venue"),
+            Self::Venue(_) => ManifestUse::One("it edits the file"),
+            Self::Verify(_) | Self::Logs(_) | Self::Invoke(_) | Self::Retry(_) | Self::Duplicates(_) => {
+                ManifestUse::One("it is about one venue")
+            }
+            Self::MigrateFlag(_) | Self::Adopt(_) | Self::Rollback(_) => ManifestUse::One("it is about one venue"),
+            Self::Move(_) => ManifestUse::One("one deployment moves at a time"),
+            Self::Unlock(_) => ManifestUse::One("a lock is of one deployment"),
+            Self::Dev(_) => ManifestUse::One("it has one deployment on this machine"),
+            Self::Audit(_) | Self::Decommission(_) | Self::Restore(_) => {
+                ManifestUse::One("it is about one account and region")
+            }
+            Self::Init(_) => ManifestUse::One("it writes one file"),
+            Self::Package(_) | Self::Schema(_) => ManifestUse::Nothing,
+            Self::Explain(_) | Self::Completions(_) | Self::Man(_) => ManifestUse::Nothing,
+        }
+    }
+
+    /// Whether its own format is lines of JSON.
+    pub fn asks_for_json(&self) -> bool {
+        match self {
+            Self::Plan(args) => args.format == Some(PlanFormat::Json),
+            Self::Status(args) => args.format == Some(status::StatusFormat::Json),
+            Self::Report(args) => args.prints_json(),
+            _ => false,
+        }
+    }
+
+    /// Whether stdout gets a document, which nothing else may come into.
+    pub fn prints_document(&self) -> bool {
+        match self {
+            Self::Plan(args) => matches!(args.format, Some(PlanFormat::Markdown | PlanFormat::Html)),
+            Self::Report(args) => args.out.is_none() && !args.send,
+            Self::IamPolicy(_) => true,
+            _ => false,
+        }
+    }
+
     /// The command by which the table of permissions knows what it does in AWS; none if it calls no AWS.
     pub fn policy_command(&self) -> Option<PolicyCommand> {
         match self {
@@ -154,8 +216,7 @@ impl Command {
 ///
 /// # Errors
 /// Why the command failed; the error has not been shown yet.
-pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
-    let Cli { command, global } = cli;
+pub async fn run_command(command: &Command, global: &GlobalArgs) -> Result<ExitCode> {
     match command {
         Command::Init(args) => init::run_init(global, args).await,
         Command::Validate(args) => validate::run_validate(global, args),
@@ -192,6 +253,18 @@ pub async fn run_command(cli: &Cli) -> Result<ExitCode> {
     }
 }
 
+/// Writes the document of a run of several manifests, made of what each of them left for it.
+///
+/// # Errors
+/// It can't be written.
+pub fn finish_documents(command: &Command, json: bool, documents: Vec<(String, RunDocument)>) -> Result<()> {
+    match command {
+        _ if documents.is_empty() => Ok(()),
+        Command::Report(args) => report::write_joined_report(args, json, documents),
+        _ => crate::terminal::print_document(&crate::manifests::join_documents("Plans", documents)),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 mod tests {
@@ -200,6 +273,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::cli::Cli;
 
     fn snake_name(command: &clap::Command) -> String {
         command.get_name().replace('-', "_")

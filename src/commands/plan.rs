@@ -11,7 +11,8 @@ use super::shared::secret_values::note_missing_values;
 use super::shared::session::{Session, output_format};
 use super::shared::trust::restrict_unwatched_plan;
 use crate::cli::{GlobalArgs, PlanFormat, PlanInputs, TrustArgs};
-use crate::render::{plan_html, plan_markdown};
+use crate::manifests::{ManifestRun, RunDocument, own_venues};
+use crate::render::{plan_markdown, plan_page};
 use deployer_core::desired::derive_desired;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
@@ -35,9 +36,10 @@ pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<Exi
     let mut desired =
         derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = args.inputs.archive_properties;
+    let targets = own_venues(session.manifest(), &args.inputs.target);
     let goal = ReconcileGoal::Converge {
         desired: &desired,
-        targets: &args.inputs.target,
+        targets: &targets,
         depth: match choose_refresh(args, desired.deployed_venues().len())? {
             PlanRefresh::Full => ReadDepth::Full,
             PlanRefresh::Fast => ReadDepth::Lists,
@@ -67,7 +69,10 @@ fn print_plan(session: &Session, format: PlanFormat, planned: &PlannedChanges) -
     match format {
         PlanFormat::Text | PlanFormat::Json => show_plan(session, planned),
         PlanFormat::Markdown => crate::terminal::print_document(&plan_markdown(&planned.plan, cost))?,
-        PlanFormat::Html => crate::terminal::print_document(&plan_html(&planned.plan, cost))?,
+        PlanFormat::Html => match ManifestRun::current() {
+            Some(run) => run.keep_document(RunDocument::Page(plan_page(&planned.plan, cost))),
+            None => crate::terminal::print_document(&plan_page(&planned.plan, cost).to_text())?,
+        },
     }
     Ok(())
 }

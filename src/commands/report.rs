@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::status::{DigestSources, OverviewChoice, overview_exit_code, read_digest_sources, read_overview};
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
-use crate::render::{JsonLines, report_html, report_markdown, status_digest};
+use crate::manifests::{ManifestRun, RunDocument, join_documents};
+use crate::render::{JsonLines, report_markdown, report_page, status_digest};
 use crate::terminal::write_output_file;
 use deployer_aws::FailureKind;
 use deployer_core::alarms::alarm_topic_arn;
@@ -49,6 +50,13 @@ pub enum ReportFormat {
     Json,
 }
 
+impl ReportArgs {
+    /// Whether it prints lines of JSON without `--json`.
+    pub(super) fn prints_json(&self) -> bool {
+        self.out.is_none() && self.format == Some(ReportFormat::Json)
+    }
+}
+
 pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result<ExitCode> {
     if args.send {
         return send_digest(global, args).await;
@@ -61,11 +69,21 @@ pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result
     }
     let choice = OverviewChoice { venues: &[], since: &args.since, zone: StatusZone::Utc, drift: false };
     let overview = read_overview(global, &choice).await?;
-    let text = match format {
-        ReportFormat::Html => report_html(&overview),
-        ReportFormat::Markdown => report_markdown(&overview),
-        ReportFormat::Json => JsonLines::status_lines(&overview),
+    let document = match format {
+        ReportFormat::Html => RunDocument::Page(report_page(&overview)),
+        ReportFormat::Markdown => RunDocument::Text(report_markdown(&overview)),
+        ReportFormat::Json => RunDocument::Text(JsonLines::status_lines(&overview)),
     };
+    if let Some(run) = ManifestRun::current() {
+        overview.unreadable_reasons().iter().for_each(|reason| errln!("unreadable: {reason}"));
+        if format == ReportFormat::Json && args.out.is_none() {
+            JsonLines::default().print_status(&overview);
+        } else {
+            run.keep_document(document);
+        }
+        return Ok(overview_exit_code(&overview));
+    }
+    let text = document.into_text();
     match &args.out {
         None => crate::terminal::print_document(&text)?,
         Some(path) => {
@@ -83,6 +101,31 @@ pub(super) async fn run_report(global: &GlobalArgs, args: &ReportArgs) -> Result
         }
     }
     Ok(overview_exit_code(&overview))
+}
+
+/// Writes one report of several deployments. In lines of JSON, each says whose it is.
+///
+/// # Errors
+/// It can't be written.
+pub(super) fn write_joined_report(args: &ReportArgs, json: bool, documents: Vec<(String, RunDocument)>) -> Result<()> {
+    let text = match report_format(json, args)? {
+        ReportFormat::Html | ReportFormat::Markdown => join_documents("Venues", documents),
+        ReportFormat::Json => documents
+            .into_iter()
+            .map(|(manifest, document)| {
+                let text = document.into_text();
+                text.lines().map(|line| crate::render::name_manifest(line, &manifest) + "\n").collect::<String>()
+            })
+            .collect(),
+    };
+    let Some(path) = &args.out else { return crate::terminal::print_document(&text) };
+    write_report(path, &text)?;
+    let path = path.display().to_string();
+    match json {
+        true => JsonLines::default().print_line("report", json!({ "path": path, "unreadable": [] })),
+        false => outln!("Wrote the report to {path}."),
+    }
+    Ok(())
 }
 
 /// Publishes the digest to the topic, or prints it.

@@ -107,7 +107,7 @@ struct DevDeployment<'a> {
 impl ReconcileFrontend for DevDeployment<'_> {
     fn show_event(&self, _: ReconcileEvent<'_>) {}
 
-    fn confirm_changes(&self, _: &PlannedChanges) -> Result<()> {
+    async fn confirm_changes(&self, _: &PlannedChanges) -> Result<()> {
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::cost::{ShownCost, savings_text, share_cents, small_print, total_text};
-use super::{page, words};
+use super::page::Page;
+use super::words;
 use deployer_core::cost::{CostEstimate, ItemCost, VenueCost};
 use deployer_core::plan::problem::plan_problems;
 use deployer_core::plan::{Action, AttributeChange, Change, Plan};
@@ -15,6 +16,13 @@ const OPEN_AT_FIRST: usize = 6;
 
 /// A whole plan. All content is escaped, and the page's own policy allows nothing but its style.
 pub fn plan_html(plan: &Plan, cost: Option<&CostEstimate>) -> String {
+    plan_page(plan, cost).to_text()
+}
+
+/// The same, before it is written.
+pub fn plan_page(plan: &Plan, cost: Option<&CostEstimate>) -> Page {
+    // Several plans may be on one page.
+    let place = format!("cost-{}-{}-{}", plan.deployment, plan.scope.account, plan.scope.region);
     let (head, rest) = words::plan_summary(plan);
     let problems = plan_problems(plan).map(|problem| format!("{} (hint: {})", problem.message, problem.hint));
     let content = html! {
@@ -23,7 +31,7 @@ pub fn plan_html(plan: &Plan, cost: Option<&CostEstimate>) -> String {
             p { "Account " code { (plan.scope.account) } ", region " code { (plan.scope.region) } }
             p.summary { strong { (head) } " " (rest) }
             @if let Some(cost) = cost {
-                p { a href="#cost" { "Cost" } ": " (total_text(cost)) }
+                p { a href=(format!("#{place}")) { "Cost" } ": " (total_text(cost)) }
             }
         }
         (render_list("Access for strangers", "error", words::finding_lines(plan, true)))
@@ -33,10 +41,10 @@ pub fn plan_html(plan: &Plan, cost: Option<&CostEstimate>) -> String {
         (render_list("Findings", "warning", words::finding_lines(plan, false)))
         (render_list("Notes", "note", plan.notes.iter().cloned()))
         @if let Some(cost) = cost {
-            (render_cost(cost))
+            (render_cost(cost, &place))
         }
     };
-    page::render_page(&format!("Plan of {}", plan.deployment), STYLE, &content)
+    Page { title: format!("Plan of {}", plan.deployment), style: STYLE, content }
 }
 
 /// A list in a box of its own; an empty one is left out.
@@ -144,11 +152,11 @@ fn render_value(value: Option<&str>) -> Markup {
     }
 }
 
-fn render_cost(cost: &CostEstimate) -> Markup {
+fn render_cost(cost: &CostEstimate, place: &str) -> Markup {
     let by_venue = share_cents(&cost.venues.iter().map(|venue| venue.total).collect::<Vec<_>>());
     let by_item = share_cents(&cost.items.iter().map(|item| item.cost).collect::<Vec<_>>());
     html! {
-        section #cost {
+        section id=(place) {
             h2 { "Cost: " (total_text(cost)) }
             div.wide role="group" aria-label="Table" tabindex="0" {
                 table.cost {

@@ -134,6 +134,17 @@ impl JsonLines {
     }
 }
 
+/// A line of JSON that says which manifest it is about. What is no object stays as it is.
+pub fn name_manifest(line: &str, manifest: &str) -> String {
+    match serde_json::from_str::<Value>(line) {
+        Ok(Value::Object(mut members)) => {
+            members.shift_insert(1, "manifest".to_owned(), manifest.into());
+            Value::Object(members).to_string()
+        }
+        _ => line.to_owned(),
+    }
+}
+
 /// An object with `type` as its first member. What isn't an object becomes its member `value`.
 pub(super) fn typed_object(kind: &str, value: impl Serialize) -> Value {
     let mut line = Map::from_iter([("type".to_owned(), Value::from(kind))]);

@@ -12,6 +12,7 @@ mod html;
 mod isolation;
 mod json;
 mod log;
+mod manifests;
 mod markdown;
 mod page;
 mod plan_fold;
@@ -33,14 +34,16 @@ pub use digest::status_digest;
 pub use doctor::{checks_text, verdict_counts};
 pub use duplicates::duplicates_html;
 pub use escape::one_line;
-pub use html::plan_html;
+pub use html::{plan_html, plan_page};
 pub use isolation::{isolation_text, print_isolation};
-pub use json::{FORMAT_VERSION, JsonLines};
+pub use json::{FORMAT_VERSION, JsonLines, name_manifest};
 pub use log::log_line;
+pub use manifests::{RunResult, heading_text, print_run_results, question_text, run_results_text};
 pub use markdown::plan_markdown;
+pub use page::{Page, join_pages};
 pub use plan_fold::PlanDetail;
 pub use progress::{ApplyProgress, start_spinner};
-pub use report::{report_html, report_markdown};
+pub use report::{report_html, report_markdown, report_page};
 pub use retry::RetryOutput;
 pub use status::{
     ScreenKey, ScreenRequest, StatusLine, StatusLook, StatusScreen, Tone, status_lines, status_metrics, status_text,

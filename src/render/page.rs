@@ -13,6 +13,41 @@ pub(super) fn render_page(title: &str, style: &'static str, content: &Markup) ->
     build_page(title, style, None, content)
 }
 
+/// A page, before it is written: alone, or with others of its kind.
+#[derive(Debug)]
+pub struct Page {
+    pub(super) title: String,
+    pub(super) style: &'static str,
+    pub(super) content: Markup,
+}
+
+impl Page {
+    /// The whole page.
+    pub fn to_text(&self) -> String {
+        render_page(&self.title, self.style, &self.content)
+    }
+}
+
+/// One page of several, each below its name, with a list of them at the top.
+pub fn join_pages(title: &str, pages: &[(String, Page)]) -> String {
+    let numbered = || (1..).zip(pages);
+    let content = html! {
+        header {
+            h1 { (title) }
+            ul {
+                @for (number, (name, page)) in numbered() {
+                    li { a href=(format!("#manifest-{number}")) { (page.title) } " (" code { (name) } ")" }
+                }
+            }
+        }
+        @for (number, (name, page)) in numbered() {
+            section id=(format!("manifest-{number}")) aria-label=(name) { (page.content) }
+        }
+    };
+    // They are of one kind, so they have one style.
+    render_page(title, pages.first().map_or("", |(_, page)| page.style), &content)
+}
+
 /// A page with one script at its end, which the policy allows by its hash too.
 pub(super) fn render_page_with_script(
     title: &str,

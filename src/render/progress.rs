@@ -75,7 +75,7 @@ impl ApplyProgress {
     fn print_line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(terminal::prepare_lines(TextStream::Err, line)),
-            None => errln!("{line}"),
+            None => terminal::print_progress(line),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How errors look: `error[code]: …` for people, and a line of type `error` for programs.
 
+use std::fmt;
+
 use anstyle::{AnsiColor, Style};
 use clap::error::ErrorKind;
 use deployer_core::error::{Error, ErrorCode};
@@ -31,8 +33,13 @@ pub fn print_error(error: &Error, json: bool) {
     }
 }
 
+/// What every error starts with, whatever its code is called.
+pub fn error_head(code: impl fmt::Display) -> String {
+    format!("{RED}error[{code}]:{RED:#} ")
+}
+
 fn error_text(error: &Error) -> String {
-    format!("{RED}error[{}]:{RED:#} {error}{}", error.code, explain_line(error))
+    format!("{}{error}{}", error_head(error.code), explain_line(error))
 }
 
 /// Where no hint says what to do, the handbook may.
@@ -54,7 +61,7 @@ pub fn print_usage_error(stopped: &clap::Error) -> std::io::Result<()> {
     match (stopped.use_stderr(), plain.strip_prefix("error: ")) {
         // Help that is shown because nothing was asked for is no error.
         (true, Some(rest)) if stopped.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            err!("{RED}error[{}]:{RED:#} {rest}", ErrorCode::CommandLine);
+            err!("{}{rest}", error_head(ErrorCode::CommandLine));
             Ok(())
         }
         _ => stopped.print(),

@@ -12,6 +12,7 @@ mod control;
 mod full_screen;
 mod output_file;
 mod paste;
+mod side_by_side;
 mod size;
 
 use std::fmt;
@@ -21,11 +22,12 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-pub use errors::{print_error, print_usage_error};
+pub use errors::{error_head, print_error, print_usage_error};
 #[cfg(unix)]
 pub use full_screen::{FullScreen, listen_to_keyboard};
 pub use output_file::write_output_file;
 pub use paste::{RunFlags, quote_for_shell};
+pub use side_by_side::{RunHeading, RunOutput};
 pub use size::{is_lively, line_width, shows_unicode};
 
 use deployer_core::error::{Error, ErrorCode, Result};
@@ -74,19 +76,26 @@ pub fn set_run_flags(flags: RunFlags) {
 
 /// A text as it may be printed.
 pub fn prepare_text(text: &str) -> String {
+    control::escape_controls(&complete_text(text)).into_owned()
+}
+
+/// A text without secrets, whose commands have the flags of this run.
+fn complete_text(text: &str) -> String {
     let text = secrets::redact_secrets(text);
-    let text = match RUN_FLAGS.get() {
-        Some(flags) => flags.complete_commands(&text),
-        None => text,
-    };
-    control::escape_controls(&text).into_owned()
+    let complete = |flags: &RunFlags| flags.complete_commands(&text).into_owned();
+    match (RunOutput::current(), RUN_FLAGS.get()) {
+        (Some(output), _) => complete(&output.flags),
+        (None, Some(flags)) => complete(flags),
+        (None, None) => text.into_owned(),
+    }
 }
 
 /// A command as it works when it is pasted, where it stands alone instead of in backticks in a text.
 pub fn complete_command(command: &str) -> String {
-    match RUN_FLAGS.get() {
-        Some(flags) => flags.complete_command(command),
-        None => command.to_owned(),
+    match (RunOutput::current(), RUN_FLAGS.get()) {
+        (Some(output), _) => output.complete_command(command),
+        (None, Some(flags)) => flags.complete_command(command),
+        (None, None) => command.to_owned(),
     }
 }
 
@@ -114,7 +123,25 @@ pub fn print_until_closed(text: fmt::Arguments<'_>) -> io::Result<()> {
     keep_failure(out.write_all(prepare_text(&text.to_string()).as_bytes()).and_then(|()| out.flush()))
 }
 
+/// Prints a line about work in progress to stderr. It isn't kept where several runs take turns, and says then whose it is.
+pub fn print_progress(line: &str) {
+    match RunOutput::current() {
+        Some(output) => {
+            let line = format!("{}: {}", output.label(), line.trim());
+            write_now(TextStream::Err, &(prepare_lines(TextStream::Err, &line) + "\n"));
+        }
+        None => print_line(TextStream::Err, format_args!("{line}")),
+    }
+}
+
 fn write_prepared(stream: TextStream, text: String) {
+    match RunOutput::current() {
+        Some(output) => output.keep_text(stream, text),
+        None => write_now(stream, &text),
+    }
+}
+
+fn write_now(stream: TextStream, text: &str) {
     match stream {
         TextStream::Out => {
             let mut out = anstream::stdout().lock();
@@ -132,6 +159,9 @@ fn write_prepared(stream: TextStream, text: String) {
 /// Standard output is closed or full.
 pub fn print_json(line: &Value) -> io::Result<()> {
     let mut line = line.clone();
+    if let (Some(output), Some(members)) = (RunOutput::current(), line.as_object_mut()) {
+        members.shift_insert(1, "manifest".to_owned(), output.label().into());
+    }
     prepare_value(&mut line);
     let text = control::escape_json(&line.to_string()) + "\n";
     let mut out = io::stdout().lock();
@@ -141,14 +171,7 @@ pub fn print_json(line: &Value) -> io::Result<()> {
 /// Prepares every text in a JSON value, before it is escaped: afterwards nothing would be recognized.
 fn prepare_value(value: &mut Value) {
     match value {
-        Value::String(text) => {
-            let redacted = secrets::redact_secrets(text);
-            let completed = match RUN_FLAGS.get() {
-                Some(flags) => flags.complete_commands(&redacted).into_owned(),
-                None => redacted.into_owned(),
-            };
-            *text = completed;
-        }
+        Value::String(text) => *text = complete_text(text),
         Value::Array(items) => items.iter_mut().for_each(prepare_value),
         Value::Object(members) => members.values_mut().for_each(prepare_value),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -160,6 +183,10 @@ fn prepare_value(value: &mut Value) {
 /// # Errors
 /// It can't be written completely: half a page in a file would look like a whole one.
 pub fn print_document(text: &str) -> Result<()> {
+    if let Some(output) = RunOutput::current() {
+        output.keep_text(TextStream::Out, secrets::redact_secrets(text).into_owned());
+        return Ok(());
+    }
     let mut out = io::stdout().lock();
     match out.write_all(secrets::redact_secrets(text).as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -83,6 +83,11 @@ impl RunFlags {
         flags
     }
 
+    /// The same flags for one manifest of several, which is always named.
+    pub fn for_one_of_several(&self, manifest: &Path, profile: Option<String>) -> Self {
+        Self { manifest: Some(manifest.display().to_string()), profile, ..self.clone() }
+    }
+
     /// The flags of a run with this manifest. The default and what `DEPLOYER_MANIFEST` says needn't be repeated.
     pub fn for_run(manifest: &Path, local: bool, artifact: Option<&Path>) -> Self {
         let shown = |path: &Path| path.display().to_string();

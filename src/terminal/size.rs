@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use deployer_core::wrap::USUAL_WIDTH;
 use terminal_size::Width;
 
-use super::TextStream;
+use super::{RunOutput, TextStream};
 
 /// The most columns that a line of text has: wider ones are hard to read, and no table of ours needs them.
 const WIDEST: usize = 120;
@@ -25,8 +25,12 @@ pub fn line_width(stream: TextStream) -> usize {
 }
 
 /// Whether stderr is a terminal that can redraw a line. In a log of a pipeline, and on a terminal that only adds lines
-/// (`TERM=dumb`, which screen readers and editors set), progress is plain lines instead.
+/// (`TERM=dumb`, which screen readers and editors set), progress is plain lines instead, and so it is where several runs
+/// would redraw the same line.
 pub fn is_lively() -> bool {
+    if RunOutput::current().is_some() {
+        return false;
+    }
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb") && !is_set("CI")
 }

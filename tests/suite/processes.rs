@@ -140,7 +140,7 @@ impl Site {
     }
 
     /// Blocks every call of `operation`: announces it on the receiver, then waits for the sender.
-    fn hold_calls(&self, operation: &'static str) -> (Receiver<()>, Sender<()>) {
+    pub fn hold_calls(&self, operation: &'static str) -> (Receiver<()>, Sender<()>) {
         let (arrived, arrivals) = channel();
         let (let_go, permission) = channel::<()>();
         let permission = Mutex::new(permission);

@@ -46,6 +46,7 @@ pub struct World {
     artifact: Artifact,
     secret: String,
     delays: bool,
+    rate_limited: bool,
     hubspot: Option<Arc<HubSpotClient>>,
     /// Where the lock's mark tells the next apply that the holder of a lock is gone.
     state_directory: tempfile::TempDir,
@@ -73,12 +74,26 @@ impl World {
         let account = identity.account().expect("an account").to_owned();
         let scope = Scope::new(account, "us-east-1");
         let state_directory = tempfile::tempdir().expect("a temporary directory");
-        Self { aws, scope, artifact, secret: secret.to_owned(), delays: true, hubspot: None, state_directory }
+        Self {
+            aws,
+            scope,
+            artifact,
+            secret: secret.to_owned(),
+            delays: true,
+            rate_limited: false,
+            hubspot: None,
+            state_directory,
+        }
     }
 
     /// Retries without delay, for the embedded cloud, where nothing takes time.
     pub fn without_delays(self) -> Self {
         Self { delays: false, ..self }
+    }
+
+    /// Spaces calls as for AWS, for a server that throttles as AWS does.
+    pub fn within_quotas(self) -> Self {
+        Self { aws: self.aws.clone().with_paced_reads(), rate_limited: true, ..self }
     }
 
     /// Adds a portal.
@@ -181,7 +196,7 @@ impl World {
 
     /// The script of most worlds can't run, so new code isn't tried at a canary.
     fn options(&self) -> ApplyOptions {
-        ApplyOptions { rate_limited: false, delays: self.delays, canary: false, ..ApplyOptions::default() }
+        ApplyOptions { rate_limited: self.rate_limited, delays: self.delays, canary: false, ..ApplyOptions::default() }
     }
 
     fn reconciler<'w>(&'w self, portal: &'w PortalAccess, options: ApplyOptions) -> Reconciler<'w> {
@@ -241,7 +256,7 @@ struct TestFrontend<'w> {
 impl ReconcileFrontend for TestFrontend<'_> {
     fn show_event(&self, _: ReconcileEvent<'_>) {}
 
-    fn confirm_changes(&self, _: &PlannedChanges) -> Result<()> {
+    async fn confirm_changes(&self, _: &PlannedChanges) -> Result<()> {
         Ok(())
     }
 

@@ -121,6 +121,12 @@ impl Aws {
         Self { identity_remedy: Some(loaded.remedy.into()), reads: Arc::new(reads), ..clients }
     }
 
+    /// Spaces reads as for AWS, for a server that throttles as AWS does.
+    #[must_use]
+    pub fn with_paced_reads(self) -> Self {
+        Self { reads: Arc::new(limiter::AwsLimiter::for_aws()), ..self }
+    }
+
     /// Clients with made-up credentials, for a server on this machine: in this process (`http` given by it) or at
     /// `endpoint`.
     pub fn for_local(region: &str, http: SharedHttpClient, endpoint: Option<&str>) -> Self {

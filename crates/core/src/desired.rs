@@ -160,8 +160,8 @@ pub(crate) fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, c
             None => Vec::new(),
         },
         role: RoleSpec {
-            trust: trust_policy(scope, starter),
-            policy: role_policy(scope, &names, venue, with_role),
+            trust: trust_policy(scope, starter).into(),
+            policy: role_policy(scope, &names, venue, with_role).into(),
             name: names.role,
             path: place.role_path(),
             description: description.clone(),

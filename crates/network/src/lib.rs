@@ -15,8 +15,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-pub use profile::choose_profile;
 use profile::configured_bundle;
+pub use profile::{choose_profile, with_profile};
 
 /// Why the settings can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -53,7 +53,7 @@ pub trait ReconcileFrontend: Sync {
     ///
     /// # Errors
     /// The answer is no, or nobody can be asked.
-    fn confirm_changes(&self, planned: &PlannedChanges) -> Result<()>;
+    fn confirm_changes(&self, planned: &PlannedChanges) -> impl Future<Output = Result<()>>;
 
     /// The bytes and the secret values that `plan` needs.
     ///

@@ -149,7 +149,7 @@ impl Reconciler<'_> {
             return Ok(self.end_without_changes(&shown.plan, lock, frontend).await);
         };
         preflight::check_quotas(self.aws, &shown).await?;
-        frontend.confirm_changes(&shown)?;
+        frontend.confirm_changes(&shown).await?;
         self.with_lock(&shown.plan.deployment, lock, frontend, async |held| {
             let planned = self.plan(goal).await?;
             if planned.plan.changes != shown.plan.changes {
@@ -158,7 +158,7 @@ impl Reconciler<'_> {
                     return Ok(without_changes(&planned.plan));
                 };
                 inputs = other;
-                frontend.confirm_changes(&planned)?;
+                frontend.confirm_changes(&planned).await?;
             }
             Ok(self.execute_under_lock(&planned.plan, &inputs, held, frontend).await)
         })

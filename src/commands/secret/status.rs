@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::stored::{SecretState, chosen_venues, read_secret, read_secret_state, secret_error, secret_name};
 use crate::commands::shared::secret_values::{ResolvedCredential, resolve_venue_credentials};
 use crate::commands::shared::session::Session;
+use crate::manifests::own_venues;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 
@@ -22,7 +23,7 @@ pub struct SecretStatusArgs {
 }
 
 pub(super) async fn run_secret_status(session: &Session, args: &SecretStatusArgs) -> Result<ExitCode> {
-    for venue in chosen_venues(session, &args.venue)? {
+    for venue in chosen_venues(session, &own_venues(session.manifest(), &args.venue))? {
         let secret = secret_name(session, venue);
         let (state, since) =
             match read_secret_state(session, &secret).await.map_err(|error| secret_error(&secret, &error))? {

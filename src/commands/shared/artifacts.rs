@@ -1,7 +1,7 @@
 //! The artifact for each architecture in the manifest, built once or passed with `--artifact`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
@@ -11,6 +11,14 @@ use deployer_artifact::{Artifact, ArtifactBuilder, ArtifactPlatform, BuildEvent}
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Architecture, Status, Venue};
 use pacing::CallUnderWay;
+
+/// An artifact of this run.
+struct PreparedArtifact {
+    platform: ArtifactPlatform,
+    /// The file that was given, or the directory of the manifest.
+    source: PathBuf,
+    artifact: Artifact,
+}
 
 /// Artifacts by platform.
 pub(in crate::commands) struct Artifacts(Vec<(ArtifactPlatform, Artifact)>);
@@ -78,8 +86,17 @@ pub(in crate::commands) async fn prepare_artifact(
 ) -> Result<Artifact> {
     let given = given.map(ToOwned::to_owned);
     let directory = manifest_directory(manifest);
+    // Several manifests have one function: who comes second waits for the first one's build.
+    static PREPARED: tokio::sync::Mutex<Vec<PreparedArtifact>> = tokio::sync::Mutex::const_new(Vec::new());
+    let mut prepared = PREPARED.lock().await;
+    let source =
+        given.clone().unwrap_or_else(|| std::fs::canonicalize(&directory).unwrap_or_else(|_| directory.clone()));
+    let is_same = |known: &&PreparedArtifact| (known.platform, &known.source) == (platform, &source);
+    if let Some(known) = prepared.iter().find(is_same) {
+        return Ok(known.artifact.clone());
+    }
     let _under_way = CallUnderWay::begin("the function's zip");
-    tokio::task::spawn_blocking(move || match given {
+    let artifact = tokio::task::spawn_blocking(move || match given {
         Some(path) => Artifact::from_path(&path, platform),
         None => ArtifactBuilder::new(platform, &directory).build_artifact(&mut |event| {
             if !quiet {
@@ -88,7 +105,9 @@ pub(in crate::commands) async fn prepare_artifact(
         }),
     })
     .await
-    .map_err(|error| Error::failed(ErrorCode::Build, "the build of sync-lambda was interrupted").caused_by(&error))?
+    .map_err(|error| Error::failed(ErrorCode::Build, "the build of sync-lambda was interrupted").caused_by(&error))??;
+    prepared.push(PreparedArtifact { platform, source, artifact: artifact.clone() });
+    Ok(artifact)
 }
 
 /// Shows the progress of a build on stderr.

@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 use std::io::{BufRead, IsTerminal};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use deployer_aws::lock::LockOptions;
 use deployer_core::call_rates::find_slowest_of_plan;
@@ -21,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 use super::blockers;
 use super::session::{Session, manifest_directory, state_directory};
 use crate::cli::{ConfirmArgs, ExecutionArgs};
+use crate::manifests::ManifestRun;
 use crate::render::{ApplyProgress, cost_line, pace_text, plan_text, result_text};
+use crate::terminal::{complete_command, print_progress};
 
 /// What a plan notes besides the changes.
 pub(in crate::commands) async fn plan_notes(session: &Session, portal: &PortalAccess) -> Vec<String> {
@@ -131,6 +134,7 @@ fn print_next_steps(venue: &str) {
         (format!("deployer verify {venue} --now"), "send a test contact through it"),
         ("deployer status".to_owned(), "see how the venues are doing"),
     ];
+    let steps = steps.map(|(command, purpose)| (complete_command(&command), purpose));
     let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
     outln!("\nNext:");
     steps.iter().for_each(|(command, purpose)| outln!("  {command:width$}  # {purpose}"));
@@ -188,16 +192,19 @@ where
             ReconcileEvent::WaitingForLock(held) => match json {
                 Some(lines) => lines.print_line("waiting", json!({ "held_by": held.describe_holder() })),
                 None => {
-                    errln!("Waiting for the lock: {}", held.describe_holder());
+                    print_progress(&format!("Waiting for the lock: {}", held.describe_holder()));
                     *self.waiting.lock() = Some(CallUnderWay::begin("the lock"));
                 }
             },
             ReconcileEvent::ApplyStarted { plan, cancel } => {
+                if let Some(run) = ManifestRun::current() {
+                    run.note_applying();
+                }
                 // A cloud on this machine has no quotas.
                 let slowest = if self.session.local { None } else { find_slowest_of_plan(plan) };
                 match (&slowest, json) {
                     (Some(slowest), Some(lines)) => lines.print_pace(slowest),
-                    (Some(slowest), None) => pace_text(slowest).iter().for_each(|text| errln!("{text}")),
+                    (Some(slowest), None) => pace_text(slowest).iter().for_each(|text| print_progress(text)),
                     (None, _) => {}
                 }
                 let progress = ApplyProgress::new(plan.changes.len());
@@ -237,13 +244,16 @@ where
         }
     }
 
-    fn confirm_changes(&self, _: &PlannedChanges) -> Result<()> {
+    async fn confirm_changes(&self, planned: &PlannedChanges) -> Result<()> {
+        let (question, answer) = self.question;
+        if let Some(run) = ManifestRun::current().filter(|_| !self.asking.yes) {
+            return run.confirm(&planned.plan, question, answer).await;
+        }
         let review = match self.command {
             "deployer apply" => "review the plan with `deployer plan`",
             "deployer destroy" => "review the plan with `deployer destroy --dry-run`",
             _ => "review the plan above",
         };
-        let (question, answer) = self.question;
         confirm_on_terminal(self.session.json.is_some(), self.asking.yes, question, answer, review)
     }
 
@@ -258,7 +268,11 @@ pub(in crate::commands) async fn cancel_on_signal(cancel: CancellationToken) {
         return;
     }
     cancel.cancel();
-    errln!("\nFinishing the calls in flight; press Ctrl-C again to stop immediately.");
+    // Several applies may be stopped by one signal.
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    if !TOLD.swap(true, Ordering::Relaxed) {
+        errln!("\nFinishing the calls in flight; press Ctrl-C again to stop immediately.");
+    }
     if wait_for_signal().await.is_ok() {
         errln!("Stopped. Run the same command again to continue.");
         std::process::exit(i32::from(ExitCode::Cancelled as u8));
@@ -267,7 +281,7 @@ pub(in crate::commands) async fn cancel_on_signal(cancel: CancellationToken) {
 
 /// Waits until somebody asks this process to end.
 #[cfg(unix)]
-pub(in crate::commands) async fn wait_for_signal() -> std::io::Result<()> {
+pub(crate) async fn wait_for_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     tokio::select! {
@@ -279,6 +293,6 @@ pub(in crate::commands) async fn wait_for_signal() -> std::io::Result<()> {
 
 /// Waits until somebody asks this process to end.
 #[cfg(not(unix))]
-pub(in crate::commands) async fn wait_for_signal() -> std::io::Result<()> {
+pub(crate) async fn wait_for_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }

@@ -9,6 +9,7 @@ use super::trust::show_new_trust;
 use crate::cli::{GlobalArgs, PlanFormat};
 use crate::dev::RunningDev;
 use crate::local::{self, LocalCloud};
+use crate::manifests::{ManifestRun, own_venues};
 use crate::render::{JsonLines, PlanDetail};
 use deployer_aws::identity::MfaPrompt;
 use deployer_aws::{Aws, FailureKind, IdentityOptions, read_caller};
@@ -40,8 +41,9 @@ impl Session {
     /// Like [`Session::open`], for these venues: one that isn't declared is said before AWS is asked.
     pub(in crate::commands) async fn open_for_venues<S: AsRef<str>>(global: &GlobalArgs, venues: &[S]) -> Result<Self> {
         let loaded = load_manifest(global)?;
-        for venue in venues {
-            check_declared(&loaded.manifest, venue.as_ref())?;
+        let named: Vec<String> = venues.iter().map(|venue| venue.as_ref().to_owned()).collect();
+        for venue in own_venues(&loaded.manifest, &named) {
+            check_declared(&loaded.manifest, &venue)?;
         }
         show_new_trust(global, &loaded);
         Self::connect(global, loaded).await
@@ -52,6 +54,9 @@ impl Session {
         let (aws, dev) = connect_to_cloud(global, &mut loaded).await?;
         let deployment = &loaded.manifest.deployment;
         let scope = read_scope(&aws, &deployment.region).await?;
+        if let Some(run) = ManifestRun::current() {
+            run.note_scope(&scope);
+        }
         if let Some(guard) = deployment.account.as_ref().filter(|guard| **guard != scope.account) {
             return Err(Error::refused(
                 ErrorCode::WrongAccount,

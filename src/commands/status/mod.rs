@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::shared::session::{Session, find_declared_venue, load_manifest, manifest_directory};
 use crate::cli::{GlobalArgs, TimeWindow, parse_positive_duration, parse_time_window};
+use crate::manifests::own_venues;
 use crate::render::{JsonLines, StatusLook, status_metrics, status_text};
 use crate::terminal::{TextStream, line_width, shows_unicode};
 use deployer_core::error::{Error, ErrorCode, Result};
@@ -171,8 +172,8 @@ impl StatusSources {
     /// Opens everything that a status is read from. That AWS can't be reached is no error.
     async fn open(global: &GlobalArgs, choice: &OverviewChoice<'_>) -> Result<Self> {
         let manifest = load_manifest(global)?.manifest;
-        for name in choice.venues {
-            find_declared_venue(&manifest, name)?;
+        for name in own_venues(&manifest, choice.venues) {
+            find_declared_venue(&manifest, &name)?;
         }
         let session = match Session::open(global).await {
             Err(error) if error.exit_code == ExitCode::Failed => Err(error_reason(global, &error)),
@@ -191,7 +192,7 @@ impl StatusSources {
         choice: &OverviewChoice<'_>,
         known: Option<DriftFindings>,
     ) -> (Overview, Option<DriftFindings>) {
-        let chosen: Vec<&Venue> = match choice.venues {
+        let chosen: Vec<&Venue> = match own_venues(&self.manifest, choice.venues).as_slice() {
             [] => self.manifest.venues.iter().collect(),
             names => {
                 names.iter().filter_map(|name| self.manifest.venues.iter().find(|venue| venue.name == *name)).collect()

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::flow::flow_svg;
-use super::super::page;
+use super::super::page::Page;
 use super::super::venue_words as words;
 use deployer_core::manifest::Status;
 use deployer_health::status::{Attention, Overview, Urgency, VenueOverview, VenueStanding};
@@ -12,6 +12,11 @@ const STYLE: &str = concat!(include_str!("../plan.css"), include_str!("report.cs
 
 /// The whole report. All content is escaped, and the page's own policy allows nothing but its style.
 pub fn report_html(overview: &Overview) -> String {
+    report_page(overview).to_text()
+}
+
+/// The same, before it is written.
+pub fn report_page(overview: &Overview) -> Page {
     let title = format!("Venues of {}", overview.deployment);
     let content = html! {
         header {
@@ -48,7 +53,7 @@ pub fn report_html(overview: &Overview) -> String {
             }
         }
     };
-    page::render_page(&title, STYLE, &content)
+    Page { title, style: STYLE, content }
 }
 
 fn render_attention(overview: &Overview) -> Markup {

@@ -6,7 +6,7 @@ mod markdown;
 
 use jiff::Timestamp;
 
-pub use html::report_html;
+pub use html::{report_html, report_page};
 pub use markdown::report_markdown;
 
 use super::flow::{FlowDiagram, FlowLane};

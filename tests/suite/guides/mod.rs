@@ -51,6 +51,11 @@ async fn stages_and_a_move() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn several_deployments_at_once() {
+    GuideWorld::new().await.follow_page("several-manifests.md", let_happen).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clearing_up() {
     GuideWorld::new().await.follow_page("clearing-up.md", let_happen).await;
 }

@@ -96,7 +96,8 @@ impl GuideWorld {
 
     /// Points every manifest at the sandboxes: a page's reader has the vendors themselves.
     fn point_at_sandboxes(&self) {
-        for entry in std::fs::read_dir(self.work()).expect("it is there") {
+        let directories = [self.work(), self.work().join("venues")];
+        for entry in directories.iter().flat_map(std::fs::read_dir).flatten() {
             let path = entry.expect("an entry").path();
             if path.extension().is_none_or(|extension| extension != "toml") {
                 continue;

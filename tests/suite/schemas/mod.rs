@@ -38,7 +38,11 @@ pub fn check_printed_lines(args: &[&str], stdout: &str) {
 }
 
 fn check_line(command: &str, line: &str) -> Result<(), String> {
-    let value: Value = serde_json::from_str(line).map_err(|error| format!("{error}: {line}"))?;
+    let mut value: Value = serde_json::from_str(line).map_err(|error| format!("{error}: {line}"))?;
+    // In a run of several manifests, every line says whose it is.
+    if let Some(name) = value.as_object_mut().and_then(|members| members.shift_remove("manifest")) {
+        SCHEMAS.check_definition("lines.v1.json", "manifest_name", &name)?;
+    }
     SCHEMAS.check_value(&format!("{command}.v1.json"), &value)
 }
 

@@ -47,6 +47,15 @@ impl SchemaFiles {
         self.check(name, schema, value, "$")
     }
 
+    /// Checks a value against a definition of a file.
+    ///
+    /// # Errors
+    /// Where it differs, and how.
+    pub fn check_definition(&self, file: &str, name: &str, value: &Value) -> Result<(), String> {
+        let schema = self.schema(file).and_then(|schema| schema["$defs"].get(name));
+        self.check(file, schema.ok_or_else(|| format!("docs/schemas/{file} has no {name}"))?, value, "$")
+    }
+
     fn check(&self, file: &str, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
         let Some(schema) = schema.as_object() else { return Err(format!("{at}: {schema} is no schema")) };
         for (keyword, rule) in schema {

@@ -30,7 +30,7 @@ pub(super) fn observe_listed_stack(
             Observed::Present(secret) => secret.to_observed(),
             other => other.map(|secret| secret.live.clone()),
         },
-        log_group: find_listed(&inventory.log_groups, &names.log_group).map(|group| group.live.clone()),
+        log_group: find_listed(&inventory.log_groups, &names.log_group).map(|group| (*group).clone()),
         function: match function {
             Observed::Present(listed) => match &listed.configuration {
                 Ok(configuration) => Observed::Present(LiveFunction {

@@ -13,14 +13,8 @@ use deployer_core::naming::log_group_prefix;
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{LiveLogGroup, Observed, StringMap};
 
-/// A log group in the list, with its entry as it came.
-pub(super) struct ListedLogGroup {
-    pub(super) live: LiveLogGroup,
-    answer: Value,
-}
-
 /// Reads `DescribeLogGroups` for the deployment's names.
-pub(super) async fn list_log_groups(aws: &SignedClient, deployment: &str) -> ResourceList<ListedLogGroup> {
+pub(super) async fn list_log_groups(aws: &SignedClient, deployment: &str) -> ResourceList<LiveLogGroup> {
     const CALL: &str = "logs:DescribeLogGroups";
     let mut found = BTreeMap::new();
     let parameters = json!({ "logGroupNamePrefix": log_group_prefix(deployment), "limit": 50 });
@@ -34,7 +28,7 @@ pub(super) async fn list_log_groups(aws: &SignedClient, deployment: &str) -> Res
             let retention_days = days.and_then(|days| u32::try_from(days).ok());
             let unmodeled = unmodeled_part(&name, group, Vec::new());
             let listed = LiveLogGroup { name: name.clone(), arn, retention_days, tags: StringMap::new(), unmodeled };
-            found.insert(name, ListedLogGroup { live: listed, answer: group.clone() });
+            found.insert(name, listed);
         }
     }
     Ok(found)
@@ -42,7 +36,7 @@ pub(super) async fn list_log_groups(aws: &SignedClient, deployment: &str) -> Res
 
 pub(super) async fn observe_log_group(
     aws: &SignedClient,
-    list: &ResourceList<ListedLogGroup>,
+    list: &ResourceList<LiveLogGroup>,
     name: &str,
     known: &KnownTags,
     confirm: bool,
@@ -55,7 +49,6 @@ pub(super) async fn observe_log_group(
             None => return Observed::Absent,
         },
     };
-    let ListedLogGroup { live: group, answer } = group;
     let tags = async {
         match known.tags_of(&group.arn) {
             Some(tags) => Ok(Some(tags)),
@@ -65,10 +58,12 @@ pub(super) async fn observe_log_group(
     let (tags, filters) = tokio::join!(tags, read_subscription_filters(aws, name));
     match tags {
         Ok(Some(tags)) => {
-            let (mut answer, mut unread) = (answer.clone(), Vec::new());
+            let (mut answer, mut unread) = (json!({}), Vec::new());
             PartRead::of_call(filters.map(Some)).add_to(&mut answer, "SubscriptionFilters", &mut unread);
-            let unmodeled = unmodeled_part(name, &answer, unread);
-            Observed::Present(LiveLogGroup { tags, unmodeled, ..group.clone() })
+            // What the entry of the list has besides is known already.
+            let mut live = LiveLogGroup { tags, ..group.clone() };
+            live.unmodeled.add_part(unmodeled_part(name, &answer, unread));
+            Observed::Present(live)
         }
         Ok(None) => Observed::Absent,
         Err(error) => to_unreadable(&error),

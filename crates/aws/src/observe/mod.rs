@@ -52,7 +52,7 @@ type ResourceList<T> = Result<BTreeMap<String, T>, CallError>;
 struct LiveInventory {
     roles: role::ListedRoles,
     secrets: ResourceList<secret::ListedSecret>,
-    log_groups: ResourceList<log_group::ListedLogGroup>,
+    log_groups: ResourceList<deployer_core::resource::LiveLogGroup>,
     functions: ResourceList<function::ListedFunction>,
     rules: ResourceList<deployer_core::resource::LiveRule>,
 }
@@ -249,7 +249,7 @@ async fn find_unmarked_venues(
         .iter()
         .flatten()
         .filter(|(name, _)| !known.iter().any(|names| names.log_group == **name))
-        .map(|(_, group)| TaggedResource::LogGroup(group.live.arn.clone()));
+        .map(|(_, group)| TaggedResource::LogGroup(group.arn.clone()));
     let functions = inventory
         .functions
         .iter()

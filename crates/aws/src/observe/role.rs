@@ -211,7 +211,7 @@ async fn read_role(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallErr
         for policy in page?.policy_names() {
             let answer =
                 iam.get_role_policy().role_name(name).policy_name(policy).send().await.call("iam:GetRolePolicy")?;
-            policies.insert(policy.clone(), parse_policy_document(answer.policy_document()));
+            policies.insert(policy.clone(), parse_policy_document(answer.policy_document()).into());
         }
     }
     let mut attached = Vec::new();
@@ -224,7 +224,7 @@ async fn read_role(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallErr
     Ok(Some(LiveRole {
         name: role.role_name().to_owned(),
         path: role.path().to_owned(),
-        trust: role.assume_role_policy_document().map_or(Value::Null, parse_policy_document),
+        trust: role.assume_role_policy_document().map_or(Value::Null, parse_policy_document).into(),
         policies,
         attached,
         tags: convert_tags(role.tags()),
@@ -237,13 +237,13 @@ async fn read_role(iam: &Client, name: &str) -> Result<Option<LiveRole>, CallErr
 
 fn convert_role(role: &RoleDetail) -> LiveRole {
     let policies = role.role_policy_list().iter().map(|policy| {
-        let document = policy.policy_document().map_or(Value::Null, parse_policy_document);
+        let document = policy.policy_document().map_or(Value::Null, parse_policy_document).into();
         (policy.policy_name().unwrap_or_default().to_owned(), document)
     });
     LiveRole {
         name: role.role_name().unwrap_or_default().to_owned(),
         path: role.path().unwrap_or_default().to_owned(),
-        trust: role.assume_role_policy_document().map_or(Value::Null, parse_policy_document),
+        trust: role.assume_role_policy_document().map_or(Value::Null, parse_policy_document).into(),
         policies: policies.collect(),
         attached: role.attached_managed_policies().iter().filter_map(|policy| policy.policy_arn.clone()).collect(),
         tags: convert_tags(role.tags()),

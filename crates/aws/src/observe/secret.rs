@@ -19,8 +19,8 @@ pub(super) struct ListedSecret {
     pub(super) live: LiveSecret,
     /// Whether it is scheduled for deletion.
     pending_deletion: bool,
-    /// Its entry as it came.
-    answer: Value,
+    /// Whether it has replicas that the list doesn't show.
+    hides_replicas: bool,
 }
 
 /// Reads `ListSecrets` for the deployment's names, including secrets that are scheduled for deletion.
@@ -102,7 +102,7 @@ impl ListedSecret {
                 name,
             },
             pending_deletion: !entry["DeletedDate"].is_null(),
-            answer: entry.clone(),
+            hides_replicas: !entry["PrimaryRegion"].is_null() && entry["ReplicationStatus"].is_null(),
         }
     }
 
@@ -121,13 +121,13 @@ impl ListedSecret {
         }
         let name = &self.live.name;
         let replicas = async {
-            match self.answer["PrimaryRegion"].is_null() || !self.answer["ReplicationStatus"].is_null() {
-                true => Ok(None),
-                false => read_secret(secrets, name).await,
+            match self.hides_replicas {
+                true => read_secret(secrets, name).await,
+                false => Ok(None),
             }
         };
         let (policy, replicas) = tokio::join!(read_policy(secrets, name), replicas);
-        let (mut answer, mut unread) = (self.answer.clone(), Vec::new());
+        let (mut answer, mut unread) = (json!({}), Vec::new());
         match policy {
             Ok(Some((member, statements))) => answer[member] = statements,
             Ok(None) => {}
@@ -136,8 +136,10 @@ impl ListedSecret {
         }
         let replicas = replicas.map(|whole| whole.map(|whole| whole["ReplicationStatus"].clone()));
         PartRead::of_call(replicas).add_to(&mut answer, "ReplicationStatus", &mut unread);
-        let unmodeled = unmodeled_part(name, &answer, unread);
-        Observed::Present(LiveSecret { unmodeled, ..self.live.clone() })
+        // What the entry of the list has besides is known already.
+        let mut live = self.live.clone();
+        live.unmodeled.add_part(unmodeled_part(name, &answer, unread));
+        Observed::Present(live)
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn publish_latest(cx: &mut CloudContext<'_>, name: &str) -> Result<St
     let function = addressed.find_function_mut(cx)?;
     function.last_version += 1;
     let version = StoredFunctionVersion { configuration: function.configuration.clone(), last_modified };
-    function.versions.insert(function.last_version, version);
+    function.versions.insert(function.last_version, Box::new(version));
     Ok(function.last_version.to_string())
 }
 
@@ -77,7 +77,7 @@ pub(super) fn create_alias(cx: &mut CloudContext<'_>, request: &CloudRequest) ->
         routing: given_routing(&body).flatten(),
     };
     let answer = CloudAnswer::from_rest_json(201, &alias_json(&arn, &name, &alias));
-    function.aliases.insert(name, alias);
+    function.aliases.insert(name, Box::new(alias));
     Ok(answer)
 }
 

@@ -85,11 +85,11 @@ pub struct StoredFunction {
     pub last_modified: String,
     pub revision_id: String,
     pub tags: BTreeMap<String, String>,
-    /// By number.
-    pub versions: BTreeMap<u64, StoredFunctionVersion>,
+    /// By number. In boxes, as the aliases: a map has room for eleven of what it has one of.
+    pub versions: BTreeMap<u64, Box<StoredFunctionVersion>>,
     /// The highest version number so far. Numbers are never reused.
     pub last_version: u64,
-    pub aliases: BTreeMap<String, StoredAlias>,
+    pub aliases: BTreeMap<String, Box<StoredAlias>>,
     pub reserved_concurrency: Option<u32>,
     /// By qualifier.
     pub asynchronous: BTreeMap<String, AsyncSettings>,

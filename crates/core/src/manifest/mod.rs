@@ -4,6 +4,7 @@
 //! checks, [`manifest_schema`] and reading all use the declaration. `isolation` checks that no venue can reach another venue's contacts or leads.
 //! [`add_venue`] and the other edits change only what they are about and keep the rest of the text byte for byte.
 
+mod across;
 mod alarms;
 mod company;
 mod cron;
@@ -39,6 +40,7 @@ mod unusable;
 mod value;
 mod venue;
 
+pub use across::{ClashPlace, ManifestClash, compare_manifests};
 pub use alarms::{AlarmCause, AlarmSettings};
 pub use cron::{CronBase, CronDays, CronExpression, CronItem, CronList};
 pub use dotenv::{DOTENV_FILE, DotEnv};

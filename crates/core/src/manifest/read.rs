@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use super::alarms::read_alarms;
 use super::key::TableKeys;
 use super::keys::{DEPLOYMENT, DeploymentKeys, HUBSPOT, HubSpotKeys, ROOT, RootKeys};
-use super::report::{ManifestProblem, ManifestSource};
+use super::report::{ManifestProblem, ManifestSource, Span};
 use super::shape::{ManifestReading, TablePlace};
 use super::syntax::{self, SyntaxState};
 use super::table::{ManifestTable, VenueTable};
@@ -28,8 +28,10 @@ pub struct LoadedManifest {
     pub manifest: Manifest,
     /// What is allowed but could be better, in the order of the file.
     pub advice: Vec<Advice>,
-    source: ManifestSource,
-    read: Vec<ParsedVenue>,
+    pub(super) source: ManifestSource,
+    pub(super) read: Vec<ParsedVenue>,
+    /// Where the deployment's name is.
+    pub(super) name_place: Span,
 }
 
 impl LoadedManifest {
@@ -138,6 +140,7 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
     let root = ManifestTable::from_root(root);
     let table = root.open_or_empty(&ROOT.deployment);
     let deployment = read_deployment(table);
+    let name_place = table.value_span(&DEPLOYMENT.name).unwrap_or_else(|| start.clone());
     let hubspot = read_hubspot(root.open_or_empty(&ROOT.hubspot));
     let defaults = root.open_or_empty(&ROOT.defaults);
     let mut advice = Vec::new();
@@ -169,7 +172,7 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
         let advice = advice.iter().map(|advice| source.to_finding(advice)).collect();
         let venues = read.iter().map(|read| read.venue.clone()).collect();
         let manifest = Manifest { path, deployment, hubspot, alarms, venues };
-        Ok(LoadedManifest { manifest, advice, source, read })
+        Ok(LoadedManifest { manifest, advice, source, read, name_place })
     } else {
         problems.sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));
         Err(ManifestErrors { source, problems })

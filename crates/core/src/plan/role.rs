@@ -52,8 +52,8 @@ pub(super) fn compare_role(context: &VenueContext, role: &RoleSpec, live: &Obser
 fn plan_role_creation(context: &VenueContext, role: &RoleSpec) -> ResourceVerdict {
     let mut attributes = Differences::default();
     attributes.add_new("path", role.path.as_str());
-    attributes.add_new("trust", role.trust.clone());
-    attributes.add_new("policy", role.policy.clone());
+    attributes.add_new("trust", role.trust.to_value());
+    attributes.add_new("policy", role.policy.to_value());
     attributes.compare_declared(&role.declared_members(), &[]);
     attributes.compare_tags(&StringMap::new(), &role.tags);
     let operations = vec![IamOperation::CreateRole { role: role.clone() }.into(), put_policy(role).into()];
@@ -93,14 +93,14 @@ fn plan_role_update(context: &VenueContext, role: &RoleSpec, live: &LiveRole) ->
     differences.fix_with(|| IamOperation::PutRolePermissionsBoundary { role: role.name.clone(), boundary });
     differences.compare_policy("trust", &live.trust, &role.trust);
     differences
-        .fix_with(|| IamOperation::UpdateAssumeRolePolicy { role: role.name.clone(), document: role.trust.clone() });
+        .fix_with(|| IamOperation::UpdateAssumeRolePolicy { role: role.name.clone(), document: role.trust.to_value() });
     match live.policies.get(ROLE_POLICY) {
         Some(policy) => differences.compare_policy("policy", policy, &role.policy),
-        None => differences.add_new("policy", role.policy.clone()),
+        None => differences.add_new("policy", role.policy.to_value()),
     }
     differences.fix_with(|| put_policy(role));
     for (name, document) in live.policies.iter().filter(|(name, _)| *name != ROLE_POLICY) {
-        differences.add_removed(&format!("policies.{name}"), document.clone());
+        differences.add_removed(&format!("policies.{name}"), document.to_value());
         differences.fix_with(|| IamOperation::DeleteRolePolicy { role: role.name.clone(), policy: name.clone() });
     }
     for arn in &live.attached {
@@ -148,6 +148,6 @@ fn put_policy(role: &RoleSpec) -> IamOperation {
     IamOperation::PutRolePolicy {
         role: role.name.clone(),
         policy: ROLE_POLICY.to_owned(),
-        document: role.policy.clone(),
+        document: role.policy.to_value(),
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod alarm;
 pub mod declared;
+mod document;
 mod kind;
 pub mod members;
 mod stack;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use declared::DeclaredSettings;
+pub use document::SharedDocument;
 pub use kind::{ResourceAddress, ResourceKind};
 use members::{UnmodeledMember, UnmodeledPart};
 pub use stack::{DesiredStack, LiveStack, UnmodeledAnswer};
@@ -77,9 +79,9 @@ pub struct RoleSpec {
     /// Description, shown in the console.
     pub description: String,
     /// Trust policy document.
-    pub trust: Value,
+    pub trust: SharedDocument,
     /// Document of its only inline policy.
-    pub policy: Value,
+    pub policy: SharedDocument,
     /// ARN of the declared permissions boundary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions_boundary: Option<String>,
@@ -95,9 +97,9 @@ pub struct LiveRole {
     /// Path.
     pub path: String,
     /// Trust policy document.
-    pub trust: Value,
+    pub trust: SharedDocument,
     /// Documents of the inline policies, by name.
-    pub policies: BTreeMap<String, Value>,
+    pub policies: BTreeMap<String, SharedDocument>,
     /// ARNs of attached managed policies.
     pub attached: Vec<String>,
     /// Tags.

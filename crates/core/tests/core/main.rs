@@ -24,5 +24,7 @@ use std::path::{Path, PathBuf};
 #[test]
 fn no_test_file_is_forgotten() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    assert_eq!(test_files::find_forgotten_files(&directory, Path::new("core/main.rs")), Vec::<PathBuf>::new());
+    // It counts the allocations of a whole program, and so is one of its own.
+    let of_its_own: Vec<PathBuf> = vec![directory.join("growth.rs")];
+    assert_eq!(test_files::find_forgotten_files(&directory, Path::new("core/main.rs")), of_its_own);
 }

@@ -119,9 +119,9 @@ fn fixes_drift_with_the_matching_call() {
             policy["Statement"].as_array_mut().expect("a list").retain(|statement| statement["Sid"] != "StartOwnRuns");
         }),
         ("policy added", |live| {
-            expect_present(&mut live.role).policies.insert("extra".to_owned(), serde_json::json!({}));
+            expect_present(&mut live.role).policies.insert("extra".to_owned(), serde_json::json!({}).into());
         }),
-        ("trust", |live| expect_present(&mut live.role).trust = serde_json::json!({ "Statement": [] })),
+        ("trust", |live| expect_present(&mut live.role).trust = serde_json::json!({ "Statement": [] }).into()),
         ("retention removed", |live| expect_present(&mut live.log_group).retention_days = None),
         ("venue tag removed", |live| drop(expect_present(&mut live.secret).tags.remove("deployer:venue"))),
     ];
@@ -188,10 +188,10 @@ fn changes_from_a_permission_to_a_role_without_a_gap() {
     let stack = desired.venues[0].stack.as_ref().expect("a stack");
     let execute = |live: &mut LiveStack, operation: &Operation| match operation {
         Operation::Iam(IamOperation::UpdateAssumeRolePolicy { document, .. }) => {
-            expect_present(&mut live.role).trust = document.clone();
+            expect_present(&mut live.role).trust = document.clone().into();
         }
         Operation::Iam(IamOperation::PutRolePolicy { policy, document, .. }) => {
-            expect_present(&mut live.role).policies.insert(policy.clone(), document.clone());
+            expect_present(&mut live.role).policies.insert(policy.clone(), document.clone().into());
         }
         Operation::EventBridge(EventBridgeOperation::PutTargets { targets, .. }) => {
             expect_present(&mut live.rule).targets.clone_from(targets);

@@ -1,13 +1,11 @@
-//! The planner with many venues: what it plans is in proportion to them, and how long it takes is printed by
-//! `benches/planner.sh`.
-
-use std::time::Instant;
+//! The planner with many venues: what it plans is in proportion to them. `tests/growth.rs` counts what it allocates, and
+//! `benches/planner.sh` prints how long it takes.
 
 use deployer_core::call_rates::{READS_OF_A_FUNCTION, find_slowest, find_slowest_of_plan};
 use deployer_core::plan::plan;
 use deployer_core::snapshot::Snapshot;
 
-use crate::fixtures::{desired_from, everything_applied, venue_tables};
+use crate::fixtures::{desired_from, venue_tables};
 
 fn manifest_of(venues: usize) -> String {
     let tables: String = (0..venues).map(|number| venue_tables(&format!("v{number:05}"), "")).collect();
@@ -46,35 +44,5 @@ fn quotas_set_a_bound_and_an_apply_comes_within_a_twentieth_of_it() {
             reads.paced().as_secs_f64() / reads.bound().as_secs_f64(),
         );
         assert!(paced / bound < 1.05, "{paced} of {bound}");
-    }
-}
-
-/// Prints seconds for each number of venues, and how they grow, in one run.
-#[test]
-#[ignore = "a measurement: see benches/planner.sh"]
-fn measure_planner() {
-    let mut before: Option<(usize, f64)> = None;
-    for venues in [1_000, 10_000] {
-        let text = manifest_of(venues);
-        let begun = Instant::now();
-        let desired = desired_from(&text);
-        println!("{venues:>6} venues  manifest to desired   {:>8.1} ms", begun.elapsed().as_secs_f64() * 1e3);
-        let converged = everything_applied(&desired);
-        for (what, snapshot) in [("nothing exists", &Snapshot::default()), ("everything applied", &converged)] {
-            // The best of three, as other programs run too.
-            let times = (0..3).map(|_| {
-                let begun = Instant::now();
-                let changes = plan(&desired, snapshot, &[]).changes.len();
-                (begun.elapsed().as_secs_f64() * 1e3, changes)
-            });
-            let (best, changes) = times.min_by(|one, other| one.0.total_cmp(&other.0)).unwrap_or_default();
-            println!("{venues:>6} venues  plan, {what:<18} {best:>5.1} ms, {changes} changes");
-            if what == "everything applied" {
-                if let Some((few, time)) = before {
-                    println!("{:>6} times the venues: {:.1} times the time", venues / few, best / time);
-                }
-                before = Some((venues, best));
-            }
-        }
     }
 }

@@ -112,6 +112,12 @@ impl UnmodeledPart {
         self.members.is_empty() && self.unread.is_empty()
     }
 
+    /// Adds what another answer about the resource has.
+    pub fn add_part(&mut self, other: Self) {
+        self.members.extend(other.members);
+        self.unread.extend(other.unread);
+    }
+
     /// The value of a member that differs.
     pub fn find_member(&self, path: &str) -> Option<&Value> {
         self.members.iter().find(|member| member.path == path).map(|member| &member.value)

@@ -212,7 +212,7 @@ impl VenueStates {
             &mut live.role,
             self.role,
             &Changes {
-                drift: |role| drop(role.policies.insert("extra".to_owned(), serde_json::json!({}))),
+                drift: |role| drop(role.policies.insert("extra".to_owned(), serde_json::json!({}).into())),
                 disown: |role, owner| {
                     role.path = "/elsewhere/".to_owned();
                     set_owner(&mut role.tags, owner);
