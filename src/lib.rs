@@ -54,8 +54,8 @@ use terminal::TextStream;
 /// the binary is then only linked.
 pub fn run_program() -> std::process::ExitCode {
     completion::answer_shell();
-    let line = match parse_command_line() {
-        Ok(line) => line,
+    let (line, name) = match parse_command_line() {
+        Ok(parsed) => parsed,
         Err(stopped) => return print_usage(&stopped),
     };
     let cli = &line.cli;
@@ -66,7 +66,7 @@ pub fn run_program() -> std::process::ExitCode {
         ColorMode::Never => anstream::ColorChoice::Never.write_global(),
     }
     // What was printed is the result, so a run whose output is incomplete has failed.
-    match run_to_completion(&line).and_then(|code| terminal::check_output().map(|()| code)) {
+    match run_to_completion(&line, name).and_then(|code| terminal::check_output().map(|()| code)) {
         Ok(code) => code.into(),
         Err(error) => {
             terminal::print_error(&error, cli.global.json);
@@ -90,27 +90,29 @@ fn print_usage(stopped: &clap::Error) -> std::process::ExitCode {
     }
 }
 
-fn parse_command_line() -> std::result::Result<CommandLine, clap::Error> {
+/// The command line, and the name of its command.
+fn parse_command_line() -> std::result::Result<(CommandLine, String), clap::Error> {
     let arguments: Vec<OsString> = habits::translate_arguments(std::env::args_os()).into_iter().collect();
     let words = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let matches = examples::add_examples(Cli::command())
         .term_width(terminal::line_width(TextStream::Out))
         .try_get_matches_from(arguments);
     let parsed = matches.and_then(|matches| {
+        let name = matches.subcommand_name().unwrap_or_default().to_owned();
         let venues = completion::venues_of_line(&Cli::command(), &matches);
-        Cli::from_arg_matches(&matches).map(|cli| CommandLine { cli, words, venues })
+        Cli::from_arg_matches(&matches).map(|cli| (CommandLine { cli, words, venues }, name))
     });
     parsed.map_err(habits::improve_error)
 }
 
-fn run_to_completion(line: &CommandLine) -> Result<ExitCode> {
-    let cli = &line.cli;
+fn run_to_completion(line: &CommandLine, name: String) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Error::failed(ErrorCode::System, "could not start the threads").caused_by(&error))?;
-    // `--json` is read by a program.
-    if !cli.global.json && !cli.command.owns_terminal() {
-        runtime.spawn(render::tell_what_is_waited_for());
-    }
-    runtime.block_on(manifests::run_for_manifests(line))
+    // Every command: which one needn't say so is decided by what it does to the terminal (`QuietTerminal`).
+    render::tell_what_is_waited_for(line.cli.global.json, name);
+    let ended = runtime.block_on(manifests::run_for_manifests(line));
+    // From here on, nothing is waited for.
+    std::mem::forget(terminal::QuietTerminal::hold());
+    ended
 }

@@ -35,6 +35,7 @@ pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<E
     let mut desired =
         derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = archive_properties;
+    desired.code_bytes = artifacts.code_bytes();
     let own = own_venues(session.manifest(), &args.inputs.target);
     let goal = ReconcileGoal::Converge {
         desired: &desired,

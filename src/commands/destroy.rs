@@ -30,6 +30,7 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
         recovery_window_days,
         alarms: None,
         archive_properties: args.archive_properties,
+        code_bytes: None,
     };
     let restorable = match recovery_window_days {
         Some(days) => format!("Secrets can be restored for {days} days; log groups and functions can't."),
@@ -41,7 +42,7 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
         nothing: &nothing,
         targets: &targets,
         moved_to: None,
-        notes: portal.hubspot_note(session.manifest()).into_iter().collect(),
+        notes: portal.kept_properties_note(session.manifest()).into_iter().collect(),
     };
     if args.dry_run {
         let planned = reconciler(&session, &portal, apply_options(&args.execution)).plan(&goal).await?;

@@ -17,6 +17,7 @@ use crate::dev::page::{self, AlarmMessageView, ManifestEditOutcome, RunOutcome, 
 use crate::dev::summary::VenueSummary;
 use crate::dev::{ManifestWatch, System, SystemBackend, SystemConfig};
 use crate::render::JsonLines;
+use crate::terminal::QuietTerminal;
 use deployer_artifact::ArtifactPlatform;
 use deployer_core::counted::count_with_noun;
 use deployer_core::error::{Error, ErrorCode, Result};
@@ -233,6 +234,8 @@ async fn serve_until_stopped(
     })?;
     let address = listener.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"));
     announce_start(system, args, json.as_deref(), &address);
+    // From here on, it waits for the clock and for people.
+    let _quiet = QuietTerminal::hold();
     let backend = Arc::new(SystemBackend::new(Arc::clone(system)));
     let page = tokio::spawn(page::serve_page(listener, backend, stop.clone()));
     let lines = json.clone();
@@ -297,6 +300,7 @@ fn run_line(run: &RunView) -> String {
             "found {}: {} synced, {} failed, {} need review, {} deferred",
             run.searched, run.synced, run.failed, run.needs_review, run.retried
         ),
+        (RunOutcome::Skipped, _) => "skipped: another run is under way".to_owned(),
         (RunOutcome::Failed, error) => format!("failed: {}", error.as_deref().unwrap_or("no reason given")),
     };
     let origin = match run.dry_run {

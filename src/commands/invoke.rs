@@ -7,6 +7,7 @@ use aws_sdk_lambda::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_lambda::primitives::Blob;
 use clap::Args;
 use serde_json::{Value, json};
+use sync_config::text::name_venue;
 
 use super::shared::session::{Session, find_declared_venue};
 use crate::cli::GlobalArgs;
@@ -75,6 +76,7 @@ pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result
             .hint(format!("`deployer logs {}` shows what the run did", args.venue)));
         }
     };
+    let payload = name_in_payload(payload, &args.venue);
     let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
     let failed = answer.function_error().map(|kind| match text("errorType") {
         name if name.is_empty() => (kind.to_owned(), text("errorMessage")),
@@ -86,6 +88,20 @@ pub(super) async fn run_invoke(global: &GlobalArgs, args: &InvokeArgs) -> Result
         None => Ok(ExitCode::Done),
         Some((kind, message)) => Err(run_failed(args, &kind, &message)),
     }
+}
+
+/// The response with the venue in the commands that its error and its problems propose.
+fn name_in_payload(mut payload: Value, venue: &str) -> Value {
+    let name = |text: &mut Value| {
+        if let Value::String(text) = text {
+            *text = name_venue(text, venue);
+        }
+    };
+    payload.get_mut("errorMessage").map(name);
+    for problem in payload.get_mut("problems").and_then(Value::as_array_mut).into_iter().flatten() {
+        problem.get_mut("message").map(name);
+    }
+    payload
 }
 
 fn print_invocation(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use pacing::CallUnderWay;
 use serde_json::{Value, json};
 
 use super::shared::session::Session;
@@ -122,6 +123,7 @@ pub(super) async fn run_logs(global: &GlobalArgs, args: &LogsArgs) -> Result<Exi
     let aws = &session.aws.signed;
     let followed = if args.follow {
         let pause = async || {
+            let _under_way = CallUnderWay::begin("new lines in the log; Ctrl-C ends it");
             tokio::time::sleep(PAUSE).await;
             true
         };

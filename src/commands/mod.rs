@@ -104,15 +104,6 @@ impl Command {
         }
     }
 
-    /// Whether it shows by itself what goes on, so that nothing else may write to the terminal meanwhile.
-    pub fn owns_terminal(&self) -> bool {
-        match self {
-            Self::Dev(_) => true,
-            Self::Status(args) => args.watch,
-            _ => false,
-        }
-    }
-
     /// What it does with several manifests.
     pub fn manifest_use(&self) -> ManifestUse {
         use ManifestComparison::{Deployments, Everything, Nothing};

@@ -36,6 +36,7 @@ pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<Exi
     let mut desired =
         derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = args.inputs.archive_properties;
+    desired.code_bytes = artifacts.code_bytes();
     let targets = own_venues(session.manifest(), &args.inputs.target);
     let goal = ReconcileGoal::Converge {
         desired: &desired,

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
+use sync_config::text::name_venue;
 use tokio::sync::watch;
 
 use super::page::{RunOutcome, RunView};
@@ -165,7 +166,7 @@ impl Invoker for RecordingInvoker {
             if let Ok(result) = &result {
                 run.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
                 run.cold = result.log.contains("Init Duration");
-                run.log = result.log.lines().map(ToOwned::to_owned).collect();
+                run.log = result.log.lines().map(|line| name_venue(line, &run.venue)).collect();
                 match serde_json::from_slice(&result.payload) {
                     Ok(payload) => read_function_response(&mut run, &payload, result.function_error.is_some()),
                     Err(_) => run.error = Some("the function's response isn't JSON".to_owned()),
@@ -204,7 +205,11 @@ impl RunView {
 fn read_function_response(run: &mut RunView, payload: &Value, failed: bool) {
     if failed {
         let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default();
-        run.error = Some(format!("{}: {}", text("errorType"), text("errorMessage")));
+        run.error = Some(format!("{}: {}", text("errorType"), name_venue(text("errorMessage"), &run.venue)));
+        return;
+    }
+    if payload.get("skipped").is_some() {
+        run.outcome = RunOutcome::Skipped;
         return;
     }
     let count = |key: &str| payload.get(key).and_then(Value::as_u64).unwrap_or_default();
@@ -214,4 +219,25 @@ fn read_function_response(run: &mut RunView, payload: &Value, failed: bool) {
     run.failed = count("failed");
     run.needs_review = count("needs_review");
     run.retried = count("retried");
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_another_one_kept_away_is_skipped_and_errors_name_the_venue() {
+        let read = |payload: Value, failed| {
+            let mut run = RunView::new("1", "loft");
+            read_function_response(&mut run, &payload, failed);
+            (run.outcome, run.error)
+        };
+        assert_eq!(read(json!({ "venue": "loft", "skipped": "another run" }), false), (RunOutcome::Skipped, None));
+        assert_eq!(read(json!({ "searched": 0 }), false), (RunOutcome::Ok, None));
+        let failed = json!({ "errorType": "Credential", "errorMessage": "`deployer secret set VENUE hubspot_token`" });
+        let error = "Credential: `deployer secret set loft hubspot_token`".to_owned();
+        assert_eq!(read(failed, true), (RunOutcome::Failed, Some(error)));
+    }
 }

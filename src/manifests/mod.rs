@@ -122,7 +122,7 @@ async fn run_for_one(line: &CommandLine, path: &Path) -> Result<ExitCode> {
         deployer_network::choose_profile(profile);
     }
     let flags = RunFlags::for_run(path, global.local, command.artifact_path());
-    let flags = RunFlags { profile: profile.clone(), command: line.policy_word(), ..flags };
+    let flags = RunFlags { profile: profile.clone(), command: line.policy_word(), venue: line.single_venue(), ..flags };
     terminal::set_run_flags(flags);
     commands::run_command(command, &global.for_manifest(path, profile)).await
 }
@@ -132,7 +132,15 @@ impl CommandLine {
     fn flags_without_manifest(&self) -> RunFlags {
         let Cli { command, global } = &self.cli;
         let usual = RunFlags::for_run(Path::new("venues.toml"), global.local, command.artifact_path());
-        RunFlags { manifest: None, command: self.policy_word(), ..usual }
+        RunFlags { manifest: None, command: self.policy_word(), venue: self.single_venue(), ..usual }
+    }
+
+    /// The venue that it is about, if it is about one.
+    fn single_venue(&self) -> Option<String> {
+        match self.venues.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        }
     }
 
     fn policy_word(&self) -> Option<&'static str> {

@@ -332,6 +332,7 @@ async fn ask_together(waiting: &[RunQuestion], sides: &[SideRun], json: bool) ->
         .iter()
         .map(|question| (result_of(&sides[question.run], None), question.summary.as_str(), question.question.as_str()))
         .collect();
+    let _quiet = terminal::QuietTerminal::hold();
     err!("\n{}Type `{answer}` to confirm: ", question_text(&asked, sides.len()));
     // Not on the runtime's threads, which would wait for the answer even if a signal ends the question.
     let (line, answered) = oneshot::channel();

@@ -39,6 +39,7 @@ pub fn plan_page(plan: &Plan, cost: Option<&CostEstimate>) -> Page {
         (render_list("Unreadable", "warning", plan.unreadable.iter().map(words::unreadable_text)))
         (render_venues(plan))
         (render_list("Findings", "warning", words::finding_lines(plan, false)))
+        (render_list("Quotas", "warning", words::quota_lines(plan)))
         (render_list("Notes", "note", plan.notes.iter().cloned()))
         @if let Some(cost) = cost {
             (render_cost(cost, &place))

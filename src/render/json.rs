@@ -43,7 +43,7 @@ impl JsonLines {
         terminal::print_json(line)
     }
 
-    /// Prints a plan: a head, a line for each change, conflict, finding, unreadable resource and note, and the summary.
+    /// Prints a plan: a head, a line for each change, conflict, finding, unreadable resource, quota and note, and the summary.
     pub fn print_plan(&self, plan: &Plan) {
         self.print_line(
             "plan",
@@ -82,6 +82,9 @@ impl JsonLines {
         }
         for unreadable in &plan.unreadable {
             self.print_line("unreadable", unreadable);
+        }
+        for quota in &plan.quotas {
+            self.print_line("quota", quota);
         }
         for note in &plan.notes {
             self.print_line("note", json!({ "text": note }));

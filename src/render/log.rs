@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
+use sync_config::metrics::METRIC_DIMENSION;
+use sync_config::text::name_venue;
 
 use super::escape::one_line;
 use super::venue_words;
@@ -24,7 +26,8 @@ pub fn log_line(event: &LogEvent) -> String {
         }
         _ => (Style::new().dimmed(), event.message.replace('\t', "  ")),
     };
-    format!("{}  {style}{}{style:#}", event.at.strftime("%Y-%m-%d %H:%M:%SZ"), one_line(&text))
+    let text = one_line(&name_venue(&text, string_value(&line[METRIC_DIMENSION])));
+    format!("{}  {style}{text}{style:#}", event.at.strftime("%Y-%m-%d %H:%M:%SZ"))
 }
 
 fn dry_run_text(line: &Value) -> String {
@@ -87,6 +90,14 @@ mod tests {
             (dry, "dry run: found 4"),
             (run, "run found 2: 1 synced, 1 failed, 0 need review, 0 deferred (15 ms)"),
             (r#"{"event":"credentials","message":"read again"}"#, "read again"),
+            (
+                r#"{"event":"run","venue":"loft","error":{"kind":"Credential","message":"`deployer connect VENUE`"}}"#,
+                "run failed: Credential: `deployer connect loft`",
+            ),
+            (
+                r#"{"event":"run","venue":"loft","dry_run":true,"error":{"kind":"Limit","message":"`deployer logs VENUE`"}}"#,
+                "dry run failed: Limit: `deployer logs loft`: found 0",
+            ),
             ("x Task timed out after 3.00 seconds", "run failed: Timeout: Task timed out after 3.00 seconds"),
             ("START RequestId: 1\tVersion: 2", "START RequestId: 1  Version: 2"),
             ("\u{7}\u{9b}2J", "\\u{7}\\u{9b}2J"),

@@ -33,6 +33,7 @@ pub fn plan_markdown(plan: &Plan, cost: Option<&CostEstimate>) -> String {
     write_list(&mut out, "Unreadable", plan.unreadable.iter().map(words::unreadable_text));
     write_venues(&mut out, plan);
     write_list(&mut out, "Findings", words::finding_lines(plan, false));
+    write_list(&mut out, "Quotas", words::quota_lines(plan));
     write_list(&mut out, "Notes", plan.notes.iter().cloned());
     if let Some(cost) = cost {
         write_cost(&mut out, cost);

@@ -1,11 +1,8 @@
 //! Progress on standard error: a bar on a terminal, plain lines elsewhere.
 
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::text::action_word;
-use super::waiting::note_shown_bar;
 use crate::terminal::{self, TextStream};
 use deployer_reconcile::apply::ApplyEvent;
 
@@ -15,11 +12,7 @@ pub fn start_spinner(wanted: bool) -> Option<ProgressBar> {
         return None;
     }
     let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner:.green} {elapsed} {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(120));
-    note_shown_bar(&bar);
+    terminal::show_bar(&bar, "{spinner:.green} {elapsed} {wide_msg}");
     Some(bar)
 }
 
@@ -35,11 +28,7 @@ impl ApplyProgress {
             return Self { bar: None };
         }
         let bar = ProgressBar::new(resources as u64);
-        if let Ok(style) = ProgressStyle::with_template("{spinner:.green} {pos}/{len} {bar:24} {elapsed} {wide_msg}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(120));
-        note_shown_bar(&bar);
+        terminal::show_bar(&bar, "{spinner:.green} {pos}/{len} {bar:24} {elapsed} {wide_msg}");
         Self { bar: Some(bar) }
     }
 

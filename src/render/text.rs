@@ -66,6 +66,9 @@ pub fn plan_text(plan: &Plan, detail: PlanDetail) -> String {
     for unreadable in &plan.unreadable {
         let _ = writeln!(out, "\n{YELLOW}unreadable:{YELLOW:#} {}", words::unreadable_text(unreadable));
     }
+    for quota in &plan.quotas {
+        let _ = writeln!(out, "\n{YELLOW}quota:{YELLOW:#} {}\n  hint: {}", words::quota_text(quota), quota.hint);
+    }
     for note in &plan.notes {
         let _ = writeln!(out, "\n{DIM}note:{DIM:#} {note}");
     }

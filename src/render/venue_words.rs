@@ -4,6 +4,7 @@ use super::when::{schedule_text, zoned_moment_text};
 use deployer_core::counted::count_with_noun;
 use deployer_core::manifest::Status;
 use deployer_core::resource::Observed;
+use deployer_core::spread::keeps_schedule;
 use deployer_health::status::{Attention, ContactCounts, Overview, RunHistory, VenueOverview, VenueRun, VenueStanding};
 
 /// A venue's standing in a word or two.
@@ -51,10 +52,12 @@ pub(super) fn overview_summary(overview: &Overview) -> String {
     }
 }
 
-/// The schedule of the rule, or that of the manifest where there is no rule: `every 5 minutes`.
+/// The schedule of the rule, or that of the manifest where there is no rule: `every 5 minutes`. A rule that keeps the
+/// manifest's schedule, in a minute of its own, is worded as the manifest's.
 pub(super) fn venue_schedule(status: &VenueOverview) -> String {
-    let expression = status.rule.as_present().map_or(&status.venue.schedule.expression, |rule| &rule.schedule);
-    schedule_text(expression)
+    let declared = &status.venue.schedule;
+    let differs = status.rule.as_present().filter(|rule| !keeps_schedule(&rule.schedule, declared));
+    schedule_text(differs.map_or(&declared.expression, |rule| &rule.schedule))
 }
 
 /// When the rule fires next: `next about today 14:10`. EventBridge may fire up to a minute late.

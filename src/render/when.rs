@@ -55,7 +55,11 @@ fn cron_text(cron: &CronExpression) -> Option<String> {
     }
     let often = match minutes[..] {
         [CronItem::ALL] => "every minute".to_owned(),
-        [CronItem { base: CronBase::All | CronBase::One(0), step: Some(step) }] if step > 1 && 60 % step == 0 => {
+        [CronItem { base: CronBase::All, step: Some(step) }] if step > 1 && 60 % step == 0 => {
+            format!("every {step} minutes")
+        }
+        // From whichever minute on, if it comes before the first increment: nothing is left out then.
+        [CronItem { base: CronBase::One(first), step: Some(step) }] if first < step && 60 % step == 0 => {
             format!("every {step} minutes")
         }
         [CronItem { base: CronBase::One(minute), step: None }] => format!("at minute {minute} of every hour"),
@@ -100,6 +104,8 @@ mod tests {
             ("cron(30 6 ? * MON-FRI *)", "Monday to Friday at 06:30 UTC"),
             ("cron(0/15 8-18 ? * MON-FRI *)", "every 15 minutes from 08:00 to 18:59 UTC, Monday to Friday"),
             ("cron(0/10 * * * ? *)", "every 10 minutes"),
+            ("cron(7/10 * * * ? *)", "every 10 minutes"),
+            ("cron(12/10 * * * ? *)", "cron(12/10 * * * ? *) UTC"),
             ("cron(5 * ? * 1,7 *)", "at minute 5 of every hour, every Sunday, Saturday"),
             ("cron(0 8 L * ? *)", "on the last day of the month at 08:00 UTC"),
             ("cron(0 8 ? * 6L *)", "cron(0 8 ? * 6L *) UTC"),

@@ -3,9 +3,23 @@
 use deployer_core::plan::{
     Action, AttributeChange, Change, FindingKind, Plan, PlanFinding, PlanSummary, UnreadableResource,
 };
+use deployer_core::quota::ExceededQuota;
 
 /// How a summary begins when there is nothing to do.
 pub(super) const NO_CHANGES: &str = "No changes.";
+
+/// A quota that leaves too little room, with what follows from that.
+pub(super) fn quota_text(quota: &ExceededQuota) -> String {
+    match quota.refuses_apply() {
+        true => format!("{}, so an apply is refused", quota.text),
+        false => quota.text.clone(),
+    }
+}
+
+/// One line for each of a plan's quotas, with what to do.
+pub(super) fn quota_lines(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.quotas.iter().map(|quota| format!("{} (hint: {})", quota_text(quota), quota.hint))
+}
 
 /// The closing line of a plan, in two parts.
 pub(super) fn plan_summary(plan: &Plan) -> (&'static str, String) {
@@ -36,6 +50,8 @@ pub(super) fn plan_summary(plan: &Plan) -> (&'static str, String) {
     }
     if refused {
         line.push_str(" It can't be applied until the errors above are resolved.");
+    } else if plan.quotas.iter().any(ExceededQuota::refuses_apply) {
+        line.push_str(" It can't be applied until the quotas above have room.");
     }
     ("Plan:", line)
 }

@@ -1,33 +1,19 @@
-//! The terminal as a screen: its other page, without echo and without waiting for the end of a line. It is given back
-//! however this ends: when it is dropped, and before a panic is shown.
+//! The terminal as a screen: ratatui draws on its other page, without echo and without waiting for the end of a line. It
+//! is given back however this ends: when it is dropped, and before a panic is shown.
 
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
-use std::sync::Mutex;
+use std::io;
 
-use rustix::termios::{OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
-use tokio::sync::mpsc;
+use crossterm::event::{Event, EventStream};
+use futures_util::StreamExt;
+use ratatui::{DefaultTerminal, Frame};
 
-use super::prepare_text;
-use crate::render::StatusLine;
-
-/// The other page, without a cursor.
-const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[2J";
-const LEAVE: &str = "\x1b[0m\x1b[?25h\x1b[?1049l";
-/// Tenths of a second that a read of the keyboard waits: then it looks whether anybody still wants a key.
-const KEY_WAIT: u8 = 2;
-/// The most that a terminal sends at once.
-const KEY_BYTES: usize = 256;
-
-/// How the terminal was, for as long as it is a screen.
-static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+use super::QuietTerminal;
 
 /// The terminal as a screen. There is one at most.
-#[derive(Debug)]
 pub struct FullScreen {
-    colored: bool,
+    terminal: DefaultTerminal,
+    events: EventStream,
+    _quiet: QuietTerminal,
 }
 
 impl FullScreen {
@@ -36,47 +22,33 @@ impl FullScreen {
     /// # Errors
     /// It isn't a terminal, or can't be written to.
     pub fn enter() -> io::Result<Self> {
-        let before = tcgetattr(io::stdin())?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        raw.special_codes[SpecialCodeIndex::VMIN] = 0;
-        raw.special_codes[SpecialCodeIndex::VTIME] = KEY_WAIT;
-        *lock_before() = Some(before);
-        // From here on, dropping it gives back what was changed.
-        let screen = Self { colored: anstream::ColorChoice::global() != anstream::ColorChoice::Never };
-        give_back_on_panic();
-        tcsetattr(io::stdin(), OptionalActions::Flush, &raw)?;
-        write_out(ENTER)?;
-        Ok(screen)
-    }
-
-    /// Width and height.
-    pub fn size(&self) -> (usize, usize) {
-        match terminal_size::terminal_size() {
-            Some((terminal_size::Width(width), terminal_size::Height(height))) if width > 0 && height > 0 => {
-                (width.into(), height.into())
+        let quiet = QuietTerminal::hold();
+        // Whether there are colors was decided for all output, not only by NO_COLOR.
+        crossterm::style::force_color_output(shows_colors());
+        // From here on, a panic gives back what was changed before it is shown.
+        match ratatui::try_init() {
+            Ok(terminal) => Ok(Self { terminal, events: EventStream::new(), _quiet: quiet }),
+            Err(error) => {
+                give_back();
+                Err(error)
             }
-            _ => (80, 24),
         }
     }
 
-    /// Writes these lines over whatever is there, from the top.
+    /// Draws a whole screen of the terminal's present size; only what differs from the last one is sent.
     ///
     /// # Errors
     /// The terminal is gone.
-    pub fn draw_lines(&self, lines: &[StatusLine]) -> io::Result<()> {
-        let mut out = String::new();
-        let (width, _) = self.size();
-        for (index, line) in lines.iter().enumerate() {
-            let _ = write!(out, "\x1b[{};1H", index + 1);
-            let prepared = line.0.iter().map(|(tone, text)| (*tone, prepare_text(text)));
-            for (tone, text) in &StatusLine(prepared.collect()).cut_to(width).0 {
-                let style = if self.colored { tone.style() } else { tone.style_without_color() };
-                let _ = write!(out, "{style}{text}{style:#}");
-            }
-            out.push_str("\x1b[K");
-        }
-        write_out(&out)
+    pub fn draw_frame(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        self.terminal.draw(draw).map(drop)
+    }
+
+    /// Waits for the next key, or another size. `None` if there is no keyboard any longer.
+    ///
+    /// # Errors
+    /// Stdin can't be read.
+    pub async fn next_event(&mut self) -> io::Result<Option<Event>> {
+        self.events.next().await.transpose()
     }
 }
 
@@ -86,58 +58,12 @@ impl Drop for FullScreen {
     }
 }
 
-/// What the keyboard sends, from a thread that ends soon after nobody listens any longer.
-///
-/// # Errors
-/// Stdin can't be read.
-pub fn listen_to_keyboard() -> io::Result<mpsc::UnboundedReceiver<io::Result<Vec<u8>>>> {
-    // Not through std's buffer, which would wait for more.
-    let mut keyboard = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let (sender, receiver) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        let mut buffer = [0; KEY_BYTES];
-        while !sender.is_closed() {
-            let read = match keyboard.read(&mut buffer) {
-                // Nothing came in time.
-                Ok(0) => continue,
-                Ok(length) => Ok(buffer[..length].to_vec()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => Err(error),
-            };
-            let failed = read.is_err();
-            if sender.send(read).is_err() || failed {
-                return;
-            }
-        }
-    });
-    Ok(receiver)
+/// Whether stdout shows colors, by `--color`, NO_COLOR and the terminal.
+pub fn shows_colors() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
-fn write_out(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
-}
-
-fn lock_before() -> std::sync::MutexGuard<'static, Option<Termios>> {
-    // A panic while it was locked left it as it was.
-    BEFORE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// Makes the terminal what it was. Does nothing the second time.
+/// Makes the terminal what it was. If it is gone, there is nobody to tell.
 fn give_back() {
-    if let Some(before) = lock_before().take() {
-        // If the terminal is gone, there is nobody to tell.
-        let _ = write_out(LEAVE);
-        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &before);
-    }
-}
-
-/// A panic's message is shown where it can be read.
-fn give_back_on_panic() {
-    let show = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        give_back();
-        show(panic);
-    }));
+    let _ = ratatui::try_restore();
 }

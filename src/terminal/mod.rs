@@ -8,8 +8,8 @@
 //! [`ExitCode::Failed`]: deployer_core::exit_code::ExitCode::Failed
 
 mod control;
-#[cfg(unix)]
 mod full_screen;
+mod live;
 mod output_file;
 mod paste;
 mod side_by_side;
@@ -23,8 +23,8 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 pub use errors::{error_head, print_error, print_usage_error};
-#[cfg(unix)]
-pub use full_screen::{FullScreen, listen_to_keyboard};
+pub use full_screen::{FullScreen, shows_colors};
+pub use live::{QuietTerminal, has_bar, print_notice, show_bar, show_notice, silence};
 pub use output_file::write_output_file;
 pub use paste::{RunFlags, quote_for_shell};
 pub use side_by_side::{RunHeading, RunOutput};
@@ -119,8 +119,11 @@ pub fn print_text(stream: TextStream, text: fmt::Arguments<'_>) {
 /// # Errors
 /// Standard output is closed or full.
 pub fn print_until_closed(text: fmt::Arguments<'_>) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
-    keep_failure(out.write_all(prepare_text(&text.to_string()).as_bytes()).and_then(|()| out.flush()))
+    let text = prepare_text(&text.to_string());
+    live::write_beside_bar(|| {
+        let mut out = anstream::stdout().lock();
+        keep_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    })
 }
 
 /// Prints a line about work in progress to stderr. It isn't kept where several runs take turns, and says then whose it is.
@@ -142,15 +145,19 @@ fn write_prepared(stream: TextStream, text: String) {
 }
 
 fn write_now(stream: TextStream, text: &str) {
-    match stream {
+    live::write_beside_bar(|| match stream {
         TextStream::Out => {
             let mut out = anstream::stdout().lock();
             // `check_output` reports it.
             let _ = keep_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
         }
-        // If not even errors can be shown, there is nobody to tell that.
-        TextStream::Err => drop(anstream::stderr().lock().write_all(text.as_bytes())),
-    }
+        TextStream::Err => write_error_text(text),
+    });
+}
+
+/// Writes a prepared text to stderr. If not even errors can be shown, there is nobody to tell that.
+fn write_error_text(text: &str) {
+    drop(anstream::stderr().lock().write_all(text.as_bytes()));
 }
 
 /// Prints one line of JSON, and reports whether anybody still reads.
@@ -164,8 +171,10 @@ pub fn print_json(line: &Value) -> io::Result<()> {
     }
     prepare_value(&mut line);
     let text = control::escape_json(&line.to_string()) + "\n";
-    let mut out = io::stdout().lock();
-    keep_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    live::write_beside_bar(|| {
+        let mut out = io::stdout().lock();
+        keep_failure(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    })
 }
 
 /// Prepares every text in a JSON value, before it is escaped: afterwards nothing would be recognized.
@@ -183,12 +192,16 @@ fn prepare_value(value: &mut Value) {
 /// # Errors
 /// It can't be written completely: half a page in a file would look like a whole one.
 pub fn print_document(text: &str) -> Result<()> {
+    let text = secrets::redact_secrets(text);
     if let Some(output) = RunOutput::current() {
-        output.keep_text(TextStream::Out, secrets::redact_secrets(text).into_owned());
+        output.keep_text(TextStream::Out, text.into_owned());
         return Ok(());
     }
-    let mut out = io::stdout().lock();
-    match out.write_all(secrets::redact_secrets(text).as_bytes()).and_then(|()| out.flush()) {
+    let written = live::write_beside_bar(|| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    });
+    match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::failed(ErrorCode::Output, "could not write to stdout").caused_by(&error))
         }

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use sync_config::text::VENUE_PLACEHOLDER;
+
 /// The start of a proposed command in a text.
 const START: &str = "`deployer ";
 
@@ -25,6 +27,8 @@ pub struct RunFlags {
     pub artifact: Option<String>,
     /// The command itself, if it calls AWS: `deployer iam-policy` is proposed for it.
     pub command: Option<&'static str>,
+    /// The venue that it is about, if it is about one: what the function says to it names none.
+    pub venue: Option<String>,
 }
 
 impl RunFlags {
@@ -53,7 +57,9 @@ impl RunFlags {
     /// One command with the flags of this run.
     pub(super) fn complete_command(&self, command: &str) -> String {
         let flags = self.flags_for(command);
-        [command].into_iter().chain(flags.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+        let venue = self.venue.as_deref().unwrap_or(VENUE_PLACEHOLDER);
+        let command = command.split(' ').map(|word| if word == VENUE_PLACEHOLDER { venue } else { word });
+        command.chain(flags.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
     }
 
     fn flags_for(&self, command: &str) -> Vec<String> {
@@ -99,6 +105,7 @@ impl RunFlags {
             profile: None,
             artifact: artifact.map(shown),
             command: None,
+            venue: None,
         }
     }
 }
@@ -125,6 +132,7 @@ mod tests {
             profile: None,
             artifact: Some("build/bootstrap".to_owned()),
             command: Some("apply"),
+            venue: None,
         };
         let manifest = r"--manifest 'my venues/it'\''s.toml'";
         for (text, expected) in [
@@ -151,6 +159,8 @@ mod tests {
         let of_profile = RunFlags { profile: Some("prod".to_owned()), ..RunFlags::default() };
         assert_eq!(of_profile.complete_commands("`deployer plan`"), "`deployer plan --profile prod`");
         assert_eq!(of_profile.complete_commands("`deployer plan --local`"), "`deployer plan --local`");
+        let of_venue = RunFlags { venue: Some("loft".to_owned()), ..RunFlags::default() };
+        assert_eq!(of_venue.complete_commands("VENUE: `deployer connect VENUE`"), "VENUE: `deployer connect loft`");
         assert!(matches!(RunFlags::default().complete_commands("`deployer plan`"), Cow::Borrowed(_)));
     }
 

@@ -12,10 +12,11 @@ use pacing::CallUnderWay;
 use sync_config::address::refuse_host;
 use tokio::sync::Semaphore;
 
+use crate::clock::limit_time;
 use crate::error::RunError;
 use resolver::CheckedResolver;
 
-pub use client::{VendorClient, VendorRequest};
+pub use client::{LocalExchange, VendorClient, VendorRequest};
 
 /// Timeout for establishing a connection, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -126,9 +127,9 @@ impl From<reqwest::Error> for NoResponse {
 /// No complete response came, it is too long, nothing is sent to this host, or the lease of the run that it belongs to has
 /// ended.
 pub async fn send_request(request: impl Into<VendorRequest>, timeout: Duration) -> Result<VendorResponse, NoResponse> {
-    let (request, fence) = request.into().into_parts();
+    let (request, fence, exchange) = request.into().into_parts();
     let (client, request) = request.build_split();
-    let exchange = async {
+    let answered = async {
         let request = request?;
         // The host alone: a path or a query may contain a key.
         let host = request.url().host_str().unwrap_or_default();
@@ -141,15 +142,19 @@ pub async fn send_request(request: impl Into<VendorRequest>, timeout: Duration) 
             return Err(NoResponse { lease_ended: true, ..NoResponse::unsent("the run's lease has ended") });
         }
         let _under_way = CallUnderWay::begin(format!("{} {host}", request.method()));
-        let response = client.execute(request).await?;
+        let response = match exchange {
+            None => client.execute(request).await?,
+            Some(exchange) => exchange(request).await.into(),
+        };
         let status = response.status().as_u16();
         let retry_after =
             response.headers().get("retry-after").and_then(|value| parse_retry_after(value.to_str().ok()?));
         Ok(VendorResponse { status, retry_after, body: read_limited(response).await? })
     };
-    match tokio::time::timeout(timeout, exchange).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(NoResponse::after_sending(format!("no response within {} s", timeout.as_secs_f32().round()))),
+    // On the heap: it would be in the future of every caller of every request otherwise.
+    match limit_time(timeout, Box::pin(answered)).await {
+        Some(outcome) => outcome,
+        None => Err(NoResponse::after_sending(format!("no response within {} s", timeout.as_secs_f32().round()))),
     }
 }
 

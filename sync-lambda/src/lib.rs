@@ -6,12 +6,13 @@
 //! - [`handler`]: one invocation. [`engine`]: one run, step by step. [`ledger`]: the status of each contact, kept in
 //!   HubSpot.
 //! - [`hubspot`] and [`destination`]: the two sides. [`mapping`] turns a contact into a lead, [`phone`] normalizes
-//!   phone numbers. [`retry`] spaces retries, and the crate `pacing` enforces rate limits.
+//!   phone numbers. [`retry`] spaces retries, and the crate `pacing` enforces rate limits. [`clock`] is the time.
 //! - [`tokens`]: the pair of tokens that a consent gave, and how the function renews it.
 //! - [`lease`]: keeps runs from overlapping where nothing else does. [`signed`] makes the requests to AWS.
 //! - [`forward`]: the other mode of the executable: messages of a deployment's alarms to its chats.
 //! - [`report`]: log lines, metrics and the response. [`error`]: why a run ended early.
 
+pub mod clock;
 pub mod credentials;
 pub mod destination;
 pub mod engine;

@@ -7,7 +7,7 @@ use deployer_cloud::cloudwatch::evaluation::{AlarmMessage, AlarmState, AlarmWatc
 use deployer_cloud::{ApiError, CloudCall, CloudFault, EmbeddedCloud, InjectedFault};
 use deployer_core::desired::Desired;
 use deployer_core::naming::SHARED_VENUE;
-use deployer_core::plan::FindingKind;
+use deployer_core::plan::{FindingKind, plan_adoption};
 use deployer_core::resource::alarm::AlarmGroupSpec;
 use deployer_health::alarms::read_alarm_states;
 use serde_json::{Value, json};
@@ -124,6 +124,21 @@ async fn an_alarm_of_another_owner_stays_and_stops_the_apply() {
     // It stays when everything else goes.
     drop(world.apply(&world.desired_nothing("sync")).await);
     assert!(alarm_names(&cloud).contains(&"sync/a/silent".to_owned()));
+}
+
+#[tokio::test]
+async fn an_alarm_without_an_owner_is_not_adopted_and_the_note_says_what_to_do() {
+    let (cloud, world, desired) = converged_world().await;
+    change_alarm(&cloud, "sync/a/silent", |alarm| alarm.tags = BTreeMap::new());
+    let adoption = plan_adoption(&desired, &world.observe(&desired).await, "a").expect("nobody else owns it");
+    assert_eq!(describe_actions(&adoption.plan), Vec::<String>::new());
+    let [note] = &adoption.plan.notes[..] else { panic!("{:?}", adoption.plan.notes) };
+    assert!(note.contains("sync/a/silent has no owner and isn't taken over"), "{note}");
+    assert!(note.contains("`aws cloudwatch delete-alarms --alarm-names sync/a/silent`"), "{note}");
+    cloud
+        .with_context(|cx| drop(cx.region_state_mut().cloudwatch.alarms.remove("sync/a/silent")))
+        .expect("the state is writable");
+    world.converge(&desired).await;
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn it_plans_creations_like_a_full_plan() {
     let full = world.plan(&desired).await;
     cloud.forget_calls();
     assert_eq!(world.plan_from_lists(&desired).await, full, "both plans are the same on an empty cloud");
-    assert_eq!(cloud.recorded_calls().len(), 7, "six lists, and how many executions the account can reserve");
+    assert_eq!(cloud.recorded_calls().len(), 9, "six lists, and what the account has of executions, roles and rules");
 }
 
 #[tokio::test]

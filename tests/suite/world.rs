@@ -126,6 +126,7 @@ impl World {
             recovery_window_days: Some(30),
             alarms: None,
             archive_properties: false,
+            code_bytes: None,
         }
     }
 

@@ -22,6 +22,8 @@ pub enum Quota {
     RulesPerBus,
     /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
     ConcurrentExecutions,
+    /// In gigabytes of 1024 megabytes each. <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+    CodeStorage,
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
     Roles,
 }
@@ -31,13 +33,14 @@ const GLOBAL_REGION: &str = "us-east-1";
 
 impl Quota {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::RulesPerBus, Self::ConcurrentExecutions, Self::Roles];
+    pub const ALL: [Self; 4] = [Self::RulesPerBus, Self::ConcurrentExecutions, Self::CodeStorage, Self::Roles];
 
     /// The service, the quota's code, its name and AWS's default.
     fn describe(self) -> (&'static str, &'static str, &'static str, u64) {
         match self {
             Self::RulesPerBus => ("events", "L-244521F2", "Rules", 300),
             Self::ConcurrentExecutions => ("lambda", "L-B99A9384", "Concurrent executions", 1000),
+            Self::CodeStorage => ("lambda", "L-2ACBD22F", "Function and layer storage", 75),
             Self::Roles => ("iam", "L-FE177D64", "Roles per account", 1000),
         }
     }

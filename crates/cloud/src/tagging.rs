@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::lambda::StoredFunction;
+use super::scheduler;
 use super::table::StoredTable;
 use super::{ApiError, CloudAnswer, CloudContext, CloudRequest, HandlerOutcome, JsonBody, ListPage, dispatch};
 
@@ -100,7 +101,7 @@ fn list_tagged_resources<'c>(
     let function_arn =
         |function: &StoredFunction| Cow::Owned(cx.build_arn("lambda", &format!("function:{}", function.name)));
     // SQS and SNS have only one type each, which is named by the service alone.
-    let tables: [TaggedTable<'c>; 8] = [
+    let tables: [TaggedTable<'c>; 9] = [
         table_resources("cloudwatch:alarm", "01", &regional.cloudwatch.alarms, from("01"), |_, alarm| {
             (own(&alarm.arn), &alarm.tags)
         }),
@@ -113,12 +114,19 @@ fn list_tagged_resources<'c>(
         table_resources("logs:log-group", "04", &regional.logs.groups, from("04"), |_, group| {
             (own(&group.arn), &group.tags)
         }),
-        table_resources("secretsmanager:secret", "05", &regional.secretsmanager.secrets, from("05"), |_, secret| {
+        table_resources(
+            "scheduler:schedule-group",
+            "05",
+            &regional.scheduler.groups,
+            from("05"),
+            move |name, group| (Cow::Owned(scheduler::group_arn(cx, name)), &group.tags),
+        ),
+        table_resources("secretsmanager:secret", "06", &regional.secretsmanager.secrets, from("06"), |_, secret| {
             (own(&secret.arn), &secret.tags)
         }),
-        table_resources("sns", "06", &regional.sns.topics, from("06"), |arn, topic| (own(arn), &topic.tags)),
-        table_resources("sqs", "07", &regional.sqs.queues, from("07"), |_, queue| (own(&queue.arn), &queue.tags)),
-        table_resources("states:stateMachine", "08", &regional.states.machines, from("08"), |arn, machine| {
+        table_resources("sns", "07", &regional.sns.topics, from("07"), |arn, topic| (own(arn), &topic.tags)),
+        table_resources("sqs", "08", &regional.sqs.queues, from("08"), |_, queue| (own(&queue.arn), &queue.tags)),
+        table_resources("states:stateMachine", "09", &regional.states.machines, from("09"), |arn, machine| {
             (own(arn), &machine.tags)
         }),
     ];

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sync_config::config::{
     DestinationConfig, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
-    ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, LedgerProperties,
+    ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, LedgerProperties, SyncConfig,
 };
 
 use crate::alarms::derive_alarms;
@@ -23,6 +23,7 @@ use crate::resource::{
 };
 use crate::role_policy::{EVENTS, RunStarter, role_policy, rules_have_roles, trust_policy, use_permission};
 use crate::scope::Scope;
+use crate::spread::{count_starting_together, rule_schedule};
 
 /// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
 pub const RUNTIME: &str = "provided.al2023";
@@ -57,6 +58,9 @@ pub struct Desired {
     pub alarms: Option<DesiredAlarms>,
     /// Whether to archive the contact properties of venues that are no longer declared. Nothing else removes them.
     pub archive_properties: bool,
+    /// Bytes of the largest artifact, if it is known: how much of the quota of code a version takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_bytes: Option<u64>,
 }
 
 impl Desired {
@@ -88,6 +92,8 @@ pub struct DesiredVenue {
 /// Works out what should exist from the manifest. `code_sha256` returns the artifact's hash for a venue's architecture.
 pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&Venue) -> String) -> Desired {
     let deployment = &manifest.deployment.name;
+    let active = manifest.venues.iter().filter(|venue| venue.status == Status::Active);
+    let starting_together = count_starting_together(active.map(|venue| &venue.schedule));
     let venues = manifest.venues.iter().map(|venue| match venue.status {
         Status::Blocked => DesiredVenue {
             venue: venue.name.clone(),
@@ -97,7 +103,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         },
         Status::Active | Status::Paused => DesiredVenue {
             venue: venue.name.clone(),
-            stack: Some(desired_stack(manifest, venue, scope, code_sha256(venue))),
+            stack: Some(desired_stack(manifest, venue, scope, (code_sha256(venue), starting_together))),
             reserved_concurrency: venue.reserved_concurrency,
             blocked: None,
         },
@@ -116,6 +122,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         recovery_window_days: Some(manifest.deployment.recovery_window_days),
         alarms: derive_alarms(manifest, scope),
         archive_properties: false,
+        code_bytes: None,
     }
 }
 
@@ -139,7 +146,12 @@ fn declared_tags(deployment: &str, venue: &str, declared: &StringMap, members: &
     tags
 }
 
-pub(crate) fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, code_sha256: String) -> DesiredStack {
+pub(crate) fn desired_stack(
+    manifest: &Manifest,
+    venue: &Venue,
+    scope: &Scope,
+    (code_sha256, starting_together): (String, Option<u32>),
+) -> DesiredStack {
     let deployment = &manifest.deployment.name;
     let names = VenueNames::new(deployment, &venue.name);
     let company = &venue.company;
@@ -192,7 +204,7 @@ pub(crate) fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, c
                 memory_mb: venue.memory_mb,
                 timeout_s: venue.timeout_s,
                 role_arn: role_arn.clone(),
-                environment: function_environment(manifest, venue),
+                environment: function_environment(manifest, venue, starting_together),
                 code_sha256,
                 declared: DeclaredSettings {
                     kms_key: company.kms_key.clone(),
@@ -216,7 +228,7 @@ pub(crate) fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, c
             name: names.rule.clone(),
             arn: rule_arn.clone(),
             description,
-            schedule: venue.schedule.expression.clone(),
+            schedule: rule_schedule(&venue.schedule, deployment, &venue.name),
             enabled: venue.status == Status::Active,
             tags,
         },
@@ -249,7 +261,7 @@ pub(crate) fn desired_stack(manifest: &Manifest, venue: &Venue, scope: &Scope, c
     stack
 }
 
-fn function_environment(manifest: &Manifest, venue: &Venue) -> StringMap {
+fn function_environment(manifest: &Manifest, venue: &Venue, starting_together: Option<u32>) -> StringMap {
     let mut environment = StringMap::from([
         (ENV_VENUE.to_owned(), venue.name.clone()),
         (ENV_FLAG_PROPERTY.to_owned(), venue.flag_property.clone()),
@@ -259,8 +271,8 @@ fn function_environment(manifest: &Manifest, venue: &Venue) -> StringMap {
     if let (DestinationConfig::Tripleseat { .. }, Some(base_uri)) = (&venue.destination, &venue.tripleseat_base_uri) {
         environment.insert(ENV_TRIPLESEAT_BASE_URI.to_owned(), base_uri.clone());
     }
-    let json = serde_json::to_string(&venue.sync_config(&manifest.hubspot))
-        .expect("all keys of its maps are strings, so it always has a JSON form");
+    let config = SyncConfig { starting_together, ..venue.sync_config(&manifest.hubspot) };
+    let json = serde_json::to_string(&config).expect("all keys of its maps are strings, so it always has a JSON form");
     environment.insert(ENV_SYNC_CONFIG.to_owned(), json);
     environment
 }

@@ -22,6 +22,7 @@ pub use hubspot::HubSpotClient;
 pub use migration::{FlagMigration, MigrationFate, MigrationTally};
 pub use network::build_vendor_client;
 pub use portal::observe_portal;
+pub use properties::PropertyLimits;
 pub use resolve::{UnresolvedSecret, resolve_secret};
 pub use retry::{RetryAction, RetryCandidate, RetrySelection, RetryTally, VenueRetry};
 pub use workflows::WorkflowsPath;

@@ -11,6 +11,18 @@ use super::hubspot::{HubSpotClient, Retryable, undocumented_response};
 use super::{VendorError, VendorFailure};
 use deployer_core::property::ContactProperty;
 
+/// HubSpot's id of the type of contacts (<https://developers.hubspot.com/docs/guides/crm/understanding-the-crm#object-type-ids>).
+const CONTACT_TYPE_ID: &str = "0-1";
+
+/// The custom properties of contacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PropertyLimits {
+    /// How many there are.
+    pub used: u64,
+    /// How many there may be.
+    pub limit: u64,
+}
+
 impl HubSpotClient {
     /// All contact properties except archived ones.
     ///
@@ -21,6 +33,22 @@ impl HubSpotClient {
         let answer = self.get_json(&path).await?;
         let results = answer.get("results").map(Vec::<ContactProperty>::deserialize);
         results.and_then(Result::ok).ok_or_else(|| undocumented_response(&Method::GET, &path))
+    }
+
+    /// How many custom properties contacts have, and may have.
+    ///
+    /// <https://developers.hubspot.com/docs/api-reference/latest/crm/limits-tracking/get-custom-properties>
+    ///
+    /// # Errors
+    /// No usable response.
+    pub async fn read_property_limits(&self) -> Result<PropertyLimits, VendorError> {
+        let path = format!("/crm/limits/{HUBSPOT_API_VERSION}/custom-properties");
+        let answer = self.get_json(&path).await?;
+        let objects = answer["byObjectType"].as_array().into_iter().flatten();
+        let contacts = objects.filter(|object| object["objectTypeId"] == CONTACT_TYPE_ID).find_map(|object| {
+            Some(PropertyLimits { used: object["usage"].as_u64()?, limit: object["limit"].as_u64()? })
+        });
+        contacts.ok_or_else(|| undocumented_response(&Method::GET, &path))
     }
 
     /// The contact property with this name, if there is one that isn't archived.

@@ -1,10 +1,8 @@
 //! A limiter for the API of one vendor.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::time::sleep_until;
-
-use crate::EvenSlots;
+use crate::{EvenSlots, clock};
 
 /// The fraction of a vendor's rate that is used. A vendor counts requests as they arrive, and the network delivers them
 /// unevenly. At 10 requests per second, this leaves room for one request to be 40 ms late while the tenth after it is
@@ -30,25 +28,27 @@ impl VendorRateLimiter {
 
     /// Waits until a request may be sent. Returns `false` immediately if that would be after `latest`.
     pub async fn wait_for_slot(&self, latest: tokio::time::Instant) -> bool {
-        let now = Instant::now();
+        let now = clock::now().into_std();
         let at = self.slots.reserve_slot(now);
         if at > latest.into_std() {
             return false;
         }
         if at > now {
-            sleep_until(at.into()).await;
+            clock::sleep_until(at.into()).await;
         }
         true
     }
 
     /// Sends nothing for this long, because the vendor asked for it.
     pub fn pause_requests(&self, pause: Duration) {
-        self.slots.pause_from(Instant::now(), pause);
+        self.slots.pause_from(clock::now().into_std(), pause);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]

@@ -6,6 +6,7 @@
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::{Conflict, FindingKind, NotAdopted, Plan};
+use deployer_core::quota::ExceededQuota;
 
 use crate::apply::ApplyOutcome;
 use crate::goal::{PlannedChanges, ReconcileGoal};
@@ -84,6 +85,27 @@ pub(crate) fn check_violations(violations: Vec<String>) -> Result<()> {
     );
     error.causes = violations;
     Err(error.hint("please report it, and include the output above"))
+}
+
+/// Why the account has no room for a plan that would otherwise be applied, if it hasn't. Takes those quotas out of the plan, so
+/// that they are said once.
+pub fn take_quota_refusal(plan: &mut Plan) -> Option<Error> {
+    if has_problems(plan) {
+        return None;
+    }
+    let (refusing, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut plan.quotas).into_iter().partition(ExceededQuota::refuses_apply);
+    plan.quotas = rest;
+    if refusing.is_empty() {
+        return None;
+    }
+    let mut error =
+        Error::refused(ErrorCode::Quota, "the account has no room for what the plan creates; nothing was changed");
+    for quota in refusing {
+        error.causes.push(quota.text);
+        error = error.hint(quota.hint);
+    }
+    Some(error)
 }
 
 /// Refuses deletions that are more likely an accident than a wish.

@@ -124,11 +124,19 @@ impl PortalAccess {
             Err(PortalNotAsked::NotHere(why)) => Some(format!(
                 "the contact properties are left alone, and the manifest wasn't compared with HubSpot: {why}"
             )),
-            Err(PortalNotAsked::NoNeed) => manifest.hubspot.token.as_ref().map(|_| {
+            Err(PortalNotAsked::NoNeed) => None,
+        }
+    }
+
+    /// The note about the contact properties that a deletion of whole venues leaves.
+    pub fn kept_properties_note(&self, manifest: &Manifest) -> Option<String> {
+        match (&self.client, &manifest.hubspot.token) {
+            (Err(PortalNotAsked::NoNeed), Some(_)) => Some(
                 "the contact properties in HubSpot are kept, since they hold staff's data. `--archive-properties` \
                  archives them"
-                    .to_owned()
-            }),
+                    .to_owned(),
+            ),
+            _ => self.hubspot_note(manifest),
         }
     }
 }
@@ -207,4 +215,24 @@ pub fn nearest_name<'n>(name: &str, known: impl Iterator<Item = &'n String>) -> 
     let likeness = |known: &&String| strsim::jaro_winkler(name, known);
     let best = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
     (likeness(&best) >= ALIKE).then_some(best.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_deletes_venues_notes_that_their_properties_are_kept() {
+        let text = "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\
+                    [hubspot]\nportal_id = 7\ntoken = \"env:TOKEN\"\n\
+                    [venues.a]\ndisplay_name = \"A\"\n\
+                    [venues.a.secrets]\nhubspot_token = \"env:T\"\ntripleseat_public_key = \"env:K\"\n\
+                    [venues.a.destination]\nkind = \"tripleseat\"\nlocation_id = 1\n";
+        let manifest = deployer_core::manifest::parse_manifest(text, Path::new("venues.toml"));
+        let manifest = manifest.unwrap_or_else(|mistakes| panic!("{mistakes}")).manifest;
+        let access = PortalAccess::not_needed();
+        assert_eq!(access.hubspot_note(&manifest), None);
+        let kept = access.kept_properties_note(&manifest).expect("a note");
+        assert!(kept.contains("are kept"), "{kept}");
+    }
 }

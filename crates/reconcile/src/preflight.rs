@@ -1,107 +1,124 @@
-//! Whether the account's quotas have room for what a plan creates, before anybody is asked and anything is created.
+//! Whether the quotas of the account and of the portal leave room for what a plan creates, before anybody is asked and anything is
+//! created.
 //!
-//! A quota that can't be read doesn't stop an apply: then AWS refuses what doesn't fit.
+//! Only the quotas that a plan adds to are read, each with one or two calls. What can't be read doesn't stop an apply: then
+//! AWS refuses what doesn't fit.
 
 use aws_sdk_iam::types::SummaryKeyType;
+use futures_util::future::join_all;
 use serde_json::json;
+use tokio::sync::OnceCell;
 
+use deployer_aws::signed::list_of;
 use deployer_aws::{Aws, Call, CallError, FailureKind, ListPages};
 use deployer_core::concurrency::ExecutionLimits;
-use deployer_core::error::{Error, ErrorCode, Result};
-use deployer_core::plan::{EventBridgeOperation, IamOperation, LambdaOperation, Operation};
+use deployer_core::plan::Plan;
+use deployer_core::quota::{
+    ExceededQuota, LimitSource, QuotaKind, QuotaNeed, QuotaReading, QuotaUsage, find_quota_needs, judge_quota,
+};
+use deployer_core::snapshot::Snapshot;
 
-use crate::goal::PlannedChanges;
+use crate::portal::PortalAccess;
 
-/// Rules per event bus, unless the account's quota was raised
-/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>).
-const RULES: u64 = 300;
-
-const EXECUTIONS: &str = "executions that can be reserved";
-
-/// How much of each quota a plan needs.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct NeededQuotas {
-    roles: u64,
-    rules: u64,
-    executions: u64,
+/// What Lambda says about the account in a region.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LambdaAccount {
+    pub(crate) executions: ExecutionLimits,
+    code_bytes: u64,
+    code_limit: u64,
 }
 
-/// Refuses a plan that creates more than fits.
-///
-/// # Errors
-/// A quota is known and too small.
-pub(crate) async fn check_quotas(aws: &Aws, planned: &PlannedChanges) -> Result<()> {
-    let needed = NeededQuotas::of_plan(planned);
-    let (roles, rules, executions) = tokio::join!(
-        async { if needed.roles > 0 { read_roles(aws).await.ok() } else { None } },
-        async { if needed.rules > 0 { read_rules(aws).await.ok().flatten() } else { None } },
-        async { if needed.executions > 0 { read_execution_limits(aws).await.ok() } else { None } },
-    );
-    let executions = executions.map(|limits| (limits.reserved(), limits.reservable()));
-    let mut causes = Vec::new();
-    let mut hint =
-        "ask for a higher quota (Service Quotas in the AWS console), delete what is unused, or apply some venues \
-                    only, with `--target`"
-            .to_owned();
-    for (what, needed, usage) in [
-        ("roles in the account", needed.roles, roles),
-        ("rules on the default event bus", needed.rules, rules),
-        (EXECUTIONS, needed.executions, executions),
-    ] {
-        if let Some((used, limit)) = usage
-            && used + needed > limit
-        {
-            causes.push(format!("{what}: {used} of {limit} are used, and {needed} more are needed"));
-            if what == EXECUTIONS {
-                hint.push_str("; or set `reserved_concurrency = \"off\"`, so that each run takes a lease instead");
+/// Reads how much of the quotas is used.
+pub(crate) struct QuotaReader<'a> {
+    aws: &'a Aws,
+    portal: &'a PortalAccess,
+    /// Two quotas are in one answer, which the plan itself may have needed too.
+    lambda: OnceCell<Option<LambdaAccount>>,
+}
+
+impl<'a> QuotaReader<'a> {
+    /// A reader that has read nothing yet.
+    pub(crate) fn new(aws: &'a Aws, portal: &'a PortalAccess) -> Self {
+        Self { aws, portal, lambda: OnceCell::new() }
+    }
+
+    /// The quotas that `plan` breaks.
+    pub(crate) async fn find_exceeded(
+        &self,
+        plan: &Plan,
+        snapshot: &Snapshot,
+        code_bytes: Option<u64>,
+    ) -> Vec<ExceededQuota> {
+        let needs = find_quota_needs(plan, snapshot, code_bytes);
+        let judged = needs.iter().map(async |need| judge_quota(need, self.read_quota(need).await?, &plan.scope));
+        join_all(judged).await.into_iter().flatten().collect()
+    }
+
+    /// What Lambda says about the account, read once; `None` if it can't be read.
+    pub(crate) async fn lambda_account(&self) -> Option<LambdaAccount> {
+        *self.lambda.get_or_init(async || read_lambda_account(self.aws).await.ok()).await
+    }
+
+    /// `None` if it fits in any case, or if nothing is known.
+    async fn read_quota(&self, need: &QuotaNeed) -> Option<QuotaReading> {
+        let row = need.kind.row();
+        match row.usage {
+            QuotaUsage::EachResource | QuotaUsage::OwnResources => self.read_limit(need, need.known).await,
+            QuotaUsage::RuleList => {
+                let used = count_rules(self.aws).await.ok()?;
+                self.read_limit(need, used).await
+            }
+            QuotaUsage::AlarmList => {
+                let used = count_alarms(self.aws, row.default.saturating_sub(need.needed)).await.ok()?;
+                self.read_limit(need, used).await
+            }
+            QuotaUsage::AccountSummary => read_roles(self.aws).await.ok(),
+            QuotaUsage::LambdaSettings => {
+                let account = self.lambda_account().await?;
+                let (used, limit) = match need.kind {
+                    QuotaKind::CodeStorage => (account.code_bytes, account.code_limit),
+                    _ => (account.executions.reserved(), account.executions.reservable()),
+                };
+                Some(QuotaReading { used, limit, source: LimitSource::Account })
+            }
+            QuotaUsage::PortalLimits => {
+                let client = self.portal.hubspot_client()?;
+                Some(match client.read_property_limits().await {
+                    Ok(limits) => QuotaReading { used: limits.used, limit: limits.limit, source: LimitSource::Account },
+                    Err(_) => QuotaReading { used: need.known, limit: row.default, source: LimitSource::Assumed },
+                })
             }
         }
     }
-    if causes.is_empty() {
-        return Ok(());
-    }
-    let mut error =
-        Error::refused(ErrorCode::Quota, "the account has no room for what the plan creates; nothing was changed");
-    error.causes = causes;
-    Err(error.hint(hint))
-}
 
-impl NeededQuotas {
-    fn of_plan(planned: &PlannedChanges) -> Self {
-        let mut needed = Self::default();
-        for change in &planned.plan.changes {
-            let live = planned.snapshot.venues.get(&change.address.venue);
-            let function = live.and_then(|live| live.function.as_present());
-            let has_rule = live.is_some_and(|live| live.rule.as_present().is_some());
-            for operation in &change.operations {
-                match operation {
-                    Operation::Iam(IamOperation::CreateRole { .. }) => needed.roles += 1,
-                    Operation::EventBridge(EventBridgeOperation::PutRule { .. }) if !has_rule => needed.rules += 1,
-                    Operation::Lambda(LambdaOperation::PutFunctionConcurrency { reserved, .. }) => {
-                        let before = function.and_then(|function| function.reserved_concurrency).unwrap_or_default();
-                        needed.executions += u64::from(reserved.saturating_sub(before));
-                    }
-                    Operation::Iam(_)
-                    | Operation::SecretsManager(_)
-                    | Operation::Logs(_)
-                    | Operation::Lambda(_)
-                    | Operation::EventBridge(_)
-                    | Operation::CloudWatch(_)
-                    | Operation::Sns(_)
-                    | Operation::HubSpot(_) => {}
-                }
-            }
+    /// The limit of a quota, which is only asked for if not every account has as much.
+    async fn read_limit(&self, need: &QuotaNeed, used: u64) -> Option<QuotaReading> {
+        if need.always_fits(used) {
+            return None;
         }
-        // A role that is replaced is deleted first.
-        let replaced = planned.plan.changes.iter().flat_map(|change| &change.operations);
-        let deleted = replaced.filter(|call| matches!(call, Operation::Iam(IamOperation::DeleteRole { .. }))).count();
-        needed.roles = needed.roles.saturating_sub(deleted as u64);
-        needed
+        if let Some(fixed) = need.fixed_reading() {
+            return Some(fixed);
+        }
+        let row = need.kind.row();
+        let default = |source| Some(QuotaReading { used, limit: row.default, source });
+        let Some((service, code)) = row.code else { return default(LimitSource::Assumed) };
+        let parameters = json!({ "ServiceCode": service, "QuotaCode": code });
+        match self.aws.signed.call("servicequotas:GetServiceQuota", parameters).await {
+            Ok(answer) => {
+                let limit = answer["Quota"]["Value"].as_f64()? as u64;
+                Some(QuotaReading { used, limit, source: LimitSource::Account })
+            }
+            // A cloud without the service has the defaults.
+            Err(error) if error.kind == FailureKind::NotImplemented => default(LimitSource::Account),
+            Err(_) => default(LimitSource::Assumed),
+        }
+        // More than the default in use means another limit, which isn't known then.
+        .filter(|reading| reading.source != LimitSource::Assumed || used <= row.default)
     }
 }
 
 /// How many roles the account has, and may have.
-async fn read_roles(aws: &Aws) -> Result<(u64, u64), CallError> {
+async fn read_roles(aws: &Aws) -> Result<QuotaReading, CallError> {
     const CALL: &str = "iam:GetAccountSummary";
     let summary = aws.iam.get_account_summary().send().await.call(CALL)?;
     let number = |key: SummaryKeyType| {
@@ -110,11 +127,12 @@ async fn read_roles(aws: &Aws) -> Result<(u64, u64), CallError> {
             .and_then(|number| u64::try_from(number).ok())
             .ok_or_else(|| CallError::unexpected(CALL, "the summary lacks the numbers of roles"))
     };
-    Ok((number(SummaryKeyType::from("Roles"))?, number(SummaryKeyType::RolesQuota)?))
+    let (used, limit) = (number(SummaryKeyType::from("Roles"))?, number(SummaryKeyType::RolesQuota)?);
+    Ok(QuotaReading { used, limit, source: LimitSource::Account })
 }
 
-/// How many rules the default bus has, and may have; `None` if the quota isn't known.
-async fn read_rules(aws: &Aws) -> Result<Option<(u64, u64)>, CallError> {
+/// How many rules the default bus has.
+async fn count_rules(aws: &Aws) -> Result<u64, CallError> {
     let mut used = 0;
     let mut pages = ListPages::of_call("events:ListRules");
     loop {
@@ -122,31 +140,38 @@ async fn read_rules(aws: &Aws) -> Result<Option<(u64, u64)>, CallError> {
         let page = request.send().await.call("events:ListRules")?;
         used += page.rules().len() as u64;
         if !pages.advance_to(page.next_token)? {
+            return Ok(used);
+        }
+    }
+}
+
+/// How many alarms the region has, counted until they are more than `enough`.
+async fn count_alarms(aws: &Aws, enough: u64) -> Result<u64, CallError> {
+    let parameters = json!({ "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": 100 });
+    let mut used = 0;
+    let mut pages = aws.signed.list_pages("cloudwatch:DescribeAlarms", parameters);
+    while let Some(page) = pages.next_page().await {
+        let page = page?;
+        used += ["MetricAlarms", "CompositeAlarms"].iter().map(|list| list_of(&page, list).len() as u64).sum::<u64>();
+        if used > enough {
             break;
         }
     }
-    let parameters = json!({ "ServiceCode": "events", "QuotaCode": "L-244521F2" });
-    let quota = match aws.signed.call("servicequotas:GetServiceQuota", parameters).await {
-        Ok(answer) => answer["Quota"]["Value"].as_f64().map(|value| value as u64),
-        Err(error) if error.kind == FailureKind::NotImplemented => None,
-        // Without an answer, only the default is known, and a bus below it may have a higher one.
-        Err(_) if used < RULES => return Ok(None),
-        Err(_) => None,
-    };
-    Ok(match quota {
-        Some(quota) => Some((used, quota)),
-        // The quota must be another.
-        None if used > RULES => None,
-        None => Some((used, RULES)),
-    })
+    Ok(used)
 }
 
-/// How many executions the account has, and how many of them nobody has reserved.
-pub(crate) async fn read_execution_limits(aws: &Aws) -> Result<ExecutionLimits, CallError> {
+/// How many executions the account has, how many of them nobody has reserved, and how much code it stores.
+async fn read_lambda_account(aws: &Aws) -> Result<LambdaAccount, CallError> {
     const CALL: &str = "lambda:GetAccountSettings";
     let answer = aws.lambda.get_account_settings().send().await.call(CALL)?;
     let number = |number: i32| u64::try_from(number).unwrap_or_default();
+    let bytes = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
     let found = answer.account_limit().ok_or_else(|| CallError::unexpected(CALL, "the response has no limits"))?;
     let limit = number(found.concurrent_executions());
-    Ok(ExecutionLimits { limit, unreserved: found.unreserved_concurrent_executions().map_or(limit, number) })
+    let unreserved = found.unreserved_concurrent_executions().map_or(limit, number);
+    Ok(LambdaAccount {
+        executions: ExecutionLimits { limit, unreserved },
+        code_bytes: answer.account_usage().map_or(0, |usage| bytes(usage.total_code_size())),
+        code_limit: bytes(found.total_code_size()),
+    })
 }

@@ -25,7 +25,7 @@ use crate::event::{ReconcileEvent, ReconcileFrontend};
 use crate::goal::{PlannedChanges, ReadDepth, ReconcileGoal, Reconciled};
 use crate::guards;
 use crate::portal::PortalAccess;
-use crate::preflight;
+use crate::preflight::QuotaReader;
 
 const LISTS_ONLY: &str = "only lists were read (--refresh fast). Assumed to match the manifest: targets, permissions \
 and all other statements of policies, function URLs, aliases with their version, weights and asynchronous settings, reserved \
@@ -54,9 +54,28 @@ impl Reconciler<'_> {
     /// A target isn't known, the manifest doesn't fit HubSpot's portal, the venue can't be adopted or rolled back, or the
     /// plan breaks an invariant. What AWS doesn't let us read is no error: it is in the plan as unreadable.
     pub async fn plan(&self, goal: &ReconcileGoal<'_>) -> Result<PlannedChanges> {
+        let quotas = QuotaReader::new(self.aws, self.portal);
+        let planned = self.plan_goal(goal, &quotas).await?;
+        Ok(self.add_quotas(goal, planned, &quotas).await)
+    }
+
+    /// Adds the quotas that a plan breaks. Only what makes new things can.
+    async fn add_quotas(
+        &self,
+        goal: &ReconcileGoal<'_>,
+        mut planned: PlannedChanges,
+        quotas: &QuotaReader<'_>,
+    ) -> PlannedChanges {
+        if let ReconcileGoal::Converge { desired, .. } = goal {
+            planned.plan.quotas = quotas.find_exceeded(&planned.plan, &planned.snapshot, desired.code_bytes).await;
+        }
+        planned
+    }
+
+    async fn plan_goal(&self, goal: &ReconcileGoal<'_>, quotas: &QuotaReader<'_>) -> Result<PlannedChanges> {
         match goal {
             ReconcileGoal::Converge { desired, targets, depth, notes, .. } => {
-                let mut planned = self.plan_desired(goal, desired, targets, *depth).await?;
+                let mut planned = self.plan_desired(goal, desired, targets, *depth, quotas).await?;
                 if *depth == ReadDepth::Lists {
                     planned.plan.notes.push(LISTS_ONLY.to_owned());
                 }
@@ -64,7 +83,7 @@ impl Reconciler<'_> {
                 Ok(planned)
             }
             ReconcileGoal::Pause { paused } => {
-                let mut planned = self.plan_desired(goal, paused, &[], ReadDepth::Full).await?;
+                let mut planned = self.plan_desired(goal, paused, &[], ReadDepth::Full, quotas).await?;
                 // A venue that doesn't run has no alarms, or they would say so.
                 let is_pause = |change: &Change| match change.address.kind {
                     ResourceKind::Rule => change.action == Action::Update,
@@ -76,9 +95,11 @@ impl Reconciler<'_> {
                 Ok(planned)
             }
             ReconcileGoal::Destroy { nothing, targets, moved_to, notes } => {
-                let mut planned = self.plan_desired(goal, nothing, targets, ReadDepth::Full).await?;
+                let mut planned = self.plan_desired(goal, nothing, targets, ReadDepth::Full, quotas).await?;
                 explain_destruction(&mut planned.plan, *moved_to);
-                planned.plan.notes.extend(notes.iter().cloned());
+                if !planned.plan.changes.is_empty() {
+                    planned.plan.notes.extend(notes.iter().cloned());
+                }
                 Ok(planned)
             }
             ReconcileGoal::Adopt { desired, venue } => {
@@ -143,18 +164,22 @@ impl Reconciler<'_> {
         lock: &LockOptions,
         frontend: &impl ReconcileFrontend,
     ) -> Result<Reconciled> {
-        let shown = self.plan(goal).await?;
+        let mut shown = self.plan(goal).await?;
+        let refusal = guards::take_quota_refusal(&mut shown.plan);
         frontend.show_event(ReconcileEvent::Planned(&shown));
-        let Some(mut inputs) = self.prepare_plan(goal, &shown, frontend).await? else {
+        let Some(mut inputs) = self.prepare_plan(goal, &shown, refusal, frontend).await? else {
             return Ok(self.end_without_changes(&shown.plan, lock, frontend).await);
         };
-        preflight::check_quotas(self.aws, &shown).await?;
         frontend.confirm_changes(&shown).await?;
         self.with_lock(&shown.plan.deployment, lock, frontend, async |held| {
-            let planned = self.plan(goal).await?;
+            // The same changes need no more room than a moment ago.
+            let quotas = QuotaReader::new(self.aws, self.portal);
+            let mut planned = self.plan_goal(goal, &quotas).await?;
             if planned.plan.changes != shown.plan.changes {
+                planned = self.add_quotas(goal, planned, &quotas).await;
+                let refusal = guards::take_quota_refusal(&mut planned.plan);
                 frontend.show_event(ReconcileEvent::PlanChanged(&planned));
-                let Some(other) = self.prepare_plan(goal, &planned, frontend).await? else {
+                let Some(other) = self.prepare_plan(goal, &planned, refusal, frontend).await? else {
                     return Ok(without_changes(&planned.plan));
                 };
                 inputs = other;
@@ -179,21 +204,23 @@ impl Reconciler<'_> {
         frontend: &impl ReconcileFrontend,
     ) -> Result<Reconciled> {
         let manifest = self.manifest.map_or("", LoadedManifest::redacted_text);
-        let check = async || {
-            let planned = self.plan(goal).await?;
+        let quotas = QuotaReader::new(self.aws, self.portal);
+        let check = async |quotas: &QuotaReader<'_>| {
+            let planned = self.plan_goal(goal, quotas).await?;
             let moved =
                 saved.changes_since(&planned.plan, &PlanOrigin { snapshot: &planned.snapshot, manifest, artifacts });
             if moved.is_empty() { Ok(planned) } else { Err(guards::stale_plan_error(moved)) }
         };
         // A stale plan is refused before the lock is taken, so nothing is written.
-        let planned = check().await?;
+        let planned = check(&quotas).await?;
+        let mut planned = self.add_quotas(goal, planned, &quotas).await;
+        let refusal = guards::take_quota_refusal(&mut planned.plan);
         frontend.show_event(ReconcileEvent::Planned(&planned));
-        let Some(inputs) = self.prepare_plan(goal, &planned, frontend).await? else {
+        let Some(inputs) = self.prepare_plan(goal, &planned, refusal, frontend).await? else {
             return Ok(self.end_without_changes(&planned.plan, lock, frontend).await);
         };
-        preflight::check_quotas(self.aws, &planned).await?;
         self.with_lock(&planned.plan.deployment, lock, frontend, async |held| {
-            let planned = check().await?;
+            let planned = check(&QuotaReader::new(self.aws, self.portal)).await?;
             Ok(self.execute_under_lock(&planned.plan, &inputs, held, frontend).await)
         })
         .await
@@ -216,11 +243,12 @@ impl Reconciler<'_> {
         desired: &Desired,
         targets: &[String],
         depth: ReadDepth,
+        quotas: &QuotaReader<'_>,
     ) -> Result<PlannedChanges> {
         let mut snapshot = self.observe_desired(desired, depth).await?;
         if needs_execution_limits(desired, &snapshot) {
             // Without them, one is reserved for each, and Lambda refuses what doesn't fit.
-            snapshot.executions = preflight::read_execution_limits(self.aws).await.ok();
+            snapshot.executions = quotas.lambda_account().await.map(|account| account.executions);
         }
         let plan = plan(desired, &snapshot, targets);
         // Lists alone don't tell what runs, so there is nothing to estimate.
@@ -254,11 +282,13 @@ impl Reconciler<'_> {
         })
     }
 
-    /// The inputs of a plan that may be executed; `None` if nothing of it is to be executed.
+    /// The inputs of a plan that may be executed; `None` if nothing of it is to be executed. `refusal` is why the account has
+    /// no room for it.
     async fn prepare_plan(
         &self,
         goal: &ReconcileGoal<'_>,
         planned: &PlannedChanges,
+        refusal: Option<Error>,
         frontend: &impl ReconcileFrontend,
     ) -> Result<Option<ApplyInputs>> {
         if guards::has_problems(&planned.plan) {
@@ -268,7 +298,10 @@ impl Reconciler<'_> {
         if planned.plan.changes.is_empty() {
             return Ok(None);
         }
-        frontend.resolve_inputs(&planned.plan).await.map(Some)
+        match refusal {
+            Some(refusal) => Err(refusal),
+            None => frontend.resolve_inputs(&planned.plan).await.map(Some),
+        }
     }
 
     /// Runs `work` while holding the deployment's lock.

@@ -14,9 +14,17 @@ pub struct SandboxClock {
 
 #[derive(Debug, Clone, Copy)]
 enum SandboxTime {
-    Running { ahead: SignedDuration },
-    Fast { from: Timestamp, since: Instant, factor: u32 },
+    Running {
+        ahead: SignedDuration,
+    },
+    Fast {
+        from: Timestamp,
+        since: Instant,
+        factor: u32,
+    },
     Stopped(Timestamp),
+    /// What somebody else says.
+    Told(fn() -> Timestamp),
 }
 
 impl SandboxClock {
@@ -29,6 +37,11 @@ impl SandboxClock {
     pub fn fast(factor: u32) -> Self {
         let time = SandboxTime::Fast { from: Timestamp::now(), since: Instant::now(), factor };
         Self { time: Arc::new(Mutex::new(time)) }
+    }
+
+    /// A clock that tells whatever time `now` tells.
+    pub fn told_by(now: fn() -> Timestamp) -> Self {
+        Self { time: Arc::new(Mutex::new(SandboxTime::Told(now))) }
     }
 
     /// A clock that stays at `now` until it is advanced.
@@ -44,6 +57,7 @@ impl SandboxClock {
                 add_clamped(from, SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX))
             }
             SandboxTime::Stopped(now) => now,
+            SandboxTime::Told(now) => now(),
         }
     }
 
@@ -53,11 +67,11 @@ impl SandboxClock {
         match time {
             SandboxTime::Running { .. } => tokio::time::sleep(by).await,
             SandboxTime::Fast { factor, .. } => tokio::time::sleep(by / factor.max(1)).await,
-            SandboxTime::Stopped(_) => {}
+            SandboxTime::Stopped(_) | SandboxTime::Told(_) => {}
         }
     }
 
-    /// Moves the clock forward by `by`. A running clock keeps running from there.
+    /// Moves the clock forward by `by`. A running clock keeps running from there. One that is told the time isn't moved.
     pub fn advance(&self, by: SignedDuration) {
         let mut time = self.time.lock();
         *time = match *time {
@@ -66,6 +80,7 @@ impl SandboxClock {
                 SandboxTime::Fast { from: add_clamped(from, by), since, factor }
             }
             SandboxTime::Stopped(now) => SandboxTime::Stopped(add_clamped(now, by)),
+            SandboxTime::Told(now) => SandboxTime::Told(now),
         };
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -80,6 +81,16 @@ pub(super) trait SandboxVendor: Clone + Send + Sync + 'static {
 
 pub(super) fn vendor_router<V: SandboxVendor>(vendor: V) -> Router {
     Router::new().fallback(handle_request::<V>).with_state(vendor)
+}
+
+/// Answers a request without a server. A connection that would be dropped is a response with an incomplete body.
+pub(super) async fn answer_here<V: SandboxVendor>(
+    vendor: &V,
+    request: http::Request<Vec<u8>>,
+) -> http::Response<Vec<u8>> {
+    let (parts, body) = handle_request(State(vendor.clone()), request.map(Body::from)).await.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    http::Response::from_parts(parts, body.to_vec())
 }
 
 /// The recorded requests and the fault hook of one vendor.

@@ -22,6 +22,9 @@
 //!   and `false`. Seen: creating a property with the name of an archived one restores it. Assumed: its values are kept
 //!   in the meantime.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
+//! - Documented: the limits API has usage and limit of custom properties for each type of object. Assumed: reading contacts is
+//!   scope enough, archived properties don't count, and a portal may have 1000 for contacts.
+//!   <https://developers.hubspot.com/docs/api-reference/latest/crm/limits-tracking/get-custom-properties>
 //! - Documented: the list of properties has those for sensitive data only if `dataSensitivity` asks for them. Assumed: a
 //!   single read does too. Documented: an enumeration's value is its option's internal name, several of them separated
 //!   by `;`, in any order; a `datetime` is read in UTC. Seen: only HubSpot sets `hs_email_optout`.
@@ -109,6 +112,8 @@ pub const HUBSPOT_SEARCH_FILTERS: (usize, usize, usize) = (5, 6, 18);
 pub const HUBSPOT_PROPERTY_NAME: usize = 100;
 /// Maximum length of a property's value, in characters.
 pub const HUBSPOT_PROPERTY_VALUE: usize = 65_536;
+/// Custom properties of contacts that a portal may have.
+pub(super) const CUSTOM_PROPERTIES: u64 = 1000;
 
 /// Searches, for all tokens of an account together.
 pub(super) const HUBSPOT_SEARCH_LIMIT: SandboxRateLimit =

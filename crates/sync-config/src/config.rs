@@ -106,10 +106,18 @@ pub struct SyncConfig {
     /// this member refuses its configuration, so it never runs without one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub lease: bool,
+    /// How many venues of the portal start in the same minute, in a power of two; unset up to [`FEW_STARTS`]. Runs whose
+    /// searches meet wait for as long as that many searches take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starting_together: Option<u32>,
     /// Which metrics a run writes.
     #[serde(skip_serializing_if = "MetricsLevel::is_default")]
     pub metrics: MetricsLevel,
 }
+
+/// So many venues of a portal may start in the same minute without being told of each other. Otherwise, another venue in the
+/// manifest would change the functions of all.
+pub const FEW_STARTS: u32 = 32;
 
 /// What the names of the log streams start with that are leases of runs, in the log group of a function. No log line is ever
 /// written to them.

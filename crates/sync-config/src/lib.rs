@@ -9,5 +9,6 @@ pub mod digest;
 pub mod hubspot_api;
 pub mod mapping;
 pub mod metrics;
+pub mod spread;
 pub mod text;
 pub mod tripleseat;

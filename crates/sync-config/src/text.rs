@@ -23,9 +23,43 @@ pub fn parse_boolean(text: &str) -> Option<bool> {
     }
 }
 
+/// What stands for the venue in a command that the function proposes: its texts are the same for all venues.
+pub const VENUE_PLACEHOLDER: &str = "VENUE";
+
+/// A text of a run with the venue in the commands that it proposes: `deployer secret set VENUE hubspot_token`.
+pub fn name_venue(text: &str, venue: &str) -> String {
+    let mut rest = text;
+    let mut out = String::with_capacity(text.len() + venue.len());
+    while let Some(at) = rest.find("`deployer ").filter(|_| !venue.is_empty()) {
+        let (before, command) = rest.split_at(at + 1);
+        let end = command.find('`').unwrap_or(command.len());
+        let (command, after) = command.split_at(end);
+        out.push_str(before);
+        let words = command.split(' ').map(|word| if word == VENUE_PLACEHOLDER { venue } else { word });
+        out.push_str(&words.collect::<Vec<_>>().join(" "));
+        // With the backtick that ends it.
+        let ends = after.len().min(1);
+        out.push_str(&after[..ends]);
+        rest = &after[ends..];
+    }
+    out + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn proposed_commands_name_the_venue() {
+        let text = "Set it with `deployer secret set VENUE hubspot_token`, or `deployer connect VENUE` in any VENUE";
+        let named = "Set it with `deployer secret set loft hubspot_token`, or `deployer connect loft` in any VENUE";
+        assert_eq!(name_venue(text, "loft"), named);
+        assert_eq!(name_venue(text, ""), text, "of an unknown venue");
+        for text in ["", "no command", "`deployer status`", "`VENUE`", "`"] {
+            assert_eq!(name_venue(text, "loft"), text);
+        }
+        assert_eq!(name_venue("`deployer logs VENUE", "loft"), "`deployer logs loft", "a text that was cut");
+    }
 
     #[test]
     fn blank_texts_have_nothing_to_see() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use pacing::CallUnderWay;
 use serde_json::{Map, Value, json};
 use sync_config::config::{KEY_TRIPLESEAT_CLIENT_ID, KEY_TRIPLESEAT_CLIENT_SECRET, KEY_TRIPLESEAT_CONNECTED_AT};
 use sync_lambda::credentials::{CredentialValue, OAuthClient};
@@ -17,6 +18,7 @@ use sync_lambda::tokens::TokenPair;
 use super::secret::stored::{change_secret, read_secret, require_own_secret};
 use super::shared::session::{Session, find_declared_venue};
 use crate::cli::{GlobalArgs, parse_positive_duration};
+use crate::terminal::QuietTerminal;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::{OAuthConsent, Venue};
@@ -126,6 +128,7 @@ async fn ask_for_consent(
         Some(address) => {
             let listener = listen::open_listener(name, address).await?;
             print_consent_page(session, venue, args, request);
+            let _under_way = CallUnderWay::begin("the consent in the browser");
             listen::wait_for_redirect(listener, request, name, args.timeout).await?
         }
         None => {
@@ -180,6 +183,7 @@ fn open_browser(url: &str) {
 
 /// The first line of standard input.
 async fn read_pasted_address(venue: &str, time: Duration) -> Result<String> {
+    let _quiet = QuietTerminal::hold();
     let read = || {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)

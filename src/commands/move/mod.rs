@@ -28,7 +28,7 @@ use deployer_core::manifest::{Deployment, Status, format_duration, set_account, 
 use deployer_core::plan::Plan;
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
 use deployer_reconcile::portal::PortalAccess;
-use deployer_reconcile::{PlannedChanges, ReadDepth, ReconcileGoal};
+use deployer_reconcile::{PlannedChanges, ReadDepth, ReconcileGoal, guards};
 
 /// How long EventBridge and Lambda may hold an event back after its rule was disabled, in seconds.
 const EVENT_AGE_S: u32 = 60;
@@ -113,12 +113,17 @@ impl MoveTask<'_> {
         if !left && !self.is_manifest_edited {
             return Err(self.nothing_to_move(&from));
         }
-        let here = reconciler(&self.to, &portal, ApplyOptions::default()).plan(&create).await?;
+        let mut here = reconciler(&self.to, &portal, ApplyOptions::default()).plan(&create).await?;
         // Once it ran here, what is here is newer.
         let is_created = self.is_manifest_edited && (self.journal.exists() || runs_anywhere(&here));
         if !is_created && self.moves_account() {
             self.check_references().await?;
         }
+        // Before anything is paused there.
+        let refusal = match self.args.dry_run || is_created {
+            true => None,
+            false => guards::take_quota_refusal(&mut here.plan),
+        };
         self.show_step(&format!("Pause in {from}"), &there);
         if !is_created {
             let credentials = match self.moves_account() {
@@ -132,6 +137,9 @@ impl MoveTask<'_> {
         self.note_consents();
         if self.args.dry_run {
             return Ok(ExitCode::Done);
+        }
+        if let Some(refusal) = refusal {
+            return Err(refusal);
         }
         let question = format!(
             "Do you want to move deployment {} from {from} to {to}? Logs in {from} are deleted; flags wait meanwhile.",
@@ -222,6 +230,7 @@ impl MoveTask<'_> {
         }
         let hash = |venue: &_| artifacts.map_or_else(String::new, |artifacts| artifacts.code_sha256(session, venue));
         let mut desired = derive_desired(&manifest, &session.scope, hash);
+        desired.code_bytes = artifacts.and_then(Artifacts::code_bytes);
         // Before anything runs here, the other place is looked at like any other deployment.
         if paused {
             let places = [&self.from.scope, &self.to.scope];

@@ -9,6 +9,7 @@ use super::stored::{change_secret, print_credentials, require_own_secret};
 use crate::commands::shared::reconcile::wait_for_signal;
 use crate::commands::shared::secret_values::{check_credential, find_secret_owner};
 use crate::commands::shared::session::Session;
+use crate::terminal::QuietTerminal;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::SecretValue;
@@ -58,6 +59,7 @@ const MAX_TYPED: u64 = 65_536;
 
 /// Reads a value from a hidden prompt, or from stdin if that is not a terminal.
 async fn read_typed_value(prompt: &str) -> Result<SecretValue> {
+    let _quiet = QuietTerminal::hold();
     let text = if std::io::stdin().is_terminal() {
         prompt_without_echo(prompt.to_owned()).await?
     } else {

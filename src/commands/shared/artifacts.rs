@@ -59,6 +59,11 @@ impl Artifacts {
         found.map(|(_, artifact)| artifact.code_sha256.clone()).unwrap_or_default()
     }
 
+    /// Bytes of the largest zip.
+    pub(in crate::commands) fn code_bytes(&self) -> Option<u64> {
+        self.0.iter().map(|(_, artifact)| artifact.size).max()
+    }
+
     /// The hash of each artifact.
     pub(in crate::commands) fn artifact_hashes(&self) -> Vec<String> {
         self.0.iter().map(|(_, artifact)| artifact.code_sha256.clone()).collect()

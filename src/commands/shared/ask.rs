@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use crate::cli::GlobalArgs;
+use crate::terminal::QuietTerminal;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 
@@ -47,6 +48,7 @@ impl<R: BufRead, W: Write> Prompter<R, W> {
         default: Option<&str>,
         read: impl Fn(&str) -> std::result::Result<T, String>,
     ) -> Result<T> {
+        let _quiet = QuietTerminal::hold();
         loop {
             let shown = default.filter(|text| !text.is_empty()).map(|text| format!(" [{text}]")).unwrap_or_default();
             let asked = write!(self.questions, "{question}{shown}: ").and_then(|()| self.questions.flush());

@@ -24,7 +24,7 @@ use super::session::{Session, manifest_directory, state_directory};
 use crate::cli::{ConfirmArgs, ExecutionArgs};
 use crate::manifests::ManifestRun;
 use crate::render::{ApplyProgress, cost_line, pace_text, plan_text, result_text};
-use crate::terminal::{complete_command, print_progress};
+use crate::terminal::{QuietTerminal, complete_command, print_progress};
 
 /// What a plan notes besides the changes.
 pub(in crate::commands) async fn plan_notes(session: &Session, portal: &PortalAccess) -> Vec<String> {
@@ -80,6 +80,7 @@ pub(in crate::commands) fn confirm_on_terminal(
         )
         .hint(format!("{review}, then pass --yes")));
     }
+    let _quiet = QuietTerminal::hold();
     err!("\n{question}\nType `{answer}` to confirm: ");
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
@@ -275,6 +276,7 @@ pub(in crate::commands) async fn cancel_on_signal(cancel: CancellationToken) {
     }
     if wait_for_signal().await.is_ok() {
         errln!("Stopped. Run the same command again to continue.");
+        std::mem::forget(QuietTerminal::hold());
         std::process::exit(i32::from(ExitCode::Cancelled as u8));
     }
 }

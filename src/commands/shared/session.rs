@@ -11,6 +11,7 @@ use crate::dev::RunningDev;
 use crate::local::{self, LocalCloud};
 use crate::manifests::{ManifestRun, own_venues};
 use crate::render::{JsonLines, PlanDetail};
+use crate::terminal::QuietTerminal;
 use deployer_aws::identity::MfaPrompt;
 use deployer_aws::{Aws, FailureKind, IdentityOptions, read_caller};
 use deployer_core::error::{Error, ErrorCode, Result};
@@ -249,6 +250,7 @@ pub(in crate::commands) async fn read_scope(aws: &Aws, region: &str) -> Result<S
 pub(in crate::commands) fn identity_options(global: &GlobalArgs) -> IdentityOptions {
     let somebody = !global.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let ask = |device: &str| {
+        let _quiet = QuietTerminal::hold();
         err!("Code of the MFA device {device}: ");
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)

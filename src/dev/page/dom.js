@@ -150,6 +150,7 @@ export const announce = (text) => setText(byId("announce"), text);
 /** Says in a few words what a run did. */
 export function runText(run) {
   if (run.outcome === "failed") return run.error ? `failed: ${run.error}` : "failed";
+  if (run.outcome === "skipped") return "skipped: another run is under way";
   if (run.dry_run) return `dry run, found ${plural(run.searched, "contact")}`;
   const parts = [
     [run.synced, "synced"],

@@ -334,6 +334,8 @@ pub struct RunView {
 pub enum RunOutcome {
     Ok,
     Failed,
+    /// It did nothing, since another run of the venue had the lease.
+    Skipped,
 }
 
 /// A contact as entered on the page. Fields that aren't filled in are empty.

@@ -3,6 +3,10 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use ratatui::style::Style as ScreenStyle;
+use ratatui::text::{Line as ScreenLine, Span};
+
+use crate::terminal::prepare_text;
 
 /// What a piece of text is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +34,16 @@ impl Tone {
 }
 
 impl Tone {
-    /// The style on a terminal that shows no colors.
-    pub fn style_without_color(self) -> Style {
+    /// The style on the screen of `--watch`. Without colors, only bold and dim are left.
+    pub fn screen_style(self, colored: bool) -> ScreenStyle {
+        let style = ScreenStyle::new();
         match self {
-            Self::Bold | Self::Dim => self.style(),
-            Self::Plain | Self::Good | Self::Doubtful | Self::Bad => Style::new(),
+            Self::Bold => style.bold(),
+            Self::Dim => style.dim(),
+            Self::Good if colored => style.green(),
+            Self::Doubtful if colored => style.yellow(),
+            Self::Bad if colored => style.red(),
+            Self::Plain | Self::Good | Self::Doubtful | Self::Bad => style,
         }
     }
 }
@@ -51,22 +60,15 @@ impl StatusLine {
         self
     }
 
-    /// The line without what is beyond `width` characters.
-    #[must_use]
-    pub fn cut_to(&self, width: usize) -> Self {
-        let mut left = width;
-        let mut cut = Self::default();
-        for (tone, text) in &self.0 {
-            let text: String = text.chars().take(left).collect();
-            left -= text.chars().count();
-            cut.0.push((*tone, text));
-        }
-        cut
-    }
-
     /// The text without tones.
     pub fn plain_text(&self) -> String {
         self.0.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
+    /// The line on the screen of `--watch`: what it says was prepared, as everything that is printed.
+    pub(super) fn screen_line(&self, colored: bool) -> ScreenLine<'static> {
+        let pieces = self.0.iter().map(|(tone, text)| Span::styled(prepare_text(text), tone.screen_style(colored)));
+        ScreenLine::from_iter(pieces)
     }
 }
 

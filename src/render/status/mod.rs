@@ -37,10 +37,27 @@ pub fn status_text(overview: &Overview, look: &StatusLook) -> String {
 
 /// All venues, line by line: a head, the table, what needs attention with what to do, and the sum.
 pub fn status_lines(overview: &Overview, look: &StatusLook) -> Vec<StatusLine> {
-    let mut lines = head_lines(overview, look);
+    let StatusParts { mut titles, lines } = status_parts(overview, look);
+    titles.extend(lines);
+    titles
+}
+
+/// The lines of a status in the two parts of a screen.
+struct StatusParts {
+    /// The head, up to the titles of the table.
+    titles: Vec<StatusLine>,
+    /// Everything below, which can be scrolled.
+    lines: Vec<StatusLine>,
+}
+
+fn status_parts(overview: &Overview, look: &StatusLook) -> StatusParts {
+    let mut titles = head_lines(overview, look);
+    let mut lines = Vec::new();
     if !overview.venues.is_empty() {
-        lines.push(StatusLine::default());
-        lines.extend(table::table_lines(overview, look));
+        let mut table = table::table_lines(overview, look);
+        titles.push(StatusLine::default());
+        lines = table.split_off(1);
+        titles.extend(table);
     }
     if look.details {
         for status in &overview.venues {
@@ -56,7 +73,7 @@ pub fn status_lines(overview: &Overview, look: &StatusLook) -> Vec<StatusLine> {
     lines.push(StatusLine::default());
     let sum = wrap_words(&words::overview_summary(overview), look.width);
     lines.extend(sum.iter().map(|line| StatusLine::default().with(Tone::Bold, line)));
-    lines
+    StatusParts { titles, lines }
 }
 
 fn head_lines(overview: &Overview, look: &StatusLook) -> Vec<StatusLine> {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::clock;
 use crate::credentials::SyncCredentials;
 use crate::error::{RunError, Side};
 use crate::http::VendorClient;
@@ -106,7 +107,7 @@ struct RequestTimeLimits {
 impl RequestTimeLimits {
     /// The time left for the next request.
     fn time_left(&self) -> Duration {
-        self.timeout.min(self.deadline.saturating_duration_since(Instant::now()))
+        self.timeout.min(self.deadline.saturating_duration_since(clock::now()))
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::response_excerpt;
 use super::unauthorized::{PresentedCredential, TripleseatRejection, rejection_cause};
+use crate::clock;
 use crate::credentials::{CredentialValue, OAuthClient};
 use crate::error::{RunError, Side};
 use crate::http::{self, VendorClient};
@@ -149,13 +150,13 @@ impl OAuthTokenSource {
             TokenOrigin::Client { identity, token } => (identity, token),
         };
         let current = kept.lock().clone();
-        if let Some((token, _)) = current.filter(|(token, ends)| refused != Some(token) && *ends > Instant::now()) {
+        if let Some((token, _)) = current.filter(|(token, ends)| refused != Some(token) && *ends > clock::now()) {
             return Ok(Ok(token));
         }
         let grant = [("grant_type", "client_credentials")];
         match request_token(&self.client, &self.base_uri, identity, &grant, timeout).await {
             TokenAnswer::Issued(IssuedToken { access, life, .. }) => {
-                *kept.lock() = Some((access.clone(), Instant::now() + life.saturating_sub(MARGIN)));
+                *kept.lock() = Some((access.clone(), clock::now() + life.saturating_sub(MARGIN)));
                 Ok(Ok(access))
             }
             TokenAnswer::Refused { answer, path } => {

@@ -13,6 +13,7 @@
 //! or `sending`, and the next run looks the latter up. An outcome that HubSpot couldn't be told is kept in the process
 //! ([`pending`]), and the next run begins by writing it.
 
+mod batches;
 mod gate;
 mod link;
 mod pending;
@@ -37,6 +38,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::clock;
 use crate::credentials::SyncCredentials;
 use crate::destination::{AccountCheck, LeadDestination, LeadRefusal, RefusalFault, judge_refusal};
 use crate::error::{RunError, Side};
@@ -47,6 +49,7 @@ use crate::ledger::{Attempt, ContactOutcome, Ledger};
 use crate::redaction::ContactWords;
 use crate::report::{LogSink, ProblemKind, RunReport};
 use crate::settings::SyncSettings;
+use batches::BatchSizes;
 use gate::SendGate;
 use refusals::RefusalWatch;
 use sync_config::hubspot_api::parse_mark;
@@ -56,12 +59,6 @@ pub use properties::PropertyCache;
 
 pub use pending::PendingSettlements;
 
-/// Contacts that are read and marked together. This limits how many a run that dies leaves `sending`.
-const TAKE: usize = 20;
-/// Contacts that are being sent or waiting for the rate limit.
-const IN_FLIGHT: usize = 16;
-/// Contacts that are settled together: at most one second's worth.
-const SETTLE: usize = 10;
 /// Consecutive failures after which the destination is considered down.
 const OUTAGE: u32 = 5;
 /// The last part of a run's time. Nothing new starts in it, so that started work can finish.
@@ -103,7 +100,7 @@ pub async fn run_sync(
     properties: &PropertyCache,
     log: &LogSink,
 ) -> RunResult {
-    let time = options.deadline.saturating_duration_since(Instant::now());
+    let time = options.deadline.saturating_duration_since(clock::now());
     let closing = CLOSING.min(time / 4);
     let calls_end = options.deadline - closing / 6;
     let report = Mutex::new(RunReport { venue: settings.venue.clone(), ..RunReport::default() });
@@ -140,8 +137,9 @@ pub async fn run_sync(
         hubspot: SyncHubSpotClient::new(client.clone(), &settings.hubspot_base_uri, credentials.clone(), calls_end)
             .with_timeout(settings.answer_timeout)
             .with_closing_time(options.deadline - closing)
-            .for_venue(&settings.venue)
+            .for_venue(&settings.venue, settings.config.starting_together)
             .with_wait_divisor(settings.function.wait_divisor),
+        batches: BatchSizes::for_rate(destination.leads_per_second()),
         destination,
         settings_verified: AtomicBool::new(options.settings_verified),
         begun: Mutex::default(),
@@ -186,6 +184,7 @@ struct SyncRun<'a> {
     properties: &'a PropertyCache,
     hubspot: SyncHubSpotClient,
     destination: LeadDestination,
+    batches: BatchSizes,
     settings_verified: AtomicBool,
     /// The contacts that this run has taken.
     begun: Mutex<HashSet<String>>,
@@ -275,7 +274,7 @@ impl SyncRun<'_> {
             destination?;
             self.verify_settings().await?;
             self.try_settings().await?;
-            for ids in ids.chunks(TAKE) {
+            for ids in ids.chunks(self.batches.take) {
                 self.preview_contacts(ids).await?;
             }
             return Ok(());
@@ -303,11 +302,11 @@ impl SyncRun<'_> {
     async fn process_contacts(&self, ids: &[String]) {
         let (outcomes, mut queue) = mpsc::unbounded_channel();
         let sending = async move {
-            stream::iter(ids.chunks(TAKE))
+            stream::iter(ids.chunks(self.batches.take))
                 .then(|ids| self.take_contacts(ids))
                 .flat_map(stream::iter)
                 .map(|taken| self.send_contact(taken))
-                .buffer_unordered(IN_FLIGHT)
+                .buffer_unordered(self.batches.in_flight)
                 .flat_map(|sent| stream::iter(self.release_contacts(sent)))
                 .chain(stream::once(async { stream::iter(self.release_rest()) }).flatten())
                 .for_each(|settled| {
@@ -318,7 +317,7 @@ impl SyncRun<'_> {
                 .await;
         };
         let settling = stream::poll_fn(move |context| queue.poll_recv(context))
-            .chunks(SETTLE)
+            .chunks(self.batches.settle)
             .map(|settled| self.settle_contacts(settled))
             .buffer_unordered(2)
             .for_each(|()| std::future::ready(()));
@@ -340,7 +339,7 @@ impl SyncRun<'_> {
             let since = self.hubspot.value_set_times(&left, &self.ledger.property_names().flag, "true").await.ok();
             let age = |since: Vec<Timestamp>| {
                 let oldest = since.into_iter().min().unwrap_or(Timestamp::MAX);
-                Duration::try_from(Timestamp::now().duration_since(oldest)).unwrap_or_default()
+                Duration::try_from(clock::timestamp().duration_since(oldest)).unwrap_or_default()
             };
             self.update_report(|report| report.oldest_flag_age = since.map(age));
         }
@@ -351,13 +350,15 @@ impl SyncRun<'_> {
     async fn collect_ids(&self) -> Result<Vec<String>, RunError> {
         let names = self.ledger.property_names();
         let wanted = [(names.flag.as_str(), "true"), (names.status.as_str(), "sending")];
-        let time = self.closes.saturating_duration_since(Instant::now()).as_secs_f64();
+        let time = self.closes.saturating_duration_since(clock::now()).as_secs_f64();
         // No point in collecting more than can be sent. (A float as large as a contact count is exact.)
         let enough = ((time * self.destination.leads_per_second()) as usize).clamp(1, MAX_RESULTS);
         let mut ids = Vec::new();
         let mut known = HashSet::new();
         let mut pages = PageTokens::default();
         let mut total;
+        // HubSpot refuses to page further than its most results, also if some contacts were found twice.
+        let mut read = 0;
         loop {
             let page = self.hubspot.search_page(&wanted, pages.token().as_deref()).await?;
             total = page.total;
@@ -368,7 +369,8 @@ impl SyncRun<'_> {
             // Contacts that change while pages are read move between pages: some appear twice, and some are missed
             // until the next run.
             ids.extend(page.results.into_iter().map(|found| found.id).filter(|id| known.insert(id.clone())));
-            if !more || ids.len() >= enough {
+            read += wire::PAGE;
+            if !more || ids.len() >= enough || read >= MAX_RESULTS {
                 break;
             }
         }
@@ -449,7 +451,7 @@ impl SyncRun<'_> {
     fn is_open(&self) -> bool {
         let stop = self.stop.lock();
         let may = !stop.sending_stopped && !stop.is_quiet && stop.failures_in_a_row < OUTAGE;
-        may && Instant::now() < self.closes && !self.fence.has_closed()
+        may && clock::now() < self.closes && !self.fence.has_closed()
     }
 
     /// Whether contacts may be taken.

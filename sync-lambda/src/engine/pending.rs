@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::{SettledContact, SyncRun};
+use crate::clock;
 use crate::error::{RunError, Side};
 use crate::hubspot::BATCH;
 use crate::ledger::{Attempt, ContactOutcome, ContactState};
@@ -104,7 +104,7 @@ impl SyncRun<'_> {
                         contact_id,
                         attempt: one.attempt,
                         outcome: one.outcome,
-                        begun: Instant::now(),
+                        begun: clock::now(),
                         at: one.at,
                         counted: one.counted,
                     })

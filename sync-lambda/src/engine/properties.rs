@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use super::SyncRun;
+use crate::clock;
 use crate::error::RunError;
 use crate::hubspot::WireProperty;
 use sync_config::mapping::PropertyLabels;
@@ -46,7 +47,7 @@ impl SyncRun<'_> {
         if mapped.iter().all(|name| PERMANENT.contains(name)) {
             return Ok(());
         }
-        let now = Timestamp::now();
+        let now = clock::timestamp();
         let labels = match self.properties.recent_labels(now) {
             Some(labels) => labels,
             None => match self.read_labels(mapped.into_iter().collect()).await? {

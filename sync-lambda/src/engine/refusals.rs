@@ -2,9 +2,8 @@
 //! the destination takes anybody's lead: if the first contacts are all refused with the same words, a setting is wrong,
 //! and no contact must pay for it.
 
-use jiff::Timestamp;
-
 use super::{SentContact, SentOutcome, SettledContact, SyncRun};
+use crate::clock;
 use crate::destination::{LeadRefusal, RefusalFault, SettingFault, judge_refusal};
 use crate::error::RunError;
 use crate::ledger::ContactOutcome;
@@ -56,7 +55,7 @@ impl SyncRun<'_> {
     /// Passes a contact on to be settled, with those whose refusals have become clear, or holds it back.
     pub(super) fn release_contacts(&self, sent: SentContact) -> Vec<SettledContact> {
         let SentContact { contact_id, attempt, outcome, begun } = sent;
-        let at = Timestamp::now();
+        let at = clock::timestamp();
         let settle = |outcome| SettledContact { contact_id, attempt, outcome, begun, at, counted: false };
         let mut watch = self.refusals.lock();
         match outcome {

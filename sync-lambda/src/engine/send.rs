@@ -3,10 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::gate::GatePass;
 use super::{SendMode, SentContact, SentOutcome, SyncRun, TakenContact};
+use crate::clock;
 use crate::destination::{LeadRefusal, LookupResult, SendResult};
 use crate::error::{RunError, Side};
 use crate::ledger::{Attempt, ContactOutcome};
@@ -26,7 +25,7 @@ const NOT_ITS_TURN: &str = "The run ended before this contact's turn.";
 impl SyncRun<'_> {
     /// Sends a contact's lead, or looks it up if an earlier run left it `sending`.
     pub(super) async fn send_contact(&self, taken: TakenContact) -> SentContact {
-        let begun = Instant::now();
+        let begun = clock::now();
         let TakenContact { contact_id, lead, how } = taken;
         let (attempt, outcome) = match how {
             SendMode::Marked(attempt) => {
@@ -71,7 +70,7 @@ impl SyncRun<'_> {
                 SendResult::NotTaken { why, retry_after, rate } => {
                     let pause = retry_after.unwrap_or(PAUSE);
                     self.destination.pause_sending(pause);
-                    if rate && left > 0 && Instant::now() + pause < self.closes {
+                    if rate && left > 0 && clock::now() + pause < self.closes {
                         continue;
                     }
                     self.update_failure_count(|count| count + 1);

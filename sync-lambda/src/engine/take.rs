@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::Timestamp;
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::{SendMode, SettledContact, SyncRun, TakenContact};
+use crate::clock;
 use crate::error::RunError;
 use crate::hubspot::{BatchWrite, CallPatience, WriteFailure};
 use crate::ledger::{Attempt, ContactOutcome, ContactState, LedgerWrite};
@@ -54,11 +53,11 @@ impl SyncRun<'_> {
                     taken.push(TakenContact { contact_id, lead, how: SendMode::Left { attempt, flagged } });
                 }
                 ContactState::Flagged | ContactState::Sending(_) => {
-                    if let Some(outcome) = self.judge_retick(&properties, Timestamp::now()) {
+                    if let Some(outcome) = self.judge_retick(&properties, clock::timestamp()) {
                         taken.push(TakenContact { contact_id, lead, how: SendMode::Decided(outcome) });
                         continue;
                     }
-                    let attempt = Attempt::for_owner(&contact_id, self.settings.function.owner, Timestamp::now());
+                    let attempt = Attempt::for_owner(&contact_id, self.settings.function.owner, clock::timestamp());
                     marks.push(self.ledger.mark_sending(&attempt));
                     attempts.push(attempt);
                     fresh.insert(contact_id, lead);
@@ -88,12 +87,12 @@ impl SyncRun<'_> {
                     self.update_report(|report| report.retried += 1);
                     // It may be marked, and was certainly not sent: the next run must not take it for one that was.
                     let outcome = ContactOutcome::Retry("HubSpot couldn't be told that its turn had come.".to_owned());
-                    let now = Timestamp::now();
+                    let now = clock::timestamp();
                     self.keep_settlement(&SettledContact {
                         contact_id,
                         attempt: Some(attempt),
                         outcome,
-                        begun: Instant::now(),
+                        begun: clock::now(),
                         at: now,
                         counted: true,
                     });
@@ -117,12 +116,12 @@ impl SyncRun<'_> {
         let why = format!(
             "HubSpot rejects changes to this contact: {message}. Correct it in HubSpot and tick the flag again."
         );
-        let now = Timestamp::now();
+        let now = clock::timestamp();
         let one = SettledContact {
             contact_id,
             attempt: None,
             outcome: ContactOutcome::Failed(why),
-            begun: Instant::now(),
+            begun: clock::now(),
             at: now,
             counted: false,
         };
@@ -150,7 +149,7 @@ impl SyncRun<'_> {
 
     /// Whether an attempt may belong to a run of another deployment that is still in progress.
     fn may_be_in_progress(&self, attempt: &Attempt) -> bool {
-        attempt.may_be_in_progress(self.settings.function.owner, self.longest_run, Timestamp::now())
+        attempt.may_be_in_progress(self.settings.function.owner, self.longest_run, clock::timestamp())
     }
 
     /// Records that a contact's flag is no longer set.
@@ -195,7 +194,7 @@ impl SyncRun<'_> {
             let action = match self.ledger.contact_state(&properties) {
                 ContactState::NotFlagged => return None,
                 ContactState::Sending(Some(attempt)) if self.may_be_in_progress(&attempt) => return None,
-                ContactState::Flagged => match self.judge_retick(&properties, Timestamp::now()) {
+                ContactState::Flagged => match self.judge_retick(&properties, clock::timestamp()) {
                     None => "send",
                     Some(ContactOutcome::Reticked { review: false, .. }) => "ignore",
                     Some(_) => "review",
@@ -206,7 +205,7 @@ impl SyncRun<'_> {
             };
             let lead = self.mapping.lead_fields(&properties, self.known_labels());
             let body = self.show_contacts.then(|| {
-                let attempt = Attempt::new(&contact_id, Timestamp::now());
+                let attempt = Attempt::new(&contact_id, clock::timestamp());
                 self.destination.lead_body(&lead, &attempt)
             });
             Some(DryRunAction { contact_id, action, fields: lead.into_keys().collect(), body })

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use pacing::VendorRateLimiter;
 use reqwest::Method;
 use serde_json::Value;
+use sync_config::spread::stable_hash;
 use tokio::time::Instant;
 
 use crate::credentials::SyncCredentials;
@@ -44,6 +45,8 @@ pub struct SyncHubSpotClient {
     deadline: Instant,
     /// Where this client's venue comes in the order of those that search in the same second.
     place: u64,
+    /// How many venues of the portal start in the same minute, if they are many.
+    starting_together: Option<u32>,
     /// All waits are divided by it. One, except in tests.
     wait_divisor: u32,
 }
@@ -66,6 +69,7 @@ impl SyncHubSpotClient {
             closes: deadline,
             deadline,
             place: 0,
+            starting_together: None,
             wait_divisor: 1,
         }
     }
@@ -82,10 +86,11 @@ impl SyncHubSpotClient {
         Self { closes, ..self }
     }
 
-    /// Sets whose client it is: venues whose searches meet in one second are spread by their names.
+    /// Sets whose client it is, and how many venues start in the same minute, if they are many: those whose searches meet in
+    /// one second are spread by their names.
     #[must_use]
-    pub fn for_venue(self, venue: &str) -> Self {
-        Self { place: crate::retry::stable_hash(venue), ..self }
+    pub fn for_venue(self, venue: &str, starting_together: Option<u32>) -> Self {
+        Self { place: stable_hash(venue), starting_together, ..self }
     }
 
     /// Divides all waits by `divisor`, for tests of what takes seconds.

@@ -11,11 +11,13 @@ use tokio::time::Instant;
 
 use super::failure::{HubSpotErrorBody, HubSpotFailure};
 use super::{SyncHubSpotClient, wire};
+use crate::clock;
 use crate::error::{RunError, Side};
 use crate::http;
 use crate::redaction::redact_text;
-use crate::retry::{patient_pauses, spread_fraction};
+use crate::retry::patient_pauses;
 use sync_config::config::{HUBSPOT_TOKEN_PLACE, KEY_HUBSPOT_TOKEN};
+use sync_config::spread::spread_fraction;
 
 /// The pause before the first retry; it doubles each time, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -26,10 +28,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 const OUTAGE_PATIENCE: Duration = Duration::from_secs(30);
 /// For how long a call is retried that only measures something.
 const METRIC_PATIENCE: Duration = Duration::from_secs(2);
-/// Seconds over which venues are spread when their searches meet: the first time, and at most. At five searches a
+/// Over how long HubSpot counts searches.
+const SEARCH_WINDOW: Duration = Duration::from_secs(1);
+/// Seconds over which few venues are spread when their searches meet: the first time, and at most. At five searches a
 /// second, thirty venues need six.
 const FIRST_SPREAD: Duration = Duration::from_secs(1);
 const WIDEST_SPREAD: Duration = Duration::from_secs(8);
+/// The shortest time over which many are spread: those that have waited longest come first.
+const SHORTEST_SPREAD: Duration = Duration::from_secs(2);
+/// Searches that a portal allows in a [`SEARCH_WINDOW`].
+const SEARCHES: u32 = 5;
 
 /// For how long a call is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +112,7 @@ impl SyncHubSpotClient {
         path: &str,
         body: Option<&Value>,
     ) -> Result<T, CallFailure> {
-        let begun = Instant::now();
+        let begun = clock::now();
         let mut pauses = patient_pauses(FIRST_PAUSE, LONGEST_PAUSE).build();
         let mut last = "no time was left for the request".to_owned();
         let mut round = 0;
@@ -134,10 +142,10 @@ impl SyncHubSpotClient {
             last = message;
             round += 1;
             let pause = pause / self.wait_divisor;
-            if Instant::now() + pause >= self.latest_retry(patience, begun, outage) {
+            if clock::now() + pause >= self.latest_retry(patience, begun, outage) {
                 break;
             }
-            tokio::time::sleep(pause).await;
+            clock::sleep(pause).await;
         }
         let error = RunError::Unavailable { side: Side::HubSpot, message: format!("{method} {path}: {last}") };
         Err(if may_be_processed { CallFailure::Unavailable(error) } else { CallFailure::Stopped(error) })
@@ -149,8 +157,8 @@ impl SyncHubSpotClient {
         if !policy.eq_ignore_ascii_case("SECONDLY") {
             return Duration::ZERO;
         }
-        let window = FIRST_SPREAD.saturating_mul(1 << round.min(8)).min(WIDEST_SPREAD);
-        window.mul_f64(spread_fraction(self.place, round))
+        // The searches that were accepted count until their second is over.
+        SEARCH_WINDOW + spread_window(self.starting_together, round).mul_f64(spread_fraction(self.place, round))
     }
 
     /// When the last retry may begin. An outage that only ever limits the rate ends by itself.
@@ -177,7 +185,7 @@ impl SyncHubSpotClient {
         if !self.limiter_for(path).wait_for_slot(self.deadline).await {
             return Err(AttemptFailure::OutOfTime);
         }
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = self.deadline.saturating_duration_since(clock::now());
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.base_uri));
         request = request.bearer_auth(self.credentials.hubspot_token.expose());
         if let Some(body) = body {
@@ -245,5 +253,29 @@ impl SyncHubSpotClient {
 
     fn token_rejected(&self, message: String, advice: &str) -> RunError {
         RunError::Credential { side: Side::HubSpot, credential: KEY_HUBSPOT_TOKEN, message, advice: advice.to_owned() }
+    }
+}
+
+/// Over how long venues are spread whose searches have met for the `round`th time. Many wait at once for as long as their
+/// searches take, and then for half of that each time, so that nobody waits for long. How many few are isn't known, so they
+/// start with a short wait that doubles.
+fn spread_window(starting_together: Option<u32>, round: u32) -> Duration {
+    let round = round.min(16);
+    match starting_together {
+        Some(venues) => (SEARCH_WINDOW * (venues / SEARCHES) / (1 << round)).max(SHORTEST_SPREAD),
+        None => FIRST_SPREAD.saturating_mul(1 << round).min(WIDEST_SPREAD),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_venues_are_spread_wider_each_time_and_many_at_once() {
+        let seconds = |together| [0, 1, 2, 3, 9].map(|round| spread_window(together, round).as_secs());
+        assert_eq!(seconds(None), [1, 2, 4, 8, 8]);
+        assert_eq!(seconds(Some(64)), [12, 6, 3, 2, 2]);
+        assert_eq!(seconds(Some(256)), [51, 25, 12, 6, 2]);
     }
 }

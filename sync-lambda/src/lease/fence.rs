@@ -6,6 +6,8 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
+use crate::clock;
+
 /// Tells the time of day.
 pub type RunClock = dyn Fn() -> SystemTime + Send + Sync;
 
@@ -25,12 +27,12 @@ impl RunFence {
     /// A fence that closes at this time.
     pub(super) fn until(clock: &Arc<RunClock>, wall: SystemTime) -> Self {
         let left = wall.duration_since(clock()).unwrap_or_default();
-        Self(Some(FenceEnd { steady: Instant::now() + left, wall, clock: Arc::clone(clock) }))
+        Self(Some(FenceEnd { steady: clock::now() + left, wall, clock: Arc::clone(clock) }))
     }
 
     /// Whether nothing may be sent anymore.
     pub fn has_closed(&self) -> bool {
-        self.0.as_ref().is_some_and(|end| Instant::now() >= end.steady || (end.clock)() >= end.wall)
+        self.0.as_ref().is_some_and(|end| clock::now() >= end.steady || (end.clock)() >= end.wall)
     }
 }
 

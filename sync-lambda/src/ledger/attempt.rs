@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::retry::stable_hash;
+use sync_config::spread::stable_hash;
 
 /// One attempt to turn a contact into a lead. Its reference is part of the lead itself, so that a later lookup finds
 /// exactly this lead and not another one of the same person.

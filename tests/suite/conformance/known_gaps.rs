@@ -121,6 +121,14 @@ const GAPS: &[(TestCloud, &str, &str, &str)] = &[
         "state, which defaults to enabled: expected Some(Enabled), found None",
     ),
     (Moto, "schedules::rejects_invalid_schedules", "it accepts any expression", "accepted"),
+    (Moto, "schedules::rejects_unknown_time_zones", "it accepts any time zone", "accepted"),
+    (Moto, "schedules::rejects_schedules_in_missing_groups", "the call fails", "scheduler:CreateSchedule failed with"),
+    (
+        Moto,
+        "schedules::keeps_schedule_groups_with_tags",
+        "it creates a group again",
+        r#"creating it again: expected Some("ConflictException"), found None"#,
+    ),
     (Moto, "state_machines::rejects_invalid_definition", "it accepts a StartAt that names no state", "accepted"),
     (
         Moto,
@@ -235,6 +243,13 @@ const GAPS: &[(TestCloud, &str, &str, &str)] = &[
     ),
     (Ministack, "rest_apis::imports_its_own_export", "it imports no paths", "no path"),
     (Ministack, "schedules::rejects_invalid_schedules", "it accepts any expression", "accepted"),
+    (Ministack, "schedules::rejects_unknown_time_zones", "it accepts any time zone", "accepted"),
+    (
+        Ministack,
+        "schedules::a_target_has_a_retry_policy",
+        "it fills in no retry policy",
+        "retry policy: expected Some((Some(86400), Some(185))), found None",
+    ),
     (Ministack, "state_machines::rejects_invalid_definition", "it accepts a StartAt that names no state", "accepted"),
     (
         Ministack,

@@ -137,6 +137,11 @@ probes! {
         update_replaces_whole_schedule
         lists_default_schedule_group
         rejects_invalid_schedules
+        rejects_unknown_time_zones
+        rejects_schedules_in_missing_groups
+        a_target_has_a_retry_policy
+        keeps_schedule_groups_with_tags
+        a_group_is_deleted_with_its_schedules
         reports_missing_schedules_as_not_found;
     secrets: lists_secret_with_tags
         rejects_duplicate_secret_name

@@ -302,7 +302,7 @@ async fn says_until_when_a_consent_holds_and_when_to_connect_again() {
 
     ward.tripleseat.change_oauth(1, |oauth| oauth.admin = false);
     let checks = examine_tripleseat(&ward).await;
-    expect_check(&checks, "a", CONSENT, DoctorVerdict::Failed, "403", "deployer connect VENUE");
+    expect_check(&checks, "a", CONSENT, DoctorVerdict::Failed, "403", "deployer connect a");
     ward.change_manifest("oauth = \"authorization_code\"", "");
     expect_check(&examine_tripleseat(&ward).await, "a", OAUTH, DoctorVerdict::Failed, "403", "leads:read");
 }

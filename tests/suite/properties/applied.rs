@@ -6,6 +6,7 @@ use deployer_aws::Aws;
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
 use deployer_core::desired::Desired;
 use deployer_core::property::venue_properties;
+use deployer_core::quota::{LimitSource, QuotaKind};
 use deployer_sandbox::hubspot::PropertyDefinition;
 use deployer_sandbox::{RequestInfo, SandboxFault};
 use futures_util::future::join_all;
@@ -45,8 +46,8 @@ async fn creates_properties_once_and_then_writes_nothing() {
 
 #[tokio::test]
 async fn the_next_apply_recovers_from_a_crash_at_any_request() {
-    // Three reads, one group and ten properties.
-    let cases = (1..=14).flat_map(|at| [false, true].map(|took_effect| (at, took_effect)));
+    // Three reads, the limit of properties, one group and ten properties.
+    let cases = (1..=15).flat_map(|at| [false, true].map(|took_effect| (at, took_effect)));
     let cases = cases.map(async |(at, took_effect)| {
         let portal = TestPortal::start().await;
         portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
@@ -60,7 +61,9 @@ async fn the_next_apply_recovers_from_a_crash_at_any_request() {
         let desired = desired_state(&world);
         let plan = world.plan(&desired).await;
         let (outcome, _) = world.execute_plan(&plan).await;
-        if at > 3 {
+        if at == 4 {
+            assert_eq!(outcome.failed, [], "a limit that is unreadable stops nothing");
+        } else if at > 4 {
             assert!(!outcome.failed.is_empty(), "{at}");
         } else {
             assert_eq!(plan.unreadable.len(), 1, "{at}: nothing unreadable is changed");
@@ -73,7 +76,7 @@ async fn the_next_apply_recovers_from_a_crash_at_any_request() {
 
 #[tokio::test]
 async fn survives_a_lost_answer() {
-    let cases = (4..=14).map(async |at| {
+    let cases = (4..=15).map(async |at| {
         let portal = TestPortal::start().await;
         portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
             (request.number == at).then_some(SandboxFault::DropAfter)
@@ -195,4 +198,22 @@ async fn fixes_drift_in_the_portal() {
     let plan = world.plan(&desired).await;
     assert_eq!(describe_actions(&plan), ["a/flag-property Update", "a/status-property Update"]);
     world.converge(&desired).await;
+}
+
+#[tokio::test]
+async fn a_plan_says_that_the_portal_has_no_room_for_properties() {
+    let portal = TestPortal::start().await;
+    let world = new_world(&portal).await;
+    let desired = desired_state(&world);
+    let exceeded = async || {
+        let plan = world.plan(&desired).await;
+        plan.quotas.iter().map(|quota| (quota.quota, quota.needed, quota.limit, quota.limit_source)).collect::<Vec<_>>()
+    };
+    assert_eq!(exceeded().await, []);
+    portal.hubspot.change_behavior(|behavior| behavior.custom_properties = Some(9));
+    assert_eq!(exceeded().await, [(QuotaKind::ContactProperties, 10, 9, LimitSource::Account)]);
+    portal.take_writes();
+    let refusal = world.try_apply(&desired).await.expect_err("they don't fit");
+    assert!(refusal.to_string().contains("3 of 9 are used, and 10 more are needed"), "{refusal}");
+    assert_eq!(portal.take_writes(), Vec::<String>::new());
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{full_overview, good_readings, sample_manifest, sample_now, sample_period, sample_run, sample_runs};
 
 /// `count` venues with names as long as these.
-fn overview_of(count: usize, name: &str) -> Overview {
+pub(super) fn overview_of(count: usize, name: &str) -> Overview {
     let manifest = sample_manifest().manifest;
     let readings = (0..count).map(|number| {
         let mut venue = manifest.venues[0].clone();

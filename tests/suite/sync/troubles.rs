@@ -113,11 +113,11 @@ async fn the_rate_is_too_high_for_ten_seconds_at_settling() {
     assert_eq!(row, all_synced(10));
 }
 
-/// A run of 60 contacts that reaches the daily limit after this many requests, and the runs after midnight, in the same
+/// A run of 160 contacts, in two batches, that reaches the daily limit after this many requests, and the runs after midnight, in the same
 /// process or in a new one.
 async fn reach_daily_limit(requests: u64, same_process: bool) -> TroubleRow {
     let portal = SyncTestPortal::with_fast_clock(false).await;
-    let ids = portal.add_contacts(1..61);
+    let ids = portal.add_contacts(1..161);
     let handler = portal.new_handler();
     portal.hubspot.change_behavior(|behavior| behavior.daily_requests_left = Some(requests));
     let ended = portal.run_in(&handler).await;
@@ -140,13 +140,13 @@ async fn reach_daily_limit(requests: u64, same_process: bool) -> TroubleRow {
 
 #[tokio::test]
 async fn the_daily_limit_is_reached_at_any_request_of_a_run() {
-    let same = futures_util::future::join_all((0..14).map(|requests| reach_daily_limit(requests, true))).await;
+    let same = futures_util::future::join_all((0..9).map(|requests| reach_daily_limit(requests, true))).await;
     for (requests, row) in same.iter().enumerate() {
-        assert_eq!(*row, all_synced(60), "after {requests} requests");
+        assert_eq!(*row, all_synced(160), "after {requests} requests");
     }
-    let died = futures_util::future::join_all((0..14).map(|requests| reach_daily_limit(requests, false))).await;
+    let died = futures_util::future::join_all((0..9).map(|requests| reach_daily_limit(requests, false))).await;
     for (requests, row) in died.iter().enumerate() {
-        assert_eq!((row.leads, row.twice, row.lost, row.flags_left), (60, 0, 0, 0), "after {requests} requests");
+        assert_eq!((row.leads, row.twice, row.lost, row.flags_left), (160, 0, 0, 0), "after {requests} requests");
         assert_eq!(row.reviewed_unsent, 0, "only what was sent needs review: after {requests} requests");
     }
     same[6].print("daily limit mid-run");

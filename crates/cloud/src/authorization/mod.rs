@@ -117,6 +117,7 @@ impl AuthorizedRequest<'_, '_> {
             ("events", "PutRule") => Some("events:TagResource"),
             ("sqs", "CreateQueue") => Some("sqs:TagQueue"),
             ("sns", "CreateTopic") => Some("sns:TagResource"),
+            ("scheduler", "CreateScheduleGroup") => Some("scheduler:TagResource"),
             ("monitoring", "PutMetricAlarm" | "PutCompositeAlarm") => Some("cloudwatch:TagResource"),
             _ => None,
         }

@@ -1,10 +1,10 @@
 //! The resource of a request, as AWS names it when it denies such a request, and its tags.
 
 use super::{AuthorizedRequest, RequestedResource, Tags};
-use crate::lambda;
+use crate::{lambda, scheduler};
 
 /// Actions without resource-level permissions.
-const WITHOUT_RESOURCE: [&str; 61] = [
+const WITHOUT_RESOURCE: [&str; 64] = [
     "appsync:ListApis",
     "appsync:ListChannelNamespaces",
     "appsync:ListDataSources",
@@ -55,7 +55,10 @@ const WITHOUT_RESOURCE: [&str; 61] = [
     "pipes:ListPipes",
     "redshift:DescribeEventSubscriptions",
     "s3:ListAllMyBuckets",
+    "scheduler:ListScheduleGroups",
     "scheduler:ListSchedules",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
     "ses:DescribeReceiptRuleSet",
     "ses:ListReceiptRuleSets",
     "tag:GetResources",
@@ -91,12 +94,9 @@ impl AuthorizedRequest<'_, '_> {
                     tags: Tags::new(),
                 }
             }
-            "scheduler" => {
-                let group = self.body.member_text("GroupName").or_else(|| self.request.query_value("groupName"));
-                let name = self.request.path_segments().into_iter().nth(1).unwrap_or_default();
-                self.untagged("scheduler", &format!("schedule/{}/{name}", group.unwrap_or("default")))
-            }
+            "scheduler" => self.schedule_resource(),
             "states" => RequestedResource { arn: text("stateMachineArn").to_owned(), tags: Tags::new() },
+            // A request for an increase is the only call here that names a resource.
             "servicequotas" => {
                 self.untagged("servicequotas", &format!("{}/{}", text("ServiceCode"), text("QuotaCode")))
             }
@@ -199,6 +199,21 @@ impl AuthorizedRequest<'_, '_> {
         let bus = member("EventBusName").filter(|bus| *bus != "default").map(|bus| format!("{bus}/"));
         let tags = self.cx.region_state().events.rules.get(name).map(|rule| rule.tags.clone()).unwrap_or_default();
         RequestedResource { arn: self.cx.build_arn("events", &format!("rule/{}{name}", bus.unwrap_or_default())), tags }
+    }
+
+    /// A group has tags, a schedule has none.
+    fn schedule_resource(&self) -> RequestedResource {
+        let group = self.body.member_text("GroupName").or_else(|| self.request.query_value("groupName"));
+        let name = scheduler::resource_name(self.request);
+        let path = self.request.path_segments();
+        match path.first().map(String::as_str) {
+            Some("schedule-groups") => RequestedResource {
+                arn: scheduler::group_arn(self.cx, &name),
+                tags: scheduler::tags_of_group(self.cx, &name),
+            },
+            Some("tags") => RequestedResource { tags: scheduler::tags_of_group(self.cx, &name), arn: name },
+            _ => self.untagged("scheduler", &format!("schedule/{}/{name}", group.unwrap_or("default"))),
+        }
     }
 
     fn queue_resource(&self) -> RequestedResource {

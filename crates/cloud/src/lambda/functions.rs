@@ -15,7 +15,7 @@ use crate::{ApiError, CloudAnswer, CloudContext, CloudRequest, JsonBody, ListPag
 /// The maximum size of a zip in a request (50 MB,
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const MAX_ZIP_BYTES: usize = 50 * 1024 * 1024;
-/// The maximum size of all environment variables together.
+/// The maximum size of all environment variables together, as JSON.
 const MAX_ENVIRONMENT_BYTES: usize = 4096;
 /// The page size of lists of functions and versions.
 pub(super) const PAGE: usize = 50;
@@ -271,12 +271,12 @@ fn set_settings(configuration: &mut VersionConfiguration, body: &JsonBody) -> Re
         configuration.dead_letters = target.map(ToOwned::to_owned);
     }
     if let Some(variables) = environment_variables(body) {
-        let bytes: usize = variables.iter().map(|(key, value)| key.len() + value.len()).sum();
-        if bytes > MAX_ENVIRONMENT_BYTES {
-            return Err(invalid_parameter(
+        let measured = json!(variables).to_string();
+        if measured.len() > MAX_ENVIRONMENT_BYTES {
+            return Err(invalid_parameter(format!(
                 "Lambda was unable to configure your environment variables because the environment variables you have \
-                 provided exceeded the 4KB limit.",
-            ));
+                 provided exceeded the 4KB limit. String measured: {measured}"
+            )));
         }
         configuration.environment = variables;
         configuration.others.remove("Environment");

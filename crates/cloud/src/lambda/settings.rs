@@ -211,7 +211,7 @@ pub(super) fn get_account_settings(cx: &CloudContext<'_>) -> Result<CloudAnswer,
         200,
         &json!({
             "AccountLimit": {
-                "TotalCodeSize": 80_530_636_800_u64,
+                "TotalCodeSize": (cx.quota_value(Quota::CodeStorage) as u64) << 30,
                 "CodeSizeUnzipped": 262_144_000,
                 "CodeSizeZipped": 52_428_800,
                 "ConcurrentExecutions": limit,

@@ -183,7 +183,10 @@ impl CronExpression {
         };
         let (first, last) = (times().next()?, times().last()?);
         let within_a_day = times().zip(times().skip(1)).map(|(one, next)| next - one).max();
-        let days_apart = self.firing_days().zip(self.firing_days().skip(1)).map(|(one, next)| next - one).max();
+        let days_apart = match self.fires_daily() {
+            true => Some(1),
+            false => self.firing_days().zip(self.firing_days().skip(1)).map(|(one, next)| next - one).max(),
+        };
         let over_night = days_apart.map(|days| days * MINUTES_OF_DAY + first - last);
         within_a_day.into_iter().chain(over_night).max().map(|minutes| minutes * 60)
     }
@@ -220,7 +223,8 @@ impl CronExpression {
     fn average_firings(&self, hours: u64, on_a_day: usize) -> u64 {
         let years = self.typical_years();
         let days: u64 = years.iter().map(|year| if Date::new(*year, 2, 29).is_ok() { 366 } else { 365 }).sum();
-        let times = u128::try_from(self.firing_days().count() * on_a_day).unwrap_or_default();
+        let firing_days = if self.fires_daily() { days } else { self.firing_days().count() as u64 };
+        let times = u128::from(firing_days) * on_a_day as u128;
         let (times, hours) = (times * 1000 * u128::from(hours), days * 24);
         let rounded = (times + u128::from(hours / 2)) / u128::from(hours.max(1));
         u64::try_from(rounded).unwrap_or(u64::MAX)
@@ -238,6 +242,19 @@ impl CronExpression {
             let part = |part: u16| i8::try_from(part).unwrap_or(0);
             self.minutes.values.iter().map(move |&minute| date.at(part(hour), part(minute), 0, 0))
         })
+    }
+
+    /// Whether it fires on every day of every year, as the rules of most venues do: thousands of days needn't be looked at.
+    fn fires_daily(&self) -> bool {
+        let has_all = |days: &CronDays, field: &CronField| match days {
+            CronDays::Any => true,
+            CronDays::List(list) => list.values.len() == field.range.len(),
+            _ => false,
+        };
+        self.months.values.len() == FIELDS[3].range.len()
+            && self.years.values.len() == FIELDS[5].range.len()
+            && has_all(&self.day_of_month, &FIELDS[2])
+            && has_all(&self.day_of_week, &FIELDS[4])
     }
 
     /// The days on which it fires, as consecutive day numbers.

@@ -160,6 +160,8 @@ impl Venue {
             // Set once it is known what its function has.
             lease: false,
             metrics: self.metrics,
+            // Other venues decide it.
+            starting_together: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Reads one `[venues.NAME]` table: applies the defaults and checks that its keys fit together.
 
+use serde_json::json;
 use sync_config::config::{
     DestinationConfig, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
     ENV_TRIPLESEAT_BASE_URI, ENV_VENUE, HttpAuth, HttpDestination, KEY_DESTINATION_CREDENTIAL, KEY_HUBSPOT_TOKEN,
@@ -30,6 +31,8 @@ use crate::error::ErrorCode;
 
 /// Lambda's limit for all environment variables of a function together, in bytes.
 const MAX_ENVIRONMENT: usize = 4096;
+/// What surrounds the name and the value of a variable in JSON.
+const JSON_OVERHEAD: usize = r#""":"","#.len();
 /// Upper bound for the parts of a secret's ARN other than its name. The ARN itself isn't known yet.
 const SECRET_ARN_OVERHEAD: usize = 80;
 
@@ -470,10 +473,12 @@ fn check_existing(reading: &mut ManifestReading<'_>, read: &ParsedVenue, table: 
 fn check_environment(reading: &mut ManifestReading<'_>, read: &ParsedVenue, hubspot: &HubSpotSettings) {
     let venue = &read.venue;
     let config = venue.sync_config(hubspot);
-    let config = serde_json::to_string(&config).expect("texts and numbers can be written as JSON").len();
+    let config = serde_json::to_string(&config).expect("texts and numbers can be written as JSON");
+    // Lambda measures the JSON of all variables, in which that JSON is a text.
+    let config = json!(config).to_string().len();
     let names =
         [ENV_VENUE, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_TRIPLESEAT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG];
-    let names: usize = names.iter().map(|name| name.len()).sum();
+    let names: usize = names.iter().map(|name| name.len() + JSON_OVERHEAD).sum();
     let values = [&venue.name, &venue.flag_property, &hubspot.base_uri, &venue.name];
     let values: usize = values.iter().map(|value| value.len()).sum();
     let tripleseat = venue.tripleseat_base_uri.as_ref().map_or(0, String::len);

@@ -33,8 +33,8 @@ const TAGGING: ActionCondition = ActionCondition::Tagging;
 /// Every action, including those that a call implies: tagging what it creates, passing the role to Lambda.
 pub(super) const ACTIONS: &[ActionRow] = &[
     action("iam:GetAccountAuthorizationDetails", On::Any, LISTERS).optional("roles are read one by one"),
-    action("iam:GetAccountSummary", On::Any, &[Apply, Doctor])
-        .optional("an apply doesn't check the quota of roles first"),
+    action("iam:GetAccountSummary", On::Any, &[Plan, Apply, Doctor])
+        .optional("a plan doesn't check the quota of roles"),
     action("iam:ListRoles", On::Roles, LISTERS),
     // The doctor may read any role: see below.
     action("iam:GetRole", On::RoleOfAnyPath, &[Plan, Apply, Destroy, Adopt, Rollback, Verify]),
@@ -119,8 +119,9 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("logs:DeleteLogGroup", On::Lock, LOCK_REMOVERS),
     action("logs:ListTagsForResource", On::LockTags, LOCK_REMOVERS),
     action("logs:TagResource", On::LockTags, LOCKERS).on_condition(TAGGING),
-    action("lambda:GetAccountSettings", On::Any, &[Plan, Apply, Doctor, MoveFrom])
-        .optional("an apply doesn't check the quota of executions first, and reserves one for each new venue"),
+    action("lambda:GetAccountSettings", On::Any, &[Plan, Apply, Doctor, MoveFrom]).optional(
+        "a plan doesn't check the quotas of executions and code, and reserves one execution for each new venue",
+    ),
     action("lambda:ListFunctions", On::Any, LISTERS),
     action(
         "lambda:GetFunction",
@@ -202,8 +203,8 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("sns:Unsubscribe", On::Any, MAKERS).optional(NO_ALARMS),
     action("sns:Publish", On::AlarmTopic, &[Report]).optional("`report --send` can't send the digest"),
     action("sns:DeleteTopic", On::AlarmTopic, DELETERS).on_condition(OWNED).optional(NO_ALARMS),
-    action("servicequotas:GetServiceQuota", On::RuleQuota, &[Apply])
-        .optional("an apply doesn't know whether the quota of rules was raised"),
+    action("servicequotas:GetServiceQuota", On::Any, &[Plan, Apply])
+        .optional("a plan doesn't know whether a quota was raised, and an apply tries what may not fit"),
     action("tag:GetResources", On::Any, READERS)
         .optional("a plan reads the tags of log groups, rules and alarms one by one"),
 ];

@@ -40,8 +40,6 @@ pub enum ActionTarget {
     Alarm,
     /// The topic of the deployment's alarms.
     AlarmTopic,
-    /// The quota of rules.
-    RuleQuota,
     /// Whoever runs the command: the doctor asks IAM what that principal may do.
     Caller,
     /// A managed policy that is attached to a venue's role.
@@ -86,7 +84,6 @@ impl ActionTarget {
                 vec![scope.regional_arn("cloudwatch", &format!("alarm:{}{ANY}", VenueNames::alarm_prefix(deployment)))]
             }
             Self::AlarmTopic => vec![scope.regional_arn("sns", &alarm_topic_name(deployment))],
-            Self::RuleQuota => vec![scope.regional_arn("servicequotas", "events/*")],
             Self::Caller => vec![iam(&scope.account, "role/*"), iam(&scope.account, "user/*")],
             Self::ManagedPolicy => vec![iam(&scope.account, "policy/*"), iam("aws", "policy/*")],
             Self::Everything("iam") => vec![iam(&scope.account, ANY), iam("aws", "policy/*")],
@@ -128,7 +125,6 @@ impl ActionTarget {
             Self::Rule => each(&|names| scope.regional_arn("events", &format!("rule/{}", names.rule))),
             Self::Alarm => each(&|names| scope.regional_arn("cloudwatch", &format!("alarm:{}", names.alarms))),
             Self::AlarmTopic => vec![scope.regional_arn("sns", &alarm_topic_name(deployment))],
-            Self::RuleQuota => vec![scope.regional_arn("servicequotas", "events/L-244521F2")],
             // These belong to no venue, or to somebody else.
             Self::Caller | Self::ManagedPolicy | Self::NewMappings | Self::Everything(_) => Vec::new(),
         }
@@ -148,7 +144,6 @@ impl ActionTarget {
             Self::Rule => "Rules",
             Self::Alarm => "Alarms",
             Self::AlarmTopic => "AlarmTopic",
-            Self::RuleQuota => "Quotas",
             Self::Caller => "Caller",
             Self::ManagedPolicy => "ManagedPolicies",
             Self::Everything(_) => "Account",

@@ -50,10 +50,15 @@ pub fn plan_adoption(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Res
     let before = plan(desired, snapshot, &targets);
     let mut adoption = Plan::empty(&desired.deployment, &desired.scope);
     let mut snapshot = snapshot.clone();
+    let mut left = Vec::new();
     for conflict in before.conflicts {
         let (address, name) = (conflict.address, conflict.name);
         if let Some(owner) = conflict.owner {
             return Err(NotAdopted::Owned { resource: format!("{} {name}", address.kind), owner });
+        }
+        if address.kind.is_alarm() {
+            left.push(alarm_note(address.kind, &name));
+            continue;
         }
         let live = snapshot.venues.entry(venue.to_owned()).or_default();
         let version = (address.kind == ResourceKind::Function).then(|| publish_current_code(live)).flatten();
@@ -71,7 +76,9 @@ pub fn plan_adoption(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Res
     {
         return Err(NotAdopted::Unreadable(unreadable.reason));
     }
-    if adoption.changes.is_empty() {
+    let only_alarms = adoption.changes.is_empty() && !left.is_empty();
+    adoption.notes.extend(left);
+    if adoption.changes.is_empty() && !only_alarms {
         adoption.notes.push(format!(
             "there is nothing to adopt: every existing resource with one of {venue}'s names has an owner"
         ));
@@ -92,6 +99,19 @@ fn publish_current_code(live: &LiveStack) -> Option<Operation> {
     let function = live.function.as_present()?;
     let code_sha256 = function.configuration.code_sha256.clone();
     Some(LambdaOperation::PublishVersion { function: function.name.clone(), code_sha256 }.into())
+}
+
+/// Says why an alarm or its topic isn't taken over, and what to do instead: an alarm is replaced as a whole, so there is
+/// nothing of it that an adoption could keep.
+fn alarm_note(kind: ResourceKind, name: &str) -> String {
+    let delete = match kind {
+        ResourceKind::AlarmTopic => "delete the topic in SNS".to_owned(),
+        _ => format!("delete it with `aws cloudwatch delete-alarms --alarm-names {name}`"),
+    };
+    format!(
+        "the {kind} {name} has no owner and isn't taken over, because an apply would replace all of it. Note whom it \
+         notifies, then {delete}: the next apply creates ours"
+    )
 }
 
 /// Says who else changes the resource, because that tool would take it back.
@@ -174,7 +194,7 @@ fn tag_resource(
         ResourceKind::Alias | ResourceKind::Permission | ResourceKind::Target => return None,
         // An apply adopts properties by itself, and former roles are ours.
         ResourceKind::Property(_) | ResourceKind::FormerRole => return None,
-        // An alarm is replaced as a whole, so there is nothing of it that an adoption could keep.
+        // They were noted: see `alarm_note`.
         ResourceKind::AlarmTopic | ResourceKind::Alarms => return None,
     };
     let before = found.clone();

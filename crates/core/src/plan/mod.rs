@@ -19,6 +19,7 @@ mod listed;
 mod log_group;
 mod operation;
 mod permission;
+mod portal_load;
 pub mod problem;
 mod property;
 mod prune;
@@ -53,6 +54,7 @@ use former_role::LateDeletion;
 use crate::desired::{Desired, DesiredVenue};
 use crate::naming::{SHARED_VENUE, TAG_DEPLOYMENT, TAG_VENUE};
 use crate::property::ObservedPortal;
+use crate::quota::ExceededQuota;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
 use crate::rival::{Rival, find_rivals};
 use crate::scope::Scope;
@@ -85,6 +87,9 @@ pub struct Plan {
     /// Access for strangers, and what an apply doesn't change back. The most urgent comes first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<PlanFinding>,
+    /// Quotas that leave too little room for it. An apply doesn't start while one of them is certain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<ExceededQuota>,
     /// Notes for the reader that don't change anything.
     pub notes: Vec<String>,
 }
@@ -174,6 +179,7 @@ impl Plan {
             canary: None,
             unreadable: Vec::new(),
             findings: Vec::new(),
+            quotas: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -280,6 +286,10 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
         alarms::plan_shared_deletions(&mut plan, desired, snapshot);
     }
     plan.notes.extend(unknown.into_notes());
+    rule::note_moved_rules(&mut plan);
+    if targets.is_empty() {
+        portal_load::note_portal_load(&mut plan, desired);
+    }
     plan.findings.sort_by_key(|finding| finding.kind);
     plan
 }

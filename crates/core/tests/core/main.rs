@@ -14,6 +14,7 @@ mod manifest;
 mod planner;
 mod planner_scale;
 mod properties;
+mod quotas;
 mod random_plans;
 mod rivals;
 mod test_files;

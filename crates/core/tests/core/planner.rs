@@ -11,7 +11,7 @@ use deployer_core::snapshot::Snapshot;
 
 use crate::fixtures::{
     MANIFEST, applied_stack, converged_snapshot, desired_from, desired_in_china, earlier_stack, expect_present,
-    harbour_stack,
+    harbour_stack, venue_tables,
 };
 
 fn plan_checked(desired: &Desired, snapshot: &Snapshot) -> Plan {
@@ -77,6 +77,49 @@ fn each_edit_changes_only_its_attributes() {
         format!("{}: {}", to.lines().last().unwrap_or_default(), attributes.join(" "))
     });
     insta::assert_snapshot!(changed.join("\n"));
+}
+
+#[test]
+fn rules_of_an_earlier_version_are_spread_once_and_the_plan_says_why() {
+    let desired = desired_from(MANIFEST);
+    let mut applied = converged_snapshot(&desired);
+    for stack in applied.venues.values_mut() {
+        expect_present(&mut stack.rule).schedule = "rate(5 minutes)".to_owned();
+    }
+    let plan = plan_checked(&desired, &applied);
+    assert_eq!(describe_calls(&plan), ["harbour/rule: events:PutRule", "mill/rule: events:PutRule"]);
+    let change = &plan.changes[0];
+    assert_eq!(change.reason, "fires as often as before, in a minute of its own");
+    assert_eq!(
+        plan.notes,
+        [
+            "2 rules will fire as often as before, but each in a minute of its own (rate(5 minutes) becomes cron(0/5 * * * ? *)), \
+          so that venues don't all search HubSpot at the same moment"
+        ]
+    );
+    // Somebody else's change is drift.
+    expect_present(&mut harbour_stack(&mut applied).rule).schedule = "rate(10 minutes)".to_owned();
+    assert_eq!(plan_checked(&desired, &applied).changes[0].reason, "differs from the manifest");
+}
+
+#[test]
+fn says_once_when_a_portal_cannot_hold_the_runs() {
+    let notes = |venues: usize, more: &str| {
+        let tables: String = (0..venues).map(|number| venue_tables(&format!("v{number:05}"), more)).collect();
+        let desired = desired_from(&format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\n{tables}"));
+        let notes = plan(&desired, &Snapshot::default(), &[]).notes.into_iter();
+        notes.filter(|note| note.contains("HubSpot allows a portal")).collect::<Vec<_>>()
+    };
+    assert_eq!(notes(690, ""), Vec::<String>::new());
+    assert_eq!(
+        notes(1_000, ""),
+        [
+            "1,000 venues start 288,000 runs a day (200 a minute), each with at least one search. HubSpot allows a portal 250,000 \
+          requests a day (Starter), 650,000 (Professional) or 1,000,000 (Enterprise) and 300 searches a minute, for everything \
+          that uses it; with schedule = \"rate(10 minutes)\", they would be 144,000 a day"
+        ]
+    );
+    assert_eq!(notes(1_000, "schedule = \"rate(10 minutes)\"\n"), Vec::<String>::new(), "the advice holds");
 }
 
 #[test]

@@ -24,6 +24,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::Serialize;
 use sync_config::config::{DestinationConfig, KEY_HUBSPOT_TOKEN};
+use sync_config::text::name_venue;
 use tokio::sync::{Mutex, OnceCell};
 
 use credentials::{GivenCredential, VenueCredentials};
@@ -136,13 +137,14 @@ impl DoctorFinding {
     }
 
     fn into_check(self, area: CheckArea, venue: Option<&Venue>, name: impl Into<String>) -> DoctorCheck {
+        let named = |text: String| venue.map_or_else(|| text.clone(), |venue| name_venue(&text, &venue.name));
         DoctorCheck {
             area,
             venue: venue.map(|venue| venue.name.clone()),
             name: name.into(),
             verdict: self.verdict,
-            evidence: self.evidence,
-            advice: self.advice,
+            evidence: named(self.evidence),
+            advice: self.advice.map(named),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{ContactCounts, LiveCode, LiveFiring, Overview, RunHistory, VenueDrif
 use deployer_core::counted::count_with_noun;
 use deployer_core::manifest::{Blocker, ScheduleExpression, Status};
 use deployer_core::resource::Observed;
+use deployer_core::spread::keeps_schedule;
 use sync_lambda::error::WRONG_SETTING;
 use sync_lambda::report::ProblemKind;
 
@@ -253,7 +254,7 @@ impl VenueJudge<'_> {
             }
             _ => {
                 let rule = status.rule.as_present().filter(|_| status.venue.status != Status::Blocked);
-                if let Some(rule) = rule.filter(|rule| rule.schedule != status.venue.schedule.expression) {
+                if let Some(rule) = rule.filter(|rule| !keeps_schedule(&rule.schedule, &status.venue.schedule)) {
                     let wanted = &status.venue.schedule.expression;
                     let what = format!("Its rule has the schedule {}, but the manifest says {wanted}.", rule.schedule);
                     self.add_attention(Urgency::Soon, what, apply);

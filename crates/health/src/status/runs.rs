@@ -9,7 +9,8 @@ use super::hours::{HourCounts, add_to_hour};
 use super::log::{LogEvent, LogQuery, read_events};
 use deployer_aws::{Aws, FailureKind};
 use deployer_core::resource::Observed;
-use sync_config::metrics::OLDEST_FLAG_AGE;
+use sync_config::metrics::{METRIC_DIMENSION, OLDEST_FLAG_AGE};
+use sync_config::text::name_venue;
 use sync_lambda::report::ProblemKind;
 
 /// Matches the line that a run ends with, which has its results.
@@ -87,7 +88,11 @@ impl VenueRun {
         }
         let count = |key: &str| line[key].as_u64().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let failure = |value: &Value| RunFailure { kind: text(&value["kind"]), message: text(&value["message"]) };
+        let venue = line[METRIC_DIMENSION].as_str().unwrap_or_default();
+        let failure = |value: &Value| RunFailure {
+            kind: text(&value["kind"]),
+            message: name_venue(value["message"].as_str().unwrap_or_default(), venue),
+        };
         Some(Self {
             duration_ms: line["Duration"].as_u64(),
             searched: count("searched"),

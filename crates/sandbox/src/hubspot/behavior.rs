@@ -17,6 +17,8 @@ pub struct PortalBehavior {
     pub data_center: Option<String>,
     /// How many more requests the account may make today; then 429 with the policy `DAILY`.
     pub daily_requests_left: Option<u64>,
+    /// How many custom properties contacts may have, if not as many as usual.
+    pub custom_properties: Option<u64>,
     /// The scopes of a token aren't listed; the request for them is answered with this status, as for a service key.
     pub unlisted_scopes: Option<u16>,
     /// Workflows are also found in the current version of the API, not only below `/automation/v4`.

@@ -1,11 +1,14 @@
 //! The filters and the sort order of a search.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::definition::PropertyDefinition;
 use super::error::HubSpotRefusal;
+use super::index::SearchIndex;
 use super::json::{HubSpotBody, wrong_type};
 use super::state::{PortalState, SandboxContact};
 use super::validate::parse_time;
@@ -53,6 +56,16 @@ impl SearchFilters {
         Ok(Self(read))
     }
 
+    /// The contacts that can match, if the index knows: those with the value that some filter of each group asks for.
+    pub(super) fn candidates(&self, index: &SearchIndex) -> Option<BTreeSet<u64>> {
+        let of_group = |group: &Vec<SearchFilter>| group.iter().find_map(|filter| filter.candidates(index));
+        let mut all = BTreeSet::new();
+        for group in &self.0 {
+            all.extend(of_group(group)?);
+        }
+        (!self.0.is_empty()).then_some(all)
+    }
+
     pub(super) fn matches_contact(&self, contact: &SandboxContact) -> bool {
         self.0.is_empty() || self.0.iter().any(|group| group.iter().all(|filter| filter.matches_contact(contact)))
     }
@@ -95,6 +108,17 @@ impl SearchFilter {
             other => return Err(HubSpotRefusal::invalid_request(format!("Invalid operator {other}"))),
         };
         Ok(Self { property, test })
+    }
+
+    fn candidates(&self, index: &SearchIndex) -> Option<BTreeSet<u64>> {
+        match &self.test {
+            // Numbers and times are equal in many spellings.
+            FilterTest::OneOf(operands, true) => match operands.as_slice() {
+                [FilterOperand::Text(text)] => index.contacts_with(&self.property.name, text),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn matches_contact(&self, contact: &SandboxContact) -> bool {
@@ -175,17 +199,21 @@ impl SearchOrder {
         Ok(Self { property: searched_property(state, &name)?, descending })
     }
 
-    pub(super) fn compare_contacts(&self, one: &SandboxContact, other: &SandboxContact) -> Ordering {
-        let value = |contact: &SandboxContact| contact.properties.get(&self.property.name).cloned();
-        let by_value = match (value(one), value(other)) {
-            (Some(one), Some(other)) => {
-                let order =
-                    FilterOperand::new(&self.property, &one).compare_with(&FilterOperand::new(&self.property, &other));
-                if self.descending { order.reverse() } else { order }
-            }
-            (one, other) => other.is_some().cmp(&one.is_some()),
+    /// The contacts' ids, in this order.
+    pub(super) fn sort_contacts(&self, contacts: Vec<&Arc<SandboxContact>>) -> Vec<u64> {
+        let value = |contact: &SandboxContact| {
+            contact.properties.get(&self.property.name).map(|text| FilterOperand::new(&self.property, text))
         };
-        by_value.then(one.id.cmp(&other.id))
+        let mut sorted: Vec<_> = contacts.into_iter().map(|contact| (value(contact), contact.id)).collect();
+        sorted.sort_by(|(one, one_id), (other, other_id)| {
+            let by_value = match (one, other) {
+                (Some(one), Some(other)) if self.descending => other.compare_with(one),
+                (Some(one), Some(other)) => one.compare_with(other),
+                (one, other) => other.is_some().cmp(&one.is_some()),
+            };
+            by_value.then(one_id.cmp(other_id))
+        });
+        sorted.into_iter().map(|(_, id)| id).collect()
     }
 }
 

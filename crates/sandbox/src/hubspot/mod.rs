@@ -8,6 +8,7 @@ mod definition;
 mod error;
 mod filter;
 mod import;
+mod index;
 mod json;
 mod properties;
 mod routes;
@@ -77,6 +78,11 @@ impl SandboxHubSpot {
     /// The API, for a [`super::Server`].
     pub fn api_router(&self) -> Router {
         front::vendor_router(self.clone())
+    }
+
+    /// Answers a request as the API does, without a server.
+    pub async fn answer_here(&self, request: http::Request<Vec<u8>>) -> http::Response<Vec<u8>> {
+        front::answer_here(self, request).await
     }
 
     /// Creates a service key with this token. An existing token gets these scopes.

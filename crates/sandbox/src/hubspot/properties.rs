@@ -9,6 +9,7 @@ use super::error::HubSpotRefusal;
 use super::json::HubSpotBody;
 use super::routes::{CallAnswer, CallResult, HubSpotCall};
 use super::state::StoredProperty;
+use crate::vendors::CUSTOM_PROPERTIES;
 
 /// `GET …/properties/contacts`
 pub(super) fn list_properties(call: &mut HubSpotCall<'_>) -> CallResult {
@@ -17,6 +18,27 @@ pub(super) fn list_properties(call: &mut HubSpotCall<'_>) -> CallResult {
     let asked = call.state.properties.values();
     let asked = asked.filter(|property| property.archived == archived && property.definition.sensitive == sensitive);
     Ok(CallAnswer::from_read(json!({ "results": asked.map(property_json).collect::<Vec<_>>() })))
+}
+
+/// `GET /crm/limits/{version}/custom-properties`
+pub(super) fn count_custom_properties(call: &mut HubSpotCall<'_>) -> CallResult {
+    let all = call.state.properties.values();
+    let usage = all.filter(|property| !property.archived && !property.definition.hubspot_defined).count() as u64;
+    let limit = call.state.behavior.custom_properties.unwrap_or(CUSTOM_PROPERTIES);
+    let percentage = usage as f64 / limit.max(1) as f64;
+    Ok(CallAnswer::from_read(json!({
+        "byObjectType": [{
+            "objectTypeId": "0-1",
+            "singularLabel": "Contact",
+            "pluralLabel": "Contacts",
+            "limit": limit,
+            "usage": usage,
+            "percentage": percentage,
+        }],
+        "overallLimit": limit,
+        "overallUsage": usage,
+        "overallPercentage": percentage,
+    })))
 }
 
 /// `GET …/properties/contacts/{name}`

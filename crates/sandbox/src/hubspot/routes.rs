@@ -76,6 +76,7 @@ enum HubSpotEndpoint {
     Group(String),
     Property(String),
     PropertyBatch,
+    PropertyLimits,
     Flows,
     DatedFlows,
     Flow(String),
@@ -96,6 +97,10 @@ impl HubSpotEndpoint {
             ["account-info", version, "details"] if HUBSPOT_VERSIONS.contains(version) => {
                 return Some(Self::AccountDetails);
             }
+            ["crm", "limits", version, "custom-properties"] if dated.contains(version) => {
+                return Some(Self::PropertyLimits);
+            }
+            ["crm", version, "limits", "custom-properties"] if *version == older => return Some(Self::PropertyLimits),
             ["automation", "v4", "flows"] => return Some(Self::Flows),
             ["automation", "v4", "flows", id] => return Some(Self::Flow((*id).to_owned())),
             ["automation", version, "flows"] if dated.contains(version) => return Some(Self::DatedFlows),
@@ -133,9 +138,8 @@ impl HubSpotEndpoint {
             (Self::TokenInfo, "POST") | (Self::AccountDetails, "GET") => None,
             (Self::WebhookSettings(_) | Self::WebhookSubscriptions(_), "GET") => None,
             (Self::Flows | Self::Flow(_) | Self::DatedFlows | Self::DatedFlow(_), "GET") => Some(AUTOMATION),
-            (Self::Contacts | Self::Contact(_), "GET") | (Self::Search | Self::BatchRead, "POST") => {
-                Some(CONTACTS_READ)
-            }
+            (Self::Contacts | Self::Contact(_) | Self::PropertyLimits, "GET")
+            | (Self::Search | Self::BatchRead, "POST") => Some(CONTACTS_READ),
             (Self::Contacts | Self::BatchUpdate, "POST") | (Self::Contact(_), "PATCH" | "DELETE") => {
                 Some(CONTACTS_WRITE)
             }
@@ -167,6 +171,7 @@ impl HubSpotEndpoint {
             (Self::Property(name), "PATCH") => properties::update_property(call, name),
             (Self::Property(name), _) => properties::archive_property(call, name),
             (Self::PropertyBatch, _) => properties::create_properties(call),
+            (Self::PropertyLimits, _) => properties::count_custom_properties(call),
             (Self::DatedFlows | Self::DatedFlow(_), _) if !call.state.behavior.dated_workflows => {
                 Err(HubSpotRefusal::not_found())
             }

@@ -2,10 +2,13 @@
 //!
 //! <https://developers.hubspot.com/docs/api-reference/latest/crm/search-the-crm>
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::error::HubSpotRefusal;
 use super::filter::{SearchFilters, SearchOrder};
+use super::index::SearchQuery;
 use super::json::{DEFAULT_PROPERTIES, HubSpotBody, contact_json};
 use super::routes::{CallAnswer, CallResult, HubSpotCall};
 use crate::vendors::{HUBSPOT_SEARCH_PAGE, HUBSPOT_SEARCH_RESULTS};
@@ -25,16 +28,23 @@ pub(super) fn search_contacts(call: &mut HubSpotCall<'_>) -> CallResult {
         )));
     }
     let asked = body.optional_texts("properties")?;
-    let filters = SearchFilters::parse_groups(call.state, body.optional_list("filterGroups")?)?;
-    let order = SearchOrder::parse_sorts(call.state, body.optional_list("sorts")?)?;
+    let (groups, sorts) = (body.optional_list("filterGroups")?, body.optional_list("sorts")?);
+    let filters = SearchFilters::parse_groups(call.state, groups)?;
+    let order = SearchOrder::parse_sorts(call.state, sorts)?;
     if body.optional_text("query")?.is_some_and(|query| !query.is_empty()) {
         return Err(HubSpotRefusal::invalid_request("The sandbox doesn't support searches by query"));
     }
 
-    let mut found = call.state.indexed_contacts(call.now);
-    found.retain(|contact| filters.matches_contact(contact));
-    found.sort_by(|one, other| order.compare_contacts(one, other));
-    let page = found.iter().skip(after).take(limit);
+    call.state.settle_index(call.now);
+    let query = SearchQuery { groups: groups.to_vec(), sorts: sorts.to_vec() };
+    let found = call.state.index.kept_search(&query).unwrap_or_else(|| {
+        let mut found = call.state.indexed_contacts(filters.candidates(&call.state.index).as_ref(), call.now);
+        found.retain(|contact| filters.matches_contact(contact));
+        let found = Arc::new(order.sort_contacts(found));
+        call.state.index.keep_search(query, &found);
+        found
+    });
+    let page = found.iter().skip(after).take(limit).filter_map(|id| call.state.indexed_contact(*id, call.now));
     let results = page.map(|contact| contact_json(call.state, contact, &asked, &DEFAULT_PROPERTIES));
     let mut body = json!({ "total": found.len(), "results": results.collect::<Vec<_>>() });
     let next = after + limit;

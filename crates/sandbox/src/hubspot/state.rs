@@ -1,6 +1,6 @@
 //! The state of a portal: its contacts, what the search index knows of them, and the apps that may read and write them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::behavior::PortalBehavior;
 use super::definition::{CONTACT_INFORMATION, PropertyDefinition, built_in_properties};
 use super::error::HubSpotRefusal;
+use super::index::SearchIndex;
 use super::validate::{self, InvalidValue};
 use super::workflows::PortalWorkflows;
 use crate::clock::{add_clamped, format_iso};
@@ -60,6 +61,7 @@ pub(super) struct PortalState {
     /// What the index has already reached: a growing lag doesn't take it back.
     index_reached: Timestamp,
     contacts: BTreeMap<u64, StoredContact>,
+    pub(super) index: SearchIndex,
     /// For each merged contact, the one it was merged into.
     merged: BTreeMap<u64, u64>,
     pub(super) properties: BTreeMap<String, StoredProperty>,
@@ -84,6 +86,7 @@ impl PortalState {
             search_lag,
             index_reached: Timestamp::MIN,
             contacts: BTreeMap::new(),
+            index: SearchIndex::default(),
             merged: BTreeMap::new(),
             properties: properties.collect(),
             groups: [(CONTACT_INFORMATION.to_owned(), "Contact information".to_owned())].into(),
@@ -111,6 +114,7 @@ impl PortalState {
         let created = self.properties.get(&definition.name).map_or(now, |property| property.created);
         let property = StoredProperty { definition, created, updated: now, archived: false };
         self.properties.insert(property.definition.name.clone(), property);
+        self.index.forget_search();
     }
 
     /// The contacts that aren't archived, by id.
@@ -133,11 +137,40 @@ impl PortalState {
         add_clamped(now, -self.search_lag).max(self.index_reached)
     }
 
-    /// The contacts as the search index sees them at `now`.
-    pub(super) fn indexed_contacts(&self, now: Timestamp) -> Vec<&Arc<SandboxContact>> {
+    /// The contacts as the search index sees them at `now`; those that may have other values than searched for are left
+    /// out where `candidates` says which don't.
+    pub(super) fn indexed_contacts(
+        &self,
+        candidates: Option<&BTreeSet<u64>>,
+        now: Timestamp,
+    ) -> Vec<&Arc<SandboxContact>> {
+        match candidates {
+            None => self.contacts.keys().filter_map(|id| self.indexed_contact(*id, now)).collect(),
+            Some(ids) => ids.iter().filter_map(|id| self.indexed_contact(*id, now)).collect(),
+        }
+    }
+
+    /// A contact as the search index sees it at `now`.
+    pub(super) fn indexed_contact(&self, id: u64, now: Timestamp) -> Option<&Arc<SandboxContact>> {
         let as_of = self.index_time(now);
-        let stored = self.contacts.values().filter(|stored| stored.archived_at.is_none_or(|archived| archived > as_of));
-        stored.filter_map(|stored| Some(&stored.history.iter().rfind(|(since, _)| *since <= as_of)?.1)).collect()
+        let stored = self.contacts.get(&id).filter(|stored| stored.archived_at.is_none_or(|at| at > as_of))?;
+        Some(&stored.history.iter().rfind(|(since, _)| *since <= as_of)?.1)
+    }
+
+    /// Lets the index catch up. Of the versions that it has reached, searches can only show the newest.
+    pub(super) fn settle_index(&mut self, now: Timestamp) {
+        let as_of = self.index_time(now);
+        while let Some(id) = self.index.next_changed(as_of) {
+            let Some(stored) = self.contacts.get_mut(&id) else { continue };
+            while stored.history.get(1).is_some_and(|(since, _)| *since <= as_of) {
+                let Some((_, former)) = stored.history.pop_front() else { break };
+                for (name, value) in &former.properties {
+                    if !stored.history.iter().any(|(_, version)| version.properties.get(name) == Some(value)) {
+                        self.index.remove_value(id, name, value);
+                    }
+                }
+            }
+        }
     }
 
     /// Validates a write to the contact `id`, or to a new one, and returns the values as they are stored.
@@ -170,8 +203,12 @@ impl PortalState {
             if !self.property_definition(name).is_some_and(|definition| definition.unique) {
                 continue;
             }
-            let other =
-                self.active_contacts().find(|other| Some(other.id) != id && other.properties.get(name) == Some(value));
+            let has_value =
+                |other: &&Arc<SandboxContact>| Some(other.id) != id && other.properties.get(name) == Some(value);
+            let other = match self.index.contacts_with(name, value) {
+                None => self.active_contacts().find(has_value),
+                Some(ids) => ids.iter().filter_map(|id| self.active_contact(*id)).find(has_value),
+            };
             if let Some(other) = other {
                 let message = format!("Contact already exists. Existing ID: {}", other.id);
                 return Err(HubSpotRefusal::new(409, "CONFLICT", message));
@@ -187,7 +224,7 @@ impl PortalState {
         changes: &PropertyValues,
         now: Timestamp,
     ) -> Option<Arc<SandboxContact>> {
-        let as_of = self.index_time(now);
+        self.settle_index(now);
         let stored = self.contacts.get_mut(&id).filter(|stored| stored.archived_at.is_none())?;
         let mut contact = SandboxContact::clone(&stored.current);
         merge_properties(&mut contact.properties, changes);
@@ -197,10 +234,7 @@ impl PortalState {
         stored.current = Arc::clone(&contact);
         stored.history.push_back((now, Arc::clone(&contact)));
         record_history(&mut stored.values, changes, now);
-        // Of the versions that the index has already reached, searches can only show the newest.
-        while stored.history.get(1).is_some_and(|(since, _)| *since <= as_of) {
-            stored.history.pop_front();
-        }
+        self.index.add_version(id, changes, now);
         Some(contact)
     }
 
@@ -219,6 +253,7 @@ impl PortalState {
         let history = [(indexed_from, Arc::clone(&contact))].into();
         let mut values = BTreeMap::new();
         record_history(&mut values, &contact.properties, contact.updated_at);
+        self.index.add_version(contact.id, &contact.properties, indexed_from);
         self.contacts
             .insert(contact.id, StoredContact { current: Arc::clone(&contact), history, values, archived_at: None });
         contact
@@ -267,7 +302,9 @@ impl PortalState {
     /// Moves a contact to the recycle bin. The index still has it for a while.
     pub(super) fn archive_contact(&mut self, id: u64, now: Timestamp) -> bool {
         let stored = self.contacts.get_mut(&id).filter(|stored| stored.archived_at.is_none());
-        stored.map(|stored| stored.archived_at = Some(now)).is_some()
+        let archived = stored.map(|stored| stored.archived_at = Some(now)).is_some();
+        self.index.add_change(id, now);
+        archived
     }
 }
 

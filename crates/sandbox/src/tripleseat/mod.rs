@@ -109,6 +109,11 @@ impl SandboxTripleseat {
         front::vendor_router(self.clone())
     }
 
+    /// Answers a request as the API does, without a server.
+    pub async fn answer_here(&self, request: http::Request<Vec<u8>>) -> http::Response<Vec<u8>> {
+        front::answer_here(self, request).await
+    }
+
     /// The leads of an account, oldest first; empty if there is no such account.
     pub fn site_leads(&self, site_id: u64) -> Vec<TripleseatLead> {
         self.lock_state().sites.get(&site_id).map(|site| site.leads.clone()).unwrap_or_default()

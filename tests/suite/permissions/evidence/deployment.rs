@@ -12,6 +12,7 @@ use crate::drift_members::cases::drift_cases;
 use crate::drift_members::converged_world;
 use crate::permissions::record::NeededPermission;
 use crate::processes::Site;
+use crate::quotas::fill_bus;
 use crate::sdk::GeneratedClients as _;
 use crate::versions::{deployed_site, set_memory};
 use crate::world::two_venue_manifest;
@@ -202,6 +203,14 @@ pub fn find_rivals() -> Vec<NeededPermission> {
         assert_eq!(code, 6, "{text}");
     }
     site.run_deployer(&["status"]);
+    site.take_permissions()
+}
+
+/// More rules than fit into the bus of every account, so the account's own quota is asked for.
+pub fn ask_for_quotas() -> Vec<NeededPermission> {
+    let site = Site::new();
+    fill_bus(&site.cloud, 120);
+    run_all(&site, &[PLAN, APPLY]);
     site.take_permissions()
 }
 

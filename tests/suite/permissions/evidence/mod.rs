@@ -33,6 +33,7 @@ const STORIES: &[Story] = &[
     deployment::roll_back,
     deployment::adopt_untagged,
     deployment::find_rivals,
+    deployment::ask_for_quotas,
     lookups::connect,
 ];
 

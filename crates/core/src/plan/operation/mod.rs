@@ -26,6 +26,7 @@ pub use sns::SnsOperation;
 /// A call that changes something. Each is idempotent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "service")]
+#[expect(clippy::large_enum_variant, reason = "most operations of a plan are the largest, Lambda's")]
 pub enum Operation {
     Iam(IamOperation),
     SecretsManager(SecretsManagerOperation),

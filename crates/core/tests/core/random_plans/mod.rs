@@ -130,6 +130,7 @@ impl RandomCase {
     fn build_sides(&self) -> Sides {
         let desired = Desired {
             archive_properties: self.archive_properties,
+            code_bytes: None,
             recovery_window_days: self.recovery_window_days,
             ..DECLARED[self.wanted].clone()
         };
