@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use pacing::CallUnderWay;
 use serde_json::{Value, json};
 
-use super::shared::session::{Session, find_declared_venue};
+use super::shared::session::Session;
 use crate::cli::{GlobalArgs, TimeWindow, parse_time_window};
 use crate::render::log_line;
 use deployer_aws::{CallError, FailureKind};
@@ -107,8 +107,7 @@ impl LogFilter {
 pub(super) async fn run_logs(global: &GlobalArgs, args: &LogsArgs) -> Result<ExitCode> {
     let session = Session::open_for_venues(global, &[&args.venue]).await?;
     let manifest = session.manifest();
-    let venue = find_declared_venue(manifest, &args.venue)?;
-    let group = VenueNames::new(&manifest.deployment.name, &venue.name).log_group;
+    let group = VenueNames::new(&manifest.deployment.name, &args.venue).log_group;
     let from = Timestamp::now().checked_sub(args.since.duration).unwrap_or_default();
     let filter = LogFilter::from_args(args);
     let pattern = filter.pattern();

@@ -307,8 +307,11 @@ fn raised_causes(group: &AlarmGroupSpec, watch: &AlarmWatch) -> Vec<AlarmCauseVi
 impl BoardState {
     fn view_group(&self, venue: &str) -> Option<VenueAlarmView> {
         let group = self.groups.as_ref()?.iter().find(|group| group.venue == venue)?;
-        let sender = group.composite.as_ref().or(group.alarms.first())?;
-        let (state, since) = match self.since.get(&sender.name) {
+        let senders = group.alarms.iter().chain(&group.composite).filter(|alarm| group.sends_by(&alarm.name));
+        let states: Vec<(AlarmState, Timestamp)> =
+            senders.filter_map(|alarm| self.since.get(&alarm.name).copied()).collect();
+        let raised = states.iter().find(|(state, _)| *state == AlarmState::Alarm).or(states.first());
+        let (state, since) = match raised {
             Some((state, since)) => (*state, Some(since.as_millisecond())),
             None => (AlarmState::InsufficientData, None),
         };

@@ -95,6 +95,9 @@ impl RunningDev {
         // Any venue's token reads the whole portal.
         let reader = self.venues.iter().find(|(_, running)| running.credentials.contains_key(KEY_HUBSPOT_TOKEN));
         manifest.hubspot.token = reader.map(|(venue, _)| reference(venue, KEY_HUBSPOT_TOKEN));
+        if let Some(alarms) = &mut manifest.alarms {
+            alarms.webhooks.clear();
+        }
         for venue in &mut manifest.venues {
             let Some(running) = self.venues.get(&venue.name) else { continue };
             venue.tripleseat_base_uri.clone_from(&running.tripleseat_base_uri);

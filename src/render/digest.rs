@@ -78,7 +78,7 @@ fn raised_alarms(overview: &Overview, alarms: &BTreeMap<String, VenueAlarm>) -> 
             SHARED_VENUE => DigestAlarm {
                 display_name: "All venues".to_owned(),
                 venue: None,
-                causes: vec!["HubSpot ends the runs of at least half of them".to_owned()],
+                causes: alarm.causes.keys().map(|cause| shared_meaning(cause).to_owned()).collect(),
             },
             venue => DigestAlarm {
                 display_name: known.map_or(venue, |status| &status.venue.display_name).to_owned(),
@@ -88,4 +88,13 @@ fn raised_alarms(overview: &Overview, alarms: &BTreeMap<String, VenueAlarm>) -> 
         }
     });
     raised.collect()
+}
+
+/// What an alarm of all venues means.
+fn shared_meaning(cause: &str) -> &str {
+    match cause {
+        "hubspot" => "HubSpot ends the runs of at least half of them",
+        "chat" => "messages couldn't be delivered to a chat",
+        other => other,
+    }
 }

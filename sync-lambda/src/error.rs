@@ -14,6 +14,8 @@ pub enum Side {
     SecretsManager,
     /// Amazon CloudWatch Logs, where the leases of runs are.
     Logs,
+    /// A chat that gets the messages of alarms.
+    Chat,
 }
 
 impl fmt::Display for Side {
@@ -23,6 +25,7 @@ impl fmt::Display for Side {
             Self::Destination => "the destination",
             Self::SecretsManager => "Secrets Manager",
             Self::Logs => "CloudWatch Logs",
+            Self::Chat => "a chat",
         })
     }
 }

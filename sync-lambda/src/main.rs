@@ -1,30 +1,60 @@
-//! `bootstrap`: the executable that AWS Lambda starts.
+//! `bootstrap`: the executable that AWS Lambda starts. Its environment decides whether it syncs a venue or forwards messages.
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use sync_lambda::error::RunError;
-use sync_lambda::handler::Handler;
+use sync_lambda::forward::Forwarder;
+use sync_lambda::handler::{EnvironmentReader, Handler};
+use sync_lambda::report::LogSink;
+
+/// What an invocation does.
+enum FunctionMode {
+    Sync(Box<Handler>),
+    Forward(Forwarder),
+}
 
 // A single thread is enough: a run mostly waits for the network, and a 128 MB function has a fraction of a CPU.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let variables = Box::new(|name: &str| std::env::var(name).ok());
     // A broken environment is reported at every invocation, where people see it, instead of preventing the start.
-    let handler = Handler::new(variables, Box::new(write_log_line));
-    let handler = &handler;
+    let mode = read_mode();
+    let mode = &mode;
     let serve = service_fn(move |event: LambdaEvent<Value>| async move {
         let (event, context) = event.into_parts();
-        let handler = handler.as_ref().map_err(|error| lambda_diagnostic(error.clone()))?;
-        handler.handle_event(&event, &context.request_id, context.deadline()).await.map_err(lambda_diagnostic)
+        let mode = mode.as_ref().map_err(|error| lambda_diagnostic(error.clone()))?;
+        mode.handle_event(&event, &context.request_id, context.deadline()).await.map_err(lambda_diagnostic)
     });
     match lambda_runtime::run(serve).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("could not use the Lambda runtime API: {error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn read_mode() -> Result<FunctionMode, RunError> {
+    let variables = |name: &str| std::env::var(name).ok();
+    let shared: (Arc<EnvironmentReader>, Arc<LogSink>) = (Arc::new(variables), Arc::new(write_log_line));
+    match Forwarder::from_environment(&shared.0, &shared.1) {
+        Some(forwarder) => forwarder.map(FunctionMode::Forward),
+        None => {
+            let handler = Handler::new(Box::new(variables), Box::new(write_log_line))?;
+            Ok(FunctionMode::Sync(Box::new(handler)))
+        }
+    }
+}
+
+impl FunctionMode {
+    async fn handle_event(&self, event: &Value, request_id: &str, deadline: SystemTime) -> Result<Value, RunError> {
+        match self {
+            Self::Sync(handler) => handler.handle_event(event, request_id, deadline).await,
+            Self::Forward(forwarder) => forwarder.handle_event(event, deadline).await,
         }
     }
 }

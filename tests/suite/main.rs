@@ -13,6 +13,7 @@ mod bench;
 mod bounded;
 mod browser;
 mod canaries;
+mod chats;
 mod cloud;
 mod cloud_code;
 mod cloud_services;

@@ -18,7 +18,7 @@ use crate::desired::{resource_tags, shared_tags};
 use crate::manifest::{AlarmCause, AlarmSettings, Manifest, ScheduleExpression, Status, Venue, format_duration};
 use crate::naming::{ALIAS, SHARED_VENUE, VenueNames, alarm_topic_name};
 use crate::resource::StringMap;
-use crate::resource::alarm::{AlarmGroupSpec, AlarmSpec, DesiredAlarms, TopicSpec, WatchedMetric};
+use crate::resource::alarm::{AlarmGroupSpec, AlarmSpec, ChatSubscriber, DesiredAlarms, TopicSpec, WatchedMetric};
 use crate::scope::Scope;
 
 const MINUTE_S: u64 = 60;
@@ -51,7 +51,7 @@ pub fn derive_alarms(manifest: &Manifest, scope: &Scope) -> Option<DesiredAlarms
     });
     let active: Vec<&Venue> = manifest.venues.iter().filter(|venue| venue.status == Status::Active).collect();
     let tags = shared_tags(&manifest.deployment, &[]);
-    let context = AlarmContext { settings, deployment, tags: &tags, topic_arn: &topic_arn };
+    let context = AlarmContext { settings, deployment, scope, tags: &tags, topic_arn: &topic_arn };
     let shared = context.shared_group(&active);
     let venues = active.iter().map(|venue| context.venue_group(venue, &shared));
     let groups = std::iter::once(shared.clone()).chain(venues).collect();
@@ -86,6 +86,7 @@ fn topic_policy(scope: &Scope, deployment: &str, topic: &str) -> Value {
 struct AlarmContext<'a> {
     settings: &'a AlarmSettings,
     deployment: &'a str,
+    scope: &'a Scope,
     /// Of what belongs to all venues.
     tags: &'a StringMap,
     topic_arn: &'a str,
@@ -166,13 +167,47 @@ impl AlarmContext<'_> {
         });
         AlarmGroupSpec {
             venue: SHARED_VENUE.to_owned(),
-            alarms: vec![AlarmSpec::new(format!("{name}/hubspot"), &merge(settings, breach.to_json()))],
+            alarms: [AlarmSpec::new(format!("{name}/hubspot"), &merge(settings, breach.to_json()))]
+                .into_iter()
+                .chain(self.chat_alarm(&name))
+                .collect(),
+            subscriber: self.settings.chats().next().map(|_| ChatSubscriber {
+                topic: self.topic_arn.to_owned(),
+                endpoint: self.scope.regional_arn(
+                    "lambda",
+                    &format!("function:{}:{ALIAS}", VenueNames::new(self.deployment, SHARED_VENUE).function),
+                ),
+            }),
             composite: None,
             watched: None,
             tags: self.tags.clone(),
             notes: Vec::new(),
             name,
         }
+    }
+
+    /// The alarm for messages that a chat doesn't take, which reaches those who get mail.
+    fn chat_alarm(&self, group: &str) -> Option<AlarmSpec> {
+        self.settings.chats().next()?;
+        let function = VenueNames::new(self.deployment, SHARED_VENUE).function;
+        let breach = Breach {
+            operator: "GreaterThanOrEqualToThreshold",
+            threshold: 1,
+            periods: 1,
+            breaching: 1,
+            missing: "notBreaching",
+        };
+        let settings = json!({
+            "AlarmDescription": format!(
+                "Messages of {} couldn't be delivered to a chat. `deployer logs {SHARED_VENUE}` says why; `deployer secret set \
+                 {SHARED_VENUE} slack_webhook` (or teams_webhook) sets another webhook.",
+                self.deployment
+            ),
+            "Namespace": "AWS/Lambda", "MetricName": "Errors", "Statistic": "Sum", "Period": HOUR_S,
+            "Dimensions": [{ "Name": "FunctionName", "Value": function }],
+            "AlarmActions": [self.topic_arn],
+        });
+        Some(AlarmSpec::new(format!("{group}/chat"), &merge(settings, breach.to_json())))
     }
 
     fn venue_group(&self, venue: &Venue, shared: &AlarmGroupSpec) -> AlarmGroupSpec {
@@ -213,6 +248,7 @@ impl AlarmContext<'_> {
             composite: (!alarms.is_empty()).then(|| AlarmSpec::new(name.clone(), &composite)),
             alarms,
             watched,
+            subscriber: None,
             tags: resource_tags(self.deployment, venue, &[]),
             notes,
             name,

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod arn;
+pub mod chat;
 pub mod config;
 pub mod digest;
 pub mod hubspot_api;

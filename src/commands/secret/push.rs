@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::stored::{change_secret, chosen_venues, print_credentials, read_secret, require_own_secret};
 use crate::commands::shared::reconcile::confirm_on_terminal;
-use crate::commands::shared::secret_values::resolve_venue_credentials;
+use crate::commands::shared::secret_values::{check_credential, resolve_venue_credentials};
 use crate::commands::shared::session::Session;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
@@ -32,6 +32,9 @@ pub(super) async fn run_secret_push(session: &Session, args: &SecretPushArgs) ->
         for (key, _, resolved) in resolve_venue_credentials(session, venue).await? {
             match resolved {
                 Ok(Some(value)) => {
+                    if let Err(why) = check_credential(&key, &value) {
+                        unresolved.push(format!("{}: {}: {why}", venue.name, key.to_lowercase()));
+                    }
                     let value = Value::from(value.expose_value());
                     if object.get(&key) != Some(&value) {
                         values.insert(key, value);
@@ -58,7 +61,7 @@ pub(super) async fn run_secret_push(session: &Session, args: &SecretPushArgs) ->
     }
     let keys = |values: &Map<String, Value>| values.keys().cloned().collect::<Vec<_>>();
     for (venue, _, values) in &changes {
-        print_credentials(session, venue, &keys(values), "differs from its reference");
+        print_credentials(session, *venue, &keys(values), "differs from its reference");
     }
     let question = "Do you want to write the values of the references?";
     let review = "see what differs with `deployer secret status --compare`";

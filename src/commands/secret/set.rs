@@ -7,25 +7,27 @@ use serde_json::Value;
 
 use super::stored::{change_secret, print_credentials, require_own_secret};
 use crate::commands::shared::reconcile::wait_for_signal;
-use crate::commands::shared::session::{Session, find_declared_venue};
+use crate::commands::shared::secret_values::{check_credential, find_secret_owner};
+use crate::commands::shared::session::Session;
 use crate::terminal::QuietTerminal;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_core::manifest::SecretValue;
+use deployer_core::naming::SHARED_VENUE;
 
 /// Set one credential of a venue, from a hidden prompt or from stdin
 #[derive(Debug, Args)]
 pub struct SecretSetArgs {
-    /// The venue
+    /// The venue, or `_all` for the webhooks of chats
     #[arg(value_name = "VENUE")]
     pub venue: String,
-    /// The credential's key in the manifest: `hubspot_token`, `tripleseat_public_key`, …
+    /// The credential's key in the manifest: `hubspot_token`, `tripleseat_public_key`, `slack_webhook`, …
     pub key: String,
 }
 
 pub(super) async fn run_secret_set(session: &Session, args: &SecretSetArgs) -> Result<ExitCode> {
     let name = args.venue.as_str();
-    let venue = find_declared_venue(session.manifest(), name)?;
+    let venue = find_secret_owner(session.manifest(), name)?;
     let key = args.key.to_uppercase();
     if !venue.secrets.iter().any(|(declared, _)| *declared == key) {
         let keys: Vec<String> = venue.secrets.iter().map(|(key, _)| key.to_lowercase()).collect();
@@ -33,11 +35,16 @@ pub(super) async fn run_secret_set(session: &Session, args: &SecretSetArgs) -> R
             ErrorCode::UnknownCredential,
             format!("{name} has no credential {}", key.to_lowercase()),
         )
-        .hint(format!("it has {}; declare another one in [venues.{name}.secrets]", keys.join(", "))));
+        .hint(match name {
+            SHARED_VENUE => format!("it has {}; declare another one in [alarms]", keys.join(", ")),
+            name => format!("it has {}; declare another one in [venues.{name}.secrets]", keys.join(", ")),
+        }));
     }
     // Checked first, so that nobody types a value that can't be stored.
     let secret = require_own_secret(session, venue).await?;
     let value = read_typed_value(&format!("{} of {name}: ", key.to_lowercase())).await?;
+    check_credential(&key, &value)
+        .map_err(|why| Error::usage(ErrorCode::SecretValue, format!("{why}; nothing was changed")))?;
     let changed = change_secret(session, &secret, |object| {
         let value = Value::from(value.expose_value());
         (object.insert(key.clone(), value.clone()) != Some(value)).then_some(())

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use sync_lambda::secret::SkippedVersions;
 
-use crate::commands::shared::session::{Session, find_declared_venue};
+use crate::commands::shared::secret_values::{SecretOwner, find_secret_owner, secret_owners};
+use crate::commands::shared::session::Session;
 use deployer_aws::{Call, CallError, FailureKind};
 use deployer_core::error::{Error, ErrorCode, Result};
-use deployer_core::manifest::{SecretRef, Status, Venue};
+use deployer_core::manifest::{SecretRef, Status};
 use deployer_core::naming::{TAG_DEPLOYMENT, VenueNames};
 use deployer_core::plan::Action;
 use deployer_core::resource::{ResourceAddress, ResourceKind};
@@ -25,7 +26,11 @@ pub(in crate::commands) enum SecretState {
 }
 
 /// The name of the venue's secret, if it exists and is ours.
-pub(in crate::commands) async fn require_own_secret(session: &Session, venue: &Venue) -> Result<String> {
+pub(in crate::commands) async fn require_own_secret<'m>(
+    session: &Session,
+    venue: impl Into<SecretOwner<'m>>,
+) -> Result<String> {
+    let venue = venue.into();
     let secret = secret_name(session, venue);
     let apply = "`deployer apply` creates it";
     match read_secret_state(session, &secret).await.map_err(|error| secret_error(&secret, &error))? {
@@ -121,7 +126,13 @@ pub(in crate::commands) async fn change_secret<T>(
 }
 
 /// Reports each of these credentials.
-pub(in crate::commands) fn print_credentials(session: &Session, venue: &Venue, keys: &[String], words: &str) {
+pub(in crate::commands) fn print_credentials<'m>(
+    session: &Session,
+    venue: impl Into<SecretOwner<'m>>,
+    keys: &[String],
+    words: &str,
+) {
+    let venue = venue.into();
     for key in keys {
         let key = key.to_lowercase();
         match &session.json {
@@ -134,7 +145,8 @@ pub(in crate::commands) fn print_credentials(session: &Session, venue: &Venue, k
 /// Says which declared credentials the secrets of these venues lack. Only for secrets whose value was there before: adopted
 /// or restored ones. What can't be read is said too, as the function would fail on it.
 pub(in crate::commands) async fn print_missing_credentials(session: &Session, venues: &[String]) {
-    for venue in session.manifest().venues.iter().filter(|venue| venues.contains(&venue.name)) {
+    let owners = secret_owners(session.manifest());
+    for venue in owners.into_iter().filter(|venue| venues.iter().any(|name| name == venue.name)) {
         let object = match read_secret(session, &secret_name(session, venue)).await {
             Ok(object) => object,
             Err(error) => {
@@ -164,16 +176,16 @@ pub(in crate::commands) fn venues_with_secret(done: &[(ResourceAddress, Action)]
 }
 
 /// The venues of these names, or all.
-pub(in crate::commands) fn chosen_venues<'s>(session: &'s Session, names: &[String]) -> Result<Vec<&'s Venue>> {
+pub(in crate::commands) fn chosen_venues<'s>(session: &'s Session, names: &[String]) -> Result<Vec<SecretOwner<'s>>> {
     if names.is_empty() {
-        return Ok(session.manifest().venues.iter().collect());
+        return Ok(secret_owners(session.manifest()));
     }
-    names.iter().map(|name| find_declared_venue(session.manifest(), name)).collect()
+    names.iter().map(|name| find_secret_owner(session.manifest(), name)).collect()
 }
 
 /// The name of the venue's secret, whether or not it exists.
-pub(in crate::commands) fn secret_name(session: &Session, venue: &Venue) -> String {
-    VenueNames::new(&session.manifest().deployment.name, &venue.name).secret
+pub(in crate::commands) fn secret_name<'m>(session: &Session, venue: impl Into<SecretOwner<'m>>) -> String {
+    VenueNames::new(&session.manifest().deployment.name, venue.into().name).secret
 }
 
 /// The error of a failed call, without any value.

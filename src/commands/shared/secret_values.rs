@@ -4,11 +4,49 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::session::{Session, manifest_directory};
+use super::session::{Session, find_declared_venue, manifest_directory};
 use deployer_core::error::{Error, ErrorCode, Result};
-use deployer_core::manifest::{SecretRef, SecretValue, Venue};
+use deployer_core::manifest::{Manifest, SecretRef, SecretValue, Status, Venue};
+use deployer_core::naming::SHARED_VENUE;
 use deployer_core::plan::{Operation, Plan, SecretsManagerOperation};
 use pacing::CallUnderWay;
+use sync_config::chat::ChatKind;
+
+/// Whose a secret is: a venue's, or that of all venues, which has the webhooks of chats.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::commands) struct SecretOwner<'m> {
+    pub(in crate::commands) name: &'m str,
+    /// Its credentials and their references, by key.
+    pub(in crate::commands) secrets: &'m [(String, SecretRef)],
+    pub(in crate::commands) status: Status,
+}
+
+impl<'m> From<&'m Venue> for SecretOwner<'m> {
+    fn from(venue: &'m Venue) -> Self {
+        Self { name: &venue.name, secrets: &venue.secrets, status: venue.status }
+    }
+}
+
+/// All owners of secrets: what belongs to all venues comes last.
+pub(in crate::commands) fn secret_owners(manifest: &Manifest) -> Vec<SecretOwner<'_>> {
+    let shared = manifest.secret_references(SHARED_VENUE);
+    let shared = shared.map(|secrets| SecretOwner { name: SHARED_VENUE, secrets, status: Status::Active });
+    manifest.venues.iter().map(SecretOwner::from).chain(shared).collect()
+}
+
+/// The owner with this name.
+pub(in crate::commands) fn find_secret_owner<'m>(manifest: &'m Manifest, name: &str) -> Result<SecretOwner<'m>> {
+    let found = secret_owners(manifest).into_iter().find(|owner| owner.name == name);
+    found.map_or_else(|| find_declared_venue(manifest, name).map(SecretOwner::from), Ok)
+}
+
+/// Checks a credential whose form is known: the webhook of a chat. The value isn't repeated.
+///
+/// # Errors
+/// What is wrong with it.
+pub(in crate::commands) fn check_credential(key: &str, value: &SecretValue) -> std::result::Result<(), String> {
+    ChatKind::from_secret_key(key).map_or(Ok(()), |chat| chat.check_webhook(value.expose_value().trim()))
+}
 
 /// The JSON object of each secret that `plan` creates, by the secret's name. References that don't resolve are all
 /// reported together, before anything is changed; on the local cloud, a placeholder takes the place of such a value.
@@ -25,12 +63,15 @@ pub(in crate::commands) async fn resolve_new_secrets(
             let Operation::SecretsManager(SecretsManagerOperation::CreateSecret { secret }) = operation else {
                 continue;
             };
-            let venue = session.manifest().venues.iter().find(|venue| venue.name == change.address.venue);
-            let Some(venue) = venue else { continue };
+            let owners = secret_owners(session.manifest());
+            let Some(venue) = owners.into_iter().find(|owner| owner.name == change.address.venue) else { continue };
             let mut object = Map::new();
             for (key, reference, resolved) in resolve_venue_credentials(session, venue).await? {
                 match resolved {
                     Ok(Some(value)) => {
+                        if let Err(why) = check_credential(&key, &value) {
+                            unresolved.push(format!("{}: {}: {why}", venue.name, key.to_lowercase()));
+                        }
                         object.insert(key, Value::from(value.expose_value()));
                         known.insert(reference, value);
                     }
@@ -75,7 +116,7 @@ pub(in crate::commands) fn note_missing_values(session: &Session, plan: &Plan) -
         .filter(|change| change.operations.iter().any(creates_secret))
         .map(|change| change.address.venue.as_str())
         .collect();
-    let venues = session.manifest().venues.iter().filter(|venue| created.contains(&venue.name.as_str()));
+    let venues = secret_owners(session.manifest()).into_iter().filter(|venue| created.contains(&venue.name));
     let credentials = venues.flat_map(|venue| venue.secrets.iter().map(move |(key, found)| (venue, key, found)));
     credentials
         .filter_map(|(venue, key, reference)| match reference {
@@ -100,12 +141,12 @@ pub(in crate::commands) type ResolvedCredential =
     std::result::Result<Option<SecretValue>, deployer_core::manifest::ResolveError>;
 
 /// For each credential: its key, its reference as written in the manifest, and the resolved value.
-pub(in crate::commands) async fn resolve_venue_credentials(
+pub(in crate::commands) async fn resolve_venue_credentials<'m>(
     session: &Session,
-    venue: &Venue,
+    venue: impl Into<SecretOwner<'m>>,
 ) -> Result<Vec<(String, String, ResolvedCredential)>> {
     let directory = manifest_directory(&session.manifest().path);
-    let references = venue.secrets.clone();
+    let references = venue.into().secrets.to_vec();
     let _under_way = CallUnderWay::begin("the values of the references (a password manager may ask for yours)");
     // A reference can run a password manager, which blocks.
     tokio::task::spawn_blocking(move || {

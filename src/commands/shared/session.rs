@@ -16,6 +16,7 @@ use deployer_aws::identity::MfaPrompt;
 use deployer_aws::{Aws, FailureKind, IdentityOptions, read_caller};
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{self, LoadedManifest, Manifest, ManifestErrors, Venue};
+use deployer_core::naming::SHARED_VENUE;
 use deployer_core::scope::Scope;
 use deployer_reconcile::portal::PortalAccess;
 use jiff::Timestamp;
@@ -43,7 +44,7 @@ impl Session {
         let loaded = load_manifest(global)?;
         let named: Vec<String> = venues.iter().map(|venue| venue.as_ref().to_owned()).collect();
         for venue in own_venues(&loaded.manifest, &named) {
-            find_declared_venue(&loaded.manifest, &venue)?;
+            check_declared(&loaded.manifest, &venue)?;
         }
         show_new_trust(global, &loaded);
         Self::connect(global, loaded).await
@@ -203,6 +204,18 @@ pub(in crate::commands) fn find_declared_venue<'m>(manifest: &'m Manifest, name:
         Error::usage(ErrorCode::UnknownVenue, format!("the manifest declares no venue {name}"))
             .hint(format!("it declares {declared}"))
     })
+}
+
+/// Checks that a venue is declared, or, for `_all`, that there is something with a secret and a log that belongs to all of them.
+pub(in crate::commands) fn check_declared(manifest: &Manifest, name: &str) -> Result<()> {
+    match manifest.secret_references(name) {
+        Some(_) => Ok(()),
+        None if name == SHARED_VENUE => {
+            Err(Error::usage(ErrorCode::UnknownVenue, "[alarms] names no chat, so nothing belongs to all venues")
+                .hint("declare one: `slack_webhook = \"managed\"` or `teams_webhook = \"managed\"` under [alarms]"))
+        }
+        None => find_declared_venue(manifest, name).map(drop),
+    }
 }
 
 /// Where the local cloud is kept: next to the manifest.

@@ -77,7 +77,7 @@ pub(super) async fn invoke_function(aws: &Aws) -> Value {
 }
 
 /// An embedded cloud that runs functions in this directory, and its address.
-pub(super) async fn start_cloud() -> (EmbeddedCloud, tempfile::TempDir, String) {
+pub async fn start_cloud() -> (EmbeddedCloud, tempfile::TempDir, String) {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let cloud_uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));

@@ -3,7 +3,7 @@
 mod broken_off;
 mod changes;
 mod consent;
-mod deployed;
+pub mod deployed;
 mod dry_run;
 mod echoes;
 mod faults;

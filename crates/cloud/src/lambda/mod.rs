@@ -17,7 +17,7 @@ use http::Method;
 use super::table::{StoredTable, stored_parts};
 use super::{ApiError, CloudContext, CloudRequest, HandlerOutcome};
 pub(super) use download::{download_code, is_code_path, is_download};
-pub(super) use invocations::record_run;
+pub(super) use invocations::{invoke_for_service, record_run};
 pub use mappings::StoredMapping;
 pub use model::{
     AsyncSettings, StoredAlias, StoredFunction, StoredFunctionVersion, StoredStatement, VersionConfiguration,

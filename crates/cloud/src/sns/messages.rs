@@ -1,8 +1,10 @@
-//! Messages: kept for whoever looks at them, and delivered to nobody.
+//! Messages: kept for whoever looks at them, and delivered to functions.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{ApiError, CloudAnswer, SnsCall, invalid_parameter};
+use crate::lambda;
 
 /// How many messages are kept.
 const KEPT: usize = 100;
@@ -21,7 +23,7 @@ pub struct StoredMessage {
 }
 
 /// A subject is one line of ASCII that begins with a letter, a digit or a punctuation mark.
-pub(super) fn publish_message(call: &mut SnsCall<'_, '_>) -> Result<CloudAnswer, ApiError> {
+pub(super) fn publish_message(call: &mut SnsCall<'_, '_>, request_id: &str) -> Result<CloudAnswer, ApiError> {
     call.find_topic("TopicArn")?;
     let topic_arn = call.required_text("TopicArn")?.to_owned();
     let message = call.required_text("Message").map_err(|_| invalid_parameter("Invalid parameter: Empty message"))?;
@@ -38,6 +40,7 @@ pub(super) fn publish_message(call: &mut SnsCall<'_, '_>) -> Result<CloudAnswer,
         return Err(invalid_parameter("Invalid parameter: Subject"));
     }
     let id = call.cx.random_uuid();
+    deliver_to_functions(call, request_id, (&topic_arn, &id), (subject.as_deref(), &message));
     let messages = &mut call.sns_state_mut().messages;
     let last = messages.keys().next_back().and_then(|key| key.parse::<u64>().ok()).unwrap_or_default();
     messages.insert(format!("{:020}", last + 1), StoredMessage { id: id.clone(), topic_arn, subject, message });
@@ -46,4 +49,26 @@ pub(super) fn publish_message(call: &mut SnsCall<'_, '_>) -> Result<CloudAnswer,
         messages.remove(&first);
     }
     Ok(call.xml_answer(|xml| xml.write_text("MessageId", &id)))
+}
+
+/// Invokes the functions that have subscribed and whose policies let the topic. As in AWS, the publisher doesn't hear of it.
+fn deliver_to_functions(
+    call: &mut SnsCall<'_, '_>,
+    request_id: &str,
+    (topic, id): (&str, &str),
+    (subject, message): (Option<&str>, &str),
+) {
+    let by_function = call.sns_state().topic_subscriptions(topic).filter(|known| known.protocol == "lambda");
+    let subscribed: Vec<(String, String)> =
+        by_function.map(|known| (known.arn.clone(), known.endpoint.clone())).collect();
+    for (subscription, function) in subscribed {
+        let event = json!({ "Records": [{
+            "EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription,
+            "Sns": {
+                "Type": "Notification", "MessageId": id, "TopicArn": topic, "Subject": subject, "Message": message,
+                "Timestamp": call.cx.now.to_string(),
+            },
+        }] });
+        lambda::invoke_for_service(call.cx, ("sns.amazonaws.com", topic), &function, request_id, &event);
+    }
 }

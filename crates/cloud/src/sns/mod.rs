@@ -129,7 +129,7 @@ pub(super) fn handle_request(
         "ListTagsForResource" => topics::list_tags_for_resource(call),
         "TagResource" => topics::tag_resource(call),
         "UntagResource" => topics::untag_resource(call),
-        "Publish" => messages::publish_message(call),
+        "Publish" => messages::publish_message(call, &request.id),
         "Subscribe" => subscriptions::subscribe_endpoint(call),
         "Unsubscribe" => subscriptions::unsubscribe_endpoint(call),
         "GetSubscriptionAttributes" => subscriptions::get_subscription_attributes(call),

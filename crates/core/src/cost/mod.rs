@@ -193,7 +193,9 @@ pub fn estimate_with_prices(
     let declared = desired.venues.iter().map(|venue| (venue.venue.as_str(), Some(venue)));
     let others = snapshot.venues.keys().filter(|name| !desired.venues.iter().any(|venue| venue.venue == **name));
     // What belongs to all venues has a line of its own.
-    let others = others.map(String::as_str).chain(std::iter::once(SHARED_VENUE));
+    let has_shared = desired.venues.iter().any(|venue| venue.venue == SHARED_VENUE);
+    let others = others.map(String::as_str).filter(|name| *name != SHARED_VENUE);
+    let others = others.chain((!has_shared).then_some(SHARED_VENUE));
     if let Some(reason) = snapshot.alarms.alarms.unreadable_reason() {
         not_counted.push(format!("alarms: {reason}"));
     }

@@ -1,6 +1,9 @@
 //! `[alarms]`: what raises an alarm, and who is notified.
 
+use sync_config::chat::ChatKind;
+
 use super::Flaw;
+use super::SecretRef;
 use super::keys::{ALARMS, AlarmsKeys};
 use super::report::ManifestProblem;
 use super::shape::ManifestReading;
@@ -85,6 +88,8 @@ pub struct AlarmSettings {
     pub topic: Option<String>,
     /// Who gets the messages of the deployment's own topic.
     pub emails: Vec<String>,
+    /// The webhooks of chats that get the same messages: their keys in the secret, and where their values come from.
+    pub webhooks: Vec<(String, SecretRef)>,
     /// What is watched for.
     pub causes: Vec<AlarmCause>,
     /// How long a flag may be set, in seconds.
@@ -93,6 +98,13 @@ pub struct AlarmSettings {
     pub needs_review: u32,
     /// Which share of a day's contacts that fail raises an alarm.
     pub failed_percent: u32,
+}
+
+impl AlarmSettings {
+    /// The chats that get the messages.
+    pub fn chats(&self) -> impl Iterator<Item = ChatKind> {
+        self.webhooks.iter().filter_map(|(key, _)| ChatKind::from_secret_key(key))
+    }
 }
 
 /// Reads the table. What is wrong by itself has been reported already.
@@ -116,11 +128,23 @@ pub(super) fn read_alarms(
         let help = "remove `topic`, or subscribe these addresses to that topic where it is managed";
         reading.push_problem(ManifestProblem::new(ErrorCode::AlarmsEmail, span, message, "not used").with_help(help));
     }
+    let mut webhooks = Vec::new();
+    for (chat, key) in [(ChatKind::Slack, &ALARMS.slack_webhook), (ChatKind::Teams, &ALARMS.teams_webhook)] {
+        let Some(reference) = table.read(key) else { continue };
+        webhooks.push((chat.secret_key().to_owned(), reference));
+        if let (Some(_), Some(span)) = (&topic, table.value_span(key)) {
+            let message = "a chat gets the messages of the deployment's own topic, but `topic` names another";
+            let help = "remove `topic`, or connect the chat to that topic where it is managed";
+            reading
+                .push_problem(ManifestProblem::new(ErrorCode::AlarmsEmail, span, message, "not used").with_help(help));
+        }
+    }
     let words = table.list_texts(&ALARMS.causes);
     let named: Vec<AlarmCause> = words.iter().filter_map(|word| AlarmCause::from_word(word)).collect();
     AlarmSettings {
         topic,
         emails,
+        webhooks,
         causes: if table.has_key(&ALARMS.causes) { named } else { AlarmCause::ALL.to_vec() },
         oldest_flag_s: table.read(&ALARMS.oldest_flag).0,
         needs_review: table.read(&ALARMS.needs_review),

@@ -188,6 +188,18 @@ declare_table! {
             100,
             "Who gets the messages of the deployment's own topic. Each address is asked to confirm.",
         ),
+    slack_webhook: Optional<SecretRef> =
+        Key::text(
+            TextFormat::SecretRef,
+            "Incoming webhook of a Slack channel that gets the messages: a reference, never the URL itself.",
+        )
+        .with_example(T("env:SLACK_WEBHOOK")),
+    teams_webhook: Optional<SecretRef> =
+        Key::text(
+            TextFormat::SecretRef,
+            "Webhook of a workflow that posts the messages into a Teams channel: a reference, never the URL itself.",
+        )
+        .with_example(T("env:TEAMS_WEBHOOK")),
     causes: Optional<TextList> =
         Key::texts(
             TextFormat::AlarmCause,

@@ -16,7 +16,7 @@ use super::alarms::AlarmSettings;
 use super::company::CompanyRules;
 use super::schedule::SchedulePattern;
 use super::value::WordValue;
-use crate::naming::RolePlace;
+use crate::naming::{RolePlace, SHARED_VENUE};
 use crate::resource::StringMap;
 
 /// A valid manifest.
@@ -32,6 +32,21 @@ pub struct Manifest {
     pub alarms: Option<AlarmSettings>,
     /// The venues, in the order of the file. `[defaults]` are applied.
     pub venues: Vec<Venue>,
+}
+
+impl Manifest {
+    /// The references of a venue's secret, or of the one that belongs to all venues, by key. `None` if nothing of that name is
+    /// declared.
+    pub fn secret_references(&self, owner: &str) -> Option<&[(String, SecretRef)]> {
+        if owner == SHARED_VENUE {
+            return self
+                .alarms
+                .as_ref()
+                .map(|alarms| alarms.webhooks.as_slice())
+                .filter(|webhooks| !webhooks.is_empty());
+        }
+        self.venues.iter().find(|venue| venue.name == owner).map(|venue| venue.secrets.as_slice())
+    }
 }
 
 /// The owner of every managed resource, and its location.

@@ -58,7 +58,8 @@ fn is_foreign_host(base_uri: &str, vendor_uri: &str) -> bool {
 /// The programs that a manifest's references run, and the foreign hosts that its credentials are sent to, each as it is
 /// shown to a person.
 pub fn trusted_things(manifest: &Manifest) -> Vec<String> {
-    let own = manifest.hubspot.token.iter();
+    let webhooks = manifest.alarms.iter().flat_map(|alarms| alarms.webhooks.iter().map(|(_, found)| found));
+    let own = manifest.hubspot.token.iter().chain(webhooks);
     let references = own.chain(manifest.venues.iter().flat_map(|venue| venue.secrets.iter().map(|(_, found)| found)));
     let commands = references.filter(|reference| matches!(reference, SecretRef::Cmd(_))).map(ToString::to_string);
     let hubspot = [(manifest.hubspot.base_uri.as_str(), sync_config::config::HUBSPOT_BASE_URI)];

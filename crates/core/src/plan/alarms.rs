@@ -29,19 +29,23 @@ pub(super) fn plan_shared(plan: &mut Plan, desired: &Desired, snapshot: &Snapsho
         record(plan, ResourceKind::AlarmTopic, SHARED_VENUE, verdict);
         report_topic(plan, topic, snapshot.alarms.topic.as_present());
     }
-    plan_group(plan, desired, snapshot, SHARED_VENUE);
+    // Where a function forwards messages, the group comes after it.
+    if !desired.venues.iter().any(|venue| venue.venue == SHARED_VENUE) {
+        plan_group(plan, desired, snapshot, SHARED_VENUE);
+    }
 }
 
 /// Plans the alarms of one venue.
 pub(super) fn plan_group(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot, venue: &str) {
     let Some(group) = desired.alarms.as_ref().and_then(|alarms| alarms.find_group(venue)) else { return };
     plan.notes.extend(group.notes.iter().cloned());
+    let topic = snapshot.alarms.topic.as_present();
     let deployment = plan.deployment.clone();
     let context = VenueContext { deployment: &deployment, venue, is_canary: false };
     let verdict = match &snapshot.alarms.alarms {
         Observed::Unreadable(reason) => ResourceVerdict::Unreadable(reason.clone()),
-        Observed::Absent | Observed::PendingDeletion(_) => compare_group(&context, group, &[]),
-        Observed::Present(live) => compare_group(&context, group, &alarms_of_group(live, &group.name)),
+        Observed::Absent | Observed::PendingDeletion(_) => compare_group(&context, group, &[], topic),
+        Observed::Present(live) => compare_group(&context, group, &alarms_of_group(live, &group.name), topic),
     };
     record(plan, ResourceKind::Alarms, venue, verdict);
     for alarm in alarms_of_group(snapshot.alarms.list_alarms(), &group.name) {
@@ -147,7 +151,12 @@ fn put_alarm(group: &AlarmGroupSpec, alarm: &AlarmSpec) -> CloudWatchOperation {
     }
 }
 
-fn compare_group(context: &VenueContext, group: &AlarmGroupSpec, live: &[&LiveAlarm]) -> ResourceVerdict {
+fn compare_group(
+    context: &VenueContext,
+    group: &AlarmGroupSpec,
+    live: &[&LiveAlarm],
+    topic: Option<&LiveTopic>,
+) -> ResourceVerdict {
     let specs = || group.alarms.iter().chain(&group.composite);
     let find = |name: &str| live.iter().find(|alarm| alarm.name == name);
     let named = live.iter().filter(|alarm| specs().any(|spec| spec.name == alarm.name));
@@ -193,6 +202,7 @@ fn compare_group(context: &VenueContext, group: &AlarmGroupSpec, live: &[&LiveAl
     for operation in deletions(&group.name, others.iter().map(|alarm| **alarm)) {
         differences.add_fix(operation);
     }
+    compare_subscriber(context, group, topic, &mut differences);
     if live.is_empty() {
         let (attributes, operations) = differences.into_parts();
         first.extend(operations);
@@ -205,6 +215,44 @@ fn compare_group(context: &VenueContext, group: &AlarmGroupSpec, live: &[&LiveAl
             ResourceVerdict::Change(Change { operations: first, ..change })
         }
         other => other,
+    }
+}
+
+/// The function of the deployment that forwards messages to chats, by the ARN of its alias.
+fn is_own_subscriber(deployment: &str, endpoint: &str) -> bool {
+    let function = VenueNames::new(deployment, SHARED_VENUE).function;
+    let mut parts = endpoint.split(':').skip(5);
+    parts.next() == Some("function") && parts.next() == Some(function.as_str())
+}
+
+/// Compares who gets the messages besides those who get mail. What others have subscribed is left alone.
+fn compare_subscriber(
+    context: &VenueContext,
+    group: &AlarmGroupSpec,
+    topic: Option<&LiveTopic>,
+    differences: &mut Differences,
+) {
+    if group.venue != SHARED_VENUE {
+        return;
+    }
+    let live = topic.filter(|topic| owns(topic.tags.as_ref(), context.deployment));
+    let by_function = live.into_iter().flat_map(|topic| &topic.subscriptions);
+    let own: Vec<_> = by_function
+        .filter(|known| known.protocol == "lambda" && is_own_subscriber(context.deployment, &known.endpoint))
+        .collect();
+    if let Some(wanted) =
+        group.subscriber.as_ref().filter(|wanted| !own.iter().any(|it| it.endpoint == wanted.endpoint))
+    {
+        differences.add_new("subscriber", wanted.endpoint.as_str());
+        let (arn, function) = (wanted.topic.clone(), wanted.endpoint.clone());
+        differences.fix_with(|| SnsOperation::SubscribeFunction { arn, function });
+    }
+    let wanted = group.subscriber.as_ref().map(|wanted| wanted.endpoint.as_str());
+    for known in own.into_iter().filter(|known| Some(known.endpoint.as_str()) != wanted) {
+        if let Some(subscription) = known.arn.clone() {
+            differences.add_removed("subscriber", known.endpoint.as_str());
+            differences.fix_with(|| SnsOperation::Unsubscribe { subscription });
+        }
     }
 }
 
@@ -309,7 +357,10 @@ fn report_topic(plan: &mut Plan, topic: &TopicSpec, live: Option<&LiveTopic>) {
         }
     }
     // A chat, for example. Who confirmed it has access to the topic, unless it is in another account.
-    let others = live.subscriptions.iter().filter(|subscription| subscription.protocol != "email");
+    let others = live.subscriptions.iter().filter(|subscription| {
+        let own = subscription.protocol == "lambda" && is_own_subscriber(&deployment, &subscription.endpoint);
+        subscription.protocol != "email" && !own
+    });
     for (subscription, arn) in others.filter_map(|subscription| Some((subscription, subscription.arn.as_ref()?))) {
         let text = format!("{} {} gets the messages, too", subscription.protocol, subscription.endpoint);
         let remove = format!("`aws sns unsubscribe --subscription-arn {arn}` removes it");

@@ -6,12 +6,12 @@ use sync_config::config::SECRET_KEYS;
 
 use super::{
     Action, Change, CloudWatchOperation, HubSpotOperation, LambdaOperation, Operation, Plan, SecretsManagerOperation,
-    ServiceOperation, is_owner, listed,
+    ServiceOperation, SnsOperation, is_owner, listed,
 };
 use crate::concurrency::has_lease;
 use crate::desired::Desired;
 use crate::manifest::SecretRef;
-use crate::naming::{self, RolePlace, TAG_PINNED, VenueNames, is_role_name};
+use crate::naming::{self, RolePlace, SHARED_VENUE, TAG_PINNED, VenueNames, is_role_name};
 use crate::property::PROPERTY_GROUP;
 use crate::resource::declared::may_remove_tag;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind};
@@ -129,7 +129,8 @@ fn alarm_violations(change: &Change, desired: &Desired, snapshot: &Snapshot) -> 
                 found.push(format!("{address}: would change a resource that isn't ours"));
             }
             for key in operation.removed_tags() {
-                let tags = alarm.and_then(|alarm| alarm.tags.as_ref());
+                let of_topic = topic.filter(|topic| topic.arn == name).and_then(|topic| topic.tags.as_ref());
+                let tags = alarm.and_then(|alarm| alarm.tags.as_ref()).or(of_topic);
                 if !tags.is_some_and(|tags| may_remove_tag(key, tags)) {
                     found.push(format!("{address}: would remove the tag {key}, which isn't ours"));
                 }
@@ -223,7 +224,12 @@ fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
             | Operation::EventBridge(_)
             | Operation::CloudWatch(_) => is_venue_resource(&names, operation.resource_name()),
             Operation::Sns(operation) => {
-                address.kind == ResourceKind::AlarmTopic && is_alarm_topic(&plan.deployment, operation.resource_name())
+                // The function that forwards messages is subscribed with the alarms of all venues, after both exist.
+                let of_group = address.venue == SHARED_VENUE
+                    && address.kind == ResourceKind::Alarms
+                    && matches!(operation, SnsOperation::SubscribeFunction { .. } | SnsOperation::Unsubscribe { .. });
+                (of_group || address.kind == ResourceKind::AlarmTopic)
+                    && is_alarm_topic(&plan.deployment, operation.resource_name())
             }
         };
         if !is_of {
@@ -232,7 +238,9 @@ fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
         if change.action == Action::Create && operation.deletes_resource() {
             found.push(format!("{address}: {} would delete something during a creation", operation.call_name()));
         }
-        if let Operation::Lambda(LambdaOperation::CreateFunction { function }) = operation
+        // Nothing keeps two messages apart.
+        if address.venue != SHARED_VENUE
+            && let Operation::Lambda(LambdaOperation::CreateFunction { function }) = operation
             && function.reserved_concurrency.is_some() == has_lease(&function.configuration.environment)
         {
             found.push(format!("{address}: runs could overlap, or need both a lease and a reservation"));

@@ -52,7 +52,7 @@ use finding::UnknownMembers;
 use former_role::LateDeletion;
 
 use crate::desired::{Desired, DesiredVenue};
-use crate::naming::{TAG_DEPLOYMENT, TAG_VENUE};
+use crate::naming::{SHARED_VENUE, TAG_DEPLOYMENT, TAG_VENUE};
 use crate::property::ObservedPortal;
 use crate::quota::ExceededQuota;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
@@ -204,7 +204,8 @@ impl Plan {
             kind.is_property() || matches!(kind, ResourceKind::FormerRole | ResourceKind::Permission) || kind.is_alarm()
         };
         for change in self.changes.iter().filter(|change| !stays(change.address.kind)) {
-            if change.action == Action::Delete && venues.last() != Some(&change.address.venue.as_str()) {
+            let is_venue = change.address.venue != SHARED_VENUE;
+            if is_venue && change.action == Action::Delete && venues.last() != Some(&change.address.venue.as_str()) {
                 venues.push(&change.address.venue);
             }
         }
@@ -223,7 +224,13 @@ enum ResourceVerdict {
 
 /// Plans how to get from `snapshot` to `desired`. `targets` limits the plan to these venues; empty means all.
 pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan {
-    let wanted = |venue: &str| targets.is_empty() || targets.iter().any(|target| target == venue);
+    let has_alarms = |venue: &String| desired.alarms.as_ref().is_some_and(|alarms| alarms.find_group(venue).is_some());
+    // What belongs to all venues is planned with any of them that needs it.
+    let with_shared = targets.is_empty() || targets.iter().any(has_alarms);
+    let wanted = |venue: &str| match venue {
+        SHARED_VENUE => with_shared,
+        venue => targets.is_empty() || targets.iter().any(|target| target == venue),
+    };
     let mut plan = Plan { canary: desired.canary.clone(), ..Plan::empty(&desired.deployment, &desired.scope) };
     plan.unreadable
         .extend(snapshot.unreadable.iter().map(|reason| UnreadableResource { address: None, reason: reason.clone() }));
@@ -235,8 +242,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     let mut unknown = UnknownMembers::default();
     let place = desired.role_place();
     let mut late = Vec::new();
-    let has_alarms = |venue: &String| desired.alarms.as_ref().is_some_and(|alarms| alarms.find_group(venue).is_some());
-    if targets.is_empty() || targets.iter().any(has_alarms) {
+    if with_shared {
         alarms::plan_shared(&mut plan, desired, snapshot);
     }
     let leased = LeasedVenues::decide(desired, snapshot, wanted);
@@ -261,6 +267,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     properties.retain(|venue, _| wanted(venue));
     for (venue, live) in snapshot.venues.iter().filter(|(venue, _)| wanted(venue)) {
         let reason = match declared.get(venue.as_str()) {
+            None if venue == SHARED_VENUE => "the manifest names no chat".to_owned(),
             None => format!("{venue} is not in the manifest"),
             Some(DesiredVenue { stack: None, blocked, .. }) => {
                 format!("{venue} is blocked: {}", blocked.as_deref().unwrap_or("no reason given"))

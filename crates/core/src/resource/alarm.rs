@@ -89,6 +89,10 @@ pub struct AlarmGroupSpec {
     /// The metric whose absence raises an alarm. It gets a value when that alarm is created, from which on it may be absent
     /// for as long as the alarm allows.
     pub watched: Option<WatchedMetric>,
+    /// The function that forwards the messages of the topic to chats. It is part of the group of all venues, which comes after
+    /// the function and after the topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscriber: Option<ChatSubscriber>,
     /// The tags of each.
     pub tags: StringMap,
     /// What isn't watched, and why.
@@ -103,6 +107,15 @@ impl AlarmGroupSpec {
             None => self.alarms.iter().any(|sender| sender.name == alarm),
         }
     }
+}
+
+/// A function that gets the messages of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatSubscriber {
+    /// ARN of the topic.
+    pub topic: String,
+    /// ARN of the function's alias.
+    pub endpoint: String,
 }
 
 /// A metric of a venue that the deployer writes one value of.

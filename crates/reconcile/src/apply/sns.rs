@@ -22,6 +22,9 @@ impl Executor<'_> {
             SnsOperation::Subscribe { arn, email } => {
                 json!({ "TopicArn": arn, "Protocol": "email", "Endpoint": email })
             }
+            SnsOperation::SubscribeFunction { arn, function } => {
+                json!({ "TopicArn": arn, "Protocol": "lambda", "Endpoint": function })
+            }
             SnsOperation::Unsubscribe { subscription } => json!({ "SubscriptionArn": subscription }),
             SnsOperation::DeleteTopic { arn } => json!({ "TopicArn": arn }),
         };

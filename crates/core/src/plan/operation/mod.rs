@@ -107,7 +107,8 @@ impl Operation {
             | Self::Logs(LogsOperation::UntagLogGroup { keys, .. })
             | Self::Lambda(LambdaOperation::UntagFunction { keys, .. })
             | Self::EventBridge(EventBridgeOperation::UntagRule { keys, .. })
-            | Self::CloudWatch(CloudWatchOperation::UntagAlarm { keys, .. }) => keys,
+            | Self::CloudWatch(CloudWatchOperation::UntagAlarm { keys, .. })
+            | Self::Sns(SnsOperation::UntagTopic { keys, .. }) => keys,
             Self::Iam(_)
             | Self::SecretsManager(_)
             | Self::Logs(_)

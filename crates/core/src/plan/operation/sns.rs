@@ -31,6 +31,11 @@ pub enum SnsOperation {
         arn: String,
         email: String,
     },
+    /// Lets a function of the account have the messages. There is nothing to confirm.
+    SubscribeFunction {
+        arn: String,
+        function: String,
+    },
     Unsubscribe {
         subscription: String,
     },
@@ -46,7 +51,7 @@ impl ServiceOperation for SnsOperation {
             Self::SetTopicPolicy { .. } => "sns:SetTopicAttributes",
             Self::TagTopic { .. } => "sns:TagResource",
             Self::UntagTopic { .. } => "sns:UntagResource",
-            Self::Subscribe { .. } => "sns:Subscribe",
+            Self::Subscribe { .. } | Self::SubscribeFunction { .. } => "sns:Subscribe",
             Self::Unsubscribe { .. } => "sns:Unsubscribe",
             Self::DeleteTopic { .. } => "sns:DeleteTopic",
         }
@@ -59,6 +64,7 @@ impl ServiceOperation for SnsOperation {
             | Self::TagTopic { arn, .. }
             | Self::UntagTopic { arn, .. }
             | Self::Subscribe { arn, .. }
+            | Self::SubscribeFunction { arn, .. }
             | Self::DeleteTopic { arn } => arn,
             // Its ARN is that of the topic with an id.
             Self::Unsubscribe { subscription } => subscription,
@@ -73,7 +79,8 @@ impl ServiceOperation for SnsOperation {
             | Self::SetTopicPolicy { .. }
             | Self::TagTopic { .. }
             | Self::UntagTopic { .. }
-            | Self::Subscribe { .. } => Removal::Nothing,
+            | Self::Subscribe { .. }
+            | Self::SubscribeFunction { .. } => Removal::Nothing,
         }
     }
 }
