@@ -258,7 +258,7 @@ impl SideRuns<'_> {
                 };
                 for question in self.waiting.drain(..) {
                     // A run that was stopped no longer listens.
-                    let answer = confirmed.as_ref().map(|()| ()).map_err(|refusal| refusal.to_error(line));
+                    let answer = confirmed.as_ref().copied().map_err(|refusal| refusal.to_error(line));
                     let _ = question.reply.send(answer);
                 }
             } else {
