@@ -34,8 +34,11 @@ fn judge(need: &QuotaNeed, used: u64, limit: u64, source: LimitSource) -> Option
 fn many_venues(count: usize) -> Desired {
     let (head, rest) = MANIFEST.split_once("[venues.harbour]").expect("it has the venue");
     let (table, _) = rest.split_once("[venues.mill]").expect("it has the venue");
-    let table = format!("[venues.harbour]{table}").replace("HARBOUR", "V0");
-    let venue = |number| table.replace("harbour", &format!("v{number}")).replace("Harbour", &format!("V{number}"));
+    let table = format!("[venues.harbour]{table}");
+    let venue = |number| {
+        let table = table.replace("harbour", &format!("v{number}")).replace("Harbour", &format!("V{number}"));
+        table.replace("HARBOUR", &format!("V{number}"))
+    };
     let tables = (0..count).map(venue);
     desired_from(&format!("{head}{}", tables.collect::<String>()))
 }
