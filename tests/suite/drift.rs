@@ -291,6 +291,7 @@ drifts! {
         remove_targets(aws).await;
     } => [
         "a/target Update arn",
+        "a/target Update role_arn",
         "a/target Update maximum_retry_attempts",
         "a/target Update maximum_event_age_s",
         "a/target Update targets.second",
@@ -368,11 +369,19 @@ drifts! {
 
     trust_policy_widened |aws| {
         set_trust(aws, r#"{"Service":"lambda.amazonaws.com","AWS":"arn:aws:iam::999999999999:root"}"#).await;
-    } => ["a/role Update trust.Statement[0].Principal.AWS", "a/role Update trust.Statement[0].Condition"]
+    } => [
+        "a/role Update trust.Statement[0].Principal.AWS",
+        "a/role Update trust.Statement[0].Condition",
+        "a/role Update trust.Statement[1]",
+    ]
 
     trust_policy_changed |aws| {
         set_trust(aws, r#"{"Service":"ec2.amazonaws.com"}"#).await;
-    } => ["a/role Update trust.Statement[0].Principal.Service", "a/role Update trust.Statement[0].Condition"]
+    } => [
+        "a/role Update trust.Statement[0].Principal.Service",
+        "a/role Update trust.Statement[0].Condition",
+        "a/role Update trust.Statement[1]",
+    ]
 
     log_retention_removed |aws| {
         aws.sdk().logs.delete_retention_policy().log_group_name(GROUP).send().await.expect("it is removed");

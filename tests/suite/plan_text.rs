@@ -30,7 +30,7 @@ fn a_first_plan_is_a_table() {
     let plan = plan(&desired_from(&manifest_of(3)), &Snapshot::default(), &[]);
     insta::assert_snapshot!(shown(&plan, PlanDetail::Folded));
     let full = shown(&plan, PlanDetail::Full);
-    assert!(full.contains("venue-2        8") && full.contains("\"Sid\":\"ReadOwnSecret\""), "{full}");
+    assert!(full.contains("venue-2        7") && full.contains("\"Sid\":\"ReadOwnSecret\""), "{full}");
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn one_new_venue_is_shown_with_what_it_may_do() {
 #[test]
 fn a_hundred_venues_fit_a_screen() {
     let text = shown(&plan(&desired_from(&manifest_of(100)), &Snapshot::default(), &[]), PlanDetail::Folded);
-    assert!(text.contains("  90 more venues, each        8\n") && text.lines().count() < 30, "{text}");
+    assert!(text.contains("  90 more venues, each        7\n") && text.lines().count() < 30, "{text}");
     // The same change of all is shown once.
     let changed = manifest_of(100).replace("[venues.venue-0]", "[defaults]\nmemory_mb = 256\n[venues.venue-0]");
     let snapshot = converged_snapshot(&desired_from(&manifest_of(100)));

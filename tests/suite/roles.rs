@@ -66,6 +66,10 @@ fn make_earlier(cloud: &EmbeddedCloud, region: &str) {
                 configuration.role = configuration.role.replace(&format!("/{region}/"), "/");
             }
         }
+        for target in cx.region_state_mut().events.rules.values_mut().flat_map(|rule| rule.targets.values_mut()) {
+            let role = target["RoleArn"].as_str().map(|role| role.replace(&format!("/{region}/"), "/"));
+            target["RoleArn"] = role.into();
+        }
     });
     changed.expect("the cloud's state is writable");
 }
@@ -138,7 +142,7 @@ async fn another_role_path_replaces_the_roles_and_recovers_from_a_crash_at_any_c
     world.converge(&world.desired_from(&before)).await;
     let plan = world.plan(&world.desired_from(&after)).await;
     let a: Vec<String> = describe_actions(&plan).into_iter().filter(|action| action.starts_with("a/")).collect();
-    assert_eq!(a, ["a/role Create", "a/function Update", "a/alias Update", "a/former-role Delete"]);
+    assert_eq!(a, ["a/role Create", "a/function Update", "a/alias Update", "a/target Update", "a/former-role Delete"]);
     cloud.forget_calls();
     move_roles(&world, &before, &after).await;
     let writes = cloud.recorded_writes().len() as u64;

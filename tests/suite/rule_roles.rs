@@ -75,7 +75,7 @@ async fn changing_over_never_leaves_a_rule_without_a_right() {
                 CallKind::Read => return None,
             };
             let ended = ApiError::new(403, "AccessDeniedException", "the process has ended");
-            (begun >= broken_off_after).then(|| InjectedFault::Before(CloudFault::Error(ended)))
+            (begun >= broken_off_after).then_some(InjectedFault::Before(CloudFault::Error(ended)))
         })));
         drop(world.try_apply(&desired).await);
         cloud.set_faults(None);

@@ -357,8 +357,8 @@ async fn a_failure_in_one_venue_does_not_affect_others() {
     let desired = world.desired_from(&two_venue_manifest("sync"));
     let outcome = world.apply(&desired).await;
     assert_eq!(outcome.failed.len(), 1);
-    assert_eq!(outcome.not_started.len(), 4, "{:?}", outcome.not_started);
-    assert_eq!(outcome.done.len(), 11);
+    assert_eq!(outcome.not_started.len(), 3, "{:?}", outcome.not_started);
+    assert_eq!(outcome.done.len(), 10);
     cloud.set_faults(None);
     world.converge(&desired).await;
 }

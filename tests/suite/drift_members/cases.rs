@@ -206,7 +206,7 @@ pub fn drift_cases() -> Vec<DriftCase> {
         destination_on_failure |aws, cloud| {
             let failure = OnFailure::builder().destination("arn:aws:sqs:us-east-1:123456789012:lost").build();
             let destinations = DestinationConfig::builder().on_failure(failure).build();
-            let request = aws.lambda.update_function_event_invoke_config().function_name(FUNCTION).qualifier(ALIAS);
+            let request = aws.lambda.put_function_event_invoke_config().function_name(FUNCTION).qualifier(ALIAS);
             request.destination_config(destinations).send().await.expect("changed");
         } => ["a/alias Update EventInvokeConfig.DestinationConfig"], []
 
@@ -256,7 +256,13 @@ pub fn drift_cases() -> Vec<DriftCase> {
             let boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess";
             let request = aws.iam.put_role_permissions_boundary().role_name(ROLE).permissions_boundary(boundary);
             request.send().await.expect("put");
-        } => ["a/permission Create", "a/target Update role_arn"], ["PermissionsBoundary"]
+        } => [
+            "a/permission Create action",
+            "a/permission Create principal",
+            "a/permission Create source_arn",
+            "a/permission Create source_account",
+            "a/target Update role_arn",
+        ], ["PermissionsBoundary"]
 
         session_of_the_role |aws, cloud| {
             aws.iam.update_role().role_name(ROLE).max_session_duration(43200).send().await.expect("changed");

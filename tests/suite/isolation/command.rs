@@ -346,7 +346,8 @@ fn boundaries_are_read_and_count() {
     change_outside_deployer(&site, async |aws| {
         let limit = r#"{"Version":"2012-10-17","Statement":[
             {"Effect":"Allow","Action":"*","Resource":"arn:aws:secretsmanager:*:*:secret:sync/a-??????"},
-            {"Effect":"Allow","Action":"*","Resource":"arn:aws:logs:*:*:log-group:/aws/lambda/sync-a:*"}]}"#;
+            {"Effect":"Allow","Action":"*","Resource":"arn:aws:logs:*:*:log-group:/aws/lambda/sync-a:*"},
+            {"Effect":"Allow","Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:*:*:function:sync-a:live"}]}"#;
         aws.iam.create_policy().policy_name("limit").policy_document(limit).send().await.expect("made");
         let put = aws.iam.put_role_permissions_boundary().role_name("sync-a-role").permissions_boundary(BOUNDARY);
         put.send().await.expect("put");

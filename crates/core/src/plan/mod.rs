@@ -250,9 +250,10 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
         if let Some(stack) = &venue.stack {
             let live = snapshot.venues.get(&venue.venue).unwrap_or(&nothing);
             let stack = &*leased.settle_stack(&venue.venue, stack, &desired.scope);
+            // Roles are always read in full, and what is assumed of a rule's target depends on them.
+            let stack = &*role::settle_stack(stack, live, &place, &desired.scope);
+            let stack = &*permission::settle_stack(stack, live, &desired.scope);
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
-            let stack = &*role::settle_stack(stack, &live, &place, &desired.scope);
-            let stack = &*permission::settle_stack(stack, &live, &desired.scope);
             late.extend(plan_venue(&mut plan, venue, stack, &live, &snapshot.portal));
             finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, stack, &live);
             alarms::plan_group(&mut plan, desired, snapshot, &venue.venue);
