@@ -261,7 +261,7 @@ pub fn drift_cases() -> Vec<DriftCase> {
             "a/permission Create principal",
             "a/permission Create source_arn",
             "a/permission Create source_account",
-            "a/target Update role_arn",
+            "a/target Update role_arn"
         ], ["PermissionsBoundary"]
 
         session_of_the_role |aws, cloud| {
