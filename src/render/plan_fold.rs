@@ -242,6 +242,7 @@ fn name_resource(arn: &str) -> String {
         "logs" => {
             last.strip_prefix("log-group:").and_then(|name| name.strip_suffix(":*")).map(|name| ("log group", name))
         }
+        "lambda" => last.strip_prefix("function:").map(|name| ("function", name)),
         _ => None,
     };
     match named.filter(|(_, name)| !name.contains(['*', '?'])) {
