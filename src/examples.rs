@@ -115,7 +115,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "report",
         &[
             ("deployer report --out report.html", "a page to share"),
-            ("deployer report --send", "a digest to everybody who is told of alarms"),
+            ("deployer report --send", "a digest to everybody who gets the alarms"),
             ("deployer report --format markdown --since 7d > report.md", "the last week, for an e-mail or a wiki"),
         ],
     ),

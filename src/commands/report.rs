@@ -31,7 +31,7 @@ pub struct ReportArgs {
     /// How far back to look for runs: 24h, 7d
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_time_window)]
     pub since: TimeWindow,
-    /// Publish a digest to the topic of the deployment's alarms, so that everybody who is told of alarms reads it
+    /// Publish a digest to the topic of the deployment's alarms, for everybody who gets them
     #[arg(long, conflicts_with_all = ["out", "format"])]
     pub send: bool,
     /// With --send: print the digest instead

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use deployer_core::error::{Error, ErrorCode, Result};
+use deployer_core::isolation::glob_matches;
 
 /// The most manifests of one run: more are a pattern that means something else.
 const MOST_MANIFESTS: usize = 200;
@@ -70,36 +71,10 @@ fn list_matching(directory: &Path, pattern: &str, is_last: bool) -> Vec<PathBuf>
     let Ok(entries) = std::fs::read_dir(place) else { return Vec::new() };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut names: Vec<String> =
-        names.filter(|name| name.starts_with('.') == pattern.starts_with('.') && matches_name(pattern, name)).collect();
+        names.filter(|name| name.starts_with('.') == pattern.starts_with('.') && glob_matches(pattern, name)).collect();
     names.sort_unstable();
     let paths = names.into_iter().map(|name| directory.join(name));
     paths.filter(|path| is_last || path.is_dir()).collect()
-}
-
-/// Whether a name is like a pattern. Takes time in proportion to both lengths.
-fn matches_name(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut at, mut in_name) = (0, 0);
-    // Where the last `*` is, and up to where of the name it reaches.
-    let mut star: Option<(usize, usize)> = None;
-    while in_name < name.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, in_name));
-                at += 1;
-            }
-            Some(wanted) if *wanted == '?' || *wanted == name[in_name] => {
-                at += 1;
-                in_name += 1;
-            }
-            _ => {
-                let Some((place, reach)) = &mut star else { return false };
-                *reach += 1;
-                (at, in_name) = (*place + 1, *reach);
-            }
-        }
-    }
-    pattern[at..].iter().all(|rest| *rest == '*')
 }
 
 #[cfg(test)]
@@ -121,10 +96,10 @@ mod tests {
             ("**", "", true),
             ("a", "", false),
         ] {
-            assert_eq!(matches_name(pattern, name), expected, "{pattern} {name}");
+            assert_eq!(glob_matches(pattern, name), expected, "{pattern} {name}");
         }
         // Backtracking over every `*` would never end.
-        assert!(!matches_name(&"*a".repeat(40), &"a".repeat(39)));
+        assert!(!glob_matches(&"*a".repeat(40), &"a".repeat(39)));
     }
 
     #[test]

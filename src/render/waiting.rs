@@ -10,7 +10,7 @@ use crate::terminal::{has_bar, is_lively, print_notice, show_notice, silence};
 
 /// How long a terminal may show nothing.
 const SILENT: Duration = Duration::from_millis(1500);
-/// How often a terminal that only adds lines is told, and a line above a bar.
+/// How often a line is added on a terminal that redraws nothing, and above a bar.
 const EVERY: Duration = Duration::from_secs(10);
 /// How long a log may have no line, and how often one is added then: nobody sits before it.
 const EVERY_IN_LOGS: Duration = Duration::from_secs(60);
@@ -70,7 +70,7 @@ enum WaitNotice {
 struct SilenceNotices {
     manner: TellManner,
     command: String,
-    /// The call that is told about beside a bar.
+    /// The call that a line above a bar is about.
     subject: Option<u64>,
     time: Duration,
     told: u32,
@@ -78,7 +78,7 @@ struct SilenceNotices {
 
 impl SilenceNotices {
     /// What to say after so much silence, while `wait` is what has been waited for the longest. A bar shows by itself that
-    /// something is done, so beside it, only a call that takes long is told.
+    /// something is done, so beside it, only a call that takes long has a line.
     fn notice_after(&mut self, silence: Duration, wait: Option<CallWait>, has_bar: bool) -> Option<WaitNotice> {
         let (subject, time) = match (&wait, has_bar) {
             (Some(wait), true) => (Some(wait.id), wait.waited),

@@ -184,14 +184,7 @@ async fn measure_calls_and_seconds() {
     let (proxy, uri) = CountingProxy::start(moto.uri).await;
     for (index, venues) in [3, 30, 100].into_iter().enumerate() {
         let region = ["us-east-1", "us-east-2", "us-west-2"][index];
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("local", "local", None)))
-            .http_client(https_client())
-            .endpoint_url(&uri)
-            .build();
-        let world = World::new(Aws::new(&config)).await.in_region(region);
+        let world = world_behind(&uri, region).await;
         // Deployments of one account must not share flags.
         let tables: String = (0..venues).map(|number| venue_tables(&format!("v{venues}_{number}"), "")).collect();
         let deployment = format!("bench{venues}");
@@ -224,14 +217,7 @@ async fn bench_within_quotas() {
     let moto = servers::start_moto().await;
     let (proxy, uri) = CountingProxy::start(moto.uri).await;
     for (venues, region) in [(3, "eu-west-1"), (30, "eu-west-2"), (100, "eu-central-1")] {
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("local", "local", None)))
-            .http_client(https_client())
-            .endpoint_url(&uri)
-            .build();
-        let world = World::new(Aws::new(&config)).await.in_region(region).within_quotas();
+        let world = world_behind(&uri, region).await.within_quotas();
         let tables: String = (0..venues).map(|number| venue_tables(&format!("q{venues}_{number}"), "")).collect();
         let desired =
             world.desired_from(&format!("[deployment]\nname = \"quota{venues}\"\nregion = \"{region}\"\n\n{tables}"));
@@ -245,6 +231,18 @@ async fn bench_within_quotas() {
         assert_eq!(full.changes, []);
         *proxy.buckets.lock() = None;
     }
+}
+
+/// A world in a region of the server behind the proxy.
+async fn world_behind(uri: &str, region: &'static str) -> World {
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("local", "local", None)))
+        .http_client(https_client())
+        .endpoint_url(uri)
+        .build();
+    World::new(Aws::new(&config)).await.in_region(region)
 }
 
 /// The call that every command starts with.

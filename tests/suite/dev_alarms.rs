@@ -7,10 +7,11 @@ use deployer::dev::{AlarmMessageView, System, SystemBackend, SystemConfig};
 use deployer_core::manifest::parse_manifest;
 use parking_lot::Mutex;
 
+use crate::fixtures::venue_tables;
 use crate::sync::process::build_bootstrap;
 
-/// Two venues that run every five minutes.
-const MANIFEST: &str = r#"
+/// A deployment whose venues run every five minutes; their tables follow.
+const HEAD: &str = r#"
 [deployment]
 name = "sync"
 region = "us-east-1"
@@ -18,27 +19,12 @@ region = "us-east-1"
 [alarms]
 email = ["ops@example.com"]
 causes = ["failing", "silent", "needs_review"]
-
-[venues.a]
-display_name = "Venue A"
-[venues.a.secrets]
-hubspot_token = "env:T"
-tripleseat_public_key = "env:KEY_A"
-[venues.a.destination]
-kind = "tripleseat"
-
-[venues.b]
-display_name = "Venue B"
-[venues.b.secrets]
-hubspot_token = "env:T"
-tripleseat_public_key = "env:KEY_B"
-[venues.b.destination]
-kind = "tripleseat"
 "#;
 
 #[tokio::test]
 async fn tripleseat_down_raises_one_alarm_a_venue_and_its_end_clears_it() {
-    let manifest = parse_manifest(MANIFEST, "venues.toml").expect("valid").manifest;
+    let text = format!("{HEAD}{}{}", venue_tables("a", ""), venue_tables("b", ""));
+    let manifest = parse_manifest(&text, "venues.toml").expect("valid").manifest;
     let artifact = build_bootstrap().await;
     let system = System::start(SystemConfig { manifest, artifact, contacts: None, every: None }).await;
     let system = system.expect("dev starts");

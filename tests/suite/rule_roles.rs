@@ -1,12 +1,9 @@
 //! What lets a rule invoke its function: the venue's role, and a permission in earlier versions.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use deployer_cloud::{ApiError, CallKind, CloudCall, CloudFault, EmbeddedCloud, InjectedFault};
+use deployer_cloud::EmbeddedCloud;
 use serde_json::Value;
 
-use crate::scenarios::new_world;
+use crate::scenarios::{die_after_write, new_world};
 use crate::world::{World, describe_actions, two_venue_manifest};
 
 const RULE: &str = "sync-a-schedule";
@@ -68,15 +65,7 @@ async fn changing_over_never_leaves_a_rule_without_a_right() {
         assert_eq!(refusals(&cloud), [""; 0]);
         let changes = ["a/role Update", "a/target Update", "a/permission Delete"];
         assert_eq!(describe_actions(&world.plan(&desired).await), changes);
-        let writes = AtomicU64::new(0);
-        cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
-            let begun = match call.kind {
-                CallKind::Write => writes.fetch_add(1, Ordering::SeqCst),
-                CallKind::Read => return None,
-            };
-            let ended = ApiError::new(403, "AccessDeniedException", "the process has ended");
-            (begun >= broken_off_after).then_some(InjectedFault::Before(CloudFault::Error(ended)))
-        })));
+        die_after_write(&cloud, broken_off_after);
         drop(world.try_apply(&desired).await);
         cloud.set_faults(None);
         assert_eq!(refusals(&cloud), [""; 0], "after {broken_off_after} calls");

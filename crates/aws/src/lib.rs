@@ -1,5 +1,6 @@
 //! The clients of the AWS services that are called, all on one HTTP connection pool.
 
+pub mod account;
 mod answer_limit;
 mod error;
 mod https;

@@ -103,7 +103,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         },
         Status::Active | Status::Paused => DesiredVenue {
             venue: venue.name.clone(),
-            stack: Some(desired_stack(manifest, venue, scope, (code_sha256(venue), starting_together))),
+            stack: Some(desired_stack(manifest, venue, scope, code_sha256(venue), starting_together)),
             reserved_concurrency: venue.reserved_concurrency,
             blocked: None,
         },
@@ -150,7 +150,8 @@ pub(crate) fn desired_stack(
     manifest: &Manifest,
     venue: &Venue,
     scope: &Scope,
-    (code_sha256, starting_together): (String, Option<u32>),
+    code_sha256: String,
+    starting_together: Option<u32>,
 ) -> DesiredStack {
     let deployment = &manifest.deployment.name;
     let names = VenueNames::new(deployment, &venue.name);

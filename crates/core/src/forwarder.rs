@@ -53,7 +53,7 @@ pub(crate) fn forwarding_venue(
     };
     // Messages are tried again, and what nobody gets isn't kept: the mail has it.
     like.company.dead_letter = None;
-    let mut stack = desired_stack(manifest, &like, scope, (code_sha256(first), None));
+    let mut stack = desired_stack(manifest, &like, scope, code_sha256(first), None);
     stack.properties.clear();
     stack.function.reserved_concurrency = None;
     stack.function.configuration.environment = forwarder_environment(manifest, settings.chats().collect());

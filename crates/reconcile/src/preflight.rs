@@ -4,14 +4,13 @@
 //! Only the quotas that a plan adds to are read, each with one or two calls. What can't be read doesn't stop an apply: then
 //! AWS refuses what doesn't fit.
 
-use aws_sdk_iam::types::SummaryKeyType;
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
+use deployer_aws::account::{LambdaAccount, read_lambda_account, read_role_usage};
 use deployer_aws::signed::list_of;
 use deployer_aws::{Aws, Call, CallError, FailureKind, ListPages};
-use deployer_core::concurrency::ExecutionLimits;
 use deployer_core::plan::Plan;
 use deployer_core::quota::{
     ExceededQuota, LimitSource, QuotaKind, QuotaNeed, QuotaReading, QuotaUsage, find_quota_needs, judge_quota,
@@ -19,14 +18,6 @@ use deployer_core::quota::{
 use deployer_core::snapshot::Snapshot;
 
 use crate::portal::PortalAccess;
-
-/// What Lambda says about the account in a region.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LambdaAccount {
-    pub(crate) executions: ExecutionLimits,
-    code_bytes: u64,
-    code_limit: u64,
-}
 
 /// Reads how much of the quotas is used.
 pub(crate) struct QuotaReader<'a> {
@@ -72,7 +63,10 @@ impl<'a> QuotaReader<'a> {
                 let used = count_alarms(self.aws, row.default.saturating_sub(need.needed)).await.ok()?;
                 self.read_limit(need, used).await
             }
-            QuotaUsage::AccountSummary => read_roles(self.aws).await.ok(),
+            QuotaUsage::AccountSummary => {
+                let roles = read_role_usage(self.aws).await.ok()?;
+                Some(QuotaReading { used: roles.used, limit: roles.limit, source: LimitSource::Account })
+            }
             QuotaUsage::LambdaSettings => {
                 let account = self.lambda_account().await?;
                 let (used, limit) = match need.kind {
@@ -117,20 +111,6 @@ impl<'a> QuotaReader<'a> {
     }
 }
 
-/// How many roles the account has, and may have.
-async fn read_roles(aws: &Aws) -> Result<QuotaReading, CallError> {
-    const CALL: &str = "iam:GetAccountSummary";
-    let summary = aws.iam.get_account_summary().send().await.call(CALL)?;
-    let number = |key: SummaryKeyType| {
-        let number = summary.summary_map().and_then(|map| map.get(&key)).copied();
-        number
-            .and_then(|number| u64::try_from(number).ok())
-            .ok_or_else(|| CallError::unexpected(CALL, "the summary lacks the numbers of roles"))
-    };
-    let (used, limit) = (number(SummaryKeyType::from("Roles"))?, number(SummaryKeyType::RolesQuota)?);
-    Ok(QuotaReading { used, limit, source: LimitSource::Account })
-}
-
 /// How many rules the default bus has.
 async fn count_rules(aws: &Aws) -> Result<u64, CallError> {
     let mut used = 0;
@@ -158,20 +138,4 @@ async fn count_alarms(aws: &Aws, enough: u64) -> Result<u64, CallError> {
         }
     }
     Ok(used)
-}
-
-/// How many executions the account has, how many of them nobody has reserved, and how much code it stores.
-async fn read_lambda_account(aws: &Aws) -> Result<LambdaAccount, CallError> {
-    const CALL: &str = "lambda:GetAccountSettings";
-    let answer = aws.lambda.get_account_settings().send().await.call(CALL)?;
-    let number = |number: i32| u64::try_from(number).unwrap_or_default();
-    let bytes = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
-    let found = answer.account_limit().ok_or_else(|| CallError::unexpected(CALL, "the response has no limits"))?;
-    let limit = number(found.concurrent_executions());
-    let unreserved = found.unreserved_concurrent_executions().map_or(limit, number);
-    Ok(LambdaAccount {
-        executions: ExecutionLimits { limit, unreserved },
-        code_bytes: answer.account_usage().map_or(0, |usage| bytes(usage.total_code_size())),
-        code_limit: bytes(found.total_code_size()),
-    })
 }

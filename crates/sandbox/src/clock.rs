@@ -71,7 +71,7 @@ impl SandboxClock {
         }
     }
 
-    /// Moves the clock forward by `by`. A running clock keeps running from there. One that is told the time isn't moved.
+    /// Moves the clock forward by `by`. A running clock keeps running from there. A clock whose time comes from elsewhere isn't moved.
     pub fn advance(&self, by: SignedDuration) {
         let mut time = self.time.lock();
         *time = match *time {

@@ -2,21 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_iam::types::SummaryKeyType;
-
 use super::aws::{finding_for_call, not_checked};
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination};
+use deployer_aws::account::{read_lambda_account, read_role_usage};
 use deployer_aws::observe::list_roles_below;
 use deployer_aws::{Aws, Call, CallError, ListPages, sdk_pages};
 use deployer_core::concurrency::ExecutionLimits;
 use deployer_core::manifest::{ReservedConcurrency, Status};
 use deployer_core::naming::{RolePlace, VenueNames};
+use deployer_core::quota::QuotaKind;
 
-/// Rules per event bus, unless the account's quota was raised; no call returns the quota.
-/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>
-const RULES: u64 = 300;
 /// From this percentage on, a quota counts as nearly used up.
 const NEARLY: u64 = 80;
+
+const MEGABYTE: u64 = 1_000_000;
 
 const HIGHER: &str = "request a higher quota (Service Quotas in the AWS console), or delete what is unused";
 
@@ -56,11 +55,12 @@ pub(super) async fn check_quotas(examination: &Examination<'_>) -> Vec<DoctorChe
     let missing = |there: &BTreeSet<String>, name: fn(&VenueNames) -> &String| {
         names.iter().filter(|names| !there.contains(name(names))).count() as u64
     };
-    let (settings, functions, rules, roles) = tokio::join!(
-        read_account_settings(aws),
+    let (settings, functions, rules, usage, roles) = tokio::join!(
+        read_lambda_account(aws),
         read_function_names(aws),
         read_rule_names(aws),
-        read_role_usage(aws, examination.patient.manifest.deployment.role_place())
+        read_role_usage(aws),
+        read_role_names(aws, examination.patient.manifest.deployment.role_place())
     );
     let judged = |quota: Result<AccountQuota, CallError>| {
         quota.map_or_else(|error| finding_for_call(&error), |quota| quota.judge_usage())
@@ -74,34 +74,34 @@ pub(super) async fn check_quotas(examination: &Examination<'_>) -> Vec<DoctorChe
     let (concurrency, code) = match settings {
         Err(error) => (finding_for_call(&error), finding_for_call(&error)),
         Ok((settings, needed)) => (
-            judge_executions(ExecutionLimits { limit: settings.executions, unreserved: settings.unreserved }, needed),
+            judge_executions(settings.executions, needed),
             AccountQuota {
                 unit: "MB of function code",
-                used: settings.code_mb,
-                limit: settings.code_limit_mb,
+                used: settings.code_bytes.div_ceil(MEGABYTE),
+                limit: settings.code_limit.div_ceil(MEGABYTE),
                 needed: 0,
             }
             .judge_usage(),
         ),
     };
+    // Enough for a forecast; a plan asks for the account's own quota.
+    let default = QuotaKind::Rules.row().default;
     let rules = match rules {
-        Ok(rules) if rules.len() as u64 > RULES => DoctorFinding::unknown(format!(
-            "{} rules in use, so the account's quota is not AWS's default of {RULES}",
+        Ok(rules) if rules.len() as u64 > default => DoctorFinding::unknown(format!(
+            "{} rules in use, so the account's quota is not AWS's default of {default}",
             rules.len()
         ))
         .with_advice("compare that with the quota for EventBridge rules (Service Quotas in the AWS console)"),
         rules => judged(rules.map(|rules| AccountQuota {
             unit: "rules of the default bus",
             used: rules.len() as u64,
-            limit: RULES,
+            limit: default,
             needed: missing(&rules, |names| &names.rule),
         })),
     };
-    let roles = judged(roles.map(|(used, limit, ours)| AccountQuota {
-        unit: "roles",
-        used,
-        limit,
-        needed: missing(&ours, |names| &names.role),
+    let roles = judged(usage.and_then(|usage| {
+        let needed = missing(&roles?, |names| &names.role);
+        Ok(AccountQuota { unit: "roles", used: usage.used, limit: usage.limit, needed })
     }));
     [(concurrency, "concurrency"), (code, "code storage"), (rules, "rules"), (roles, "roles")]
         .map(|(finding, name)| check(finding, &format!("quota {name}")))
@@ -116,28 +116,6 @@ fn judge_executions(limits: ExecutionLimits, needed: u64) -> DoctorFinding {
         0 => DoctorFinding::ok(format!("{used} of {limit} {} in use, {needed} more needed", quota.unit)),
         _ => quota.judge_usage(),
     }
-}
-
-struct LambdaAccountSettings {
-    executions: u64,
-    unreserved: u64,
-    code_mb: u64,
-    code_limit_mb: u64,
-}
-
-async fn read_account_settings(aws: &Aws) -> Result<LambdaAccountSettings, CallError> {
-    let answer = aws.lambda.get_account_settings().send().await.call("lambda:GetAccountSettings")?;
-    let number = |number: i64| u64::try_from(number).unwrap_or_default();
-    let megabytes = |bytes: i64| number(bytes).div_ceil(1_000_000);
-    let (limit, usage) = (answer.account_limit(), answer.account_usage());
-    Ok(LambdaAccountSettings {
-        executions: limit.map_or(0, |limit| number(limit.concurrent_executions().into())),
-        unreserved: limit
-            .and_then(|limit| limit.unreserved_concurrent_executions())
-            .map_or(0, |executions| number(executions.into())),
-        code_mb: usage.map_or(0, |usage| megabytes(usage.total_code_size())),
-        code_limit_mb: limit.map_or(0, |limit| megabytes(limit.total_code_size())),
-    })
 }
 
 async fn read_function_names(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
@@ -163,16 +141,10 @@ async fn read_rule_names(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
     }
 }
 
-/// The number of roles in the account, their limit, and the names of the deployment's own roles.
-async fn read_role_usage(aws: &Aws, place: RolePlace) -> Result<(u64, u64, BTreeSet<String>), CallError> {
-    let summary = aws.iam.get_account_summary().send().await.call("iam:GetAccountSummary")?;
-    let number = |key: SummaryKeyType| {
-        let number = summary.summary_map().and_then(|map| map.get(&key)).copied();
-        u64::try_from(number.unwrap_or_default()).unwrap_or_default()
-    };
+/// The names of the deployment's own roles.
+async fn read_role_names(aws: &Aws, place: RolePlace) -> Result<BTreeSet<String>, CallError> {
     let ours = list_roles_below(&aws.iam, &place.deployment_path()).await?;
-    let ours = ours.into_iter().map(|role| role.role_name).collect();
-    Ok((number(SummaryKeyType::from("Roles")), number(SummaryKeyType::RolesQuota), ours))
+    Ok(ours.into_iter().map(|role| role.role_name).collect())
 }
 
 #[cfg(test)]
