@@ -29,6 +29,7 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
         canary: None,
         recovery_window_days,
         alarms: None,
+        schedule_group: None,
         archive_properties: args.archive_properties,
         code_bytes: None,
     };

@@ -12,9 +12,10 @@ use crate::terminal::print_document;
 use deployer_core::counted::count_with_noun;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
-use deployer_core::manifest::Deployment;
+use deployer_core::manifest::{Deployment, Scheduler};
 use deployer_core::permissions::{
-    MAX_POLICY_CHARACTERS, PolicyCommand, PolicyDocument, PolicyPlace, build_move_policies, build_policies_for,
+    MAX_POLICY_CHARACTERS, OptionalParts, PolicyCommand, PolicyDocument, PolicyPlace, build_move_policies,
+    build_policies_for,
 };
 use deployer_core::scope::Scope;
 
@@ -57,7 +58,11 @@ struct PlacePolicies {
 
 pub(super) fn run_iam_policy(global: &GlobalArgs, args: &IamPolicyArgs) -> Result<ExitCode> {
     let loaded = load_manifest(global)?;
-    let policies = list_policies(args, &loaded.manifest.deployment, loaded.manifest.alarms.is_some())?;
+    let parts = OptionalParts {
+        alarms: loaded.manifest.alarms.is_some(),
+        schedules: loaded.manifest.deployment.scheduler != Scheduler::Rules,
+    };
+    let policies = list_policies(args, &loaded.manifest.deployment, parts)?;
     let words: Vec<&str> = args.commands.iter().map(|given| given.text.as_str()).collect();
     let all = policies.iter().flat_map(|of| of.documents.iter().map(move |document| (of, document)));
     let all: Vec<(usize, (&PlacePolicies, &PolicyDocument))> = (1..).zip(all).collect();
@@ -117,7 +122,7 @@ pub(super) fn run_iam_policy(global: &GlobalArgs, args: &IamPolicyArgs) -> Resul
 }
 
 /// The policies that were asked for: one place's, or both places' of a move.
-fn list_policies(args: &IamPolicyArgs, deployment: &Deployment, with_alarms: bool) -> Result<Vec<PlacePolicies>> {
+fn list_policies(args: &IamPolicyArgs, deployment: &Deployment, parts: OptionalParts) -> Result<Vec<PlacePolicies>> {
     let name = &deployment.name;
     let here = PolicyPlace {
         scope: Scope::of_region(deployment.account.as_deref().unwrap_or(ANY_ACCOUNT), &deployment.region),
@@ -127,7 +132,7 @@ fn list_policies(args: &IamPolicyArgs, deployment: &Deployment, with_alarms: boo
     if args.to_region.is_none() && args.to_account.is_none() {
         let words: Vec<&str> = args.commands.iter().map(|given| given.text.as_str()).collect();
         let named = if words.contains(&ALL) { "all commands".to_owned() } else { words.join(", ") };
-        let documents = build_policies_for(&here, &commands, with_alarms);
+        let documents = build_policies_for(&here, &commands, parts);
         if commands == [PolicyCommand::Move] {
             errln!("This is for both sides of a move in one region: --to-region and --to-account tell them apart.");
         }

@@ -115,7 +115,7 @@ impl PageBackend for SystemBackend {
         }
         let permit = self.system.runs.permit_run(venue).ok_or_else(|| format!("{venue} is running already"))?;
         let system = Arc::clone(&self.system);
-        tokio::spawn(async move { system.runs.run_venue(permit, RunOrigin::Page).await });
+        tokio::spawn(async move { system.runs.run_venue(permit, RunOrigin::Page, None).await });
         Ok(())
     }
 

@@ -194,7 +194,9 @@ impl System {
                 let system = Arc::clone(self);
                 let mut under_way = under_way.lock();
                 while under_way.try_join_next().is_some() {}
-                under_way.spawn(async move { system.runs.run_venue(permit, RunOrigin::Schedule).await });
+                let input = self.scheduler.schedule_input(venue);
+                let run = async move { system.runs.run_venue(permit, RunOrigin::Schedule, input.as_deref()).await };
+                under_way.spawn(run);
             })
             .await;
         let under_way = under_way.into_inner();
@@ -204,8 +206,11 @@ impl System {
     /// Runs every venue whose rule is enabled once, all at the same time.
     pub async fn run_once(&self) -> Vec<RunView> {
         let venues = self.scheduler.enabled_venues();
-        let permits = venues.iter().filter_map(|venue| self.runs.permit_run(venue));
-        let runs = permits.map(|permit| self.runs.run_venue(permit, RunOrigin::Schedule));
+        let permits = venues.iter().filter_map(|venue| Some((self.runs.permit_run(venue)?, venue)));
+        let runs = permits.map(async |(permit, venue)| {
+            let input = self.scheduler.schedule_input(venue);
+            self.runs.run_venue(permit, RunOrigin::Schedule, input.as_deref()).await
+        });
         futures_util::future::join_all(runs).await
     }
 

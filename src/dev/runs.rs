@@ -13,7 +13,7 @@ use super::recorder::RunRecorder;
 use deployer_aws::{Aws, Call};
 use deployer_core::naming::{ALIAS, VenueNames};
 use deployer_core::run_origin::RunOrigin;
-use deployer_core::scheduled_event::scheduled_event;
+use deployer_core::scheduled_event::{fill_schedule_input, scheduled_event};
 
 /// Starts runs, one of each venue at a time.
 pub struct VenueRuns {
@@ -48,16 +48,22 @@ impl VenueRuns {
         Some(RunPermit { venue: venue.to_owned(), starting: Arc::clone(&self.starting) })
     }
 
-    /// Invokes the venue's function with the event that EventBridge sends, and waits for it to finish.
-    pub async fn run_venue(&self, permit: RunPermit, origin: RunOrigin) -> RunView {
-        self.invoke_function(&permit.venue, origin).await
+    /// Invokes the venue's function with the event that EventBridge sends, or with the `input` of its schedule, and waits for it
+    /// to finish.
+    pub async fn run_venue(&self, permit: RunPermit, origin: RunOrigin, input: Option<&str>) -> RunView {
+        self.invoke_function(&permit.venue, origin, input).await
     }
 
-    async fn invoke_function(&self, venue: &str, origin: RunOrigin) -> RunView {
+    async fn invoke_function(&self, venue: &str, origin: RunOrigin, input: Option<&str>) -> RunView {
         let mut run = RunView::new("", venue);
         run.origin = origin;
         let function = VenueNames::new(&self.deployment, venue).function;
-        let event = scheduled_event(Timestamp::now()).to_string();
+        let now = Timestamp::now();
+        let event = match input {
+            // Each execution has an id of its own.
+            Some(input) => fill_schedule_input(input, now, &format!("dev-{}", now.as_nanosecond())),
+            None => scheduled_event(now).to_string(),
+        };
         let request = self.aws.lambda.invoke().function_name(&function).qualifier(ALIAS);
         let request = request.client_context(origin.client_context()).payload(Blob::new(event));
         match request.send().await.call("lambda:Invoke") {

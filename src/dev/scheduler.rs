@@ -1,4 +1,5 @@
-//! Fires the rules of the embedded cloud as EventBridge does: the enabled ones, each on its schedule.
+//! Fires the rules and the schedules of the embedded cloud as EventBridge and its Scheduler do: the enabled ones, each at its
+//! times. The embedded cloud itself fires none.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use deployer_aws::{Aws, Call, Found};
+use deployer_aws::Aws;
+use deployer_aws::observe::read_firing;
 use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::manifest::{Manifest, ScheduleExpression, format_duration};
 use deployer_core::naming::VenueNames;
@@ -22,13 +24,15 @@ pub struct RuleScheduler {
     changed: Notify,
 }
 
-/// An enabled rule.
+/// An enabled rule, or an enabled schedule.
 #[derive(Debug, Clone)]
 struct FiringRule {
     schedule: ScheduleExpression,
     enabled: Timestamp,
     /// `None` once the schedule has ended.
     next: Option<Timestamp>,
+    /// The event of a schedule. A rule sends its own.
+    input: Option<String>,
 }
 
 impl RuleScheduler {
@@ -40,22 +44,27 @@ impl RuleScheduler {
     pub async fn read_rules(aws: &Aws, manifest: &Manifest, every: Option<Duration>) -> Result<Self> {
         let enabled = Timestamp::now();
         let mut rules = BTreeMap::new();
+        let deployment = &manifest.deployment.name;
+        let scheduled = manifest.scheduled_venues();
         for venue in &manifest.venues {
-            let name = VenueNames::new(&manifest.deployment.name, &venue.name).rule;
-            let rule = aws.events.describe_rule().name(&name).send().await.call("events:DescribeRule").found();
-            let rule = rule.map_err(|error| {
-                Error::failed(ErrorCode::Dev, format!("could not read rule {name}")).caused_by(&error)
+            let names = VenueNames::new(deployment, &venue.name);
+            let by_schedule = scheduled.contains(venue.name.as_str());
+            let what = if by_schedule { "schedule" } else { "rule" };
+            let name = &names.rule;
+            let firing = read_firing(aws, deployment, &names, by_schedule).await.map_err(|error| {
+                Error::failed(ErrorCode::Dev, format!("could not read {what} {name}")).caused_by(&error)
             })?;
-            // A blocked venue has no rule.
-            let Some(rule) = rule else { continue };
-            if rule.state().is_none_or(|state| state.as_str() != "ENABLED") {
-                continue;
-            }
-            let expression = rule.schedule_expression().unwrap_or_default();
-            let schedule = ScheduleExpression::parse_expression(expression).map_err(|flaw| {
-                Error::failed(ErrorCode::Dev, format!("rule {name}: {expression}: {}", flaw.message))
+            // A blocked venue has neither.
+            let Some(firing) = firing.filter(|firing| firing.enabled) else { continue };
+            let schedule = ScheduleExpression::parse_expression(&firing.schedule).map_err(|flaw| {
+                Error::failed(ErrorCode::Dev, format!("{what} {name}: {}: {}", firing.schedule, flaw.message))
             })?;
-            rules.insert(venue.name.clone(), FiringRule { schedule, enabled, next: Some(enabled) });
+            let schedule = match &firing.timezone {
+                Some(zone) => schedule.in_zone(zone),
+                None => schedule,
+            };
+            let input = firing.input;
+            rules.insert(venue.name.clone(), FiringRule { schedule, enabled, next: Some(enabled), input });
         }
         Ok(Self { every, rules: Mutex::new(rules), changed: Notify::new() })
     }
@@ -87,6 +96,11 @@ impl RuleScheduler {
     /// The same, for people.
     pub fn interval_text(&self) -> Option<String> {
         self.every.map(|every| format_duration(every.as_secs()))
+    }
+
+    /// The event that a venue's schedule sends, before Scheduler fills it in; `None` if a rule starts its runs.
+    pub fn schedule_input(&self, venue: &str) -> Option<String> {
+        self.rules.lock().get(venue)?.input.clone()
     }
 
     /// When a venue's rule fires next.
@@ -176,5 +190,34 @@ kind = "tripleseat"
         })));
         let error = RuleScheduler::read_rules(&aws, &manifest, None).await.err().expect("the rule is unreadable");
         assert!(error.to_string().contains("could not read rule sync-a-schedule"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn fires_schedules_in_their_time_zones() {
+        let text = MANIFEST.replace("region =", "scheduler = \"scheduler\"\nregion =");
+        let manifest = parse_manifest(&text, "venues.toml").expect("valid").manifest;
+        let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
+        let aws = Aws::for_local("us-east-1", cloud.http_client(), None);
+        let trust = serde_json::json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "Service": "scheduler.amazonaws.com" }, "Action": "sts:AssumeRole",
+        }] });
+        let role = aws.iam.create_role().role_name("r").assume_role_policy_document(trust.to_string());
+        let role = role.send().await.expect("a role").role.expect("a role").arn;
+        let post = |path: &[&str], body: serde_json::Value| {
+            let request = deployer_aws::signed::RestRequest::new("scheduler:CreateSchedule", http::Method::POST, path);
+            aws.signed.send(request.with_body(&body))
+        };
+        post(&["schedule-groups", "sync-schedules"], serde_json::json!({})).await.expect("a group");
+        let schedule = serde_json::json!({
+            "GroupName": "sync-schedules", "ScheduleExpression": "cron(0 8 * * ? *)",
+            "ScheduleExpressionTimezone": "Asia/Tokyo", "FlexibleTimeWindow": { "Mode": "OFF" },
+            "Target": { "Arn": "arn:aws:lambda:us-east-1:123456789012:function:sync-a:live", "RoleArn": role, "Input": "{}" },
+        });
+        post(&["schedules", "sync-a-schedule"], schedule).await.expect("a schedule");
+        let read = RuleScheduler::read_rules(&aws, &manifest, None).await.expect("the schedule is readable");
+        assert_eq!((read.enabled_venues(), read.schedule_input("a")), (vec!["a".to_owned()], Some("{}".to_owned())));
+        read.take_due_venues(Timestamp::now());
+        let next = read.next_run("a").expect("it fires again").to_zoned(jiff::tz::TimeZone::UTC);
+        assert_eq!((next.hour(), next.minute()), (23, 0), "eight in the morning in Tokyo");
     }
 }

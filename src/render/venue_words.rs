@@ -56,8 +56,14 @@ pub(super) fn overview_summary(overview: &Overview) -> String {
 /// manifest's schedule, in a minute of its own, is worded as the manifest's.
 pub(super) fn venue_schedule(status: &VenueOverview) -> String {
     let declared = &status.venue.schedule;
-    let differs = status.rule.as_present().filter(|rule| !keeps_schedule(&rule.schedule, declared));
-    schedule_text(differs.map_or(&declared.expression, |rule| &rule.schedule))
+    let live = status.rule.as_present();
+    let differs = live.filter(|rule| !keeps_schedule(&rule.schedule, declared));
+    let text = schedule_text(differs.map_or(&declared.expression, |rule| &rule.schedule));
+    // A schedule of EventBridge Scheduler counts in its own zone.
+    match live.and_then(|live| live.timezone.as_ref()) {
+        Some(zone) => text.replace(" UTC", &format!(" {zone}")),
+        None => text,
+    }
 }
 
 /// When the rule fires next: `next about today 14:10`. EventBridge may fire up to a minute late.

@@ -5,12 +5,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use sync_config::config::SCHEDULE_SOURCE;
 use tokio::sync::Mutex;
 
 /// How old an event may be. A rule fires within a minute of the event's time
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html>), EventBridge delivers for another
 /// one (the target's `MaximumEventAgeInSeconds`), and one more is for a function that was busy.
 const LATEST_START: SignedDuration = SignedDuration::from_mins(3);
+
+/// Where the events of a schedule come from: from a rule, or from a schedule of EventBridge Scheduler, which fires within a
+/// minute too, since ours have no flexible window.
+const SOURCES: [&str; 2] = ["aws.events", SCHEDULE_SOURCE];
 
 /// Tells the events that start a run from those that are late, or come again.
 #[derive(Debug, Default)]
@@ -22,7 +27,7 @@ pub struct ScheduleGate {
 impl ScheduleGate {
     /// Why an event starts no run, in words. `None` for one that does, and for everything that isn't the schedule's.
     pub async fn refuse_event(&self, event: &Value, now: Timestamp) -> Option<String> {
-        if event.get("source").and_then(Value::as_str) != Some("aws.events") {
+        if !event.get("source").and_then(Value::as_str).is_some_and(|source| SOURCES.contains(&source)) {
             return None;
         }
         let text = |name: &str| event.get(name).and_then(Value::as_str);
@@ -71,6 +76,18 @@ mod tests {
             let found = refusal(&ScheduleGate::default(), event_of(time, "1")).await;
             assert_eq!(found.is_some(), late, "{time}: {found:?}");
         }
+    }
+
+    /// EventBridge Scheduler's events are judged as those of a rule.
+    #[tokio::test]
+    async fn events_of_a_schedule_are_judged_too() {
+        let gate = ScheduleGate::default();
+        let of_schedule = |time: &str, id: &str| json!({ "source": SCHEDULE_SOURCE, "time": time, "id": id });
+        let mut refused = Vec::new();
+        for (time, id) in [(NOW, "1"), (NOW, "1"), (NOW, "2"), ("2026-03-01T11:56:59Z", "3")] {
+            refused.push(refusal(&gate, of_schedule(time, id)).await.is_some());
+        }
+        assert_eq!(refused, [false, true, false, true]);
     }
 
     #[tokio::test]

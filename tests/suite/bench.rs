@@ -17,7 +17,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use deployer_aws::observe::observe_lists;
+use deployer_aws::observe::{DeclaredShared, observe_lists};
 use deployer_aws::{Aws, https_client};
 use deployer_core::call_rates::{READS_OF_A_FUNCTION, find_rate, find_slowest, find_slowest_of_plan};
 use deployer_core::plan::plan;
@@ -201,8 +201,10 @@ async fn measure_calls_and_seconds() {
         assert_eq!(full.changes, []);
         let fast = async {
             get_caller_identity(&world.aws).await;
-            let snapshot =
-                observe_lists(&world.aws, &world.scope, &desired.role_place(), &desired.deployed_venues(), false).await;
+            let snapshot = {
+                let (place, shared) = (desired.role_place(), DeclaredShared::of_desired(&desired));
+                observe_lists(&world.aws, &world.scope, &place, &desired.deployed_venues(), &shared).await
+            };
             plan(&desired, &snapshot, &[])
         };
         assert_eq!(proxy.measure_work(venues, "no change, fast", fast).await.changes, []);

@@ -71,6 +71,7 @@ mod sample;
 mod sandbox;
 mod saved_plans;
 mod scenarios;
+mod schedules;
 mod schemas;
 mod sdk;
 mod secret_commands;

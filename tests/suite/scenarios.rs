@@ -121,7 +121,7 @@ async fn a_full_plan_makes_eleven_calls_per_venue_and_a_fast_one_only_lists() {
             &world.scope,
             &desired.role_place(),
             &desired.deployed_venues(),
-            false,
+            &deployer_aws::observe::DeclaredShared::of_desired(&desired),
         )
         .await;
         let few = count_calls();

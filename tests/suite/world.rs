@@ -125,6 +125,7 @@ impl World {
             canary: None,
             recovery_window_days: Some(30),
             alarms: None,
+            schedule_group: None,
             archive_properties: false,
             code_bytes: None,
         }

@@ -144,7 +144,14 @@ fn kind_of(code: &str, message: &str, status: u16) -> FailureKind {
             FailureKind::RoleNotReady
         }
         // EventBridge looks the same for a target's role.
-        "ValidationException" if message.contains("cannot be assumed by principal") => FailureKind::RoleNotReady,
+        "ValidationException"
+            if message.contains("cannot be assumed by principal")
+                || message.contains("must allow AWS EventBridge Scheduler to assume the role") =>
+        {
+            FailureKind::RoleNotReady
+        }
+        // Scheduler has one code for a name that is taken, and for a group that is being deleted.
+        "ConflictException" if message.contains("already exists") => FailureKind::AlreadyExists,
         // Secrets Manager has several wordings.
         "InvalidRequestException"
             if ["scheduled for deletion", "marked for deletion", "marked deleted"]
@@ -180,7 +187,8 @@ fn kind_of(code: &str, message: &str, status: u16) -> FailureKind {
         "LimitExceeded"
         | "LimitExceededException"
         | "CodeStorageExceededException"
-        | "PolicyLengthExceededException" => FailureKind::LimitExceeded,
+        | "PolicyLengthExceededException"
+        | "ServiceQuotaExceededException" => FailureKind::LimitExceeded,
         "Throttling"
         | "ThrottlingException"
         | "TooManyRequestsException"

@@ -24,6 +24,7 @@ pub struct CallRate {
 const LAMBDA: &str = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html";
 const LOGS: &str = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html";
 const EVENTS: &str = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html";
+const SCHEDULER: &str = "https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html";
 const SECRETS: &str = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html";
 const CLOUDWATCH: &str = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html";
 const SNS: &str = "https://docs.aws.amazon.com/general/latest/gr/sns.html";
@@ -48,6 +49,14 @@ pub const CALL_RATES: &[CallRate] = &[
     rate("logs", 10, GUESSED),
     // In large regions; fewer in others, where throttled calls are retried.
     rate("events", 50, EVENTS),
+    // In the smallest regions; 1,000 in large ones.
+    rate("scheduler:CreateSchedule", 250, SCHEDULER),
+    rate("scheduler:UpdateSchedule", 250, SCHEDULER),
+    rate("scheduler:DeleteSchedule", 250, SCHEDULER),
+    rate("scheduler:GetSchedule", 250, SCHEDULER),
+    rate("scheduler:ListSchedules", 50, SCHEDULER),
+    // Groups and their tags.
+    rate("scheduler", 10, SCHEDULER),
     rate("secretsmanager", 50, SECRETS),
     rate("iam", 15, GUESSED),
     rate("cloudwatch:PutMetricAlarm", 3, CLOUDWATCH),
@@ -85,6 +94,7 @@ impl CallRate {
             "lambda" => "Lambda",
             "logs" => "CloudWatch Logs",
             "events" => "EventBridge",
+            "scheduler" => "EventBridge Scheduler",
             "secretsmanager" => "Secrets Manager",
             "iam" => "IAM",
             "cloudwatch" => "CloudWatch",

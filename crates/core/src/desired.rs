@@ -1,5 +1,7 @@
 //! Turns the manifest and the artifact into the resources that each venue should have.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use sync_config::config::{
     DestinationConfig, ENV_FLAG_PROPERTY, ENV_HUBSPOT_BASE_URI, ENV_SECRET_ARN, ENV_SYNC_CONFIG,
@@ -12,18 +14,20 @@ use crate::forwarder::forwarding_venue;
 use crate::manifest::{Deployment, Manifest, ReservedConcurrency, Status, Venue};
 use crate::naming::{
     ALIAS, RolePlace, SHARED_VENUE, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID, VenueNames,
-    mark_description, mark_place,
+    mark_description, mark_place, schedule_group_name,
 };
 use crate::property;
 use crate::resource::alarm::DesiredAlarms;
 use crate::resource::declared::{DeclaredItem, DeclaredMember, DeclaredSettings, record_declared};
 use crate::resource::{
     AliasSpec, DesiredStack, FunctionConfiguration, FunctionSpec, LogGroupSpec, RoleSpec, RuleSpec, RuleTarget,
-    SECRET_ARN_PLACEHOLDER, SecretSpec, StringMap, TargetSpec,
+    RuleTrigger, SECRET_ARN_PLACEHOLDER, ScheduleGroupSpec, ScheduleSpec, ScheduleTarget, SecretSpec, StringMap,
+    TargetSpec, Trigger,
 };
-use crate::role_policy::{EVENTS, RunStarter, role_policy, rules_have_roles, trust_policy, use_permission};
+use crate::role_policy::{RunStarter, role_policy, rules_have_roles, schedule_group_arn, trust_policy, use_permission};
+use crate::scheduled_event::schedule_input;
 use crate::scope::Scope;
-use crate::spread::{count_starting_together, rule_schedule};
+use crate::spread::{count_starting_together, rule_schedule, schedule_timezone};
 
 /// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
 pub const RUNTIME: &str = "provided.al2023";
@@ -56,6 +60,9 @@ pub struct Desired {
     /// The alarms; `None` if there should be none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarms: Option<DesiredAlarms>,
+    /// The group of the schedules; `None` if no venue has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule_group: Option<ScheduleGroupSpec>,
     /// Whether to archive the contact properties of venues that are no longer declared. Nothing else removes them.
     pub archive_properties: bool,
     /// Bytes of the largest artifact, if it is known: how much of the quota of code a version takes.
@@ -72,6 +79,13 @@ impl Desired {
     /// The venues that should have resources: all except blocked ones.
     pub fn deployed_venues(&self) -> Vec<String> {
         self.venues.iter().filter(|venue| venue.stack.is_some()).map(|venue| venue.venue.clone()).collect()
+    }
+
+    /// The venues whose runs a schedule starts, and not a rule.
+    pub fn scheduled_venues(&self) -> BTreeSet<String> {
+        let has_schedule =
+            |venue: &&DesiredVenue| venue.stack.as_ref().is_some_and(|stack| stack.trigger.as_schedule().is_some());
+        self.venues.iter().filter(has_schedule).map(|venue| venue.venue.clone()).collect()
     }
 }
 
@@ -94,6 +108,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
     let deployment = &manifest.deployment.name;
     let active = manifest.venues.iter().filter(|venue| venue.status == Status::Active);
     let starting_together = count_starting_together(active.map(|venue| &venue.schedule));
+    let scheduled = manifest.scheduled_venues();
     let venues = manifest.venues.iter().map(|venue| match venue.status {
         Status::Blocked => DesiredVenue {
             venue: venue.name.clone(),
@@ -103,7 +118,13 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         },
         Status::Active | Status::Paused => DesiredVenue {
             venue: venue.name.clone(),
-            stack: Some(desired_stack(manifest, venue, scope, code_sha256(venue), starting_together)),
+            stack: Some(desired_stack(
+                manifest,
+                venue,
+                scope,
+                code_sha256(venue),
+                RunStarts { together: starting_together, by_schedule: scheduled.contains(venue.name.as_str()) },
+            )),
             reserved_concurrency: venue.reserved_concurrency,
             blocked: None,
         },
@@ -121,6 +142,11 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         canary,
         recovery_window_days: Some(manifest.deployment.recovery_window_days),
         alarms: derive_alarms(manifest, scope),
+        schedule_group: (!scheduled.is_empty()).then(|| ScheduleGroupSpec {
+            name: schedule_group_name(deployment),
+            arn: schedule_group_arn(scope, deployment),
+            tags: shared_tags(&manifest.deployment, &[]),
+        }),
         archive_properties: false,
         code_bytes: None,
     }
@@ -146,12 +172,21 @@ fn declared_tags(deployment: &str, venue: &str, declared: &StringMap, members: &
     tags
 }
 
+/// How the runs of a venue start.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RunStarts {
+    /// How many venues start in the same minute, if they are many.
+    pub(crate) together: Option<u32>,
+    /// Whether a schedule starts them, and not a rule.
+    pub(crate) by_schedule: bool,
+}
+
 pub(crate) fn desired_stack(
     manifest: &Manifest,
     venue: &Venue,
     scope: &Scope,
     code_sha256: String,
-    starting_together: Option<u32>,
+    starts: RunStarts,
 ) -> DesiredStack {
     let deployment = &manifest.deployment.name;
     let names = VenueNames::new(deployment, &venue.name);
@@ -164,8 +199,55 @@ pub(crate) fn desired_stack(
     let function_arn = scope.regional_arn("lambda", &format!("function:{}", names.function));
     let rule_arn = scope.regional_arn("events", &format!("rule/{}", names.rule));
     let ledger = LedgerProperties::new(&venue.name, &venue.flag_property);
-    let with_role = rules_have_roles(scope);
-    let starter = with_role.then_some(RunStarter { service: EVENTS, source_arn: &rule_arn });
+    let with_role = starts.by_schedule || rules_have_roles(scope);
+    let starter = match starts.by_schedule {
+        true => Some(RunStarter::of_schedules(scope, deployment)),
+        false => with_role.then(|| RunStarter::of_rule(scope, &names.rule)),
+    };
+    let expression = rule_schedule(&venue.schedule, deployment, &venue.name);
+    let enabled = venue.status == Status::Active;
+    let alias_arn = format!("{function_arn}:{ALIAS}");
+    let trigger = match starts.by_schedule {
+        true => Trigger::Schedule(Box::new(ScheduleSpec {
+            group: schedule_group_name(deployment),
+            name: names.rule.clone(),
+            description: description.clone(),
+            expression,
+            timezone: schedule_timezone(&venue.schedule, venue.timezone.as_deref()).to_owned(),
+            enabled,
+            target: ScheduleTarget {
+                arn: alias_arn,
+                role_arn: Some(role_arn.clone()),
+                input: Some(schedule_input()),
+                maximum_retry_attempts: Some(0),
+                maximum_event_age_s: Some(i64::from(MAXIMUM_EVENT_AGE_S)),
+                // Scheduler's dead letters go to queues alone.
+                dead_letter: company.dead_letter.clone().filter(|arn| arn.contains(":sqs:")),
+            },
+            kms_key: None,
+        })),
+        false => Trigger::Rule(Box::new(RuleTrigger {
+            rule: RuleSpec {
+                name: names.rule.clone(),
+                arn: rule_arn,
+                description: description.clone(),
+                schedule: expression,
+                enabled,
+                tags: tags.clone(),
+            },
+            target: TargetSpec {
+                rule: names.rule.clone(),
+                target: RuleTarget {
+                    id: TARGET_ID.to_owned(),
+                    arn: alias_arn,
+                    role_arn: Some(role_arn.clone()),
+                    maximum_retry_attempts: Some(0),
+                    maximum_event_age_s: Some(MAXIMUM_EVENT_AGE_S.cast_signed()),
+                    unmodeled: Vec::new(),
+                },
+            },
+        })),
+    };
     let mut stack = DesiredStack {
         // Without a token, people create the properties by hand.
         properties: match manifest.hubspot.token {
@@ -173,7 +255,7 @@ pub(crate) fn desired_stack(
             None => Vec::new(),
         },
         role: RoleSpec {
-            trust: trust_policy(scope, starter).into(),
+            trust: trust_policy(scope, starter.as_slice()).into(),
             policy: role_policy(scope, &names, venue, with_role).into(),
             name: names.role,
             path: place.role_path(),
@@ -205,7 +287,7 @@ pub(crate) fn desired_stack(
                 memory_mb: venue.memory_mb,
                 timeout_s: venue.timeout_s,
                 role_arn: role_arn.clone(),
-                environment: function_environment(manifest, venue, starting_together),
+                environment: function_environment(manifest, venue, starts.together),
                 code_sha256,
                 declared: DeclaredSettings {
                     kms_key: company.kms_key.clone(),
@@ -225,26 +307,8 @@ pub(crate) fn desired_stack(
             maximum_event_age_s: MAXIMUM_EVENT_AGE_S,
             settings_matter: company.dead_letter.is_some(),
         },
-        rule: RuleSpec {
-            name: names.rule.clone(),
-            arn: rule_arn.clone(),
-            description,
-            schedule: rule_schedule(&venue.schedule, deployment, &venue.name),
-            enabled: venue.status == Status::Active,
-            tags,
-        },
+        trigger,
         permission: None,
-        target: TargetSpec {
-            rule: names.rule,
-            target: RuleTarget {
-                id: TARGET_ID.to_owned(),
-                arn: format!("{function_arn}:{ALIAS}"),
-                role_arn: Some(role_arn),
-                maximum_retry_attempts: Some(0),
-                maximum_event_age_s: Some(MAXIMUM_EVENT_AGE_S.cast_signed()),
-                unmodeled: Vec::new(),
-            },
-        },
     };
     if !with_role || company.permissions_boundary.is_some() {
         use_permission(&mut stack, scope);

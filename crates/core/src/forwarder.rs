@@ -7,7 +7,7 @@ use sync_config::chat::{ChatKind, ENV_FORWARD_CONFIG, ForwardConfig};
 use sync_config::config::{DestinationConfig, ENV_SECRET_ARN};
 
 use crate::alarms::alarm_topic_arn;
-use crate::desired::{DesiredVenue, desired_stack, shared_tags};
+use crate::desired::{DesiredVenue, RunStarts, desired_stack, shared_tags};
 use crate::manifest::{Manifest, ReservedConcurrency, ScheduleExpression, Status, Venue};
 use crate::naming::{ALIAS, PERMISSION_SID, SHARED_VENUE, TAG_REGION};
 use crate::resource::{PermissionSpec, SECRET_ARN_PLACEHOLDER, StringMap};
@@ -53,7 +53,7 @@ pub(crate) fn forwarding_venue(
     };
     // Messages are tried again, and what nobody gets isn't kept: the mail has it.
     like.company.dead_letter = None;
-    let mut stack = desired_stack(manifest, &like, scope, code_sha256(first), None);
+    let mut stack = desired_stack(manifest, &like, scope, code_sha256(first), RunStarts::default());
     stack.properties.clear();
     stack.function.reserved_concurrency = None;
     stack.function.configuration.environment = forwarder_environment(manifest, settings.chats().collect());
@@ -75,7 +75,9 @@ pub(crate) fn forwarding_venue(
     stack.secret.tags = shared(&stack.secret.declared_members());
     stack.log_group.tags = shared(&stack.log_group.declared_members());
     stack.function.tags = shared(&stack.function.configuration.declared.list_members());
-    stack.rule.tags = shared(&[]);
+    if let Some(trigger) = stack.trigger.as_rule_mut() {
+        trigger.rule.tags = shared(&[]);
+    }
     Some(DesiredVenue {
         venue: SHARED_VENUE.to_owned(),
         stack: Some(stack),

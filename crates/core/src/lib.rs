@@ -22,7 +22,7 @@ pub mod quota;
 pub mod resource;
 pub mod rival;
 pub mod role_owner;
-mod role_policy;
+pub mod role_policy;
 pub mod run_origin;
 pub mod scheduled_event;
 pub mod scope;

@@ -61,7 +61,7 @@ pub struct VenueNames {
     pub function: String,
     /// The IAM role, unless that name is taken by another role of the deployment: see [`RolePlace::second_role_name`].
     pub role: String,
-    /// The EventBridge rule, on the default bus.
+    /// The EventBridge rule, on the default bus, or the schedule that a venue has instead, in the deployment's group.
     pub rule: String,
     /// The Secrets Manager secret.
     pub secret: String,
@@ -187,6 +187,19 @@ pub const SHARED_VENUE: &str = "_all";
 /// The name of the topic that alarms of `deployment` publish to.
 pub fn alarm_topic_name(deployment: &str) -> String {
     format!("{deployment}-alarms")
+}
+
+/// The name of the group that the schedules of `deployment` are in. It is never longer than the names of its venues' rules.
+pub fn schedule_group_name(deployment: &str) -> String {
+    format!("{deployment}-schedules")
+}
+
+/// What the names of a venue's function and of its role start with, from the name of a schedule or a rule of `deployment`;
+/// `None` for a name that no venue's can have.
+pub fn venue_of_schedule<'n>(deployment: &str, schedule: &'n str) -> Option<&'n str> {
+    let venue = schedule.strip_prefix(deployment)?.strip_prefix('-')?.strip_suffix("-schedule")?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (!venue.is_empty() && venue.bytes().all(is_name)).then_some(venue)
 }
 
 /// The name prefix of all log groups of `deployment`.

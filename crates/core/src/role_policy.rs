@@ -4,13 +4,15 @@ use serde_json::{Value, json};
 use sync_config::config::LEASE_STREAMS;
 
 use crate::manifest::Venue;
-use crate::naming::{ALIAS, PERMISSION_SID, VenueNames};
+use crate::naming::{ALIAS, PERMISSION_SID, VenueNames, schedule_group_name};
 use crate::resource::declared::VpcSettings;
-use crate::resource::{DesiredStack, PermissionSpec};
+use crate::resource::{DesiredStack, PermissionSpec, Trigger};
 use crate::scope::Scope;
 
 /// The service principal that fires rules.
 pub const EVENTS: &str = "events.amazonaws.com";
+/// The service principal that fires schedules.
+pub const SCHEDULER: &str = "scheduler.amazonaws.com";
 
 /// Partitions in which EventBridge may invoke a function with an execution role, the target's `RoleArn`, instead of a
 /// statement in the function's policy. "For Lambda, Amazon SNS, and Amazon SQS resources, EventBridge can use either"
@@ -26,34 +28,53 @@ pub(crate) fn rules_have_roles(scope: &Scope) -> bool {
 
 /// Replaces the role with which a stack's rule invokes the alias by a statement in the alias's policy: in a partition where
 /// a rule has no role, or because a permissions boundary may not allow the role to invoke anything. What such a role
-/// may do besides stays as it is, so that a boundary can come and go.
+/// may do besides stays as it is, so that a boundary can come and go. A schedule always has a role: it has no other way.
 pub(crate) fn use_permission(stack: &mut DesiredStack, scope: &Scope) {
-    stack.target.target.role_arn = None;
+    let Trigger::Rule(trigger) = &mut stack.trigger else { return };
+    trigger.target.target.role_arn = None;
     stack.permission = Some(PermissionSpec {
         function: stack.alias.function.clone(),
         qualifier: stack.alias.name.clone(),
         statement_id: PERMISSION_SID.to_owned(),
         action: "lambda:InvokeFunction".to_owned(),
         principal: EVENTS.to_owned(),
-        source_arn: stack.rule.arn.clone(),
+        source_arn: trigger.rule.arn.clone(),
         source_account: scope.account.clone(),
     });
 }
 
 /// What starts a venue's runs with the venue's role.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RunStarter<'a> {
-    /// The service's principal: [`EVENTS`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunStarter {
+    /// The service's principal: [`EVENTS`] or [`SCHEDULER`].
     pub(crate) service: &'static str,
-    /// What the service sends as `aws:SourceArn` when it takes on the role: a rule's ARN.
-    pub(crate) source_arn: &'a str,
+    /// What the service sends as `aws:SourceArn` when it takes on the role.
+    source_arn: String,
+}
+
+impl RunStarter {
+    /// A venue's rule.
+    pub(crate) fn of_rule(scope: &Scope, rule: &str) -> Self {
+        Self { service: EVENTS, source_arn: scope.regional_arn("events", &format!("rule/{rule}")) }
+    }
+
+    /// The schedules in the deployment's group. Scheduler sends the ARN of the group and not that of the schedule
+    /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html>).
+    pub(crate) fn of_schedules(scope: &Scope, deployment: &str) -> Self {
+        Self { service: SCHEDULER, source_arn: schedule_group_arn(scope, deployment) }
+    }
+}
+
+/// The ARN of the group that a deployment's schedules are in.
+pub fn schedule_group_arn(scope: &Scope, deployment: &str) -> String {
+    scope.regional_arn("scheduler", &format!("schedule-group/{}", schedule_group_name(deployment)))
 }
 
 /// Only Lambda, and only on behalf of this account. Lambda sends the account of the function whenever it takes on a role:
 /// AWS's own templates of execution roles have the same condition. That it sends the function's ARN too is documented
-/// nowhere, so there is no condition on it. And `starter`, on behalf of this one source: EventBridge's console gives the
-/// roles of targets the same conditions.
-pub(crate) fn trust_policy(scope: &Scope, starter: Option<RunStarter<'_>>) -> Value {
+/// nowhere, so there is no condition on it. And each of `starters`, on behalf of this one source: EventBridge's console gives
+/// the roles of targets the same conditions.
+pub(crate) fn trust_policy(scope: &Scope, starters: &[RunStarter]) -> Value {
     let trust = |service: &str, source_arn: Option<&str>| {
         let mut statement = json!({
             "Effect": "Allow",
@@ -66,8 +87,8 @@ pub(crate) fn trust_policy(scope: &Scope, starter: Option<RunStarter<'_>>) -> Va
         }
         statement
     };
-    let starter = starter.map(|starter| trust(starter.service, Some(starter.source_arn)));
-    let statements: Vec<Value> = [trust("lambda.amazonaws.com", None)].into_iter().chain(starter).collect();
+    let starters = starters.iter().map(|starter| trust(starter.service, Some(&starter.source_arn)));
+    let statements: Vec<Value> = [trust("lambda.amazonaws.com", None)].into_iter().chain(starters).collect();
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::concurrency::ExecutionLimits;
 use crate::property::ObservedPortal;
-use crate::resource::LiveStack;
 use crate::resource::alarm::LiveAlarms;
+use crate::resource::{LiveScheduleGroup, LiveStack, Observed, is_absent};
 use crate::rival::OtherFunction;
 
 /// Everything that was observed of declared venues, and of venues that are still owned but no longer declared.
@@ -28,6 +28,9 @@ pub struct Snapshot {
     /// What was observed of the alarms, and of their topic.
     #[serde(default, skip_serializing_if = "LiveAlarms::is_empty")]
     pub alarms: LiveAlarms,
+    /// What was observed of the group of the schedules.
+    #[serde(default, skip_serializing_if = "is_absent")]
+    pub schedule_group: Observed<LiveScheduleGroup>,
     /// The account's limits, if a plan depends on them and they are readable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executions: Option<ExecutionLimits>,

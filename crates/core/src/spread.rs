@@ -22,6 +22,9 @@ use sync_config::spread::{mix_place, stable_hash};
 
 use crate::manifest::{ScheduleExpression, SchedulePattern};
 
+/// The zone of rules, and of schedules without another one.
+pub const UTC: &str = "UTC";
+
 const HOUR: u64 = 60;
 const DAY: u64 = 24 * HOUR;
 
@@ -30,6 +33,15 @@ pub fn rule_schedule(schedule: &ScheduleExpression, deployment: &str, venue: &st
     match even_interval(schedule) {
         Some(minutes) => firing_at(minutes, mix_place(stable_hash(&format!("{deployment}/{venue}")), 0) % minutes),
         None => schedule.expression.clone(),
+    }
+}
+
+/// The time zone in which a schedule of EventBridge Scheduler counts: the venue's, if people chose the times. An interval has
+/// none: in a zone whose clocks change, one firing would come an hour late.
+pub fn schedule_timezone<'z>(schedule: &ScheduleExpression, timezone: Option<&'z str>) -> &'z str {
+    match schedule.pattern() {
+        SchedulePattern::Cron(_) => timezone.unwrap_or(UTC),
+        SchedulePattern::Rate(_) => UTC,
     }
 }
 

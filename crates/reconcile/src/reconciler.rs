@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deployer_aws::Aws;
 use deployer_aws::lock::{DeploymentLocks, HeldLock, LockOptions, WriteFence};
-use deployer_aws::observe::{examine_rival, observe, observe_lists, read_versions};
+use deployer_aws::observe::{DeclaredShared, examine_rival, observe, observe_lists, read_versions};
 use deployer_core::cost::{CostAssumptions, estimate};
 use deployer_core::desired::Desired;
 use deployer_core::error::{Error, ErrorCode, Result};
@@ -86,7 +86,7 @@ impl Reconciler<'_> {
                 let mut planned = self.plan_desired(goal, paused, &[], ReadDepth::Full, quotas).await?;
                 // A venue that doesn't run has no alarms, or they would say so.
                 let is_pause = |change: &Change| match change.address.kind {
-                    ResourceKind::Rule => change.action == Action::Update,
+                    ResourceKind::Rule | ResourceKind::Schedule => change.action == Action::Update,
                     ResourceKind::Alarms => change.action == Action::Delete,
                     _ => false,
                 };
@@ -104,7 +104,8 @@ impl Reconciler<'_> {
             }
             ReconcileGoal::Adopt { desired, venue } => {
                 let venues = desired.deployed_venues();
-                let snapshot = observe(self.aws, self.scope, &desired.role_place(), &venues, has_topic(desired)).await;
+                let shared = DeclaredShared::of_desired(desired);
+                let snapshot = observe(self.aws, self.scope, &desired.role_place(), &venues, &shared).await;
                 let adoption =
                     plan_adoption(desired, &snapshot, venue).map_err(|reason| guards::adoption_error(venue, reason))?;
                 let next = Some(adoption.next);
@@ -132,10 +133,11 @@ impl Reconciler<'_> {
     /// The manifest doesn't fit HubSpot's portal.
     pub async fn observe_desired(&self, desired: &Desired, depth: ReadDepth) -> Result<Snapshot> {
         let (deployed, place) = (desired.deployed_venues(), desired.role_place());
+        let shared = DeclaredShared::of_desired(desired);
         let from_aws = async {
             match depth {
-                ReadDepth::Full => observe(self.aws, self.scope, &place, &deployed, has_topic(desired)).await,
-                ReadDepth::Lists => observe_lists(self.aws, self.scope, &place, &deployed, has_topic(desired)).await,
+                ReadDepth::Full => observe(self.aws, self.scope, &place, &deployed, &shared).await,
+                ReadDepth::Lists => observe_lists(self.aws, self.scope, &place, &deployed, &shared).await,
             }
         };
         let (mut snapshot, portal) = tokio::join!(from_aws, self.portal.observe_portal(self.manifest));
@@ -268,7 +270,7 @@ impl Reconciler<'_> {
     async fn observe_venue(&self, deployment: &str, venue: &str) -> (Snapshot, LiveStack) {
         let prefix = self.manifest.map_or(DEFAULT_ROLE_PATH, |loaded| &loaded.manifest.deployment.role_path);
         let place = RolePlace::new(deployment, &self.scope.region, prefix);
-        let snapshot = observe(self.aws, self.scope, &place, &[venue.to_owned()], false).await;
+        let snapshot = observe(self.aws, self.scope, &place, &[venue.to_owned()], &DeclaredShared::default()).await;
         let live = snapshot.venues.get(venue).cloned().unwrap_or_default();
         (snapshot, live)
     }
@@ -358,11 +360,6 @@ impl Reconciler<'_> {
         frontend.show_event(ReconcileEvent::ApplyEnded { outcome: &outcome, code, lock_lost });
         Reconciled { code, outcome: Some(outcome) }
     }
-}
-
-/// Whether the manifest declares a topic of the deployment's own.
-fn has_topic(desired: &Desired) -> bool {
-    desired.alarms.as_ref().is_some_and(|alarms| alarms.topic.is_some())
 }
 
 /// What comes of a plan of which nothing is executed.

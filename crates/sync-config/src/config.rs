@@ -22,6 +22,8 @@ pub const ENV_TRIPLESEAT_BASE_URI: &str = "TRIPLESEAT_BASE_URI";
 pub const ENV_SECRET_ARN: &str = "SECRET_ARN";
 /// Environment variable with [`SyncConfig`] as JSON. If it is unset, the defaults apply.
 pub const ENV_SYNC_CONFIG: &str = "SYNC_CONFIG";
+/// The `source` of the events of a venue's schedule in EventBridge Scheduler. Those of a rule have AWS's own.
+pub const SCHEDULE_SOURCE: &str = "deployer.scheduler";
 /// Environment variable that overrides the timeout of each vendor request, in milliseconds. It is for tests of what
 /// happens to contacts when no response comes; the deployer never sets it.
 pub const ENV_ANSWER_TIMEOUT_MS: &str = "SYNC_ANSWER_TIMEOUT_MS";

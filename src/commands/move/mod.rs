@@ -100,7 +100,8 @@ impl MoveTask<'_> {
         let paused_there = self.desired_at(&self.from, None, true);
         let paused_here = self.desired_at(&self.to, Some(&artifacts), true);
         let running_here = self.desired_at(&self.to, Some(&artifacts), false);
-        let nothing_there = Desired { venues: Vec::new(), canary: None, alarms: None, ..paused_there.clone() };
+        let nothing_there =
+            Desired { venues: Vec::new(), canary: None, alarms: None, schedule_group: None, ..paused_there.clone() };
         let pause = ReconcileGoal::Pause { paused: &paused_there };
         let create = converge(&paused_here);
         let resume = converge(&running_here);
@@ -323,7 +324,10 @@ fn converge(desired: &Desired) -> ReconcileGoal<'_> {
     ReconcileGoal::Converge { desired, targets: &[], depth: ReadDepth::Full, max_delete: None, notes: Vec::new() }
 }
 
-/// Whether a rule is enabled.
+/// Whether a rule or a schedule is enabled.
 fn runs_anywhere(planned: &PlannedChanges) -> bool {
-    planned.snapshot.venues.values().any(|live| live.rule.as_present().is_some_and(|rule| rule.enabled))
+    planned.snapshot.venues.values().any(|live| {
+        live.rule.as_present().is_some_and(|rule| rule.enabled)
+            || live.schedule.as_present().is_some_and(|schedule| schedule.enabled)
+    })
 }

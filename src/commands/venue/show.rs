@@ -44,9 +44,10 @@ pub(super) fn run_venue_show(global: &GlobalArgs, args: &VenueShowArgs) -> Resul
         ("protect", venue.protect.to_string()),
         ("canary", venue.canary.to_string()),
     ];
+    let by_schedule = loaded.manifest.scheduled_venues().contains(venue.name.as_str());
     let aws = [
         ("function", names.function.clone()),
-        ("rule", names.rule.clone()),
+        (if by_schedule { "schedule" } else { "rule" }, names.rule.clone()),
         ("secret", names.secret.clone()),
         ("role", format!("{}{}", loaded.manifest.deployment.role_place().role_path(), names.role)),
         ("log group", names.log_group.clone()),

@@ -156,7 +156,10 @@ fn venue_details(status: &VenueOverview, overview: &Overview) -> Vec<(&'static s
     let mut details = vec![
         ("Name in the manifest", status.venue.name.clone()),
         ("Function", format!("{}: {}", status.names.function, super::status::function_text(status, overview))),
-        ("Rule", format!("{}: {}", status.names.rule, super::status::rule_text(status, overview))),
+        (
+            if status.rule.as_present().is_some_and(|rule| rule.by_schedule) { "Schedule" } else { "Rule" },
+            format!("{}: {}", status.names.rule, super::status::rule_text(status, overview)),
+        ),
         ("Schedule", status.venue.schedule.expression.clone()),
         ("Log group", status.names.log_group.clone()),
         ("Last run", super::status::last_run_text(status, overview)),

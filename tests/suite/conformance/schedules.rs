@@ -9,11 +9,14 @@ use super::{ProbePlace, ProbeResult, error_text, expect_refused, expect_same, fa
 
 use crate::sdk::GeneratedClients as _;
 
+/// The role of the probes' schedules.
+const ROLE: &str = "probe-scheduler";
+
 fn function_target(place: &ProbePlace) -> Target {
     let function = format!("arn:aws:lambda:us-east-1:{}:function:deployer-probe", place.account);
     Target::builder()
         .arn(function)
-        .role_arn(place.role_arn("probe"))
+        .role_arn(place.role_arn(ROLE))
         .input("{}")
         .build()
         .expect("all required members are set")
@@ -23,7 +26,16 @@ fn no_flexible_window() -> FlexibleTimeWindow {
     FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("all required members are set")
 }
 
+/// AWS looks whether Scheduler may take on the role. It is left in an account, where other probes may need it.
+async fn create_role(place: &ProbePlace) {
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"scheduler.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    let role = place.aws.iam.create_role().role_name(ROLE).path("/deployer/probe/").assume_role_policy_document(trust);
+    // It may exist.
+    let _ = role.send().await;
+}
+
 async fn create_schedule(place: &ProbePlace, name: &str, expression: &str) -> Result<(), CallError> {
+    create_role(place).await;
     let request = place.aws.sdk().scheduler.create_schedule().name(name).schedule_expression(expression);
     let request = request
         .target(function_target(place))
@@ -144,6 +156,7 @@ pub async fn keeps_schedule_groups_with_tags(place: ProbePlace) -> ProbeResult {
 pub async fn a_group_is_deleted_with_its_schedules(place: ProbePlace) -> ProbeResult {
     let (sdk, group, name) =
         (&place.aws.sdk().scheduler, place.resource_name("group"), place.resource_name("schedule"));
+    create_role(&place).await;
     sdk.create_schedule_group().name(&group).send().await.call("scheduler:CreateScheduleGroup").map_err(error_text)?;
     let request = sdk.create_schedule().name(&name).group_name(&group).schedule_expression("cron(0 9 * * ? *)");
     let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Flexible).maximum_window_in_minutes(5);

@@ -106,6 +106,15 @@ pub fn record_moves() -> Vec<NeededPermission> {
     let (code, text) = accounts.run(&accounts::MOVE);
     assert_eq!(code, 0, "{text}");
     needs.extend(accounts.site.take_permissions());
+    let scheduled = applied_site();
+    let manifest = std::fs::read_to_string(scheduled.path().join("venues.toml")).expect("it is there");
+    scheduled.write_file("venues.toml", &manifest.replacen("region =", "scheduler = \"scheduler\"\nregion =", 1));
+    let (code, text) = scheduled.run_apply();
+    assert_eq!(code, 0, "{text}");
+    let (code, text) =
+        scheduled.run_deployer(&["move", "--to-region", "eu-west-1", "--yes", "--artifact", "bootstrap"]);
+    assert_eq!(code, 0, "{text}");
+    needs.extend(scheduled.take_permissions());
     needs
 }
 

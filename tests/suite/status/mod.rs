@@ -78,7 +78,13 @@ fn sample_code() -> LiveCode {
 }
 
 fn sample_rule(schedule: &str, enabled: bool) -> Observed<LiveFiring> {
-    Observed::Present(LiveFiring { enabled, schedule: schedule.to_owned() })
+    Observed::Present(LiveFiring {
+        enabled,
+        schedule: schedule.to_owned(),
+        timezone: None,
+        by_schedule: false,
+        input: None,
+    })
 }
 
 fn sample_run(ended_at: Timestamp, synced: u64) -> VenueRun {

@@ -12,11 +12,17 @@ pub(super) fn observe_listed_stack(
     inventory: &LiveInventory,
     names: &VenueNames,
     place: &RolePlace,
-    venue: &str,
+    (venue, by_schedule): (&str, bool),
 ) -> Option<LiveStack> {
     let (role, other_roles) = inventory.roles.find_roles(place, (venue, names))?;
     let function = find_listed(&inventory.functions, &names.function);
     let rule = find_listed(&inventory.rules, &names.rule);
+    let schedule = inventory.schedules.find_listed(&names.rule);
+    // A venue that changes over from one to the other is read in full: what is disabled, and how, needs all of it.
+    let (has_rule, has_schedule) = (rule.as_present().is_some(), schedule.as_present().is_some());
+    if has_schedule != by_schedule || (has_rule && has_schedule) {
+        return None;
+    }
     let descriptions =
         [function.as_present().map(|function| &function.description), rule.as_present().map(|rule| &rule.description)];
     let marked = |description: &String| naming::marked_venue(description, &place.deployment) == Some(venue);
@@ -51,6 +57,7 @@ pub(super) fn observe_listed_stack(
         rule: rule.map(|rule| (*rule).clone()),
         alias: Observed::Unreadable(NOT_READ.to_owned()),
         permission: Observed::Unreadable(NOT_READ.to_owned()),
+        schedule,
     })
 }
 

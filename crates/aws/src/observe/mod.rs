@@ -1,11 +1,12 @@
 //! Reads what exists in AWS: in bulk wherever AWS has a bulk call, and the rest concurrently.
 //!
-//! Five lists come first. They and the manifest tell which venues may have resources; for each of those, the details
+//! Five lists come first, and a sixth where the deployment has schedules. They and the manifest tell which venues may have resources; for each of those, the details
 //! that the lists don't contain are read. A declared resource that no list shows is read by name before it counts as
 //! absent. A failed read is [`Observed::Unreadable`], never absent.
 
 mod alarms;
 mod answer;
+mod firing;
 mod function;
 mod listed;
 mod log_group;
@@ -14,6 +15,7 @@ mod model_tests;
 mod others;
 mod role;
 mod rule;
+mod schedule;
 mod secret;
 mod tags;
 
@@ -22,15 +24,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 
 pub use alarms::{list_alarm_answers, list_alarms};
+pub use firing::{LiveFiring, read_firing};
 pub use function::read_state;
 pub use others::examine_rival;
 pub use role::{list_roles_below, parse_policy_document};
+use schedule::ListedSchedules;
+pub use schedule::{read_group_tags, read_schedule};
 use tags::KnownTags;
 
 use crate::{Aws, CallError};
 use deployer_core::call_rates::READS_OF_A_FUNCTION;
+use deployer_core::desired::Desired;
 use deployer_core::naming::{self, RolePlace, TAG_DEPLOYMENT, TAG_VENUE, VenueNames};
 use deployer_core::resource::{FunctionConfiguration, LiveStack, Observed, StringMap};
+use deployer_core::role_policy::schedule_group_arn;
 use deployer_core::scope::Scope;
 use deployer_core::snapshot::Snapshot;
 
@@ -48,18 +55,43 @@ pub async fn read_versions(aws: &Aws, function: &str) -> Result<BTreeMap<u64, Fu
 /// The resources of one kind, by name, or why the list is unreadable.
 type ResourceList<T> = Result<BTreeMap<String, T>, CallError>;
 
-/// The five lists.
+/// What the manifest declares of what belongs to all venues.
+#[derive(Debug, Clone, Default)]
+pub struct DeclaredShared {
+    /// Whether alarms have a topic of the deployment's own, which is read by name then.
+    pub topic: bool,
+    /// The venues that a schedule starts, and not a rule.
+    pub scheduled: BTreeSet<String>,
+}
+
+impl DeclaredShared {
+    /// What `desired` has.
+    pub fn of_desired(desired: &Desired) -> Self {
+        Self {
+            topic: desired.alarms.as_ref().is_some_and(|alarms| alarms.topic.is_some()),
+            scheduled: desired.scheduled_venues(),
+        }
+    }
+}
+
+/// The lists.
 struct LiveInventory {
     roles: role::ListedRoles,
     secrets: ResourceList<secret::ListedSecret>,
     log_groups: ResourceList<deployer_core::resource::LiveLogGroup>,
     functions: ResourceList<function::ListedFunction>,
     rules: ResourceList<deployer_core::resource::LiveRule>,
+    schedules: ListedSchedules,
 }
 
-/// Reads what exists of the `declared` venues and of all other venues that the deployment owns. `with_topic` tells whether the
-/// manifest declares a topic for alarms, which is read by name then.
-pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[String], with_topic: bool) -> Snapshot {
+/// Reads what exists of the `declared` venues and of all other venues that the deployment owns.
+pub async fn observe(
+    aws: &Aws,
+    scope: &Scope,
+    place: &RolePlace,
+    declared: &[String],
+    shared: &DeclaredShared,
+) -> Snapshot {
     let deployment = place.deployment.as_str();
     let (mut inventory, known, settings) = tokio::join!(
         LiveInventory::read_lists(aws, place),
@@ -67,9 +99,11 @@ pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[St
         role::list_role_settings(&aws.iam, place),
     );
     inventory.roles.add_settings(settings, place);
+    let group = schedule_group_arn(scope, deployment);
+    inventory.read_schedules(aws, scope, place, shared, known.tags_of(&group).is_some()).await;
     let (others, alarms) = tokio::join!(
         others::list_other_functions(aws, scope, place, &inventory),
-        alarms::observe_alarms(&aws.signed, scope, deployment, with_topic, Some(&known)),
+        alarms::observe_alarms(&aws.signed, scope, deployment, shared.topic, Some(&known)),
     );
     // Before something may be deleted, its own tags are read: the bulk list of tags may be stale.
     let nothing_known = KnownTags::default();
@@ -77,6 +111,8 @@ pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[St
     let mut venues: BTreeSet<String> = declared.iter().cloned().collect();
     venues.extend(inventory.marked_venues(place));
     venues.extend(find_unmarked_venues(aws, scope, deployment, &inventory, &venues, &mut unreadable).await);
+    let scheduled = inventory.schedules.other_venues(&aws.signed, deployment, venues.iter().map(String::as_str)).await;
+    venues.extend(scheduled);
 
     let venues = stream::iter(venues)
         .map(async |venue| {
@@ -92,7 +128,8 @@ pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[St
         .buffer_unordered(VENUES_AT_ONCE)
         .collect()
         .await;
-    Snapshot { venues, unreadable, others, alarms, ..Snapshot::default() }
+    let schedule_group = inventory.schedules.group;
+    Snapshot { venues, unreadable, others, alarms, schedule_group, ..Snapshot::default() }
 }
 
 /// Reads only lists for the `deployed` venues, so that the number of calls doesn't grow with them. Owned venues that
@@ -103,20 +140,27 @@ pub async fn observe_lists(
     scope: &Scope,
     place: &RolePlace,
     deployed: &[String],
-    with_topic: bool,
+    shared: &DeclaredShared,
 ) -> Snapshot {
     let deployment = place.deployment.as_str();
-    let (inventory, alarms) = tokio::join!(
+    let (mut inventory, alarms) = tokio::join!(
         LiveInventory::read_lists(aws, place),
-        alarms::observe_alarms(&aws.signed, scope, deployment, with_topic, None),
+        alarms::observe_alarms(&aws.signed, scope, deployment, shared.topic, None),
     );
+    inventory.read_schedules(aws, scope, place, shared, false).await;
     let unreadable = inventory.read_errors();
     let others = others::list_other_functions(aws, scope, place, &inventory).await;
-    let mut snapshot = Snapshot { unreadable, others, alarms, ..Snapshot::default() };
+    let schedule_group = inventory.schedules.group.clone();
+    let mut snapshot = Snapshot { unreadable, others, alarms, schedule_group, ..Snapshot::default() };
     let mut rest = inventory.marked_venues(place);
+    let known = rest.iter().chain(deployed).map(String::as_str);
+    let scheduled = inventory.schedules.other_venues(&aws.signed, deployment, known).await;
+    rest.extend(scheduled);
     for venue in deployed {
         rest.remove(venue);
-        match listed::observe_listed_stack(&inventory, &VenueNames::new(deployment, venue), place, venue) {
+        let by_schedule = shared.scheduled.contains(venue);
+        match listed::observe_listed_stack(&inventory, &VenueNames::new(deployment, venue), place, (venue, by_schedule))
+        {
             Some(live) => {
                 snapshot.listed.insert(venue.clone());
                 snapshot.venues.insert(venue.clone(), live);
@@ -152,12 +196,13 @@ async fn observe_venue(
     if inventory.functions.as_ref().is_ok_and(|functions| functions.contains_key(&names.function)) {
         aws.reads.wait_for_calls(&READS_OF_A_FUNCTION).await;
     }
-    let ((role, other_roles), secret, log_group, mut function, rule) = tokio::join!(
+    let ((role, other_roles), secret, log_group, mut function, rule, schedule) = tokio::join!(
         inventory.roles.observe_roles(&aws.iam, place, (venue, names), confirm),
         secret::observe_secret(&aws.secrets, &inventory.secrets, &names.secret, confirm),
         log_group::observe_log_group(&aws.signed, &inventory.log_groups, &names.log_group, known, confirm),
         function::observe_function(&aws.lambda, &inventory.functions, &names.function, confirm),
         rule::observe_rule(&aws.events, scope, &inventory.rules, &names.rule, known, confirm),
+        inventory.schedules.observe_schedule(&aws.signed, &place.deployment, &names.rule, confirm),
     );
     function.compare_role(&role);
     LiveStack {
@@ -169,6 +214,7 @@ async fn observe_venue(
         alias: function.alias,
         permission: function.permission,
         rule,
+        schedule,
     }
 }
 
@@ -182,12 +228,28 @@ impl LiveInventory {
             function::list_functions(&aws.lambda),
             rule::list_rules(&aws.events, deployment),
         );
-        Self { roles, secrets, log_groups, functions, rules }
+        Self { roles, secrets, log_groups, functions, rules, schedules: ListedSchedules::none() }
+    }
+
+    /// Reads the group of the schedules where there may be one: if the manifest declares it, or a role of the deployment or
+    /// tags show that an earlier one did. A schedule needs a role that trusts Scheduler.
+    async fn read_schedules(
+        &mut self,
+        aws: &Aws,
+        scope: &Scope,
+        place: &RolePlace,
+        shared: &DeclaredShared,
+        tagged: bool,
+    ) {
+        if tagged || !shared.scheduled.is_empty() || self.roles.trust_scheduler(place) {
+            self.schedules = ListedSchedules::read_group(&aws.signed, scope, &place.deployment).await;
+        }
     }
 
     fn read_errors(&self) -> Vec<String> {
-        let Self { roles, secrets, log_groups, functions, rules } = self;
+        let Self { roles, secrets, log_groups, functions, rules, schedules } = self;
         [
+            schedules.schedules.as_ref().err(),
             roles.read_error(),
             secrets.as_ref().err(),
             log_groups.as_ref().err(),
@@ -205,19 +267,21 @@ impl LiveInventory {
         fn shows<T>(list: &ResourceList<T>, name: &str) -> bool {
             list.as_ref().map_or(true, |list| list.contains_key(name))
         }
-        let Self { roles, secrets, log_groups, functions, rules } = self;
+        let Self { roles, secrets, log_groups, functions, rules, schedules } = self;
         roles.may_contain(&names.role)
             || shows(secrets, &names.secret)
             || shows(log_groups, &names.log_group)
             || shows(functions, &names.function)
             || shows(rules, &names.rule)
+            || shows(&schedules.schedules, &names.rule)
     }
 
     /// The venues that the lists name, in tags or in the mark in a description.
     fn marked_venues(&self, place: &RolePlace) -> BTreeSet<String> {
         let deployment = place.deployment.as_str();
-        // Log groups have no mark; `find_unmarked_venues` reads their tags.
-        let Self { roles, secrets, log_groups: _, functions, rules } = self;
+        // Log groups have no mark; `find_unmarked_venues` reads their tags. Nor do schedules in a list; `other_venues` reads
+        // those that belong to no venue.
+        let Self { roles, secrets, log_groups: _, functions, rules, schedules: _ } = self;
         let mut venues = roles.owned_venues(place);
         for secret in secrets.iter().flat_map(BTreeMap::values) {
             venues.extend(owned_venue(&secret.live.tags, deployment));

@@ -7,8 +7,9 @@ use futures_util::future::join_all;
 
 use super::LiveInventory;
 use super::function::{ListedFunction, list_functions_in, read_function_tags};
-use crate::{Aws, Call, Found};
-use deployer_core::naming::{RolePlace, TAG_DEPLOYMENT, VenueNames, parse_mark};
+use super::schedule::read_schedule;
+use crate::{Aws, Call, FailureKind, Found};
+use deployer_core::naming::{RolePlace, TAG_DEPLOYMENT, VenueNames, parse_mark, schedule_group_name};
 use deployer_core::rival::{OtherFunction, is_sync_environment};
 use deployer_core::scope::Scope;
 
@@ -65,19 +66,32 @@ fn find_others(
     others
 }
 
-/// Finds out whether the rule of another function fires and, if its description doesn't say it, whose it is.
-pub async fn examine_rival(aws: &Aws, scope: &Scope, other: &mut OtherFunction) {
-    let region = aws_sdk_eventbridge::Config::builder().region(Region::new(other.region.clone()));
-    let rule = VenueNames::rule_of_function(&other.name);
-    let request = aws.events.describe_rule().name(rule).customize().config_override(region);
-    other.fires = match request.send().await.call("events:DescribeRule").found() {
-        Ok(Some(rule)) => Some(rule.state().is_none_or(|state| state.as_str() != "DISABLED")),
-        Ok(None) => Some(false),
+/// Whether a schedule fires another function that has no rule. Only its mark says in which group that would be.
+async fn schedule_fires(aws: &Aws, other: &OtherFunction) -> Option<bool> {
+    let Some(deployment) = &other.deployment else { return Some(false) };
+    let signed = aws.signed.in_region(&other.region);
+    let schedule = VenueNames::rule_of_function(&other.name);
+    match read_schedule(&signed, &schedule_group_name(deployment), &schedule).await {
+        Ok(schedule) => Some(schedule.is_some_and(|schedule| schedule.enabled)),
+        // A deployer without the right to read schedules has none of its own.
+        Err(error) if error.kind == FailureKind::Denied => Some(false),
         Err(_) => None,
-    };
+    }
+}
+
+/// Finds out whether the rule or the schedule of another function fires and, if its description doesn't say it, whose it is.
+pub async fn examine_rival(aws: &Aws, scope: &Scope, other: &mut OtherFunction) {
     if other.deployment.is_none() && other.region == scope.region {
         let arn = scope.regional_arn("lambda", &format!("function:{}", other.name));
         let tags = read_function_tags(&aws.lambda, &arn).await.unwrap_or_default();
         other.deployment = tags.get(TAG_DEPLOYMENT).cloned();
     }
+    let region = aws_sdk_eventbridge::Config::builder().region(Region::new(other.region.clone()));
+    let rule = VenueNames::rule_of_function(&other.name);
+    let request = aws.events.describe_rule().name(rule).customize().config_override(region);
+    other.fires = match request.send().await.call("events:DescribeRule").found() {
+        Ok(Some(rule)) => Some(rule.state().is_none_or(|state| state.as_str() != "DISABLED")),
+        Ok(None) => schedule_fires(aws, other).await,
+        Err(_) => None,
+    };
 }

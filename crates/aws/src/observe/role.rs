@@ -14,6 +14,7 @@ use deployer_core::naming::{RolePlace, VenueNames, is_role_name, venue_of_role};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{LiveRole, Observed, StringMap};
 use deployer_core::role_owner::{OtherRoles, RoleOwner, role_deployment, settle_roles};
+use deployer_core::role_policy::SCHEDULER;
 
 /// The account's roles.
 pub(super) enum ListedRoles {
@@ -124,6 +125,13 @@ impl ListedRoles {
             Self::Whole(Err(error)) => Some(error),
             _ => None,
         }
+    }
+
+    /// Whether a role of ours lets EventBridge Scheduler start runs. If only names were listed, it isn't known.
+    pub(super) fn trust_scheduler(&self, place: &RolePlace) -> bool {
+        let Self::Whole(Ok(roles)) = self else { return false };
+        let ours = roles.values().filter(|role| RoleOwner::of_role(place, role).is_ours());
+        ours.into_iter().any(|role| role.trust.to_string().contains(SCHEDULER))
     }
 
     /// The venues whose roles are ours in this region.

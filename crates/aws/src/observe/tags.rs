@@ -1,5 +1,5 @@
-//! Reads the tags of many resources at once, with the Resource Groups Tagging API: for log groups, rules and alarms,
-//! whose own lists don't have them.
+//! Reads the tags of many resources at once, with the Resource Groups Tagging API: for log groups, rules, alarms and groups of
+//! schedules, whose own lists don't have them.
 //!
 //! The API is eventually consistent, so it is only trusted on what *is* tagged as ours. Resources that it doesn't show,
 //! and all that may be deleted, have their own tags read. If the API is denied or missing, that goes for every
@@ -19,7 +19,7 @@ use deployer_core::resource::StringMap;
 pub(super) struct KnownTags(BTreeMap<String, StringMap>);
 
 impl KnownTags {
-    /// Reads the tags of `deployment`'s log groups, rules, alarms and topic.
+    /// Reads the tags of `deployment`'s log groups, rules, alarms, topic and group of schedules.
     pub(super) async fn read_tags(aws: &SignedClient, deployment: &str) -> Self {
         // A failure only costs two more calls for each venue.
         Self(list_tagged_resources(aws, deployment).await.unwrap_or_default())
@@ -35,7 +35,7 @@ async fn list_tagged_resources(aws: &SignedClient, deployment: &str) -> Result<B
     let parameters = json!({
         "TagFilters": [{ "Key": TAG_DEPLOYMENT, "Values": [deployment] }],
         "ResourcesPerPage": 100,
-        "ResourceTypeFilters": ["logs", "events", "cloudwatch", "sns"],
+        "ResourceTypeFilters": ["logs", "events", "cloudwatch", "sns", "scheduler"],
     });
     let mut found = BTreeMap::new();
     let mut pages = aws.list_pages("tag:GetResources", parameters);

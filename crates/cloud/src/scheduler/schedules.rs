@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{DEFAULT, PAGE, check_name, conflict, groups, not_found, page_answer};
 use crate::{ApiError, CloudContext, CloudRequest, JsonBody, ListPage};
+use deployer_core::isolation::RequestContext;
 use deployer_core::manifest::ScheduleExpression as Expression;
 
 /// Members of a request that are stored and returned unchanged.
@@ -22,6 +23,8 @@ const MEMBERS: [&str; 10] = [
     "FlexibleTimeWindow",
     "ActionAfterCompletion",
 ];
+/// The service that takes on a schedule's role.
+const SCHEDULER: &str = "scheduler.amazonaws.com";
 /// `MaximumWindowInMinutes` of a flexible window.
 const WINDOW_MINUTES: RangeInclusive<i64> = 1..=1440;
 /// `MaximumRetryAttempts` of a retry policy; the last is the default.
@@ -62,6 +65,7 @@ pub(super) fn create_schedule(
     }
     check_name(name)?;
     let given = request_members(body)?;
+    check_role(cx, group, &given)?;
     let now = cx.epoch_s();
     let schedule = StoredSchedule {
         arn: cx.build_arn("scheduler", &format!("schedule/{group}/{name}")),
@@ -89,6 +93,7 @@ pub(super) fn update_schedule(
 ) -> Result<Value, ApiError> {
     let mut schedule = find_schedule(cx, group, name)?.clone();
     schedule.given = request_members(body)?;
+    check_role(cx, group, &schedule.given)?;
     schedule.modified_s = cx.epoch_s();
     let answer = json!({ "ScheduleArn": schedule.arn });
     cx.region_state_mut().scheduler.schedules.insert(schedule_key(group, name), schedule);
@@ -149,7 +154,50 @@ fn check_window(body: &JsonBody) -> Result<(), ApiError> {
     }
 }
 
-/// The target with the defaults of its retry policy. AWS also checks that Scheduler can assume the role.
+/// What Scheduler sends when it takes on a role: the group's ARN and not the schedule's
+/// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html>).
+fn sent_by(cx: &CloudContext<'_>, group: &str) -> RequestContext {
+    RequestContext::from([
+        ("aws:sourcearn", Some(groups::group_arn(cx, group))),
+        ("aws:sourceaccount", Some(cx.account_id().to_owned())),
+    ])
+}
+
+/// AWS looks whether Scheduler can take on the role before it stores a schedule, in whichever group. Here, it is looked at in
+/// groups that somebody created: what is in the default group stands for what others left behind, with any role.
+fn check_role(cx: &CloudContext<'_>, group: &str, given: &Value) -> Result<(), ApiError> {
+    if group == DEFAULT {
+        return Ok(());
+    }
+    let role = given["Target"]["RoleArn"].as_str().unwrap_or_default();
+    match cx.state.iam.service_can_assume(role, SCHEDULER, &sent_by(cx, group)) {
+        true => Ok(()),
+        false => Err(ApiError::validation_error(
+            "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
+        )),
+    }
+}
+
+impl CloudContext<'_> {
+    /// Why a schedule couldn't invoke its function when it fires, as AWS would decide it.
+    pub fn refused_schedule(&self, group: &str, name: &str) -> Option<String> {
+        let schedule = self.region_state().scheduler.schedules.get(&schedule_key(group, name))?;
+        let target = &schedule.given["Target"];
+        let (role, arn) = (target["RoleArn"].as_str()?, target["Arn"].as_str()?);
+        if !self.state.iam.service_can_assume(role, SCHEDULER, &sent_by(self, group)) {
+            return Some(format!("{name} can't assume the role {role}"));
+        }
+        let own = RequestContext::from([
+            ("aws:sourcearn", None),
+            ("aws:sourceaccount", None),
+            ("lambda:sourcefunctionarn", None),
+        ]);
+        let may = self.state.iam.role_can(role, "lambda:InvokeFunction", arn, &own);
+        (!may).then(|| format!("{role} may not invoke {arn}"))
+    }
+}
+
+/// The target with the defaults of its retry policy.
 fn read_target(body: &JsonBody) -> Result<Value, ApiError> {
     let given = body.member_value("Target").ok_or_else(|| ApiError::validation_error("Target must not be null"))?;
     let target = JsonBody::from_value(given);

@@ -18,7 +18,8 @@
 //! - With `dead_letter`, one run of a hundred is assumed to fail.
 //! - The free tier is not subtracted, since everything else in the account shares it. Data transfer, taxes and
 //!   discounts are left out, and so is the cost of the change itself.
-//! - A secret in its recovery window costs nothing, and scheduled rules on the default bus are free. So are the e-mails of a
+//! - A secret in its recovery window costs nothing, and scheduled rules on the default bus are free; schedules of EventBridge
+//!   Scheduler aren't, above 14 million firings a month. So are the e-mails of a
 //!   topic, up to a thousand a month.
 //! - Anything unreadable is in neither sum and is listed as not counted.
 

@@ -46,11 +46,13 @@ pub enum CostItem {
     SnsMessages,
     /// Firings of scheduled rules on the default bus, which are free.
     ScheduledRules,
+    /// Firings of schedules of EventBridge Scheduler.
+    SchedulerInvocations,
 }
 
 impl CostItem {
     /// All items.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::LambdaRequests,
         Self::LambdaDurationX86,
         Self::LambdaDurationArm,
@@ -66,6 +68,7 @@ impl CostItem {
         Self::SqsMessages,
         Self::SnsMessages,
         Self::ScheduledRules,
+        Self::SchedulerInvocations,
     ];
 
     /// Display name.
@@ -86,6 +89,7 @@ impl CostItem {
             Self::SqsMessages => "SQS dead letters",
             Self::SnsMessages => "SNS dead letters",
             Self::ScheduledRules => "EventBridge scheduled rules",
+            Self::SchedulerInvocations => "EventBridge Scheduler invocations",
         }
     }
 }

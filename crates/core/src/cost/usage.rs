@@ -26,6 +26,8 @@ pub(super) struct VenueUsage {
     pub(super) thousandths_of_runs: u64,
     /// Hours with at least one run, in thousandths.
     thousandths_of_hours: u64,
+    /// Whether a schedule of EventBridge Scheduler starts the runs, and not a rule.
+    by_schedule: bool,
     /// Whether the function is on Arm.
     arm: bool,
     memory_mb: u32,
@@ -63,18 +65,10 @@ impl VenueUsage {
     /// What a stack uses once the plan is applied, given what currently exists of it.
     pub(super) fn from_desired(stack: &DesiredStack, live: &LiveStack) -> Self {
         // The other kinds cost nothing.
-        let DesiredStack {
-            secret,
-            log_group,
-            function,
-            rule,
-            role: _,
-            alias: _,
-            permission: _,
-            target: _,
-            properties: _,
-        } = stack;
-        let runs = Some(rule).filter(|rule| rule.enabled).and_then(|rule| MonthlyRuns::from_schedule(&rule.schedule));
+        let DesiredStack { secret, log_group, function, trigger, role: _, alias: _, permission: _, properties: _ } =
+            stack;
+        let fires = Some(trigger).filter(|trigger| trigger.is_enabled());
+        let runs = fires.and_then(|trigger| MonthlyRuns::from_schedule(trigger.expression()));
         let wanted = &function.configuration;
         // A rollback stays in effect until the function changes.
         let size =
@@ -89,6 +83,7 @@ impl VenueUsage {
             secrets: 1,
             log_retention_days: log_group.retention_days,
             encrypted: usage.encrypted + count_up(keys),
+            by_schedule: trigger.as_schedule().is_some(),
             ..usage
         }
     }
@@ -99,8 +94,11 @@ impl VenueUsage {
         let group = live.log_group.as_present().filter(|group| is_owner(&group.tags, deployment));
         let function = live.function.as_present().filter(|function| is_owner(&function.tags, deployment));
         let rule = live.rule.as_present().filter(|rule| is_owner(&rule.tags, deployment));
-        let fires = rule.filter(|rule| rule.enabled && !rule.targets.is_empty());
-        let runs = fires.and_then(|rule| MonthlyRuns::from_schedule(&rule.schedule)).unwrap_or_default();
+        let fires = rule.filter(|rule| rule.enabled && !rule.targets.is_empty()).map(|rule| &rule.schedule);
+        // In the middle of a changeover there are both, and one of them fires.
+        let schedule = live.schedule.as_present().filter(|schedule| schedule.is_owned(deployment) && schedule.enabled);
+        let fires = schedule.map(|schedule| &schedule.expression).or(fires);
+        let runs = fires.and_then(|expression| MonthlyRuns::from_schedule(expression)).unwrap_or_default();
         // The rule invokes the alias, so the alias's version is what runs.
         let alias = live.alias.as_present().map(|alias| &alias.configuration);
         let usage = function.map(|function| Self::from_function(alias.unwrap_or(&function.configuration), runs));
@@ -111,6 +109,7 @@ impl VenueUsage {
             secrets: u32::from(secret.is_some()),
             log_retention_days: group.map_or(0, |group| group.retention_days.unwrap_or(DAYS_KEPT_FOR_EVER)),
             encrypted: usage.encrypted + count_up([secret_key, group_key].into_iter().flatten()),
+            by_schedule: schedule.is_some(),
             ..usage
         }
     }
@@ -190,6 +189,8 @@ impl VenueUsage {
         let logs = runs * u128::from(assumptions.log_bytes_a_run);
         match item {
             CostItem::LambdaRequests | CostItem::ScheduledRules => prices.cost_of(item, runs, 1000),
+            CostItem::SchedulerInvocations if self.by_schedule => prices.cost_of(item, runs, 1000),
+            CostItem::SchedulerInvocations => Money::ZERO,
             CostItem::LambdaDurationX86 if !self.arm => prices.cost_of(item, duration, 1000 * 1000 * MB_A_GB),
             CostItem::LambdaDurationArm if self.arm => prices.cost_of(item, duration, 1000 * 1000 * MB_A_GB),
             CostItem::LambdaDurationX86 | CostItem::LambdaDurationArm => Money::ZERO,
@@ -264,6 +265,7 @@ pub(super) fn unreadable_parts(live: &LiveStack) -> Vec<&'static str> {
         ("log group", is_unreadable(&live.log_group)),
         ("function", is_unreadable(&live.function) || is_unreadable(&live.alias)),
         ("rule", is_unreadable(&live.rule)),
+        ("schedule", is_unreadable(&live.schedule)),
     ];
     parts.into_iter().filter(|(_, unread)| *unread).map(|(part, _)| part).collect()
 }

@@ -15,7 +15,7 @@ use super::policy::{
 };
 use super::shared::{find_shared_deliveries, find_shared_items};
 use super::simulated::SimulationResults;
-use crate::role_policy::EVENTS;
+use crate::role_policy::{EVENTS, SCHEDULER};
 
 /// What a role must not do to another venue's secret: use it, or let others use it.
 const SECRET: [&str; 3] =
@@ -114,6 +114,7 @@ fn judge_pair(
         }
     }
     checks.extend(check_by_rule(from, to, own));
+    checks.extend(check_by_schedule(from, to, own));
     checks.extend(check_by_key(from, to, own));
     if !own {
         checks.extend(check_by_url(to));
@@ -185,7 +186,7 @@ fn check_by_role(from: &VenueSubject, to: &VenueSubject, asked: &RoleRequest) ->
         Reach::Secret => &to.secret_policy,
         Reach::Function => &to.function_policy,
         Reach::Role => &to.trust,
-        Reach::Logs | Reach::Rule | Reach::Url | Reach::Key | Reach::Delivery => &none,
+        Reach::Logs | Reach::Rule | Reach::Schedule | Reach::Url | Reach::Key | Reach::Delivery => &none,
     };
     let (role, theirs) = match (role_policies(from), theirs) {
         (Ok(role), Ok(theirs)) => (role, theirs),
@@ -253,23 +254,29 @@ fn trusted_principals_text(trust: &[Policy]) -> String {
 /// with a role that lets the rule take it on and may invoke the function.
 fn check_by_rule(from: &VenueSubject, to: &VenueSubject, own: bool) -> Vec<IsolationCheck> {
     let resources = if own { vec![alias_arn(to)] } else { vec![alias_arn(to), to.function_arn.clone()] };
+    let Some(rule_arn) = &from.rule_arn else { return Vec::new() };
     let check = |resource: String| {
-        let (verdict, reason) = judge_rule_request(from, to, &resource);
+        let (verdict, reason) = judge_rule_request(from, to, rule_arn, &resource);
         IsolationCheck { reach: Reach::Rule, action: INVOKE.to_owned(), resource, verdict, reason, simulated: None }
     };
     resources.into_iter().map(check).collect()
 }
 
 /// Whether the rule of `from` can invoke `resource` of `to`, and why.
-fn judge_rule_request(from: &VenueSubject, to: &VenueSubject, resource: &str) -> (RequestVerdict, String) {
+fn judge_rule_request(
+    from: &VenueSubject,
+    to: &VenueSubject,
+    rule_arn: &str,
+    resource: &str,
+) -> (RequestVerdict, String) {
     let context = RequestContext::from([
-        ("aws:sourcearn", Some(from.rule_arn.clone())),
+        ("aws:sourcearn", Some(rule_arn.to_owned())),
         ("aws:sourceaccount", Some(from.account.clone())),
     ]);
     let principal = RequestPrincipal::Service(EVENTS);
     let request = PolicyRequest { principal, action: INVOKE, resource, context: &context };
     let by_policy = to.function_policy.as_ref().map(|policies| decide_request(&[], policies, &request));
-    let by_role = |owner| decide_with_role(owner, to, resource, &context);
+    let by_role = |owner| decide_with_role(owner, to, resource, (EVENTS, &context));
     let ways = [by_policy, by_role(from), by_role(to)];
     if let Some(by) = ways.iter().find_map(|way| match way {
         Ok(PolicyDecision::Allowed(by)) => Some(by),
@@ -289,19 +296,61 @@ fn judge_rule_request(from: &VenueSubject, to: &VenueSubject, resource: &str) ->
     (RequestVerdict::Denied, reason.unwrap_or_else(nothing))
 }
 
-/// Whether a rule can invoke `resource` of `to` with the role of `owner`. `context` is what EventBridge sends when it takes
-/// on the role.
+/// A schedule invokes what it has as its target, with the role that it has, and nothing else. Only a deployer can change it: a
+/// venue's role could for another one's only if it might call Scheduler.
+fn check_by_schedule(from: &VenueSubject, to: &VenueSubject, own: bool) -> Vec<IsolationCheck> {
+    let new_check = |action: &str, resource: String, verdict, reason| IsolationCheck {
+        reach: Reach::Schedule,
+        action: action.to_owned(),
+        resource,
+        verdict,
+        reason,
+        simulated: None,
+    };
+    let untold = |why: &String| vec![new_check(INVOKE, alias_arn(to), RequestVerdict::Untold, why.clone())];
+    let start = match &from.schedule {
+        Ok(Some(start)) => start,
+        Ok(None) => return Vec::new(),
+        Err(why) => return untold(why),
+    };
+    let hits = start.target_arn == alias_arn(to) || start.target_arn == to.function_arn;
+    if !hits && !own {
+        let reason = format!("{}'s schedule invokes only {}", from.venue, start.target_arn);
+        return vec![new_check(INVOKE, alias_arn(to), RequestVerdict::Denied, reason)];
+    }
+    if !hits {
+        let reason = format!("{}'s schedule invokes {} instead", from.venue, start.target_arn);
+        return vec![new_check(INVOKE, alias_arn(to), RequestVerdict::Denied, reason)];
+    }
+    let context = RequestContext::from([
+        ("aws:sourcearn", Some(start.group_arn.clone())),
+        ("aws:sourceaccount", Some(from.account.clone())),
+    ]);
+    let Some(owner) = [from, to].into_iter().find(|owner| owner.role_arn == start.role_arn) else {
+        let why = format!("{}'s schedule has the role {}, which is no venue's of the two", from.venue, start.role_arn);
+        return untold(&why);
+    };
+    let (verdict, reason) = match decide_with_role(owner, to, &start.target_arn, (SCHEDULER, &context)) {
+        Ok(PolicyDecision::Allowed(by)) => (RequestVerdict::Allowed, format!("allowed by {by}")),
+        Ok(_) => (RequestVerdict::Denied, format!("the role of {} doesn't let its schedule start it", owner.venue)),
+        Err(why) => (RequestVerdict::Untold, why.clone()),
+    };
+    vec![new_check(INVOKE, start.target_arn.clone(), verdict, reason)]
+}
+
+/// Whether a rule or a schedule can invoke `resource` of `to` with the role of `owner`: with the service that takes on the
+/// role, and what it sends then.
 fn decide_with_role<'s>(
     owner: &'s VenueSubject,
     to: &'s VenueSubject,
     resource: &str,
-    context: &RequestContext,
+    (service, context): (&'static str, &RequestContext),
 ) -> Result<PolicyDecision, &'s String> {
-    let principal = RequestPrincipal::Service(EVENTS);
+    let principal = RequestPrincipal::Service(service);
     let takes_on = PolicyRequest { principal, action: ASSUME, resource: &owner.role_arn, context };
     let trust = decide_request(&[], owner.trust.as_ref()?, &takes_on);
     let PolicyDecision::Allowed(trusted_by) = trust else { return Ok(PolicyDecision::NotAllowed) };
-    // What EventBridge does with a role isn't done by a function's code.
+    // What a service does with a role isn't done by a function's code.
     let mut context = context_of(&owner.role_arn);
     context.insert("lambda:sourcefunctionarn", None);
     let principal = RequestPrincipal::Role(&owner.role_arn);

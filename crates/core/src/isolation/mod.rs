@@ -18,7 +18,8 @@ pub use condition::RequestContext;
 pub use judge::{RoleRequest, judge_pairs, requests_to_check};
 pub use model::{
     ComparedCredential, Delivery, FunctionUrl, IsolationCheck, IsolationReport, KeyGrant, PairState, Reach,
-    ReadOutcome, RequestVerdict, SecretKey, SharedItem, VenueHoldings, VenuePair, VenueSubject, parse_policies,
+    ReadOutcome, RequestVerdict, ScheduledStart, SecretKey, SharedItem, VenueHoldings, VenuePair, VenueSubject,
+    parse_policies,
 };
 pub use paths::live_deliveries;
 pub use pattern::{Certainty, action_matches, glob_matches, resource_matches};

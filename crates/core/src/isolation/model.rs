@@ -34,10 +34,24 @@ pub struct VenueSubject {
     pub function_urls: ReadOutcome<Vec<FunctionUrl>>,
     /// Where its log lines and events are sent.
     pub deliveries: ReadOutcome<Vec<Delivery>>,
-    pub rule_arn: String,
+    /// Its rule, if it has one, or would get one.
+    pub rule_arn: Option<String>,
+    /// Its schedule, if it has one.
+    pub schedule: ReadOutcome<Option<ScheduledStart>>,
     pub account: String,
     /// What its function works with.
     pub holdings: ReadOutcome<VenueHoldings>,
+}
+
+/// What a schedule of EventBridge Scheduler starts. It does nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduledStart {
+    /// The ARN of its group, which Scheduler sends when it takes on a role.
+    pub group_arn: String,
+    /// The ARN of what it invokes.
+    pub target_arn: String,
+    /// The role that it takes on for that.
+    pub role_arn: String,
 }
 
 /// A key in KMS that a secret is encrypted with.
@@ -120,6 +134,8 @@ pub enum Reach {
     Role,
     /// Its function, by this venue's rule.
     Rule,
+    /// Its function, by this venue's schedule; or its schedule, by this venue's role.
+    Schedule,
     /// Its function, by a URL.
     Url,
     /// The key that its secret is encrypted with, by this venue's role.
@@ -137,6 +153,7 @@ impl Reach {
             Self::Function => "function",
             Self::Role => "role",
             Self::Rule => "function (through its own rule)",
+            Self::Schedule => "function (through a schedule)",
             Self::Url => "function (by its URL)",
             Self::Key => "secret's key",
             Self::Delivery => "log or events",
@@ -147,7 +164,7 @@ impl Reach {
     pub fn can_be_simulated(self) -> bool {
         match self {
             Self::Secret | Self::Logs | Self::Function | Self::Role => true,
-            Self::Rule | Self::Url | Self::Key | Self::Delivery => false,
+            Self::Rule | Self::Schedule | Self::Url | Self::Key | Self::Delivery => false,
         }
     }
 }

@@ -106,7 +106,8 @@ fn check_delivery(from: &VenueSubject, delivery: &Delivery) -> Option<IsolationC
     let check = |action: &str, verdict, reason| Some(new_check(Reach::Delivery, action, destination, verdict, reason));
     let is_part_of =
         |arn: &str| destination.strip_prefix(arn).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
-    let owns = [&from.function_arn, &from.log_group_arn, &from.rule_arn].into_iter().any(|arn| is_part_of(arn));
+    let own = [&from.function_arn, &from.log_group_arn].into_iter().chain(&from.rule_arn);
+    let owns = own.into_iter().any(|arn| is_part_of(arn));
     if owns || role.as_ref() == Some(&from.role_arn) {
         let whose = if owns { String::new() } else { format!(" with {}'s role", from.venue) };
         return check("delivery", RequestVerdict::Allowed, format!("allowed by {setting}{whose}, to {destination}"));

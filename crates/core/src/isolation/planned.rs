@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::model::{ComparedCredential, VenueHoldings, VenueSubject, parse_policies};
+use super::model::{ComparedCredential, ScheduledStart, VenueHoldings, VenueSubject, parse_policies};
 use crate::desired::Desired;
 use crate::manifest::{Manifest, Venue};
-use crate::resource::{DesiredStack, PermissionSpec, PermissionStatement};
+use crate::resource::{DesiredStack, PermissionSpec, PermissionStatement, ScheduleTarget};
 use crate::scope::Scope;
 
 /// Six random-looking characters, like those that Secrets Manager appends to a secret's ARN.
@@ -39,9 +39,8 @@ fn planned_subject(
     credentials: BTreeMap<String, ComparedCredential>,
 ) -> VenueSubject {
     let name = &venue.name;
-    // An alias and a target let nobody do anything, and nor do contact properties.
-    let DesiredStack { role, secret, log_group, function, rule, permission, alias: _, target: _, properties: _ } =
-        stack;
+    // An alias lets nobody do anything, and nor do contact properties.
+    let DesiredStack { role, secret, log_group, function, trigger, permission, alias: _, properties: _ } = stack;
     VenueSubject {
         role_arn: scope.role_arn(&role.path, &role.name),
         role: parse_policies(&format!("the policy of {name}'s role"), &role.policy),
@@ -60,11 +59,21 @@ fn planned_subject(
             &planned_function_policy(&function.arn, permission.as_ref()),
         ),
         function_arn: function.arn.clone(),
-        rule_arn: rule.arn.clone(),
+        rule_arn: trigger.as_rule().map(|trigger| trigger.rule.arn.clone()),
+        schedule: Ok(trigger.as_schedule().map(|schedule| {
+            let group_arn = scope.regional_arn("scheduler", &format!("schedule-group/{}", schedule.group));
+            scheduled_start(group_arn, &schedule.target)
+        })),
         account: scope.account.clone(),
         holdings: Ok(manifest_holdings(venue, credentials)),
         venue: name.clone(),
     }
+}
+
+/// What a schedule with this target starts.
+pub fn scheduled_start(group_arn: String, target: &ScheduleTarget) -> ScheduledStart {
+    let role_arn = target.role_arn.clone().unwrap_or_default();
+    ScheduledStart { group_arn, target_arn: target.arn.clone(), role_arn }
 }
 
 pub fn log_group_arn(scope: &Scope, name: &str) -> String {

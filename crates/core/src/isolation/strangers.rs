@@ -54,6 +54,7 @@ pub fn find_strangers(live: &LiveStack, account: &str) -> Vec<StrangerAccess> {
                 | AnswerKind::Role
                 | AnswerKind::Rule
                 | AnswerKind::Target
+                | AnswerKind::Schedule
                 | AnswerKind::Alarm => Vec::new(),
             };
             let kind = answer.resource_kind();

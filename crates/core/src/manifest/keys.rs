@@ -13,7 +13,7 @@ use super::key::{
 };
 use super::value::ScalarValue::{Bool as B, Integer as I, Text as T};
 use super::value::{BaseUri, DateText, Seconds, declare_words};
-use super::{Architecture, ReservedConcurrency, ScheduleExpression, SecretRef, Status};
+use super::{Architecture, ReservedConcurrency, ScheduleExpression, Scheduler, SecretRef, Status};
 use crate::naming::DEFAULT_ROLE_PATH;
 
 /// The retention periods that CloudWatch accepts: `RetentionInDays` of `PutRetentionPolicy`.
@@ -30,6 +30,7 @@ declare_words! {
 declare_words! { OnAmbiguous { NeedsReview = "needs_review", Resend = "resend", } }
 declare_words! { OnRetick { NewLead = "new_lead", Ignore = "ignore", Review = "review", } }
 declare_words! { ReservedConcurrency { One = "1", Off = "off", Auto = "auto", } }
+declare_words! { Scheduler { Rules = "rules", Scheduler = "scheduler", Auto = "auto", } }
 declare_words! { Tracing { Active = "active", PassThrough = "passthrough", } }
 declare_words! { OnExisting { Create = "create", Link = "link", } }
 declare_words! { MetricsLevel { Full = "full", Essential = "essential", Off = "off", } }
@@ -71,6 +72,12 @@ declare_table! {
             "Other deployments with the same flags or destinations that are no reason to refuse: NAME or NAME@REGION, separated by blanks.",
         )
         .with_example(T("venue-sync@eu-west-1")),
+    scheduler: Defaulted<Scheduler> =
+        Key::one_of(
+            "What starts the runs: EventBridge rules, which count in UTC, 300 to an account; EventBridge scheduler, where a \
+             cron(...) counts in the venue's timezone; or auto: scheduler from 250 venues, and for each with a timezone.",
+        )
+        .with_default(T("rules")),
     // The default is the longest window that Secrets Manager offers.
     recovery_window_days: Defaulted<u32> =
         Key::integer(7..=30, "How many days the secret of a removed venue can still be restored.")
@@ -118,7 +125,7 @@ declare_table! {
     /// `[defaults]`: the keys that a venue inherits from there if it doesn't set them itself.
     INHERITED: InheritedKeys = "Settings for every venue that doesn't override them.";
     schedule: Defaulted<ScheduleExpression> =
-        Key::text(TextFormat::Schedule, "When it runs: an EventBridge rate(...) or cron(...), in UTC.")
+        Key::text(TextFormat::Schedule, "When it runs: an EventBridge rate(...) or cron(...), in UTC, or in the timezone with EventBridge Scheduler.")
             .with_default(T("rate(5 minutes)")),
     architecture: Defaulted<Architecture> =
         Key::one_of("Processor architecture of the function.").with_default(T("x86_64")),
@@ -154,7 +161,7 @@ declare_table! {
         )
         .with_default(T("create")),
     timezone: Optional<String> =
-        Key::text(TextFormat::TimeZone, "IANA time zone of dates and times in leads. Mappings with a time require it.")
+        Key::text(TextFormat::TimeZone, "IANA time zone of dates and times in leads. Mappings with a time require it. Where scheduler allows, of its cron(...).")
             .with_example(T("America/New_York")),
     metrics: Optional<MetricsLevel> =
         Key::one_of(

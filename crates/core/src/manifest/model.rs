@@ -1,10 +1,12 @@
 //! The manifest after it has been read and found valid.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
 use jiff::Unit;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use sync_config::config::{
     DestinationConfig as SyncDestination, OnAmbiguous, OnExisting, OnRetick, RETICK_WINDOW_S, SyncConfig,
@@ -47,7 +49,30 @@ impl Manifest {
         }
         self.venues.iter().find(|venue| venue.name == owner).map(|venue| venue.secrets.as_slice())
     }
+
+    /// Whether schedules of EventBridge Scheduler start the runs of each deployed venue, because there are so many of them.
+    fn schedules_all(&self) -> bool {
+        let deployed = || self.venues.iter().filter(|venue| venue.status != Status::Blocked);
+        match self.deployment.scheduler {
+            Scheduler::Rules => false,
+            Scheduler::Scheduler => true,
+            Scheduler::Auto => deployed().count() >= SCHEDULES_FROM,
+        }
+    }
+
+    /// The deployed venues whose runs a schedule of EventBridge Scheduler starts, and not a rule. It follows from the manifest
+    /// alone.
+    pub fn scheduled_venues(&self) -> BTreeSet<&str> {
+        let all = self.schedules_all();
+        let by_zone = self.deployment.scheduler == Scheduler::Auto;
+        let is_scheduled = |venue: &&Venue| all || (by_zone && venue.timezone.is_some());
+        let deployed = self.venues.iter().filter(|venue| venue.status != Status::Blocked);
+        deployed.filter(is_scheduled).map(|venue| venue.name.as_str()).collect()
+    }
 }
+
+/// From how many venues on `scheduler = "auto"` takes schedules: an event bus has 300 rules, and others may need some.
+pub const SCHEDULES_FROM: usize = 250;
 
 /// The owner of every managed resource, and its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +87,8 @@ pub struct Deployment {
     pub role_path: String,
     /// Other deployments with the same flags or destinations that are no reason to refuse: `NAME` or `NAME@REGION`.
     pub may_share_with: Vec<String>,
+    /// What starts the runs.
+    pub scheduler: Scheduler,
     /// How many days a deleted secret can still be restored.
     pub recovery_window_days: u32,
     /// Tags of every resource. Those of venues have them, too.
@@ -226,6 +253,18 @@ impl ReservedConcurrency {
     }
 }
 
+/// What starts the runs of a deployment's venues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scheduler {
+    /// Rules of EventBridge, which count in UTC. An event bus has 300 of them.
+    #[default]
+    Rules,
+    /// Schedules of EventBridge Scheduler.
+    Scheduler,
+    /// Schedules from the 250th venue on, and for each venue that has a time zone.
+    Auto,
+}
+
 /// What a blocked venue is waiting for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocker {
@@ -259,6 +298,8 @@ pub struct ScheduleExpression {
     /// The shortest time between two firings, in seconds; `None` if it fires only once.
     pub interval_s: Option<u64>,
     pub(super) pattern: SchedulePattern,
+    /// The time zone in which it counts; UTC if unset. Only a schedule of EventBridge Scheduler has another one.
+    pub(super) zone: Option<TimeZone>,
 }
 
 /// Processor architecture, under Lambda's names.

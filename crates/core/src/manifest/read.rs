@@ -232,6 +232,7 @@ fn read_deployment(table: ManifestTable<'_, '_, DeploymentKeys>) -> Deployment {
             .read(&DEPLOYMENT.may_share_with)
             .map(|names| names.split_whitespace().map(ToOwned::to_owned).collect())
             .unwrap_or_default(),
+        scheduler: table.read(&DEPLOYMENT.scheduler),
         recovery_window_days: table.read(&DEPLOYMENT.recovery_window_days),
         tags: tags::tag_map(&table.list_tags(&DEPLOYMENT.tags)),
     }

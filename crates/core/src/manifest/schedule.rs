@@ -2,7 +2,9 @@
 //!
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use sync_config::mapping::find_timezone;
 
 use super::cron::{CronExpression, suggest_expression};
 use super::{Flaw, ScheduleExpression};
@@ -10,6 +12,8 @@ use super::{Flaw, ScheduleExpression};
 const EXAMPLES: &str = "write a schedule such as rate(5 minutes) or cron(0/15 8-18 ? * MON-FRI *)";
 /// The longest `ScheduleExpression` that EventBridge's `PutRule` accepts.
 const MAX_LENGTH: usize = 256;
+/// How many firings a change of clocks can repeat: those of two hours, each minute.
+const MOST_REPEATED: usize = 120;
 
 impl ScheduleExpression {
     /// Parses `rate(...)` or `cron(...)`. White space between the fields of `cron` becomes a single space and names
@@ -27,9 +31,17 @@ impl ScheduleExpression {
         if let Some(inner) = text.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) {
             let cron = CronExpression::parse_fields(inner, "cron(".len())?;
             let (expression, interval_s) = (cron.to_expression(), cron.shortest_interval_s());
-            return Ok(Self { expression, interval_s, pattern: SchedulePattern::Cron(Box::new(cron)) });
+            return Ok(Self { expression, interval_s, pattern: SchedulePattern::Cron(Box::new(cron)), zone: None });
         }
         Err(explain_invalid_schedule(text))
+    }
+
+    /// The same schedule, in a time zone. One that isn't known is UTC, as an interval always is.
+    #[must_use]
+    pub fn in_zone(self, zone: &str) -> Self {
+        let is_cron = matches!(self.pattern, SchedulePattern::Cron(_));
+        let zone = find_timezone(zone).ok().filter(|zone| is_cron && *zone != TimeZone::UTC);
+        Self { zone, ..self }
     }
 
     /// What the expression says.
@@ -40,7 +52,10 @@ impl ScheduleExpression {
     /// When a rule with this schedule next fires after `now`. A rate counts from when the rule was enabled.
     pub fn next_after(&self, now: Timestamp, enabled: Timestamp) -> Option<Timestamp> {
         match &self.pattern {
-            SchedulePattern::Cron(cron) => cron.next_after(now),
+            SchedulePattern::Cron(cron) => match &self.zone {
+                Some(zone) => next_in_zone(cron, now, zone),
+                None => cron.next_after(now),
+            },
             SchedulePattern::Rate(rate) => {
                 let interval = i64::try_from(rate.interval_s()).ok()?;
                 let passed = (now.as_second() - enabled.as_second()).max(0) / interval;
@@ -64,7 +79,10 @@ impl ScheduleExpression {
     /// The longest time between two firings, in seconds; `None` if it fires only once.
     pub fn longest_gap_s(&self) -> Option<u64> {
         match &self.pattern {
-            SchedulePattern::Cron(cron) => cron.longest_gap_s(),
+            // When clocks go back, the next day comes an hour later.
+            SchedulePattern::Cron(cron) => {
+                cron.longest_gap_s().map(|gap| gap + self.zone.as_ref().map_or(0, |_| RateUnit::Hour.seconds()))
+            }
             SchedulePattern::Rate(rate) => Some(rate.interval_s()),
         }
     }
@@ -79,12 +97,29 @@ impl ScheduleExpression {
     }
 }
 
+/// When a cron expression fires next in a time zone: the wall clock there decides. A time that a change of clocks skips comes
+/// right after it, and one that comes twice counts the first time
+/// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>).
+fn next_in_zone(cron: &CronExpression, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    let mut wall = zone.to_datetime(now);
+    // More than one turn is only needed where clocks have just gone back.
+    for _ in 0..MOST_REPEATED {
+        let next = cron.next_after(TimeZone::UTC.to_timestamp(wall).ok()?)?;
+        wall = TimeZone::UTC.to_datetime(next);
+        let at = zone.to_timestamp(wall).ok()?;
+        if at > now {
+            return Some(at);
+        }
+    }
+    None
+}
+
 /// The two kinds of schedules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SchedulePattern {
     /// `rate(...)`: at an interval that starts when the rule is enabled.
     Rate(ScheduleRate),
-    /// `cron(...)`: at times of the day, in UTC.
+    /// `cron(...)`: at times of the day, in UTC or in the zone of a schedule of EventBridge Scheduler.
     Cron(Box<CronExpression>),
 }
 
@@ -205,7 +240,7 @@ fn parse_rate(text: &str, inner: &str) -> Result<ScheduleExpression, Flaw> {
     }
     let rate = ScheduleRate { count, unit: rate_unit };
     let interval_s = Some(rate.interval_s());
-    Ok(ScheduleExpression { expression: right, interval_s, pattern: SchedulePattern::Rate(rate) })
+    Ok(ScheduleExpression { expression: right, interval_s, pattern: SchedulePattern::Rate(rate), zone: None })
 }
 
 /// The byte range of `part` in the expression. `part` is a slice of `inner`, which starts at `start`.

@@ -27,6 +27,9 @@ const UNPROVEN: &str = "`verify --isolation` says unknown for what leads through
 
 pub(super) const NO_ALARMS: &str = "a manifest with [alarms] can't be applied, and alarms that are left from one stay";
 
+pub(super) const NO_SCHEDULES: &str =
+    "a manifest whose `scheduler` isn't \"rules\" can't be applied, and schedules that are left from one stay";
+
 const OWNED: ActionCondition = ActionCondition::Owned;
 const TAGGING: ActionCondition = ActionCondition::Tagging;
 
@@ -180,6 +183,24 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("events:PutTargets", On::Rule, MAKERS).on_condition(OWNED),
     action("events:RemoveTargets", On::Rule, DELETERS).on_condition(OWNED),
     action("events:DeleteRule", On::Rule, DELETERS).on_condition(OWNED),
+    // The status reads a schedule instead of a rule.
+    action("scheduler:GetScheduleGroup", On::ScheduleGroup, LISTERS).optional(NO_SCHEDULES),
+    action("scheduler:ListTagsForResource", On::ScheduleGroup, LISTERS).optional(NO_SCHEDULES),
+    action("scheduler:ListSchedules", On::Any, LISTERS).optional(NO_SCHEDULES),
+    action(
+        "scheduler:GetSchedule",
+        On::Schedule,
+        &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report],
+    )
+    .optional(NO_SCHEDULES),
+    action("scheduler:CreateScheduleGroup", On::ScheduleGroup, MAKERS).on_condition(TAGGING).optional(NO_SCHEDULES),
+    action("scheduler:TagResource", On::ScheduleGroup, MAKERS).on_condition(TAGGING).optional(NO_SCHEDULES),
+    action("scheduler:UntagResource", On::ScheduleGroup, MAKERS).on_condition(OWNED).optional(NO_SCHEDULES),
+    action("scheduler:DeleteScheduleGroup", On::ScheduleGroup, DELETERS).on_condition(OWNED).optional(NO_SCHEDULES),
+    // A schedule has no tags: its group's name is in its ARN.
+    action("scheduler:CreateSchedule", On::Schedule, MAKERS).optional(NO_SCHEDULES),
+    action("scheduler:UpdateSchedule", On::Schedule, &[Apply, MoveFrom]).optional(NO_SCHEDULES),
+    action("scheduler:DeleteSchedule", On::Schedule, DELETERS).optional(NO_SCHEDULES),
     action("cloudwatch:DescribeAlarms", On::Any, ALARM_READERS).optional(NO_ALARMS),
     action("cloudwatch:ListTagsForResource", On::Alarm, READERS).optional(NO_ALARMS),
     action("cloudwatch:PutMetricAlarm", On::Alarm, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),

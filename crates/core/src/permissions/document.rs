@@ -63,13 +63,28 @@ fn one_or_all(texts: impl Iterator<Item = String>) -> Value {
 
 /// The least policy that lets these commands work on a deployment, in as many documents as IAM's limit needs.
 pub fn build_policies(place: &PolicyPlace, commands: &[PolicyCommand]) -> Vec<PolicyDocument> {
-    build_policies_for(place, commands, true)
+    build_policies_for(place, commands, OptionalParts { alarms: true, schedules: true })
 }
 
-/// The same for a manifest that may declare no alarms: then whether any are left is read, and nothing else of them.
-pub fn build_policies_for(place: &PolicyPlace, commands: &[PolicyCommand], with_alarms: bool) -> Vec<PolicyDocument> {
+/// What only some manifests declare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionalParts {
+    /// Whether there is an `[alarms]`.
+    pub alarms: bool,
+    /// Whether schedules of EventBridge Scheduler may start runs.
+    pub schedules: bool,
+}
+
+/// The same for a manifest that may declare no alarms: then whether any are left is read, and nothing else of them. Or no
+/// schedules.
+pub fn build_policies_for(
+    place: &PolicyPlace,
+    commands: &[PolicyCommand],
+    parts: OptionalParts,
+) -> Vec<PolicyDocument> {
     let needed = all_actions().filter(|row| commands.iter().any(|command| row.is_taken_by(*command)));
-    let needed = needed.filter(|row| with_alarms || !row.is_for_alarms());
+    let needed = needed.filter(|row| parts.alarms || !row.is_for_alarms());
+    let needed = needed.filter(|row| parts.schedules || !row.is_for_schedules());
     let mut documents: Vec<Vec<PlannedStatement>> = Vec::new();
     for statement in plan_statements(place, needed) {
         match documents.last_mut() {

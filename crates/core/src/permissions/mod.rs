@@ -15,13 +15,15 @@ mod target;
 use serde_json::{Value, json};
 
 pub use command::PolicyCommand;
-pub use document::{MAX_POLICY_CHARACTERS, PolicyDocument, build_move_policies, build_policies, build_policies_for};
+pub use document::{
+    MAX_POLICY_CHARACTERS, OptionalParts, PolicyDocument, build_move_policies, build_policies, build_policies_for,
+};
 pub use target::{ActionTarget, PolicyPlace};
 
 use sync_config::metrics::METRIC_NAMESPACE;
 
 use crate::naming::{TAG_ADOPTED, TAG_DEPLOYMENT};
-use crate::role_policy::{EVENTS, rules_have_roles};
+use crate::role_policy::{EVENTS, SCHEDULER, rules_have_roles};
 use crate::scope::Scope;
 
 /// An action, as IAM writes it: one row of the table.
@@ -39,8 +41,9 @@ pub struct ActionRow {
     pub otherwise: Option<&'static str>,
 }
 
-/// The services that call functions with a role, or run with one. A venue's role is passed to the first two.
-const TRIGGERS: [&str; 4] = ["lambda.amazonaws.com", EVENTS, "scheduler.amazonaws.com", "apigateway.amazonaws.com"];
+/// The services that call functions with a role, or run with one. A venue's role is passed to the first two, and to the
+/// third where rules have roles.
+const TRIGGERS: [&str; 4] = ["lambda.amazonaws.com", SCHEDULER, EVENTS, "apigateway.amazonaws.com"];
 
 /// The condition of a row. Only keys that the action's service supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,8 +70,8 @@ impl ActionCondition {
     /// The services that a role may be passed to.
     pub fn passed_services(self, scope: &Scope) -> &'static [&'static str] {
         match self {
-            Self::PassedToVenue if rules_have_roles(scope) => &TRIGGERS[..2],
-            Self::PassedToVenue => &TRIGGERS[..1],
+            Self::PassedToVenue if rules_have_roles(scope) => &TRIGGERS[..3],
+            Self::PassedToVenue => &TRIGGERS[..2],
             Self::PassedToTriggers => &TRIGGERS,
             Self::None | Self::Owned | Self::Tagging | Self::TaggingAdopted | Self::Unowned | Self::OwnMetrics => &[],
         }
@@ -119,6 +122,11 @@ impl ActionRow {
     /// Whether only a manifest with `[alarms]` needs it.
     pub fn is_for_alarms(&self) -> bool {
         self.otherwise == Some(deployment::NO_ALARMS) && self.action != "cloudwatch:DescribeAlarms"
+    }
+
+    /// Whether only a manifest whose `scheduler` isn't `"rules"` needs it.
+    pub fn is_for_schedules(&self) -> bool {
+        self.otherwise == Some(deployment::NO_SCHEDULES)
     }
 
     /// Whether a command takes the action.

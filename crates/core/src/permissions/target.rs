@@ -1,6 +1,7 @@
 //! What actions apply to: patterns for a policy, and ARNs for IAM's simulator. Both follow from [`crate::naming`].
 
-use crate::naming::{RolePlace, VenueNames, alarm_topic_name, lock_prefix};
+use crate::naming::{RolePlace, VenueNames, alarm_topic_name, lock_prefix, schedule_group_name};
+use crate::role_policy::schedule_group_arn;
 use crate::scope::Scope;
 
 /// What an action applies to.
@@ -36,6 +37,10 @@ pub enum ActionTarget {
     Version,
     /// A venue's rule.
     Rule,
+    /// A venue's schedule, in the deployment's group. It has no tags.
+    Schedule,
+    /// The group of the deployment's schedules.
+    ScheduleGroup,
     /// The deployment's alarms.
     Alarm,
     /// The topic of the deployment's alarms.
@@ -80,6 +85,8 @@ impl ActionTarget {
                 vec![scope.regional_arn("lambda", &format!("function:{}", names.function))]
             }
             Self::Rule => vec![scope.regional_arn("events", &format!("rule/{}", names.rule))],
+            Self::Schedule => vec![schedule_arn(scope, deployment, &names.rule)],
+            Self::ScheduleGroup => vec![schedule_group_arn(scope, deployment)],
             Self::Alarm => {
                 vec![scope.regional_arn("cloudwatch", &format!("alarm:{}{ANY}", VenueNames::alarm_prefix(deployment)))]
             }
@@ -123,6 +130,8 @@ impl ActionTarget {
             Self::Function => each(&|names| scope.regional_arn("lambda", &format!("function:{}", names.function))),
             Self::Version => each(&|names| scope.regional_arn("lambda", &format!("function:{}:1", names.function))),
             Self::Rule => each(&|names| scope.regional_arn("events", &format!("rule/{}", names.rule))),
+            Self::Schedule => each(&|names| schedule_arn(scope, deployment, &names.rule)),
+            Self::ScheduleGroup => vec![schedule_group_arn(scope, deployment)],
             Self::Alarm => each(&|names| scope.regional_arn("cloudwatch", &format!("alarm:{}", names.alarms))),
             Self::AlarmTopic => vec![scope.regional_arn("sns", &alarm_topic_name(deployment))],
             // These belong to no venue, or to somebody else.
@@ -142,6 +151,8 @@ impl ActionTarget {
             Self::Lock | Self::LockTags => "Locks",
             Self::Function | Self::Version => "Functions",
             Self::Rule => "Rules",
+            Self::Schedule => "Schedules",
+            Self::ScheduleGroup => "ScheduleGroup",
             Self::Alarm => "Alarms",
             Self::AlarmTopic => "AlarmTopic",
             Self::Caller => "Caller",
@@ -149,6 +160,10 @@ impl ActionTarget {
             Self::Everything(_) => "Account",
         }
     }
+}
+
+fn schedule_arn(scope: &Scope, deployment: &str, name: &str) -> String {
+    scope.regional_arn("scheduler", &format!("schedule/{}/{name}", schedule_group_name(deployment)))
 }
 
 fn log_group_arn(scope: &Scope, name: &str) -> String {

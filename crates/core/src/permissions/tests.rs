@@ -60,7 +60,9 @@ fn resources_and_conditions_are_those_of_the_deployment() {
             "Effect": "Allow",
             "Action": "iam:PassRole",
             "Resource": "arn:aws:iam::123456789012:role/deployer/sync/*",
-            "Condition": { "StringEquals": { "iam:PassedToService": ["lambda.amazonaws.com", "events.amazonaws.com"] } },
+            "Condition": { "StringEquals": {
+                "iam:PassedToService": ["lambda.amazonaws.com", "scheduler.amazonaws.com", "events.amazonaws.com"],
+            } },
         })
     );
     let functions = find("ChangeOwnedFunctions");

@@ -8,7 +8,7 @@ use super::{
     SecretsManagerOperation, plan,
 };
 use crate::desired::Desired;
-use crate::naming::TAG_ADOPTED;
+use crate::naming::{TAG_ADOPTED, TAG_DEPLOYMENT, TAG_VENUE};
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
@@ -56,8 +56,8 @@ pub fn plan_adoption(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Res
         if let Some(owner) = conflict.owner {
             return Err(NotAdopted::Owned { resource: format!("{} {name}", address.kind), owner });
         }
-        if address.kind.is_alarm() {
-            left.push(alarm_note(address.kind, &name));
+        if let Some(note) = left_note(address.kind, &name) {
+            left.push(note);
             continue;
         }
         let live = snapshot.venues.entry(venue.to_owned()).or_default();
@@ -99,6 +99,19 @@ fn publish_current_code(live: &LiveStack) -> Option<Operation> {
     let function = live.function.as_present()?;
     let code_sha256 = function.configuration.code_sha256.clone();
     Some(LambdaOperation::PublishVersion { function: function.name.clone(), code_sha256 }.into())
+}
+
+/// Says why a group of schedules isn't taken over: with it, all that is in it would count as this deployment's. Nor is an
+/// alarm or its topic.
+fn left_note(kind: ResourceKind, name: &str) -> Option<String> {
+    if kind == ResourceKind::ScheduleGroup {
+        return Some(format!(
+            "the {kind} {name} has no owner and isn't taken over, because all schedules in it would be this deployment's then. \
+             Move them to another group, then delete it with `aws scheduler delete-schedule-group --name {name}`: the next \
+             apply creates ours"
+        ));
+    }
+    kind.is_alarm().then(|| alarm_note(kind, name))
 }
 
 /// Says why an alarm or its topic isn't taken over, and what to do instead: an alarm is replaced as a whole, so there is
@@ -186,16 +199,24 @@ fn tag_resource(
             (tags_mut(&mut live.function, |live| &mut live.tags)?, tags, operation.into())
         }
         ResourceKind::Rule => {
-            let tags = stack.rule.tags.clone();
-            let operation = EventBridgeOperation::TagRule { arn: stack.rule.arn.clone(), tags: tags.clone() };
+            // One that a schedule supersedes only has to be ours.
+            let needed = [TAG_DEPLOYMENT, TAG_VENUE];
+            let owner = stack.role.tags.iter().filter(|(key, _)| needed.contains(&key.as_str()));
+            let owner = || owner.map(|(key, value)| (key.clone(), value.clone())).collect();
+            let tags = stack.trigger.as_rule().map_or_else(owner, |trigger| trigger.rule.tags.clone());
+            let name = &live.rule.as_present()?.name;
+            let arn = scope.regional_arn("events", &format!("rule/{name}"));
+            let operation = EventBridgeOperation::TagRule { arn, tags: tags.clone() };
             (tags_mut(&mut live.rule, |live| &mut live.tags)?, tags, operation.into())
         }
         // These have no tags: they belong to their function or their rule.
         ResourceKind::Alias | ResourceKind::Permission | ResourceKind::Target => return None,
         // An apply adopts properties by itself, and former roles are ours.
         ResourceKind::Property(_) | ResourceKind::FormerRole => return None,
-        // They were noted: see `alarm_note`.
-        ResourceKind::AlarmTopic | ResourceKind::Alarms => return None,
+        // They were noted: see `left_note`. A schedule belongs to its group.
+        ResourceKind::AlarmTopic | ResourceKind::Alarms | ResourceKind::ScheduleGroup | ResourceKind::Schedule => {
+            return None;
+        }
     };
     let before = found.clone();
     found.extend(wanted.clone());

@@ -172,10 +172,13 @@ pub(super) fn live_name(live: &LiveStack, kind: ResourceKind) -> String {
             name_of(&live.function, |function| &function.name)
         }
         ResourceKind::Rule | ResourceKind::Target => name_of(&live.rule, |rule| &rule.name),
+        ResourceKind::Schedule => name_of(&live.schedule, |schedule| &schedule.name),
         // A live stack has neither properties nor alarms, and there may be several former roles.
-        ResourceKind::Property(_) | ResourceKind::FormerRole | ResourceKind::AlarmTopic | ResourceKind::Alarms => {
-            String::new()
-        }
+        ResourceKind::Property(_)
+        | ResourceKind::FormerRole
+        | ResourceKind::AlarmTopic
+        | ResourceKind::ScheduleGroup
+        | ResourceKind::Alarms => String::new(),
     }
 }
 
@@ -190,6 +193,7 @@ pub(super) fn find_deletion_refusal(venue: &str, live: &LiveStack, kind: Resourc
         | AnswerKind::Configuration
         | AnswerKind::Alias
         | AnswerKind::Target
+        | AnswerKind::Schedule
         | AnswerKind::Alarm => false,
     };
     let answers = live.unmodeled_answers().into_iter().filter(|(answer, _, _)| answer.resource_kind() == kind);

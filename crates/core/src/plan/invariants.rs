@@ -1,5 +1,7 @@
 //! What no plan may ever do. The program checks every plan that it makes, not only the tests.
 
+mod triggers;
+
 use std::collections::BTreeMap;
 
 use sync_config::config::SECRET_KEYS;
@@ -35,6 +37,10 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
             found.extend(alarm_violations(change, desired, snapshot));
             continue;
         }
+        if address.kind == ResourceKind::ScheduleGroup {
+            found.extend(triggers::group_violations(plan, change, desired, snapshot));
+            continue;
+        }
         for key in change.operations.iter().flat_map(Operation::removed_tags) {
             if key != TAG_PINNED && !live.find_tags(address.kind).is_some_and(|tags| may_remove_tag(key, tags)) {
                 found.push(format!("{address}: would remove the tag {key}, which isn't ours"));
@@ -54,7 +60,7 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
             (Some(stack), Action::Delete) if address.kind == ResourceKind::Permission => {
                 found.extend(permission_violation(plan, stack, live, address));
             }
-            (Some(_), Action::Delete) => found.push(format!("{address}: would delete a declared resource")),
+            (Some(stack), Action::Delete) => found.extend(triggers::deletion_violation(plan, stack, live, address)),
             (Some(_), _) => {}
         }
         if is_unreadable(live, address.kind) {
@@ -69,6 +75,7 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
             found.push(format!("{address}: would change a part of a {parent} that may not be ours"));
         }
     }
+    found.extend(triggers::overlap_violations(plan, snapshot));
     found.extend(order_violations(plan));
     found
 }
@@ -87,7 +94,8 @@ fn permission_violation(
     if stack.permission.is_some() {
         return Some(format!("{address}: would delete a declared resource"));
     }
-    let has_role = changed || targets.any(|target| target.role_arn.is_some());
+    let by_schedule = stack.trigger.as_schedule().is_some();
+    let has_role = changed || by_schedule || targets.any(|target| target.role_arn.is_some());
     (!has_role).then(|| format!("{address}: would leave the rule without a right to invoke the alias"))
 }
 
@@ -223,6 +231,7 @@ fn change_violations(plan: &Plan, change: &Change) -> Vec<String> {
             | Operation::Lambda(_)
             | Operation::EventBridge(_)
             | Operation::CloudWatch(_) => is_venue_resource(&names, operation.resource_name()),
+            Operation::Scheduler(operation) => triggers::is_own_call(&plan.deployment, address, &names, operation),
             Operation::Sns(operation) => {
                 // The function that forwards messages is subscribed with the alarms of all venues, after both exist.
                 let of_group = address.venue == SHARED_VENUE
@@ -282,6 +291,7 @@ fn has_credential(operation: &Operation) -> bool {
         Operation::Iam(_)
         | Operation::Logs(_)
         | Operation::EventBridge(_)
+        | Operation::Scheduler(_)
         | Operation::CloudWatch(_)
         | Operation::Sns(_)
         | Operation::HubSpot(_) => false,
@@ -326,8 +336,13 @@ fn is_unreadable(live: &LiveStack, kind: ResourceKind) -> bool {
         ResourceKind::Alias => matches!(live.alias, Observed::Unreadable(_)),
         ResourceKind::Rule | ResourceKind::Target => matches!(live.rule, Observed::Unreadable(_)),
         ResourceKind::Permission => matches!(live.permission, Observed::Unreadable(_)),
-        // A live stack has neither properties nor alarms, and former roles have been read.
-        ResourceKind::Property(_) | ResourceKind::FormerRole | ResourceKind::AlarmTopic | ResourceKind::Alarms => false,
+        ResourceKind::Schedule => matches!(live.schedule, Observed::Unreadable(_)),
+        // A live stack has neither properties nor alarms nor a group, and former roles have been read.
+        ResourceKind::Property(_)
+        | ResourceKind::FormerRole
+        | ResourceKind::AlarmTopic
+        | ResourceKind::ScheduleGroup
+        | ResourceKind::Alarms => false,
     }
 }
 
@@ -342,9 +357,12 @@ fn parent_exists(live: &LiveStack, kind: ResourceKind) -> bool {
         ResourceKind::Rule => live.rule.as_present().is_some(),
         ResourceKind::Permission => live.permission.as_present().is_some(),
         ResourceKind::Target => live.rule.as_present().is_some_and(|rule| !rule.targets.is_empty()),
+        ResourceKind::Schedule => live.schedule.as_present().is_some(),
         ResourceKind::FormerRole => !live.other_roles.former.is_empty(),
-        // A live stack has neither properties nor alarms.
-        ResourceKind::Property(_) | ResourceKind::AlarmTopic | ResourceKind::Alarms => false,
+        // A live stack has neither properties nor alarms nor a group.
+        ResourceKind::Property(_) | ResourceKind::AlarmTopic | ResourceKind::ScheduleGroup | ResourceKind::Alarms => {
+            false
+        }
     }
 }
 
@@ -362,7 +380,10 @@ fn is_owned(live: &LiveStack, kind: ResourceKind, place: &RolePlace) -> bool {
             live.function.as_present().is_some_and(|function| owned(&function.tags))
         }
         ResourceKind::Rule | ResourceKind::Target => live.rule.as_present().is_some_and(|rule| owned(&rule.tags)),
-        ResourceKind::Property(_) | ResourceKind::AlarmTopic | ResourceKind::Alarms => false,
+        ResourceKind::Schedule => live.schedule.as_present().is_some_and(|live| live.is_owned(&place.deployment)),
+        ResourceKind::Property(_) | ResourceKind::AlarmTopic | ResourceKind::ScheduleGroup | ResourceKind::Alarms => {
+            false
+        }
     }
 }
 

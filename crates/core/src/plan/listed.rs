@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 
 use crate::resource::members::UnmodeledPart;
-use crate::resource::{DesiredStack, LiveAlias, LivePermission, LiveStack, Observed, PermissionStatement};
+use crate::resource::{
+    DesiredStack, LiveAlias, LivePermission, LiveSchedule, LiveStack, Observed, PermissionStatement,
+};
 use crate::snapshot::Snapshot;
 
 /// Placeholder for the version that the alias points to.
@@ -25,13 +27,22 @@ pub(super) fn complete_unread<'l>(
 
 fn assume_declared(mut live: LiveStack, stack: &DesiredStack) -> LiveStack {
     // Roles and secrets are always read in full.
-    let LiveStack { role: _, other_roles: _, secret: _, log_group, function, alias, rule, permission } = &mut live;
+    let LiveStack { role: _, other_roles: _, secret: _, log_group, function, alias, rule, permission, schedule } =
+        &mut live;
     if let Observed::Present(group) = log_group {
         group.tags.clone_from(&stack.log_group.tags);
     }
-    if let Observed::Present(rule) = rule {
-        rule.tags.clone_from(&stack.rule.tags);
-        rule.targets = vec![stack.target.target.clone()];
+    // A venue that has not what it should is read in full.
+    if let (Observed::Present(rule), Some(trigger)) = (rule, stack.trigger.as_rule()) {
+        rule.tags.clone_from(&trigger.rule.tags);
+        rule.targets = vec![trigger.target.target.clone()];
+    }
+    if let (Observed::Present(listed), Some(wanted)) = (schedule, stack.trigger.as_schedule()) {
+        let mut whole = LiveSchedule::of_spec(wanted, "");
+        whole.owner.clone_from(&listed.owner);
+        whole.enabled = listed.enabled;
+        whole.target.arn.clone_from(&listed.target.arn);
+        *listed = whole;
     }
     if let Observed::Present(function) = function {
         function.tags.clone_from(&stack.function.tags);

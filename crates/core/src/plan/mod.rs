@@ -28,8 +28,10 @@ mod role;
 mod rollback;
 mod rule;
 mod saved;
+mod schedule;
 mod secret;
 mod target;
+mod trigger;
 
 use std::collections::BTreeMap;
 
@@ -42,7 +44,7 @@ pub use concurrency::needs_execution_limits;
 pub use finding::{FindingKind, PlanFinding};
 pub use operation::{
     CloudWatchOperation, EventBridgeOperation, HubSpotOperation, IamOperation, LambdaOperation, LogsOperation,
-    Operation, Removal, SecretsManagerOperation, ServiceOperation, SnsOperation,
+    Operation, Removal, SchedulerOperation, SecretsManagerOperation, ServiceOperation, SnsOperation,
 };
 pub use rollback::{plan_rollback, plan_unpin};
 pub use saved::{PlanOrigin, PlanPlace, SavedPlan, UnusablePlan};
@@ -50,6 +52,7 @@ pub use saved::{PlanOrigin, PlanPlace, SavedPlan, UnusablePlan};
 use attributes::Differences;
 use finding::UnknownMembers;
 use former_role::LateDeletion;
+use trigger::TriggerNeeds;
 
 use crate::desired::{Desired, DesiredVenue};
 use crate::naming::{SHARED_VENUE, TAG_DEPLOYMENT, TAG_VENUE};
@@ -203,7 +206,9 @@ impl Plan {
         let stays = |kind: ResourceKind| {
             kind.is_property() || matches!(kind, ResourceKind::FormerRole | ResourceKind::Permission) || kind.is_alarm()
         };
-        for change in self.changes.iter().filter(|change| !stays(change.address.kind)) {
+        // Nor does it lose anything if something else starts its runs now.
+        let goes = |change: &&Change| !stays(change.address.kind) && !trigger::is_superseded(change);
+        for change in self.changes.iter().filter(goes) {
             let is_venue = change.address.venue != SHARED_VENUE;
             if is_venue && change.action == Action::Delete && venues.last() != Some(&change.address.venue.as_str()) {
                 venues.push(&change.address.venue);
@@ -214,6 +219,7 @@ impl Plan {
 }
 
 /// The result of comparing one resource.
+#[derive(Clone)]
 enum ResourceVerdict {
     Unchanged,
     Change(Change),
@@ -242,6 +248,9 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     let mut unknown = UnknownMembers::default();
     let place = desired.role_place();
     let mut late = Vec::new();
+    let scheduled = desired.scheduled_venues();
+    let needs_group = targets.is_empty() || targets.iter().any(|target| scheduled.contains(target));
+    let no_group = schedule::plan_group(&mut plan, desired, snapshot, needs_group);
     if with_shared {
         alarms::plan_shared(&mut plan, desired, snapshot);
     }
@@ -253,8 +262,10 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             // Roles are always read in full, and what is assumed of a rule's target depends on them.
             let stack = &*role::settle_stack(stack, live, &place, &desired.scope);
             let stack = &*permission::settle_stack(stack, live, &desired.scope);
+            let names = (desired.deployment.as_str(), venue.venue.as_str());
+            let stack = &*trigger::settle_stack(stack, live, names, &desired.scope);
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
-            late.extend(plan_venue(&mut plan, venue, stack, &live, &snapshot.portal));
+            late.extend(plan_venue(&mut plan, venue, stack, (&live, no_group.as_deref()), &snapshot.portal));
             finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, stack, &live);
             alarms::plan_group(&mut plan, desired, snapshot, &venue.venue);
         }
@@ -285,9 +296,12 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     }
     if targets.is_empty() {
         alarms::plan_shared_deletions(&mut plan, desired, snapshot);
+        schedule::plan_group_deletion(&mut plan, desired, snapshot);
+        schedule::report_others(&mut plan, snapshot);
     }
     plan.notes.extend(unknown.into_notes());
     rule::note_moved_rules(&mut plan);
+    trigger::note_changeovers(&mut plan, desired);
     if targets.is_empty() {
         portal_load::note_portal_load(&mut plan, desired);
     }
@@ -369,13 +383,15 @@ fn plan_venue(
     plan: &mut Plan,
     venue: &DesiredVenue,
     stack: &DesiredStack,
-    live: &LiveStack,
+    (live, no_group): (&LiveStack, Option<&str>),
     portal: &ObservedPortal,
 ) -> Vec<LateDeletion> {
     let is_canary = plan.canary.as_deref() == Some(venue.venue.as_str());
     let context = VenueContext { deployment: &plan.deployment.clone(), venue: &venue.venue, is_canary };
     // Every field by name, so that no kind can be left uncompared.
-    let DesiredStack { role, secret, log_group, function, alias, rule, permission, target, properties } = stack;
+    let DesiredStack { role, secret, log_group, function, alias, trigger: _, permission, properties } = stack;
+    // Without what the venue had before it changes over.
+    let final_role = venue.stack.as_ref().map_or(role, |stack| &stack.role);
     let role = role::compare_role(&context, role, &live.role);
     let secret = secret::compare_secret(&context, secret, &live.secret);
     let log_group = log_group::compare_log_group(&context, log_group, &live.log_group);
@@ -386,41 +402,43 @@ fn plan_venue(
         alias::compare_alias(&context, alias, &live.alias, &stack.function, (&function, &live.function))
     });
     let alias = guard_part(&function, alias);
-    let rule = rule::compare_rule(&context, rule, &live.rule);
-    let compare_target = || target::compare_target(&context, target, &live.rule);
-    let target = match &target.target.role_arn {
-        // Until the role lets it, a rule with a role can't invoke anything.
-        Some(_) => guard_part(&role, compare_after(&[&alias, &rule], &live.rule, compare_target)),
-        None => compare_after(&[&alias, &rule], &live.rule, compare_target),
-    };
-    let target = guard_part(&rule, target);
+    let needs = TriggerNeeds { role: &role, alias: &alias, no_group, final_role };
+    let mut triggers = trigger::compare_trigger(&context, stack, live, &needs);
     let permission = match permission {
-        Some(wanted) => Some(compare_after(&[&alias, &rule], &live.permission, || {
-            permission::compare_permission(&context, wanted, &live.permission)
-        })),
-        // Not before the rule has a role.
-        None => permission::plan_removal(&context, &stack.alias, &live.permission)
-            .map(|removal| guard_part(&role, guard_part(&target, removal))),
+        Some(wanted) => {
+            let needed: Vec<&ResourceVerdict> =
+                [Some(&alias), triggers.find_wanted(ResourceKind::Rule)].into_iter().flatten().collect();
+            Some(compare_after(&needed, &live.permission, || {
+                permission::compare_permission(&context, wanted, &live.permission)
+            }))
+        }
+        // Not before what starts the runs has a role.
+        None => permission::plan_removal(&context, &stack.alias, &live.permission).map(|removal| {
+            let removal = triggers.last_wanted().map_or(removal.clone(), |last| guard_part(last, removal));
+            guard_part(&role, removal)
+        }),
     };
     let permission = permission.map(|permission| guard_part(&function, permission));
     if matches!(alias, ResourceVerdict::Unchanged) {
         plan.notes.extend(alias::pinned_note(&venue.venue, &live.function, &live.alias));
     }
     let properties = property::compare_properties(&context, properties, portal);
-    let mut last = match former_role::may_delete([&role, &function, &alias, &target]) {
+    let fires = triggers.last_wanted().unwrap_or(&ResourceVerdict::Unchanged);
+    let former = match former_role::may_delete([&role, &function, &alias, fires]) {
         true => former_role::plan_superseded(&context, live, &stack.role, &alias),
         false => Vec::new(),
     };
     let first = [(ResourceKind::Role, role), (ResourceKind::Secret, secret), (ResourceKind::LogGroup, log_group)];
-    let rest = [(ResourceKind::Function, function), (ResourceKind::Alias, alias), (ResourceKind::Rule, rule)];
+    let rest = [(ResourceKind::Function, function), (ResourceKind::Alias, alias)];
     let permission = permission.map(|permission| (ResourceKind::Permission, permission));
-    let rest = rest.into_iter().chain(permission).chain([(ResourceKind::Target, target)]);
-    for (kind, verdict) in first.into_iter().chain(properties).chain(rest) {
+    let mut rest: Vec<(ResourceKind, ResourceVerdict)> = rest.into_iter().chain(permission).collect();
+    rest.append(&mut triggers.wanted);
+    rest.sort_by_key(|(kind, _)| *kind);
+    let mut deletions: Vec<Change> = Vec::new();
+    for (kind, verdict) in first.into_iter().chain(properties).chain(rest).chain(triggers.superseded) {
         match verdict {
             ResourceVerdict::Unchanged => plan.unchanged += 1,
-            ResourceVerdict::Change(change) if change.action == Action::Delete => {
-                last.insert(0, LateDeletion::Planned(change));
-            }
+            ResourceVerdict::Change(change) if change.action == Action::Delete => deletions.push(change),
             ResourceVerdict::Change(change) => plan.changes.push(change),
             ResourceVerdict::Conflict(conflict) => plan.conflicts.push(conflict),
             ResourceVerdict::Unreadable(reason) => {
@@ -428,7 +446,13 @@ fn plan_venue(
             }
         }
     }
-    last
+    deletions.sort_by_key(|change| std::cmp::Reverse(change.address.kind));
+    let refused = |change: &Change| finding::find_deletion_refusal(&venue.venue, live, change.address.kind);
+    let deletions = deletions.into_iter().map(|change| match refused(&change) {
+        Some(refusal) => LateDeletion::Refused(refusal),
+        None => LateDeletion::Planned(change),
+    });
+    deletions.chain(former).collect()
 }
 
 /// A missing resource can't be created while one that it depends on is out of reach. An existing one is compared

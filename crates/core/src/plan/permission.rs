@@ -1,5 +1,5 @@
 //! The statement in the alias's policy that lets the rule, and only this rule of this account, invoke the alias. Where the
-//! rule has a role for that, there is none, and one that an earlier version added is removed.
+//! rule has a role for that, or the venue has a schedule, there is none, and one that an earlier version added is removed.
 
 use std::borrow::Cow;
 
@@ -24,7 +24,9 @@ pub(super) fn settle_stack<'s>(stack: &'s DesiredStack, live: &LiveStack, scope:
             .iter()
             .any(|member| member.path == "PermissionsBoundary" && !is_recorded_member(member, &role.tags))
     };
-    if stack.permission.is_some() || live.role.as_present().filter(limits).is_none() {
+    // A schedule has no other way than a role.
+    let has_choice = stack.permission.is_none() && stack.trigger.as_rule().is_some();
+    if !has_choice || live.role.as_present().filter(limits).is_none() {
         return Cow::Borrowed(stack);
     }
     let mut settled = stack.clone();
@@ -65,7 +67,7 @@ pub(super) fn plan_removal(
         Observed::Unreadable(reason) => Some(ResourceVerdict::Unreadable(reason.clone())),
         Observed::Present(live) => {
             let name = format!("{}:{}", alias.function, alias.name);
-            let reason = "the rule has a role to invoke it with";
+            let reason = "what starts the runs has a role to invoke it with";
             let operations = live
                 .statements
                 .iter()

@@ -21,8 +21,8 @@ const INTERVALS: [u64; 14] = [2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 240, 3
 pub(super) fn note_portal_load(plan: &mut Plan, desired: &Desired) {
     let mut rules: BTreeMap<&str, u64> = BTreeMap::new();
     let stacks = desired.venues.iter().filter_map(|venue| venue.stack.as_ref());
-    for rule in stacks.map(|stack| &stack.rule).filter(|rule| rule.enabled) {
-        *rules.entry(&rule.schedule).or_default() += 1;
+    for trigger in stacks.map(|stack| &stack.trigger).filter(|trigger| trigger.is_enabled()) {
+        *rules.entry(trigger.expression()).or_default() += 1;
     }
     let venues = rules.values().sum();
     let thousandths = rules.iter().map(|(schedule, count)| {

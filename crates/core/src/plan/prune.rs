@@ -1,10 +1,11 @@
 //! Removes what is owned but not declared, in reverse order of dependency. What isn't owned stays, whatever its name.
 
 use super::{
-    Action, Change, EventBridgeOperation, LambdaOperation, LogsOperation, Operation, Plan, SecretsManagerOperation,
-    UnreadableResource, VenueContext, finding::find_deletion_refusal, former_role, is_owner, role,
+    Action, Change, EventBridgeOperation, LambdaOperation, LogsOperation, Operation, Plan, SchedulerOperation,
+    SecretsManagerOperation, UnreadableResource, VenueContext, finding::find_deletion_refusal, former_role, is_owner,
+    role,
 };
-use crate::naming::{RolePlace, TAG_PROTECT};
+use crate::naming::{RolePlace, TAG_PROTECT, schedule_group_name};
 use crate::resource::{LiveStack, Observed, ResourceKind};
 use crate::role_owner::RoleOwner;
 
@@ -28,7 +29,14 @@ pub(super) fn prune_venue(
     let mut prune = VenuePruning { plan, context, reason, live };
 
     // Every field by name, so that no kind can be left behind by a removal.
-    let LiveStack { role, other_roles, secret: live_secret, log_group, function, alias, rule, permission } = live;
+    let LiveStack { role, other_roles, secret: live_secret, log_group, function, alias, rule, permission, schedule } =
+        live;
+    let schedule = prune.require_readable(ResourceKind::Schedule, schedule);
+    if let Some(schedule) = schedule.filter(|schedule| schedule.is_owned(&deployment)) {
+        let (group, name) = (schedule_group_name(&deployment), schedule.name.clone());
+        let operation = SchedulerOperation::DeleteSchedule { group, schedule: name };
+        prune.plan_deletion(ResourceKind::Schedule, &schedule.name, Some(operation.into()));
+    }
     let rule = prune.require_readable(ResourceKind::Rule, rule).filter(|rule| is_owner(&rule.tags, &deployment));
     let function = prune.require_readable(ResourceKind::Function, function);
     let function = function.filter(|function| is_owner(&function.tags, &deployment));

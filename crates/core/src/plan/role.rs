@@ -33,7 +33,7 @@ pub(super) fn settle_stack<'s>(
     }
     let mut settled = stack.clone();
     let arn = scope.role_arn(&path, &name);
-    if let Some(role_arn) = &mut settled.target.target.role_arn {
+    if let Some(role_arn) = settled.trigger.role_arn_mut() {
         role_arn.clone_from(&arn);
     }
     settled.function.configuration.role_arn = arn;

@@ -218,6 +218,10 @@ impl PlanFingerprint {
             artifacts: origin.artifacts.to_vec(),
             observed: observed
                 .chain(hash_alarms(&origin.snapshot.alarms))
+                .chain([(
+                    format!("{SHARED_VENUE}/{}", ResourceKind::ScheduleGroup),
+                    hash_observed(&origin.snapshot.schedule_group),
+                )])
                 .filter_map(|(name, observation)| Some((name, observation?)))
                 .collect(),
             unreadable: origin.snapshot.unreadable.clone(),
@@ -258,7 +262,7 @@ fn describe_differences<'h>(
 
 /// A hash of each resource, `None` if it is absent. The target is part of its rule.
 fn hash_stack(stack: &LiveStack) -> impl Iterator<Item = (ResourceKind, Option<String>)> {
-    let LiveStack { role, other_roles, secret, log_group, function, alias, rule, permission } = stack;
+    let LiveStack { role, other_roles, secret, log_group, function, alias, rule, permission, schedule } = stack;
     [
         (ResourceKind::Role, hash_observed(role)),
         (ResourceKind::FormerRole, (!other_roles.is_empty()).then(|| hash_json(other_roles))),
@@ -268,6 +272,7 @@ fn hash_stack(stack: &LiveStack) -> impl Iterator<Item = (ResourceKind, Option<S
         (ResourceKind::Alias, hash_observed(alias)),
         (ResourceKind::Rule, hash_observed(rule)),
         (ResourceKind::Permission, hash_observed(permission)),
+        (ResourceKind::Schedule, hash_observed(schedule)),
     ]
     .into_iter()
 }

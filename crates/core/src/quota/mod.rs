@@ -149,6 +149,8 @@ fn desired_value(kind: QuotaKind, wanted: u64) -> u64 {
         QuotaKind::ReservedExecutions => (wanted + crate::concurrency::UNRESERVED_EXECUTIONS).next_multiple_of(STEP),
         QuotaKind::Roles
         | QuotaKind::Rules
+        | QuotaKind::Schedules
+        | QuotaKind::ScheduleGroups
         | QuotaKind::LogGroups
         | QuotaKind::Secrets
         | QuotaKind::Alarms

@@ -8,7 +8,7 @@ use super::QuotaKind;
 use crate::naming::VenueNames;
 use crate::plan::{
     Action, Change, CloudWatchOperation, EventBridgeOperation, HubSpotOperation, IamOperation, LambdaOperation,
-    LogsOperation, Operation, Plan, SecretsManagerOperation, SnsOperation,
+    LogsOperation, Operation, Plan, SchedulerOperation, SecretsManagerOperation, SnsOperation,
 };
 use crate::property::PROPERTY_GROUP;
 use crate::resource::{FunctionConfiguration, LiveStack, Observed, SECRET_ARN_PLACEHOLDER};
@@ -40,6 +40,7 @@ pub fn find_quota_needs(plan: &Plan, snapshot: &Snapshot, code_bytes: Option<u64
         let venues = snapshot.venues.values();
         let count = match kind {
             QuotaKind::LogGroups => venues.filter(|live| exists(&live.log_group)).count(),
+            QuotaKind::Schedules => venues.filter(|live| exists(&live.schedule)).count(),
             QuotaKind::Secrets => venues.filter(|live| exists(&live.secret)).count(),
             QuotaKind::Alarms => snapshot.alarms.list_alarms().len(),
             QuotaKind::TopicSubscriptions => {
@@ -53,6 +54,7 @@ pub fn find_quota_needs(plan: &Plan, snapshot: &Snapshot, code_bytes: Option<u64
             // All that count are read, or nothing but the resource itself counts.
             QuotaKind::Roles
             | QuotaKind::Rules
+            | QuotaKind::ScheduleGroups
             | QuotaKind::ReservedExecutions
             | QuotaKind::CodeStorage
             | QuotaKind::Topics
@@ -115,6 +117,11 @@ impl CountedNeeds {
                     self.add(QuotaKind::Rules, 1);
                 }
                 Operation::EventBridge(_) => {}
+                Operation::Scheduler(SchedulerOperation::CreateSchedule { .. }) => self.add(QuotaKind::Schedules, 1),
+                Operation::Scheduler(SchedulerOperation::CreateScheduleGroup { .. }) => {
+                    self.add(QuotaKind::ScheduleGroups, 1);
+                }
+                Operation::Scheduler(_) => {}
                 Operation::Lambda(operation) => self.add_function_call(plan, venue, operation, live),
                 Operation::Logs(LogsOperation::CreateLogGroup { .. }) => self.add(QuotaKind::LogGroups, 1),
                 Operation::Logs(_) => {}

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum QuotaKind {
     Roles,
     Rules,
+    Schedules,
+    ScheduleGroups,
     ReservedExecutions,
     CodeStorage,
     LogGroups,
@@ -67,13 +69,16 @@ pub struct QuotaRow {
 
 const LAMBDA: &str = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html";
 const IAM: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html";
+const SCHEDULER: &str = "https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html";
 const SNS: &str = "https://docs.aws.amazon.com/general/latest/gr/sns.html";
 
 impl QuotaKind {
     /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Roles,
         Self::Rules,
+        Self::Schedules,
+        Self::ScheduleGroups,
         Self::ReservedExecutions,
         Self::CodeStorage,
         Self::LogGroups,
@@ -107,6 +112,9 @@ impl QuotaKind {
             // Cape Town and Milan have 100.
             Self::Rules => QuotaRow {
                 lowest: 100,
+                remedy: Some(
+                    "set `scheduler = \"auto\"` in [deployment], so that EventBridge Scheduler starts the runs",
+                ),
                 ..row(
                     "rules on the default event bus",
                     Some(("events", "L-244521F2")),
@@ -115,6 +123,12 @@ impl QuotaKind {
                     "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html",
                 )
             },
+            Self::Schedules => {
+                row("schedules of EventBridge Scheduler", None, 1_000_000, QuotaUsage::OwnResources, SCHEDULER)
+            }
+            Self::ScheduleGroups => {
+                row("groups of EventBridge Scheduler", None, 500, QuotaUsage::OwnResources, SCHEDULER)
+            }
             // A new account may have ten executions, of which none can be reserved.
             Self::ReservedExecutions => QuotaRow {
                 lowest: 0,

@@ -180,9 +180,12 @@ impl DesiredStack {
             AnswerKind::Secret => secret.declared_members(),
             AnswerKind::LogGroup => log_group.declared_members(),
             AnswerKind::Configuration => function.configuration.declared.list_members(),
-            AnswerKind::Function | AnswerKind::Alias | AnswerKind::Rule | AnswerKind::Target | AnswerKind::Alarm => {
-                Vec::new()
-            }
+            AnswerKind::Function
+            | AnswerKind::Alias
+            | AnswerKind::Rule
+            | AnswerKind::Target
+            | AnswerKind::Schedule
+            | AnswerKind::Alarm => Vec::new(),
         }
     }
 
@@ -212,6 +215,8 @@ impl LiveStack {
             | ResourceKind::Alias
             | ResourceKind::Permission
             | ResourceKind::Target
+            | ResourceKind::Schedule
+            | ResourceKind::ScheduleGroup
             | ResourceKind::AlarmTopic
             | ResourceKind::Alarms
             | ResourceKind::Property(_) => None,

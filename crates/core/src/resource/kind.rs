@@ -20,6 +20,8 @@ pub enum ResourceKind {
     LogGroup,
     /// SNS topic that the alarms of all venues publish to, with its policy and subscriptions.
     AlarmTopic,
+    /// Group of EventBridge Scheduler that the schedules of all venues are in.
+    ScheduleGroup,
     /// Contact property in HubSpot.
     Property(PropertyField),
     /// Lambda function.
@@ -32,6 +34,8 @@ pub enum ResourceKind {
     Permission,
     /// The rule's target.
     Target,
+    /// Schedule of EventBridge Scheduler, instead of a rule with its target.
+    Schedule,
     /// The CloudWatch alarms of a venue, or those of the whole deployment.
     Alarms,
 }
@@ -60,6 +64,7 @@ kind_words! {
     Secret => "secret",
     LogGroup => "log-group",
     AlarmTopic => "alarm-topic",
+    ScheduleGroup => "schedule-group",
     Property(Flag) => "flag-property",
     Property(Status) => "status-property",
     Property(LeadId) => "lead-id-property",
@@ -70,6 +75,7 @@ kind_words! {
     Rule => "rule",
     Permission => "permission",
     Target => "target",
+    Schedule => "schedule",
     Alarms => "alarms",
 }
 
@@ -88,11 +94,13 @@ impl ResourceKind {
             | Self::Secret
             | Self::LogGroup
             | Self::AlarmTopic
+            | Self::ScheduleGroup
             | Self::Function
             | Self::Alias
             | Self::Rule
             | Self::Permission
             | Self::Target
+            | Self::Schedule
             | Self::Alarms => None,
         }
     }
@@ -106,11 +114,18 @@ impl ResourceKind {
     pub fn creation_stage(self) -> u8 {
         match self {
             // The properties come first because the function's dry run checks them.
-            Self::Role | Self::FormerRole | Self::Secret | Self::LogGroup | Self::AlarmTopic | Self::Property(_) => 0,
+            Self::Role
+            | Self::FormerRole
+            | Self::Secret
+            | Self::LogGroup
+            | Self::AlarmTopic
+            | Self::ScheduleGroup
+            | Self::Property(_) => 0,
             Self::Function => 1,
             Self::Alias | Self::Rule => 2,
             Self::Permission => 3,
-            Self::Target => 4,
+            // Either starts the runs.
+            Self::Target | Self::Schedule => 4,
             // What runs is watched once it runs.
             Self::Alarms => 5,
         }
@@ -131,6 +146,9 @@ impl ResourceKind {
             | Self::Secret
             | Self::LogGroup
             | Self::AlarmTopic
+            // The group of a schedule belongs to all venues, and what it says of its owner is in the schedule.
+            | Self::ScheduleGroup
+            | Self::Schedule
             | Self::Property(_)
             | Self::Function
             | Self::Rule
@@ -195,6 +213,7 @@ mod tests {
                 "secret",
                 "log-group",
                 "alarm-topic",
+                "schedule-group",
                 "flag-property",
                 "status-property",
                 "lead-id-property",
@@ -205,6 +224,7 @@ mod tests {
                 "rule",
                 "permission",
                 "target",
+                "schedule",
                 "alarms",
             ])
         );

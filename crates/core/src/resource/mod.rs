@@ -7,6 +7,7 @@ pub mod declared;
 mod document;
 mod kind;
 pub mod members;
+mod schedule;
 mod stack;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,10 @@ use declared::DeclaredSettings;
 pub use document::SharedDocument;
 pub use kind::{ResourceAddress, ResourceKind};
 use members::{UnmodeledMember, UnmodeledPart};
+pub use schedule::{
+    LiveSchedule, LiveScheduleGroup, RuleTrigger, ScheduleGroupSpec, ScheduleSpec, ScheduleTarget, Trigger,
+};
+pub(crate) use stack::is_absent;
 pub use stack::{DesiredStack, LiveStack, UnmodeledAnswer};
 
 /// Tags or environment variables, sorted by name.
@@ -28,12 +33,13 @@ pub type StringMap = BTreeMap<String, String>;
 pub const SECRET_ARN_PLACEHOLDER: &str = "${secret.arn}";
 
 /// What was observed of one resource. Only [`Observed::Absent`] means that it doesn't exist.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Observed<T> {
     /// It exists.
     Present(T),
     /// It doesn't exist.
+    #[default]
     Absent,
     /// It is scheduled for deletion and can be restored until then.
     PendingDeletion(T),

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::members::{AnswerKind, UnmodeledMember};
 use super::{
-    AliasSpec, FunctionSpec, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret,
-    LogGroupSpec, Observed, PermissionSpec, RoleSpec, RuleSpec, SecretSpec, StringMap, TargetSpec,
+    AliasSpec, FunctionSpec, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSchedule,
+    LiveSecret, LogGroupSpec, Observed, PermissionSpec, RoleSpec, SecretSpec, StringMap, Trigger,
 };
 use crate::property::{ContactProperty, PropertyField};
 use crate::role_owner::OtherRoles;
@@ -19,16 +19,17 @@ pub struct DesiredStack {
     pub log_group: LogGroupSpec,
     pub function: FunctionSpec,
     pub alias: AliasSpec,
-    pub rule: RuleSpec,
-    /// `None` where the rule has a role instead: see [`RuleTarget::role_arn`](super::RuleTarget::role_arn).
+    /// What starts its runs.
+    pub trigger: Trigger,
+    /// `None` where the trigger has a role instead: see [`RuleTarget::role_arn`](super::RuleTarget::role_arn).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permission: Option<PermissionSpec>,
-    pub target: TargetSpec,
     /// The five contact properties in HubSpot; empty if people create them by hand.
     pub properties: Vec<(PropertyField, ContactProperty)>,
 }
 
-/// Everything that was observed of a venue. The target is part of the rule.
+/// Everything that was observed of a venue. The target is part of the rule. While a venue changes over from a rule to a
+/// schedule, or back, it has both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveStack {
     pub role: Observed<LiveRole>,
@@ -41,6 +42,12 @@ pub struct LiveStack {
     pub alias: Observed<LiveAlias>,
     pub rule: Observed<LiveRule>,
     pub permission: Observed<LivePermission>,
+    #[serde(default, skip_serializing_if = "is_absent")]
+    pub schedule: Observed<LiveSchedule>,
+}
+
+pub(crate) fn is_absent<T>(observed: &Observed<T>) -> bool {
+    matches!(observed, Observed::Absent)
 }
 
 /// A part of what was observed, with the kind of answer that it comes from.
@@ -50,7 +57,7 @@ impl LiveStack {
     /// What no attribute models, by answer. Every field by name, so that no kind can be forgotten.
     pub fn unmodeled_answers(&self) -> Vec<UnmodeledAnswer<'_>> {
         // A permission is a statement of the alias's policy, whose other statements are the alias's. Former roles are deleted.
-        let Self { role, other_roles: _, secret, log_group, function, alias, rule, permission: _ } = self;
+        let Self { role, other_roles: _, secret, log_group, function, alias, rule, permission: _, schedule } = self;
         let parts = [
             (AnswerKind::Role, role.as_present().map(|live| &live.unmodeled)),
             (AnswerKind::Secret, secret.as_present().map(|live| &live.unmodeled)),
@@ -58,6 +65,7 @@ impl LiveStack {
             (AnswerKind::Function, function.as_present().map(|live| &live.unmodeled)),
             (AnswerKind::Alias, alias.as_present().map(|live| &live.unmodeled)),
             (AnswerKind::Rule, rule.as_present().map(|live| &live.unmodeled)),
+            (AnswerKind::Schedule, schedule.as_present().map(|live| &live.unmodeled)),
         ];
         let mut all: Vec<UnmodeledAnswer<'_>> = Vec::new();
         for (answer, part) in parts {
@@ -74,7 +82,7 @@ impl LiveStack {
 
     /// Why resources are unreadable.
     pub fn unreadable_reasons(&self) -> Vec<&str> {
-        let Self { role, other_roles: _, secret, log_group, function, alias, rule, permission } = self;
+        let Self { role, other_roles: _, secret, log_group, function, alias, rule, permission, schedule } = self;
         [
             role.unreadable_reason(),
             secret.unreadable_reason(),
@@ -83,6 +91,7 @@ impl LiveStack {
             alias.unreadable_reason(),
             rule.unreadable_reason(),
             permission.unreadable_reason(),
+            schedule.unreadable_reason(),
         ]
         .into_iter()
         .flatten()
@@ -91,8 +100,8 @@ impl LiveStack {
 
     /// The tags of each existing resource that has tags of its own.
     pub fn resource_tags(&self) -> impl Iterator<Item = &StringMap> {
-        // An alias and a permission have no tags.
-        let Self { role, other_roles, secret, log_group, function, alias: _, rule, permission: _ } = self;
+        // An alias, a permission and a schedule have no tags.
+        let Self { role, other_roles, secret, log_group, function, alias: _, rule, permission: _, schedule: _ } = self;
         let former = other_roles.former.iter().map(|role| &role.tags);
         [
             role.as_present().map(|live| &live.tags),
@@ -108,7 +117,7 @@ impl LiveStack {
 
     /// Whether any of the venue's resources exists.
     pub fn any_exists(&self) -> bool {
-        self.resource_tags().next().is_some()
+        self.resource_tags().next().is_some() || self.schedule.as_present().is_some()
     }
 }
 
@@ -123,6 +132,7 @@ impl Default for LiveStack {
             alias: Observed::Absent,
             rule: Observed::Absent,
             permission: Observed::Absent,
+            schedule: Observed::Absent,
         }
     }
 }

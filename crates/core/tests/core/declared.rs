@@ -9,7 +9,7 @@ use deployer_core::plan::{Operation, Plan, invariants, plan};
 use deployer_core::resource::{LiveStack, StringMap};
 use deployer_core::snapshot::Snapshot;
 
-use crate::fixtures::{MANIFEST, converged_snapshot, desired_from, expect_present, harbour_stack};
+use crate::fixtures::{MANIFEST, converged_snapshot, desired_from, expect_present, harbour_stack, rule_of};
 
 /// The manifest with more lines in `[deployment]` and in the first venue's table.
 fn manifest_with(deployment: &str, venue: &str) -> String {
@@ -54,9 +54,13 @@ fn a_venues_tags_replace_those_of_the_deployment() {
     let desired = desired_from(&tagged());
     for (venue, cost) in [(0, "4712"), (1, "4711")] {
         let stack = desired.venues[venue].stack.as_ref().expect("it is deployed");
-        for tags in
-            [&stack.role.tags, &stack.secret.tags, &stack.log_group.tags, &stack.function.tags, &stack.rule.tags]
-        {
+        for tags in [
+            &stack.role.tags,
+            &stack.secret.tags,
+            &stack.log_group.tags,
+            &stack.function.tags,
+            &rule_of(stack).rule.tags,
+        ] {
             assert_eq!(tags["CostCenter"], cost);
             assert_eq!(tags["Data Class"], "internal");
             assert_eq!(tags["deployer:deployment"], "sync");

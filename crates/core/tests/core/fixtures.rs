@@ -11,8 +11,9 @@ use deployer_core::property::{ContactProperty, LivePortal, ObservedPortal};
 use deployer_core::resource::declared::DeclaredSettings;
 use deployer_core::resource::members::{AnswerKind, UnmodeledMember, UnmodeledPart};
 use deployer_core::resource::{
-    DesiredStack, FunctionState, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule, LiveSecret,
-    LiveStack, Observed, PermissionStatement, SECRET_ARN_PLACEHOLDER,
+    DesiredStack, FunctionState, LiveAlias, LiveFunction, LiveLogGroup, LivePermission, LiveRole, LiveRule,
+    LiveSchedule, LiveScheduleGroup, LiveSecret, LiveStack, Observed, PermissionStatement, RuleTrigger,
+    SECRET_ARN_PLACEHOLDER, StringMap,
 };
 use deployer_core::role_owner::OtherRoles;
 use deployer_core::scope::Scope;
@@ -63,7 +64,7 @@ pub fn earlier_permission(stack: &DesiredStack) -> LivePermission {
         statement_id: PERMISSION_SID.to_owned(),
         action: "lambda:InvokeFunction".to_owned(),
         principal: "events.amazonaws.com".to_owned(),
-        source_arn: Some(stack.rule.arn.clone()),
+        source_arn: Some(rule_of(stack).rule.arn.clone()),
         source_account: Some("123456789012".to_owned()),
     };
     LivePermission { statements: vec![statement] }
@@ -144,15 +145,21 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
             maximum_event_age_s: stack.alias.settings_matter.then_some(stack.alias.maximum_event_age_s),
             unmodeled: UnmodeledPart::default(),
         }),
-        rule: Observed::Present(LiveRule {
-            name: stack.rule.name.clone(),
-            description: stack.rule.description.clone(),
-            schedule: stack.rule.schedule.clone(),
-            enabled: stack.rule.enabled,
-            tags: stack.rule.tags.clone(),
-            targets: vec![stack.target.target.clone()],
-            unmodeled: UnmodeledPart::default(),
+        rule: stack.trigger.as_rule().map_or(Observed::Absent, |RuleTrigger { rule, target }| {
+            Observed::Present(LiveRule {
+                name: rule.name.clone(),
+                description: rule.description.clone(),
+                schedule: rule.schedule.clone(),
+                enabled: rule.enabled,
+                tags: rule.tags.clone(),
+                targets: vec![target.target.clone()],
+                unmodeled: UnmodeledPart::default(),
+            })
         }),
+        schedule: stack
+            .trigger
+            .as_schedule()
+            .map_or(Observed::Absent, |schedule| Observed::Present(LiveSchedule::of_spec(schedule, "sync"))),
         permission: stack.permission.as_ref().map_or(Observed::Absent, |wanted| {
             Observed::Present(LivePermission { statements: vec![PermissionStatement::of_spec(wanted)] })
         }),
@@ -163,7 +170,25 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
 pub fn converged_snapshot(desired: &Desired) -> Snapshot {
     let venues =
         desired.venues.iter().filter_map(|venue| Some((venue.venue.clone(), applied_stack(venue.stack.as_ref()?))));
-    Snapshot { venues: venues.collect(), ..Snapshot::default() }
+    let group = desired.schedule_group.as_ref().map_or(Observed::Absent, |group| {
+        Observed::Present(LiveScheduleGroup {
+            name: group.name.clone(),
+            arn: group.arn.clone(),
+            tags: group.tags.clone(),
+            others: StringMap::new(),
+        })
+    });
+    Snapshot { venues: venues.collect(), schedule_group: group, ..Snapshot::default() }
+}
+
+/// The rule of a stack that has one.
+pub fn rule_of(stack: &DesiredStack) -> &RuleTrigger {
+    stack.trigger.as_rule().expect("a rule")
+}
+
+/// The same manifest with this `scheduler`.
+pub fn with_scheduler(manifest: &str, scheduler: &str) -> String {
+    manifest.replacen("region =", &format!("scheduler = \"{scheduler}\"\nregion ="), 1)
 }
 
 /// The live stack of `harbour`, for a test to change.

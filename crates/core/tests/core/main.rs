@@ -18,6 +18,7 @@ mod quotas;
 mod random_plans;
 mod rivals;
 mod test_files;
+mod triggers;
 mod unmodeled;
 
 use std::path::{Path, PathBuf};

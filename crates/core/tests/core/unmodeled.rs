@@ -6,7 +6,7 @@ use deployer_core::resource::{FunctionState, LiveStack, ResourceKind};
 use deployer_core::snapshot::Snapshot;
 use serde_json::{Value, json};
 
-use crate::fixtures::{MANIFEST, converged_snapshot, desired_from, expect_present, harbour_stack};
+use crate::fixtures::{MANIFEST, converged_snapshot, desired_from, expect_present, harbour_stack, with_scheduler};
 
 /// Where the members of an answer are kept in a live stack.
 fn members_mut(live: &mut LiveStack, answer: AnswerKind) -> &mut Vec<UnmodeledMember> {
@@ -19,6 +19,7 @@ fn members_mut(live: &mut LiveStack, answer: AnswerKind) -> &mut Vec<UnmodeledMe
         AnswerKind::LogGroup => &mut expect_present(&mut live.log_group).unmodeled.members,
         AnswerKind::Rule => &mut expect_present(&mut live.rule).unmodeled.members,
         AnswerKind::Target => &mut expect_present(&mut live.rule).targets[0].unmodeled,
+        AnswerKind::Schedule => &mut expect_present(&mut live.schedule).unmodeled.members,
         AnswerKind::Alarm => unreachable!("no row of an alarm limits its values: they are compared as a whole"),
     }
 }
@@ -38,7 +39,19 @@ fn at_path(path: &str, value: Value) -> Value {
 }
 
 fn plan_with(change: impl FnOnce(&mut LiveStack)) -> Plan {
-    let desired = desired_from(MANIFEST);
+    plan_from(MANIFEST, change)
+}
+
+/// The same for a change of what `answer` is about: a venue has a rule or a schedule.
+fn plan_answer(answer: AnswerKind, change: impl FnOnce(&mut LiveStack)) -> Plan {
+    match answer {
+        AnswerKind::Schedule => plan_from(&with_scheduler(MANIFEST, "scheduler"), change),
+        _ => plan_with(change),
+    }
+}
+
+fn plan_from(manifest: &str, change: impl FnOnce(&mut LiveStack)) -> Plan {
+    let desired = desired_from(manifest);
     let mut snapshot: Snapshot = converged_snapshot(&desired);
     change(harbour_stack(&mut snapshot));
     let plan = plan(&desired, &snapshot, &[]);
@@ -64,7 +77,7 @@ fn sees_every_member_of_every_table() {
             let found = answer.find_unmodeled("sync-harbour", &at_path(row.path, value));
             assert_eq!(found.len(), 1, "{answer:?} {}", row.path);
             tried += 1;
-            let plan = plan_with(|live| *members_mut(live, answer) = found.clone());
+            let plan = plan_answer(answer, |live| *members_mut(live, answer) = found.clone());
             let path = found[0].path.as_str();
             match row.remedy {
                 MemberRemedy::PutBack | MemberRemedy::Reset(_) => {
@@ -94,7 +107,7 @@ fn sees_every_member_of_every_table() {
 fn a_member_that_it_does_not_know_is_only_noted() {
     // Alarms are in no stack; `suite::alarms` has them.
     for answer in AnswerKind::ALL.into_iter().filter(|answer| *answer != AnswerKind::Alarm) {
-        let plan = plan_with(|live| {
+        let plan = plan_answer(answer, |live| {
             *members_mut(live, answer) = answer.find_unmodeled("sync-harbour", &json!({ "Novelty": 1 }));
         });
         assert_eq!((plan.changes.len(), plan.findings.len()), (0, 0), "{answer:?}");

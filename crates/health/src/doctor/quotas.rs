@@ -52,6 +52,9 @@ pub(super) async fn check_quotas(examination: &Examination<'_>) -> Vec<DoctorChe
     let names: Vec<VenueNames> = venues().map(|venue| VenueNames::new(deployment, &venue.name)).collect();
     let reserving = venues().filter(|venue| venue.reserved_concurrency == ReservedConcurrency::One);
     let reserving: Vec<VenueNames> = reserving.map(|venue| VenueNames::new(deployment, &venue.name)).collect();
+    // Those have a schedule instead of a rule.
+    let scheduled = examination.patient.manifest.scheduled_venues();
+    let scheduled = venues().filter(|venue| scheduled.contains(venue.name.as_str())).count() as u64;
     let missing = |there: &BTreeSet<String>, name: fn(&VenueNames) -> &String| {
         names.iter().filter(|names| !there.contains(name(names))).count() as u64
     };
@@ -96,7 +99,7 @@ pub(super) async fn check_quotas(examination: &Examination<'_>) -> Vec<DoctorChe
             unit: "rules of the default bus",
             used: rules.len() as u64,
             limit: default,
-            needed: missing(&rules, |names| &names.rule),
+            needed: missing(&rules, |names| &names.rule).saturating_sub(scheduled),
         })),
     };
     let roles = judged(usage.and_then(|usage| {

@@ -4,7 +4,7 @@ use tokio::time::timeout;
 
 use super::aws::not_checked;
 use super::{CheckArea, DoctorCheck, DoctorFinding, Examination, TIMEOUT};
-use deployer_aws::observe::observe;
+use deployer_aws::observe::{DeclaredShared, observe};
 use deployer_core::isolation::strangers::find_strangers;
 use deployer_core::manifest::Status;
 
@@ -14,7 +14,8 @@ pub(super) async fn check_strangers(examination: &Examination<'_>) -> Vec<Doctor
     let venues = examination.examined_venues().into_iter().filter(|venue| venue.status != Status::Blocked);
     let names: Vec<String> = venues.map(|venue| venue.name.clone()).collect();
     let place = examination.patient.manifest.deployment.role_place();
-    let reading = observe(examination.patient.aws, &identity.scope, &place, &names, false);
+    let shared = DeclaredShared::default();
+    let reading = observe(examination.patient.aws, &identity.scope, &place, &names, &shared);
     let Ok(snapshot) = timeout(TIMEOUT, reading).await else {
         let why = format!("what is deployed could not be read within {} s", TIMEOUT.as_secs());
         return vec![check(DoctorFinding::unknown(why))];

@@ -11,15 +11,18 @@ use sha2::{Digest, Sha256};
 use sync_config::config::{ENV_FLAG_PROPERTY, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI, SyncConfig};
 
 use super::paths::read_function_urls;
-use deployer_aws::observe::{observe, read_versions};
+use deployer_aws::observe::{DeclaredShared, observe, read_versions};
 use deployer_aws::{Aws, Call, CallError, Found};
-use deployer_core::isolation::planned::{CredentialsByVenue, log_group_arn, manifest_holdings};
+use deployer_core::isolation::planned::{CredentialsByVenue, log_group_arn, manifest_holdings, scheduled_start};
 use deployer_core::isolation::policy::Policy;
 use deployer_core::isolation::strangers::{find_strangers, statements_of, strangers_of_statement};
-use deployer_core::isolation::{ComparedCredential, ReadOutcome, VenueHoldings, VenueSubject, parse_policies};
+use deployer_core::isolation::{
+    ComparedCredential, ReadOutcome, ScheduledStart, VenueHoldings, VenueSubject, parse_policies,
+};
 use deployer_core::manifest::{Manifest, Status, Venue};
 use deployer_core::naming::{ALIAS, VenueNames};
 use deployer_core::resource::{LiveRole, LiveStack, Observed, StringMap};
+use deployer_core::role_policy::schedule_group_arn;
 use deployer_core::scope::Scope;
 
 /// How many venues' policies are read concurrently.
@@ -47,7 +50,9 @@ pub async fn read_live_subjects(
 ) -> LiveReading {
     let deployed: Vec<&Venue> = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked).collect();
     let names: Vec<String> = deployed.iter().map(|venue| venue.name.clone()).collect();
-    let snapshot = observe(aws, scope, &manifest.deployment.role_place(), &names, false).await;
+    let scheduled = manifest.scheduled_venues().into_iter().map(ToOwned::to_owned).collect();
+    let shared = DeclaredShared { topic: false, scheduled };
+    let snapshot = observe(aws, scope, &manifest.deployment.role_place(), &names, &shared).await;
     let mut reading = LiveReading::default();
     for (venue, live) in &snapshot.venues {
         let found = find_strangers(live, &scope.account).into_iter();
@@ -55,13 +60,33 @@ pub async fn read_live_subjects(
         let unread = live.unmodeled_answers().into_iter().flat_map(|(_, _, unread)| unread);
         reading.unread.extend(unread.map(|reason| format!("{venue}: {reason}")));
     }
+    // Whatever is in the group may take on the roles of all venues.
+    if let Some(group) = snapshot.schedule_group.as_present() {
+        let functions = names.iter().map(|name| (name, VenueNames::new(&manifest.deployment.name, name).function));
+        let functions: Vec<(&String, String)> = functions
+            .map(|(name, function)| (name, scope.regional_arn("lambda", &format!("function:{function}"))))
+            .collect();
+        for (other, target) in &group.others {
+            let of_function = |arn: &String| {
+                target.strip_prefix(arn.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+            };
+            let started = functions.iter().filter(|(_, arn)| of_function(arn));
+            reading.strangers.extend(started.map(|(name, _)| {
+                format!(
+                    "{name}: the schedule {other} in the group {}, which is no venue's, starts its function",
+                    group.name
+                )
+            }));
+        }
+    }
     let read: Vec<(VenueSubject, Vec<String>, VersionPolicies)> = stream::iter(deployed)
         .map(async |venue| {
             let live = snapshot.venues.get(&venue.name).cloned().unwrap_or_default();
             let known = credentials.get(&venue.name).cloned().unwrap_or_default();
             let names = VenueNames::new(&manifest.deployment.name, &venue.name);
             let role_path = manifest.deployment.role_place().role_path();
-            let reading = LiveVenueReader { aws, scope, venue, names, role_path };
+            let deployment = manifest.deployment.name.clone();
+            let reading = LiveVenueReader { aws, scope, venue, names, role_path, deployment };
             let (subject, notes) = reading.read_subject(&live, known).await;
             (subject, notes, reading.read_version_policies(&live).await)
         })
@@ -88,6 +113,7 @@ pub(super) struct LiveVenueReader<'a> {
     pub(super) venue: &'a Venue,
     names: VenueNames,
     role_path: String,
+    deployment: String,
 }
 
 impl LiveVenueReader<'_> {
@@ -139,7 +165,10 @@ impl LiveVenueReader<'_> {
                 self.require_present(&live.function, "function").map(|function| &function.unmodeled),
             ),
             deliveries,
-            rule_arn: scope.regional_arn("events", &format!("rule/{}", self.names.rule)),
+            // One that changes over has both.
+            rule_arn: (live.rule.as_present().is_some() || live.schedule.as_present().is_none())
+                .then(|| scope.regional_arn("events", &format!("rule/{}", self.names.rule))),
+            schedule: self.read_start(live),
             account: scope.account.clone(),
             holdings: self
                 .require_present(&live.alias, "alias")
@@ -147,6 +176,16 @@ impl LiveVenueReader<'_> {
             venue: name.clone(),
         };
         (subject, notes)
+    }
+
+    /// What the venue's schedule starts, if it has one.
+    fn read_start(&self, live: &LiveStack) -> ReadOutcome<Option<ScheduledStart>> {
+        let group_arn = schedule_group_arn(self.scope, &self.deployment);
+        match &live.schedule {
+            Observed::Present(schedule) => Ok(Some(scheduled_start(group_arn, &schedule.target))),
+            Observed::Absent | Observed::PendingDeletion(_) => Ok(None),
+            Observed::Unreadable(why) => Err(format!("could not read {}'s schedule: {why}", self.venue.name)),
+        }
     }
 
     /// The live resource, or why it is unknown.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{ContactCounts, LiveCode, LiveFiring, Overview, RunHistory, VenueDrift, VenueOverview};
 use deployer_core::counted::count_with_noun;
-use deployer_core::manifest::{Blocker, ScheduleExpression, Status};
+use deployer_core::manifest::{Blocker, Status};
 use deployer_core::resource::Observed;
 use deployer_core::spread::keeps_schedule;
 use sync_lambda::error::WRONG_SETTING;
@@ -240,14 +240,14 @@ impl VenueJudge<'_> {
             }
             VenueStanding::Pending => {
                 let what = match (status.venue.status, status.rule.as_present()) {
-                    (Status::Blocked, _) => "The manifest says blocked, but it is still in AWS.",
+                    (Status::Blocked, _) => "The manifest says blocked, but it is still in AWS.".to_owned(),
                     (Status::Paused, Some(rule)) if rule.enabled => {
-                        "The manifest says paused, but its rule still fires."
+                        format!("The manifest says paused, but its {} still fires.", rule.noun())
                     }
                     (Status::Active, Some(rule)) if !rule.enabled => {
-                        "The manifest says active, but its rule is disabled in AWS."
+                        format!("The manifest says active, but its {} is disabled in AWS.", rule.noun())
                     }
-                    _ => "Part of it is missing in AWS.",
+                    _ => "Part of it is missing in AWS.".to_owned(),
                 };
                 let urgency = if status.venue.status == Status::Active { Urgency::Now } else { Urgency::Soon };
                 self.add_attention(urgency, what, apply);
@@ -256,7 +256,8 @@ impl VenueJudge<'_> {
                 let rule = status.rule.as_present().filter(|_| status.venue.status != Status::Blocked);
                 if let Some(rule) = rule.filter(|rule| !keeps_schedule(&rule.schedule, &status.venue.schedule)) {
                     let wanted = &status.venue.schedule.expression;
-                    let what = format!("Its rule has the schedule {}, but the manifest says {wanted}.", rule.schedule);
+                    let (noun, found) = (rule.noun(), &rule.schedule);
+                    let what = format!("Its {noun} has the schedule {found}, but the manifest says {wanted}.");
                     self.add_attention(Urgency::Soon, what, apply);
                 }
             }
@@ -322,7 +323,7 @@ impl VenueJudge<'_> {
     fn judge_overdue(&mut self) {
         let status = self.status;
         let (Some(runs), Some(rule)) = (status.runs.as_present(), status.rule.as_present()) else { return };
-        let Ok(schedule) = ScheduleExpression::parse_expression(&rule.schedule) else { return };
+        let Some(schedule) = rule.expression() else { return };
         if !matches!(status.standing, VenueStanding::Running | VenueStanding::Failing) {
             return;
         }
@@ -334,8 +335,8 @@ impl VenueJudge<'_> {
         if expected.is_some_and(|expected| expected < self.overview.made_at) {
             let from = self.time_text(from);
             let what = match last {
-                Some(_) => format!("Its last run was {from}, but its rule should have fired since."),
-                None => format!("It hasn't run since at least {from}, although its rule should have fired."),
+                Some(_) => format!("Its last run was {from}, but its {} should have fired since.", rule.noun()),
+                None => format!("It hasn't run since at least {from}, although its {} should have fired.", rule.noun()),
             };
             let next = "If it was resumed just now, wait for its next run. Otherwise check the rule's target with \
                         `deployer plan`.";
@@ -347,11 +348,7 @@ impl VenueJudge<'_> {
     fn judge_oldest_flag(&mut self) {
         let status = self.status;
         let (Some(run), Some(rule)) = (status.last_run(), status.rule.as_present()) else { return };
-        let (Some(set_at), Ok(schedule)) =
-            (run.oldest_flag_set_at(), ScheduleExpression::parse_expression(&rule.schedule))
-        else {
-            return;
-        };
+        let (Some(set_at), Some(schedule)) = (run.oldest_flag_set_at(), rule.expression()) else { return };
         if !matches!(status.standing, VenueStanding::Running | VenueStanding::Failing) {
             return;
         }
@@ -362,8 +359,9 @@ impl VenueJudge<'_> {
         if missed.is_some_and(|missed| missed < run.ended_at) {
             let name = &status.venue.name;
             let what = format!(
-                "A contact's flag is still set since {}, although its rule has fired at least {FIRINGS_TO_SYNC} times",
-                self.time_text(set_at)
+                "A contact's flag is still set since {}, although its {} has fired at least {FIRINGS_TO_SYNC} times",
+                self.time_text(set_at),
+                rule.noun()
             );
             let next = format!(
                 "`deployer logs {name} --outcome retried` shows which contacts wait, and why. `deployer doctor {name}` \

@@ -1,11 +1,11 @@
-//! What exists of a venue in AWS right now: its function with the live version, and its rule.
+//! What exists of a venue in AWS right now: its function with the live version, and its rule or its schedule.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use deployer_aws::observe::read_state;
+use deployer_aws::observe::{LiveFiring, read_firing, read_state};
 use deployer_aws::{Aws, Call, CallError, Found};
-use deployer_core::naming::{ALIAS, TAG_DEPLOYMENT, TAG_PINNED};
+use deployer_core::naming::{ALIAS, TAG_DEPLOYMENT, TAG_PINNED, VenueNames};
 use deployer_core::resource::Observed;
 
 /// A function, as it exists.
@@ -28,27 +28,18 @@ pub struct LiveCode {
     pub pinned: Option<String>,
 }
 
-/// A rule, as it exists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LiveFiring {
-    /// Whether it fires.
-    pub enabled: bool,
-    /// Its schedule expression.
-    pub schedule: String,
-}
-
 pub(super) async fn observe_function(aws: &Aws, deployment: &str, name: &str) -> Observed<LiveCode> {
     into_observed(read_function(aws, deployment, name).await)
 }
 
-pub(super) async fn observe_rule(aws: &Aws, name: &str) -> Observed<LiveFiring> {
-    let rule = aws.events.describe_rule().name(name).send().await.call("events:DescribeRule").found();
-    into_observed(rule.map(|rule| {
-        rule.map(|rule| LiveFiring {
-            enabled: rule.state().is_none_or(|state| state.as_str() != "DISABLED"),
-            schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
-        })
-    }))
+/// What starts the runs: the rule, or the schedule if the manifest gives the venue one.
+pub(super) async fn observe_firing(
+    aws: &Aws,
+    deployment: &str,
+    names: &VenueNames,
+    by_schedule: bool,
+) -> Observed<LiveFiring> {
+    into_observed(read_firing(aws, deployment, names, by_schedule).await)
 }
 
 fn into_observed<T>(read: Result<Option<T>, CallError>) -> Observed<T> {

@@ -27,13 +27,14 @@ pub use drift::{DriftFindings, VenueDrift};
 pub use health::VenueHealth;
 pub use hours::{HourCell, HourCounts};
 pub use judge::{Attention, Urgency, VenueStanding, utc_date};
-pub use live::{LiveCode, LiveFiring};
+pub use live::LiveCode;
 pub use period::{StatusPeriod, StatusZone};
 pub use runs::{BROKEN_OFF_PATTERN, ENDED_PATTERN, RunFailure, RunHistory, VenueRun};
 
 use crate::alarms::{VenueAlarm, read_alarm_states};
 use deployer_aws::Aws;
-use deployer_core::manifest::{Manifest, ScheduleExpression, SchedulePattern, Status, Venue};
+pub use deployer_aws::observe::LiveFiring;
+use deployer_core::manifest::{Manifest, SchedulePattern, Status, Venue};
 use deployer_core::naming::VenueNames;
 use deployer_core::resource::Observed;
 use deployer_core::scope::Scope;
@@ -125,10 +126,12 @@ pub async fn read_overview(
     drift: impl Future<Output = DriftFindings>,
 ) -> Overview {
     let deployment = &manifest.deployment.name;
+    let scheduled = &manifest.scheduled_venues();
     let read = |venue: &Venue| {
         let (venue, cloud) = (venue.clone(), cloud.clone());
         async move {
-            let in_aws = read_from_aws(cloud, deployment, &venue.name, period.since);
+            let by_schedule = scheduled.contains(venue.name.as_str());
+            let in_aws = read_from_aws(cloud, (deployment, &venue.name, by_schedule), period.since);
             let ((function, rule, runs), contacts) = tokio::join!(in_aws, read_contacts(portal, &venue));
             let drift = VenueDrift::Unknown("nobody asked".to_owned());
             (venue, VenueReadings { function, rule, runs, contacts, drift, alarms: Observed::Absent })
@@ -174,15 +177,14 @@ fn raised_causes(alarm: &VenueAlarm) -> Vec<String> {
 
 async fn read_from_aws(
     cloud: StatusCloud<'_>,
-    deployment: &str,
-    venue: &str,
+    (deployment, venue, by_schedule): (&str, &str, bool),
     since: Timestamp,
 ) -> (Observed<LiveCode>, Observed<LiveFiring>, Observed<RunHistory>) {
     let names = VenueNames::new(deployment, venue);
     match cloud {
         Ok((aws, _)) => tokio::join!(
             live::observe_function(aws, deployment, &names.function),
-            live::observe_rule(aws, &names.rule),
+            live::observe_firing(aws, deployment, &names, by_schedule),
             runs::read_runs(aws, &names.log_group, since),
         ),
         // The overview gives the reason once, for all venues.
@@ -202,7 +204,7 @@ async fn read_contacts(portal: &StatusPortal, venue: &Venue) -> ContactCounts {
 }
 
 fn next_firing(rule: &LiveFiring, last: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let schedule = ScheduleExpression::parse_expression(&rule.schedule).ok().filter(|_| rule.enabled)?;
+    let schedule = rule.expression().filter(|_| rule.enabled)?;
     let by_the_clock = matches!(schedule.pattern(), SchedulePattern::Cron(_));
     let enabled = if by_the_clock { last.unwrap_or(now) } else { last? };
     schedule.next_after(now, enabled)

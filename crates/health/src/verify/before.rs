@@ -21,7 +21,9 @@ impl<W: Waiter> Verify<'_, W> {
         let names = self.resource_names();
         let venue = &self.venue.name;
         let apply = "run `deployer apply`. Nothing was created in HubSpot";
-        match function::check_ready(self.aws, &names).await {
+        let deployment = &self.manifest.deployment.name;
+        let by_schedule = self.manifest.scheduled_venues().contains(venue.as_str());
+        match function::check_ready(self.aws, deployment, &names, by_schedule).await {
             Ok(Ok(())) => {}
             Ok(Err(NotReady::Missing(what))) => {
                 return Err(VerifyStop::Refused(

@@ -1,10 +1,10 @@
 //! The venue's function: checks that it is ready, invokes it, and reads its last log lines.
 
-use aws_sdk_eventbridge::types::RuleState;
 use aws_sdk_lambda::primitives::Blob;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use deployer_aws::observe::read_firing;
 use deployer_aws::signed::list_of;
 use deployer_aws::{Aws, Call, CallError, FailureKind, Found};
 use deployer_core::naming::{ALIAS, VenueNames};
@@ -21,24 +21,29 @@ const LINES: usize = 5;
 pub enum NotReady {
     /// Something that an apply creates is missing.
     Missing(String),
-    /// The rule doesn't fire.
+    /// Its rule, or its schedule, doesn't fire.
     Disabled,
 }
 
-/// Checks that the venue is deployed and that its rule fires.
+/// Checks that the venue is deployed and that its rule, or its schedule, fires.
 ///
 /// # Errors
 /// A call failed, so it is unknown whether it is deployed.
-pub async fn check_ready(aws: &Aws, names: &VenueNames) -> Result<Result<(), NotReady>, CallError> {
+pub async fn check_ready(
+    aws: &Aws,
+    deployment: &str,
+    names: &VenueNames,
+    by_schedule: bool,
+) -> Result<Result<(), NotReady>, CallError> {
     let function = aws.lambda.get_alias().function_name(&names.function).name(ALIAS);
-    let rule = aws.events.describe_rule().name(&names.rule);
-    let (function, rule) = tokio::join!(function.send(), rule.send());
+    let (function, firing) = tokio::join!(function.send(), read_firing(aws, deployment, names, by_schedule));
     if function.call("lambda:GetAlias").found()?.is_none() {
         return Ok(Err(NotReady::Missing(format!("there is no function {} with the alias {ALIAS}", names.function))));
     }
-    Ok(match rule.call("events:DescribeRule").found()? {
-        None => Err(NotReady::Missing(format!("there is no rule {}", names.rule))),
-        Some(rule) if rule.state() == Some(&RuleState::Disabled) => Err(NotReady::Disabled),
+    let what = if by_schedule { "schedule" } else { "rule" };
+    Ok(match firing? {
+        None => Err(NotReady::Missing(format!("there is no {what} {}", names.rule))),
+        Some(firing) if !firing.enabled => Err(NotReady::Disabled),
         Some(_) => Ok(()),
     })
 }

@@ -83,11 +83,20 @@ impl<W: Waiter> Verify<'_, W> {
         stages::run_stages(&mut self).await
     }
 
+    /// When the venue runs, in the time zone of its schedule if it has one.
+    fn schedule(&self) -> ScheduleExpression {
+        let schedule = self.venue.schedule.clone();
+        let by_schedule = self.manifest.scheduled_venues().contains(self.venue.name.as_str());
+        match self.venue.timezone.as_deref().filter(|_| by_schedule) {
+            Some(zone) => schedule.in_zone(zone),
+            None => schedule,
+        }
+    }
+
     /// How long to wait for the lead.
     fn wait_limit(&self) -> Duration {
         let run = Duration::from_secs(u64::from(self.venue.timeout_s)) + MARGIN;
-        let wait =
-            || if self.options.now { NOW } else { until_taken(&self.venue.schedule, self.waiter.current_time()) };
+        let wait = || if self.options.now { NOW } else { until_taken(&self.schedule(), self.waiter.current_time()) };
         self.options.timeout.unwrap_or_else(|| wait() + run)
     }
 }

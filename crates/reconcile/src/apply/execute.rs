@@ -49,6 +49,7 @@ impl Executor<'_> {
             Operation::Logs(operation) => self.call_logs(operation).await,
             Operation::Lambda(operation) => self.call_lambda(address, operation, answers).await,
             Operation::EventBridge(operation) => self.call_event_bridge(operation).await,
+            Operation::Scheduler(operation) => self.call_scheduler(operation).await,
             Operation::CloudWatch(operation) => self.call_cloud_watch(operation).await,
             Operation::Sns(operation) => self.call_sns(operation).await,
             Operation::HubSpot(operation) => self.call_hubspot(operation).await,
@@ -69,6 +70,7 @@ impl Executor<'_> {
             Operation::Logs(operation) => self.takes_over_in_logs(operation).await,
             Operation::Lambda(operation) => self.takes_over_in_lambda(operation, answers).await,
             Operation::EventBridge(operation) => Ok(self.takes_over_in_event_bridge(operation)),
+            Operation::Scheduler(operation) => self.takes_over_in_scheduler(operation).await,
             // A call that puts an alarm, or creates a topic, takes what exists.
             Operation::CloudWatch(_) | Operation::Sns(_) => Ok(false),
             Operation::HubSpot(operation) => self.takes_over_in_hubspot(operation).await,

@@ -10,6 +10,7 @@ mod hubspot;
 mod iam;
 mod lambda;
 mod logs;
+mod scheduler;
 mod secrets_manager;
 mod sns;
 mod versions;

@@ -139,6 +139,29 @@ pub fn watch_with_alarms() -> Vec<NeededPermission> {
     site.take_permissions()
 }
 
+/// Rules give way to schedules, which are changed, read by every command that reads the deployment, and deleted again.
+pub fn start_by_schedules() -> Vec<NeededPermission> {
+    let (site, _) = deployed_site();
+    set_memory(&site, 256);
+    let without = std::fs::read_to_string(site.path().join("venues.toml")).expect("it is there");
+    let with = without.replacen("region = ", "scheduler = \"scheduler\"\nregion = ", 1);
+    let tagged = with.replacen("region = ", "tags = { CostCenter = \"4711\" }\nregion = ", 1);
+    for manifest in [&with, &tagged, &with] {
+        site.write_file("venues.toml", manifest);
+        run_all(&site, &[APPLY]);
+    }
+    let readers: &[&[&str]] =
+        &[PLAN, ISOLATION, &["rollback", "a", "--yes"], &["rollback", "a", "--unpin", "--yes"], &ADOPT, APPLY];
+    run_all(&site, readers);
+    for args in [&["doctor"][..], &["status"], &["report", "--format", "markdown"]] {
+        site.run_deployer(args);
+    }
+    run_all(&site, &[DESTROY, APPLY]);
+    site.write_file("venues.toml", &without);
+    run_all(&site, &[APPLY]);
+    site.take_permissions()
+}
+
 fn confirm_subscriptions(site: &Site) {
     let confirmed = site.cloud.with_context(|cx| {
         for subscription in cx.region_state_mut().sns.subscriptions.values_mut() {

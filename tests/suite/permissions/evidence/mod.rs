@@ -28,6 +28,7 @@ const STORIES: &[Story] = &[
     crate::moved::record_moves,
     deployment::demand_and_withdraw,
     deployment::watch_with_alarms,
+    deployment::start_by_schedules,
     deployment::look_around,
     deployment::replace_handmade,
     deployment::roll_back,

@@ -9,6 +9,7 @@ mod hubspot;
 mod iam;
 mod lambda;
 mod logs;
+mod scheduler;
 mod secrets_manager;
 mod sns;
 
@@ -20,19 +21,20 @@ pub use hubspot::HubSpotOperation;
 pub use iam::IamOperation;
 pub use lambda::LambdaOperation;
 pub use logs::LogsOperation;
+pub use scheduler::SchedulerOperation;
 pub use secrets_manager::SecretsManagerOperation;
 pub use sns::SnsOperation;
 
 /// A call that changes something. Each is idempotent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "service")]
-#[expect(clippy::large_enum_variant, reason = "most operations of a plan are the largest, Lambda's")]
 pub enum Operation {
     Iam(IamOperation),
     SecretsManager(SecretsManagerOperation),
     Logs(LogsOperation),
     Lambda(LambdaOperation),
     EventBridge(EventBridgeOperation),
+    Scheduler(SchedulerOperation),
     CloudWatch(CloudWatchOperation),
     Sns(SnsOperation),
     HubSpot(HubSpotOperation),
@@ -70,6 +72,7 @@ impl Operation {
             | Self::SecretsManager(_)
             | Self::Logs(_)
             | Self::EventBridge(_)
+            | Self::Scheduler(_)
             | Self::CloudWatch(_)
             | Self::Sns(_)
             | Self::HubSpot(_) => None,
@@ -83,6 +86,7 @@ impl Operation {
             Self::Logs(operation) => operation,
             Self::Lambda(operation) => operation,
             Self::EventBridge(operation) => operation,
+            Self::Scheduler(operation) => operation,
             Self::CloudWatch(operation) => operation,
             Self::Sns(operation) => operation,
             Self::HubSpot(operation) => operation,
@@ -107,6 +111,7 @@ impl Operation {
             | Self::Logs(LogsOperation::UntagLogGroup { keys, .. })
             | Self::Lambda(LambdaOperation::UntagFunction { keys, .. })
             | Self::EventBridge(EventBridgeOperation::UntagRule { keys, .. })
+            | Self::Scheduler(SchedulerOperation::UntagScheduleGroup { keys, .. })
             | Self::CloudWatch(CloudWatchOperation::UntagAlarm { keys, .. })
             | Self::Sns(SnsOperation::UntagTopic { keys, .. }) => keys,
             Self::Iam(_)
@@ -114,6 +119,7 @@ impl Operation {
             | Self::Logs(_)
             | Self::Lambda(_)
             | Self::EventBridge(_)
+            | Self::Scheduler(_)
             | Self::CloudWatch(_)
             | Self::Sns(_)
             | Self::HubSpot(_) => &[],
@@ -147,6 +153,7 @@ from_service! {
     LogsOperation => Logs,
     LambdaOperation => Lambda,
     EventBridgeOperation => EventBridge,
+    SchedulerOperation => Scheduler,
     CloudWatchOperation => CloudWatch,
     SnsOperation => Sns,
     HubSpotOperation => HubSpot,

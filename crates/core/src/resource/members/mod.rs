@@ -31,6 +31,8 @@ pub enum AnswerKind {
     Rule,
     /// An entry of `ListTargetsByRule`.
     Target,
+    /// `GetSchedule`.
+    Schedule,
     /// An entry of `DescribeAlarms`. What can be set is compared as a whole: see [`super::alarm`].
     Alarm,
 }
@@ -163,7 +165,7 @@ impl UnmodeledMember {
 
 impl AnswerKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Function,
         Self::Configuration,
         Self::Alias,
@@ -172,6 +174,7 @@ impl AnswerKind {
         Self::LogGroup,
         Self::Rule,
         Self::Target,
+        Self::Schedule,
         Self::Alarm,
     ];
 
@@ -186,6 +189,7 @@ impl AnswerKind {
             Self::LogGroup => tables::LOG_GROUP,
             Self::Rule => tables::RULE,
             Self::Target => tables::TARGET,
+            Self::Schedule => tables::SCHEDULE,
             Self::Alarm => tables::ALARM,
         }
     }
@@ -200,6 +204,7 @@ impl AnswerKind {
             Self::LogGroup => ResourceKind::LogGroup,
             Self::Rule => ResourceKind::Rule,
             Self::Target => ResourceKind::Target,
+            Self::Schedule => ResourceKind::Schedule,
             Self::Alarm => ResourceKind::Alarms,
         }
     }

@@ -267,6 +267,42 @@ pub(super) const TARGET: &[MemberRow] = &[
     put_back("AppSyncParameters", Allowed::Blank, ""),
 ];
 
+/// An update replaces a schedule as a whole, so it puts back what isn't here.
+/// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_GetSchedule.html>
+pub(super) const SCHEDULE: &[MemberRow] = &[
+    any("Name"),
+    any("Arn"),
+    any("GroupName"),
+    any("Description"),
+    any("CreationDate"),
+    any("LastModificationDate"),
+    any("ScheduleExpression"),
+    any("ScheduleExpressionTimezone"),
+    any("State"),
+    any("FlexibleTimeWindow.Mode"),
+    any("FlexibleTimeWindow.MaximumWindowInMinutes"),
+    any("Target.Arn"),
+    any("Target.RoleArn"),
+    any("Target.Input"),
+    any("Target.RetryPolicy.MaximumRetryAttempts"),
+    any("Target.RetryPolicy.MaximumEventAgeInSeconds"),
+    any("Target.DeadLetterConfig.Arn"),
+    put_back("Target.EcsParameters", Allowed::Blank, ""),
+    put_back("Target.EventBridgeParameters", Allowed::Blank, ""),
+    put_back("Target.KinesisParameters", Allowed::Blank, ""),
+    put_back("Target.SageMakerPipelineParameters", Allowed::Blank, ""),
+    put_back("Target.SqsParameters", Allowed::Blank, ""),
+    put_back("StartDate", Allowed::Blank, "it doesn't fire before that"),
+    put_back("EndDate", Allowed::Blank, "it doesn't fire after that"),
+    put_back("ActionAfterCompletion", Allowed::OneOf(&["NONE"]), "it would delete itself"),
+    report(
+        "KmsKeyArn",
+        Allowed::Blank,
+        "a key of somebody's encrypts it; a change keeps that",
+        "if it should have none, delete the schedule with `aws scheduler delete-schedule`; the next apply creates it",
+    ),
+];
+
 /// What can be set is compared as a whole, and the rest only informs.
 pub(super) const ALARM: &[MemberRow] = &[
     any("ActionsEnabled"),

@@ -186,3 +186,27 @@ fn a_schedule_whose_years_are_over_is_refused() {
     assert!(found.len() == 1 && found[0].message.contains("`c` never runs"), "{found:?}");
     assert_eq!(check("rate(5 minutes)", own, "2020-12-31T11:00:00Z"), None);
 }
+
+/// Clocks in London go forward on 29 March 2026 at 1:00 UTC, and back on 25 October at 1:00 UTC.
+#[test]
+fn a_schedule_in_a_zone_follows_its_wall_clock() {
+    let time = |text: &str| text.parse::<jiff::Timestamp>().expect("a time");
+    let schedule = |text: &str| ScheduleExpression::parse_expression(text).expect("valid").in_zone("Europe/London");
+    for (text, now, next) in [
+        ("cron(0 8 * * ? *)", "2026-03-28T07:59:59Z", "2026-03-28T08:00:00Z"),
+        ("cron(0 8 * * ? *)", "2026-03-28T08:00:00Z", "2026-03-29T07:00:00Z"),
+        ("cron(0 8 * * ? *)", "2026-10-24T12:00:00Z", "2026-10-25T08:00:00Z"),
+        ("cron(0/15 * * * ? *)", "2026-10-25T00:50:00Z", "2026-10-25T02:00:00Z"),
+        // An interval counts in none.
+        ("rate(1 day)", "2026-03-28T08:00:00Z", "2026-03-29T08:00:00Z"),
+    ] {
+        assert_eq!(
+            schedule(text).next_after(time(now), time("2026-03-28T08:00:00Z")),
+            Some(time(next)),
+            "{text} {now}"
+        );
+    }
+    assert_eq!(schedule("cron(0 8 * * ? *)").longest_gap_s(), Some(25 * 3600));
+    let unknown = ScheduleExpression::parse_expression("cron(0 8 * * ? *)").expect("valid").in_zone("Mars/Olympus");
+    assert_eq!(unknown.longest_gap_s(), Some(24 * 3600));
+}

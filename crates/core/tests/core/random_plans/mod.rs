@@ -15,8 +15,10 @@ use deployer_core::resource::{LiveStack, Observed, ResourceKind, StringMap};
 use deployer_core::snapshot::Snapshot;
 use proptest::prelude::*;
 
-use crate::fixtures::{MANIFEST, desired_from, everything_applied, expect_present, harbour_stack, with_token};
-use states::{PortalStates, VenueStates, portal_states, venue_states};
+use crate::fixtures::{
+    MANIFEST, desired_from, everything_applied, expect_present, harbour_stack, with_scheduler, with_token,
+};
+use states::{GroupState, PortalStates, VenueStates, group_states, portal_states, venue_states};
 
 /// A venue with a destination of its own and protection.
 const QUAY: &str = r#"
@@ -52,8 +54,8 @@ dead_letter = \"arn:aws:sqs:eu-west-1:123456789012:failed\"";
 }
 
 /// Manifests of one deployment, which together have every status, both kinds of destination, protection, a canary, what
-/// companies demand, with leases, and are with and without a HubSpot token.
-fn manifests() -> [String; 6] {
+/// companies demand, with leases, rules and schedules, and are with and without a HubSpot token.
+fn manifests() -> [String; 8] {
     let harbour = |lines: &str| {
         MANIFEST.replacen("display_name = \"Harbour\"", &format!("display_name = \"Harbour\"\n{lines}"), 1)
     };
@@ -69,6 +71,8 @@ fn manifests() -> [String; 6] {
         )),
         token(&harbour("status = \"paused\"\nprotect = true\nflag_property = \"send_to_harbour\"")),
         declaring(MANIFEST),
+        with_scheduler(&token(&format!("{MANIFEST}{QUAY}")), "scheduler"),
+        with_scheduler(&declaring(MANIFEST).replace("[defaults]", "[defaults]\ntimezone = \"Europe/London\""), "auto"),
         format!("{}{}", &MANIFEST[..MANIFEST.find("[venues.").expect("the manifest has venues")], QUAY),
     ]
 }
@@ -86,6 +90,7 @@ struct RandomCase {
     wanted: usize,
     venues: [VenueStates; 3],
     portal: PortalStates,
+    group: GroupState,
     unreadable_list: bool,
     archive_properties: bool,
     recovery_window_days: Option<u32>,
@@ -95,15 +100,21 @@ struct RandomCase {
 
 fn random_cases() -> impl Strategy<Value = RandomCase> {
     let inputs = (0..DECLARED.len(), 0..DECLARED.len());
-    let states = (proptest::array::uniform3(venue_states()), portal_states());
+    let states = (proptest::array::uniform3(venue_states()), portal_states(), group_states());
     let options = (prop::bool::weighted(0.2), any::<bool>(), proptest::option::of(7_u32..=30));
     (inputs, states, options, proptest::option::weighted(0.3, 0..VENUES.len())).prop_map(
-        |((applied, wanted), (venues, portal), (unreadable_list, archive_properties, recovery_window_days), target)| {
+        |(
+            (applied, wanted),
+            (venues, portal, group),
+            (unreadable_list, archive_properties, recovery_window_days),
+            target,
+        )| {
             RandomCase {
                 applied,
                 wanted,
                 venues,
                 portal,
+                group,
                 unreadable_list,
                 archive_properties,
                 recovery_window_days,
@@ -140,11 +151,13 @@ impl RandomCase {
         for (venue, states) in VENUES.into_iter().zip(&self.venues) {
             let Some(live) = snapshot.venues.get_mut(venue) else { continue };
             states.change_stack(live, &mut foreign, &mut adoptable);
-            if states.may_be_listed() && deployed.iter().any(|deployed| deployed == venue) {
+            let fits_lists = states::fits_lists(live, desired.scheduled_venues().contains(venue));
+            if fits_lists && states.may_be_listed() && deployed.iter().any(|deployed| deployed == venue) {
                 states::keep_listed(live, &mut foreign, &mut adoptable);
                 snapshot.listed.insert(venue.to_owned());
             }
         }
+        states::change_group(self.group, &mut snapshot);
         self.portal.change_portal(&mut snapshot.portal, &mut foreign, &mut unusable);
         if self.unreadable_list {
             snapshot.unreadable.push("logs:DescribeLogGroups: AccessDenied: no".to_owned());
@@ -227,9 +240,18 @@ proptest! {
         prop_assert_eq!(unusable, Vec::<&Operation>::new(), "their values would be lost");
         for change in &plan.changes {
             let address = &change.address;
-            prop_assert!(targets.is_empty() || targets.contains(&address.venue), "{address} is not in {targets:?}");
+            let with_group = address.kind == ResourceKind::ScheduleGroup && change.action != Action::Delete;
+            prop_assert!(
+                targets.is_empty() || targets.contains(&address.venue) || with_group,
+                "{address} is not in {targets:?}"
+            );
+            if address.kind == ResourceKind::ScheduleGroup {
+                continue;
+            }
             // A venue that stays may lose a permission that its rule no longer needs.
-            let kept = address.kind == ResourceKind::Permission && plan.deleted_venues().iter().all(|it| *it != address.venue);
+            // So does one that changes over from a rule to a schedule, or back.
+            let lost = [ResourceKind::Permission, ResourceKind::Rule, ResourceKind::Target, ResourceKind::Schedule];
+            let kept = lost.contains(&address.kind) && plan.deleted_venues().iter().all(|it| *it != address.venue);
             let removed = change.action == Action::Delete && !address.kind.is_property() && !kept;
             if removed && is_protected(&snapshot.venues[&address.venue], &desired.deployment) {
                 prop_assert!(plan.protected.contains(&address.venue), "{address} is deleted despite its protection");

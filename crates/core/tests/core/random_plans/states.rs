@@ -2,7 +2,8 @@
 
 use deployer_core::naming::{PERMISSION_SID, TAG_ADOPTED, TAG_DEPLOYMENT, TAG_PINNED, mark_description};
 use deployer_core::property::{ContactProperty, LegacyFlag, ObservedPortal};
-use deployer_core::resource::{LivePermission, LiveStack, Observed, PermissionStatement, StringMap};
+use deployer_core::resource::{LivePermission, LiveStack, Observed, PermissionStatement, ScheduleTarget, StringMap};
+use deployer_core::snapshot::Snapshot;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -50,6 +51,7 @@ pub struct VenueStates {
     function: LiveState,
     alias: LiveState,
     rule: LiveState,
+    schedule: LiveState,
     permission: LiveState,
     target: TargetState,
     /// Whether only lists were read.
@@ -119,15 +121,16 @@ const PROPERTY_STATES: &[PropertyState] = &[
 
 pub fn venue_states() -> impl Strategy<Value = VenueStates> {
     let owned = (proptest::array::uniform4(select(RESOURCE_STATES)), select(SECRET_STATES));
-    let parts = (select(PART_STATES), select(PART_STATES), select(TARGET_STATES));
+    let parts = (select(PART_STATES), select(PART_STATES), select(TARGET_STATES), select(PART_STATES));
     (owned, parts, prop::bool::weighted(0.25)).prop_map(
-        |(([role, log_group, function, rule], secret), (alias, permission, target), listed)| VenueStates {
+        |(([role, log_group, function, rule], secret), (alias, permission, target, schedule), listed)| VenueStates {
             role,
             secret,
             log_group,
             function,
             alias,
             rule,
+            schedule,
             permission,
             target,
             listed,
@@ -262,15 +265,25 @@ impl VenueStates {
                 mark: |_| (),
             },
         );
-        change_state(
-            &mut live.rule,
-            self.rule,
-            &Changes {
-                drift: |rule| rule.enabled = !rule.enabled,
-                disown: |rule, owner| set_owner(&mut rule.tags, owner),
-                mark: |_| (),
-            },
-        );
+        // A venue has one or the other.
+        if matches!(live.rule, Observed::Present(_)) {
+            change_state(
+                &mut live.rule,
+                self.rule,
+                &Changes {
+                    drift: |rule| rule.enabled = !rule.enabled,
+                    disown: |rule, owner| set_owner(&mut rule.tags, owner),
+                    mark: |_| (),
+                },
+            );
+        }
+        if matches!(live.schedule, Observed::Present(_)) {
+            change_state(
+                &mut live.schedule,
+                self.schedule,
+                &Changes { drift: |schedule| schedule.enabled = !schedule.enabled, disown: |_, _| (), mark: |_| () },
+            );
+        }
         if matches!(live.permission, Observed::Absent) && self.permission != Applied {
             live.permission = Observed::Present(LivePermission { statements: vec![earlier_statement()] });
         }
@@ -323,6 +336,61 @@ fn earlier_statement() -> PermissionStatement {
     }
 }
 
+/// Whether the lists are enough for a venue: it has what starts its runs as it should, and nothing else that does.
+pub fn fits_lists(live: &LiveStack, wants_schedule: bool) -> bool {
+    let (rule, schedule) = (live.rule.as_present().is_some(), live.schedule.as_present().is_some());
+    schedule == wants_schedule && !(rule && wants_schedule)
+}
+
+/// How the group of the schedules was observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupState {
+    Applied,
+    /// Somebody put a schedule of theirs into it.
+    Shared,
+    Absent,
+    Unreadable,
+    Unowned,
+    Foreign,
+}
+
+pub fn group_states() -> impl Strategy<Value = GroupState> {
+    use GroupState::{Absent, Applied, Foreign, Shared, Unowned, Unreadable};
+    select(&[Applied, Applied, Applied, Applied, Shared, Absent, Unreadable, Unowned, Foreign][..])
+}
+
+/// Changes the group. What is in it is read only if it is ours.
+pub fn change_group(state: GroupState, snapshot: &mut Snapshot) {
+    let Observed::Present(group) = &mut snapshot.schedule_group else { return };
+    let contents = match state {
+        GroupState::Applied => return,
+        GroupState::Shared => {
+            group.others.insert("theirs".to_owned(), "arn:aws:sqs:eu-west-1:123456789012:theirs".to_owned());
+            return;
+        }
+        GroupState::Unowned => {
+            set_owner(&mut group.tags, None);
+            Observed::Absent
+        }
+        GroupState::Foreign => {
+            set_owner(&mut group.tags, Some("other"));
+            Observed::Absent
+        }
+        GroupState::Absent => {
+            snapshot.schedule_group = Observed::Absent;
+            Observed::Absent
+        }
+        GroupState::Unreadable => {
+            snapshot.schedule_group = Observed::Unreadable("denied".to_owned());
+            Observed::Unreadable("denied".to_owned())
+        }
+    };
+    for live in snapshot.venues.values_mut() {
+        live.schedule = contents.clone();
+    }
+    snapshot.listed.clear();
+}
+
 /// Leaves of a venue what lists show. They don't show the owner of a log group.
 pub fn keep_listed(live: &mut LiveStack, foreign: &mut Vec<String>, adoptable: &mut Vec<String>) {
     if let Observed::Present(function) = &mut live.function {
@@ -337,6 +405,10 @@ pub fn keep_listed(live: &mut LiveStack, foreign: &mut Vec<String>, adoptable: &
         group.tags.clear();
         foreign.retain(|name| *name != group.name);
         adoptable.retain(|name| *name != group.name);
+    }
+    if let Observed::Present(schedule) = &mut live.schedule {
+        (schedule.expression, schedule.timezone, schedule.description) = Default::default();
+        schedule.target = ScheduleTarget { arn: schedule.target.arn.clone(), ..ScheduleTarget::default() };
     }
     live.alias = Observed::Unreadable("only lists were read".to_owned());
     live.permission = Observed::Unreadable("only lists were read".to_owned());
