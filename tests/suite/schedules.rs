@@ -136,6 +136,25 @@ async fn changing_over_broken_off_at_any_call_never_has_both() {
     }
 }
 
+/// What is unreadable of it leaves a schedule as it is, and starts no rule either.
+#[tokio::test]
+async fn leaves_schedules_alone_that_cannot_be_read() {
+    let (cloud, world, [rules, schedules]) = both_manifests().await;
+    world.converge(&schedules).await;
+    change_schedule(&cloud, |given| given["ScheduleExpression"] = json!("rate(1 day)"));
+    for denied in ["GetScheduleGroup", "ListSchedules", "GetSchedule"] {
+        cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+            let error = || CloudFault::Error(ApiError::new(403, "AccessDeniedException", "no"));
+            (call.operation == denied).then(|| InjectedFault::Before(error()))
+        })));
+        let plan = world.plan(&schedules).await;
+        assert_eq!(describe_actions(&plan), [""; 0], "{denied}");
+        assert!(plan.unreadable.iter().any(|it| it.reason.contains(denied)), "{denied}: {:?}", plan.unreadable);
+        let back = describe_actions(&world.plan(&rules).await).join(" ");
+        assert!(!back.contains("target") && !back.contains("schedule"), "{denied}: {back}");
+    }
+}
+
 /// A trust that was just written isn't known everywhere yet: AWS refuses the schedule for some seconds.
 #[tokio::test]
 async fn waits_until_scheduler_knows_the_roles_new_trust() {

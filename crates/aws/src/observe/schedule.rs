@@ -1,10 +1,10 @@
 //! Schedules of EventBridge Scheduler, in the deployment's group: one paged list has their states and targets, and each is
 //! read for the rest. They have no tags. They are ours if the group's tags say so.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use http::Method;
 use serde_json::Value;
-
-use std::collections::BTreeMap;
 
 use super::answer::check_success;
 use super::{ResourceList, to_unreadable};
@@ -64,9 +64,9 @@ impl ListedSchedules {
         known: impl Iterator<Item = &str>,
     ) -> Vec<String> {
         let Ok(schedules) = &self.schedules else { return Vec::new() };
-        let known: Vec<String> = known.map(|venue| VenueNames::new(deployment, venue).rule).collect();
+        let known: BTreeSet<String> = known.map(|venue| VenueNames::new(deployment, venue).rule).collect();
         let mut venues = Vec::new();
-        for name in schedules.keys().filter(|name| !known.contains(name)) {
+        for name in schedules.keys().filter(|name| !known.contains(name.as_str())) {
             let read = read_schedule(aws, &schedule_group_name(deployment), name).await.ok().flatten();
             let description = read.map(|schedule| schedule.description).unwrap_or_default();
             let venue = marked_venue(&description, deployment).or_else(|| venue_of_schedule(deployment, name));

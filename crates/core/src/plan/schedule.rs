@@ -1,6 +1,8 @@
 //! A venue's schedule in EventBridge Scheduler, and the group that all of them are in. The group has the tags, and what is in
 //! it is ours if they name this deployment.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::finding::{FindingKind, PlanFinding};
@@ -101,17 +103,13 @@ pub(super) fn plan_group_deletion(plan: &mut Plan, desired: &Desired, snapshot: 
     let name = schedule_group_name(&deployment);
     match &snapshot.schedule_group {
         Observed::Present(group) if is_owner(&group.tags, &deployment) => {
-            let goes = |venue: &str| {
-                let is_deleted = |change: &Change| {
-                    change.action == Action::Delete
-                        && change.address.kind == ResourceKind::Schedule
-                        && change.address.venue == venue
-                };
-                plan.changes.iter().any(is_deleted)
-            };
+            let deletes =
+                |change: &&Change| change.action == Action::Delete && change.address.kind == ResourceKind::Schedule;
+            let going: BTreeSet<&str> =
+                plan.changes.iter().filter(deletes).map(|change| change.address.venue.as_str()).collect();
             let empties = snapshot.venues.iter().all(|(venue, live)| match &live.schedule {
                 Observed::Absent => true,
-                Observed::Present(_) => goes(venue),
+                Observed::Present(_) => going.contains(venue.as_str()),
                 Observed::PendingDeletion(_) | Observed::Unreadable(_) => false,
             });
             if empties && group.others.is_empty() && snapshot.unreadable.is_empty() {

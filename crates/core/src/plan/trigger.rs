@@ -8,6 +8,7 @@
 //! Meanwhile the venue's role trusts both. The last call of the deletion takes back the trust in the old one.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::{
     Action, Change, EventBridgeOperation, IamOperation, Operation, Plan, ResourceVerdict, SchedulerOperation,
@@ -294,22 +295,18 @@ fn with_final_trust(mut operations: Vec<Operation>, role: &RoleSpec, needs: &Tri
 
 /// Says once what changes for venues that get a schedule: from what a rule doesn't have.
 pub(super) fn note_changeovers(plan: &mut Plan, desired: &Desired) {
-    let creates = |venue: &DesiredVenue| {
-        let is_new = |change: &Change| {
-            change.action == Action::Create
-                && change.address.kind == ResourceKind::Schedule
-                && change.address.venue == venue.venue
-        };
-        plan.changes.iter().any(is_new)
+    let creates = |change: &&Change| change.action == Action::Create && change.address.kind == ResourceKind::Schedule;
+    let created: BTreeSet<&str> =
+        plan.changes.iter().filter(creates).map(|change| change.address.venue.as_str()).collect();
+    if created.is_empty() {
+        return;
+    }
+    let schedule_of = |venue| -> Option<(&DesiredVenue, &ScheduleSpec)> {
+        let venue: &DesiredVenue = venue;
+        Some((venue, venue.stack.as_ref()?.trigger.as_schedule()?))
     };
-    let schedules =
-        |venue: &'_ DesiredVenue| venue.stack.as_ref().and_then(|stack| stack.trigger.as_schedule().cloned());
-    let new: Vec<(&DesiredVenue, ScheduleSpec)> = desired
-        .venues
-        .iter()
-        .filter(|venue| creates(venue))
-        .filter_map(|venue| Some((venue, schedules(venue)?)))
-        .collect();
+    let new = desired.venues.iter().filter(|venue| created.contains(venue.venue.as_str()));
+    let new: Vec<(&DesiredVenue, &ScheduleSpec)> = new.filter_map(schedule_of).collect();
     let mut notes = Vec::new();
     let zoned: Vec<String> = new
         .iter()

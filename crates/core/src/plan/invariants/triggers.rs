@@ -1,7 +1,7 @@
 //! What no plan may do about what starts the runs: let a rule and a schedule of one venue fire at the same time, delete one
 //! without the other, or touch anything outside of the deployment's group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Action, Change, EventBridgeOperation, Operation, Plan, SchedulerOperation, is_owner};
 use crate::arn::Arn;
@@ -58,9 +58,16 @@ pub(super) fn group_violations(plan: &Plan, change: &Change, desired: &Desired, 
     found
 }
 
+/// The rules and schedules that a plan makes or changes, by venue.
+pub(super) fn find_made(plan: &Plan) -> BTreeSet<(&str, ResourceKind)> {
+    let kept = plan.changes.iter().filter(|change| change.action != Action::Delete);
+    let made = kept.map(|change| (change.address.venue.as_str(), change.address.kind));
+    made.filter(|(_, kind)| matches!(kind, ResourceKind::Rule | ResourceKind::Schedule)).collect()
+}
+
 /// What starts the runs is only deleted if the venue should have the other kind, and has it by then.
 pub(super) fn deletion_violation(
-    plan: &Plan,
+    made: &BTreeSet<(&str, ResourceKind)>,
     stack: &DesiredStack,
     live: &LiveStack,
     address: &ResourceAddress,
@@ -72,8 +79,7 @@ pub(super) fn deletion_violation(
         (Trigger::Rule(_), ResourceKind::Schedule) => (ResourceKind::Rule, live.rule.as_present().is_some()),
         _ => return Some(format!("{address}: would delete a declared resource")),
     };
-    let other = ResourceAddress { kind: other, ..address.clone() };
-    let is_made = plan.changes.iter().any(|change| change.address == other && change.action != Action::Delete);
+    let is_made = made.contains(&(address.venue.as_str(), other));
     (!is_made && !exists).then(|| format!("{address}: would leave the venue with nothing that starts its runs"))
 }
 
