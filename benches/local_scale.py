@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures apply and plan on the embedded cloud for several numbers of venues, in one run: seconds, peak memory, bytes
 of the state, and how much more a venue takes among many than among few. The memory of a plan of one venue is that of the
-program and its libraries; the rest, also of the embedded cloud, which is in the same process, is of the venues.
+program and its libraries; the rest, also of the embedded cloud, which is in the same process, is of the venues. The last plan
+reads the same cloud at a port of another process, as one of AWS reads a network: its memory is what a plan takes.
 
     benches/local_scale.py [--deployer PATH] [--artifact PATH] [VENUES...]
 
@@ -48,6 +49,19 @@ def run(deployer, directory, environment, arguments):
     return seconds, usage.ru_maxrss / 1024, text
 
 
+def plan_over_network(deployer, directory, environment, artifact, state):
+    """A full plan without the cloud in its process."""
+    serve = ["cargo", "run", "--quiet", "-p", "deployer-cloud", "--example", "serve_cloud", "--", str(state)]
+    with subprocess.Popen(serve, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            endpoint = f"http://127.0.0.1:{int(server.stdout.readline())}"
+            credentials = {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+            arguments = ["plan", "--refresh", "full", "--artifact", str(artifact)]
+            return run(deployer, directory, environment | credentials, arguments)
+        finally:
+            server.stdin.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deployer", default=str(ROOT / "target/release/deployer"))
@@ -58,7 +72,7 @@ def main():
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}\n")
     raise_quotas = ["cargo", "run", "--quiet", "-p", "deployer-cloud", "--example", "raise_quotas", "--"]
     rows = []
-    program = None
+    program = alone = None
     for venues in [1, *options.venues]:
         with tempfile.TemporaryDirectory() as temporary:
             directory = pathlib.Path(temporary)
@@ -77,14 +91,17 @@ def main():
             size = state.stat().st_size
             fast = run(options.deployer, directory, environment, ["plan", "--refresh", "fast", *common])
             full = run(options.deployer, directory, environment, ["plan", "--refresh", "full", *common])
+            apart = plan_over_network(options.deployer, directory, environment, artifact, state)
             if program is None:
-                program = full[1]
-                print(f"     1 venue: a full plan takes {program:.0f} MB, most of it the program itself\n", flush=True)
+                program, alone = full[1], apart[1]
+                print(f"     1 venue: a full plan takes {program:.0f} MB, most of it the program itself", flush=True)
+                print(f"              {alone:.0f} MB without the cloud\n", flush=True)
                 continue
             rows.append((venues, apply, fast, full, size))
             print(f"{venues:>6} venues, {created.group(1) if created else '?'} resources", flush=True)
             for name, (seconds, memory, _) in [("first apply", apply), ("no change, fast", fast), ("no change, full", full)]:
                 print(f"        {name:<16} {seconds:8.2f} s  {seconds / venues * 1000:7.2f} ms a venue  {memory:6.0f} MB, {memory - program:.0f} MB more than one venue")
+            print(f"        full, by network {apart[0]:8.2f} s  {apart[0] / venues * 1000:7.2f} ms a venue  {apart[1]:6.0f} MB, {apart[1] - alone:.0f} MB more than one venue")
             print(f"        state            {size / 1e6:8.2f} MB {size / venues / 1000:7.2f} KB a venue\n", flush=True)
     first, last = rows[0], rows[-1]
     if first is not last:

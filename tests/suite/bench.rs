@@ -1,8 +1,9 @@
-//! Measures calls and seconds of plans and applies on moto, behind a proxy that counts calls and adds network delay.
+//! Measures calls and seconds of plans and applies, behind a proxy that counts calls and adds network delay.
 //!
-//! `cargo test --test suite -- --ignored --nocapture bench` prints them for 3, 30 and 100 venues: with AWS's limits off, and with a
-//! proxy that throttles as AWS documents it, beside the time that the quotas allow. Times aren't asserted; `scenarios` and
-//! `refresh` assert the number of calls.
+//! `cargo test --test suite -- --ignored --nocapture bench` prints them: on moto for 3, 30 and 100 venues, with AWS's limits off;
+//! and on the embedded cloud for 3, 30, 100 and 1,000 venues (or those that `BENCH_VENUES` names), with a proxy that
+//! throttles as AWS documents it and a portal that throttles as HubSpot does, beside the time that the quotas allow.
+//! `benches/growth.py` draws the latter. Times aren't asserted; `scenarios` and `refresh` assert the number of calls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,10 +20,18 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use deployer_aws::observe::observe_lists;
 use deployer_aws::{Aws, https_client};
-use deployer_core::call_rates::{READS_OF_A_FUNCTION, find_rate, find_slowest, find_slowest_of_plan};
+use deployer_cloud::quotas::Quota;
+use deployer_cloud::{CloudAccess, CloudConfig, EmbeddedCloud};
+use deployer_core::call_rates::{READS_OF_A_FUNCTION, SlowestCalls, find_rate, find_slowest, find_slowest_of_plan};
 use deployer_core::plan::plan;
+use deployer_hubspot::HubSpotClient;
+use deployer_sandbox::vendors::HUBSPOT_SCOPES;
+use deployer_sandbox::{SandboxClock, SandboxHubSpot, SandboxHubSpotConfig, SandboxServer};
+use jiff::SignedDuration;
 use parking_lot::Mutex;
+use sync_lambda::credentials::CredentialValue;
 
+use crate::fixtures::with_token;
 use crate::servers;
 use crate::world::{World, venue_tables};
 
@@ -91,12 +100,13 @@ struct CountingProxy {
     /// The limits, if they are on.
     buckets: Mutex<Option<TokenBuckets>>,
     throttled: AtomicU64,
-    target: &'static str,
+    target: String,
     calls: AtomicU64,
     /// Time in which the server was working, in microseconds.
     working_us: AtomicU64,
-    /// Forwards one call at a time, as moto handles them. Otherwise its time would be counted several times.
-    turn: tokio::sync::Mutex<()>,
+    /// Forwards so many calls at a time: one to moto, which handles them so. Otherwise its time would be counted several
+    /// times.
+    turns: tokio::sync::Semaphore,
 }
 
 async fn forward_request(State(proxy): State<Arc<CountingProxy>>, request: Request) -> Response {
@@ -110,10 +120,10 @@ async fn forward_request(State(proxy): State<Arc<CountingProxy>>, request: Reque
         return throttled_answer(&call);
     }
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let turn = proxy.turn.lock().await;
+    let turn = proxy.turns.acquire().await.expect("nobody closes it");
     let begun = Instant::now();
     let answer = proxy.client.request(parts.method, format!("{}{path}", proxy.target));
-    let answer = answer.headers(parts.headers).body(body).send().await.expect("moto answers");
+    let answer = answer.headers(parts.headers).body(body).send().await.expect("the server answers");
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     let body = answer.bytes().await.expect("a complete answer");
     proxy.working_us.fetch_add(u64::try_from(begun.elapsed().as_micros()).unwrap_or_default(), Ordering::Relaxed);
@@ -123,16 +133,16 @@ async fn forward_request(State(proxy): State<Arc<CountingProxy>>, request: Reque
 }
 
 impl CountingProxy {
-    async fn start(target: &'static str) -> (Arc<Self>, String) {
+    async fn start(target: &str, calls_at_once: usize) -> (Arc<Self>, String) {
         let client = sync_lambda::http::build_client().expect("a client");
         let proxy = Arc::new(Self {
             client,
             buckets: Mutex::new(None),
             throttled: 0.into(),
-            target,
+            target: target.to_owned(),
             calls: 0.into(),
             working_us: 0.into(),
-            turn: tokio::sync::Mutex::new(()),
+            turns: tokio::sync::Semaphore::new(calls_at_once),
         });
         let router = axum::Router::new().fallback(forward_request).with_state(proxy.clone());
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
@@ -141,21 +151,29 @@ impl CountingProxy {
         (proxy, uri)
     }
 
-    /// Prints how long `work` takes, beside the time that the quotas allow.
+    /// Prints how many calls and seconds `work` takes, beside the seconds that the quotas allow, as a row of a table.
     async fn compare_with_bound<T>(
         &self,
-        venues: u32,
-        what: &str,
-        bound: Duration,
+        (venues, what): (u32, &str),
+        slowest: SlowestCalls,
+        portal: &SandboxHubSpot,
         work: impl Future<Output = T>,
     ) -> T {
-        let (begun, throttled) = (Instant::now(), self.throttled.load(Ordering::Relaxed));
+        portal.forget_requests();
+        let counted = || (self.calls.load(Ordering::Relaxed), self.throttled.load(Ordering::Relaxed));
+        let (begun, before) = (Instant::now(), counted());
         let result = work.await;
-        let (seconds, bound) = (begun.elapsed().as_secs_f64(), bound.as_secs_f64());
+        let (seconds, after) = (begun.elapsed().as_secs_f64(), counted());
+        let hubspot = portal.recorded_requests();
+        let throttled = hubspot.iter().filter(|request| request.status == Some(429)).count() as u64;
+        let bound = slowest.bound().as_secs_f64();
         println!(
-            "{venues:>4} venues  {what:<22} {seconds:>6.2} s, the quotas allow {bound:>6.2} s: {:.2} times that; {} calls throttled",
+            "| {venues} | {what} | {} | {} | {seconds:.2} | {bound:.2} | {:.2} | {} | {} |",
+            after.0 - before.0,
+            hubspot.len(),
             seconds / bound,
-            self.throttled.load(Ordering::Relaxed) - throttled
+            slowest.rate.display_name(),
+            after.1 - before.1 + throttled,
         );
         result
     }
@@ -181,7 +199,7 @@ impl CountingProxy {
 #[ignore = "a benchmark that takes a minute"]
 async fn measure_calls_and_seconds() {
     let moto = servers::start_moto().await;
-    let (proxy, uri) = CountingProxy::start(moto.uri).await;
+    let (proxy, uri) = CountingProxy::start(moto.uri, 1).await;
     for (index, venues) in [3, 30, 100].into_iter().enumerate() {
         let region = ["us-east-1", "us-east-2", "us-west-2"][index];
         let world = world_behind(&uri, region).await;
@@ -209,28 +227,71 @@ async fn measure_calls_and_seconds() {
     }
 }
 
-/// The same with the limits on, and calls spaced as for AWS: what a user gets.
+/// With the limits on, and calls spaced as for AWS and HubSpot: what a user gets.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a benchmark that takes two minutes"]
+#[ignore = "a benchmark that takes 20 minutes, most of them for 1,000 venues"]
 async fn bench_within_quotas() {
-    println!("{} build", if cfg!(debug_assertions) { "unoptimized" } else { "optimized" });
-    let moto = servers::start_moto().await;
-    let (proxy, uri) = CountingProxy::start(moto.uri).await;
-    for (venues, region) in [(3, "eu-west-1"), (30, "eu-west-2"), (100, "eu-central-1")] {
-        let world = world_behind(&uri, region).await.within_quotas();
-        let tables: String = (0..venues).map(|number| venue_tables(&format!("q{venues}_{number}"), "")).collect();
-        let desired =
-            world.desired_from(&format!("[deployment]\nname = \"quota{venues}\"\nregion = \"{region}\"\n\n{tables}"));
+    let named = std::env::var("BENCH_VENUES").unwrap_or_else(|_| "3,30,100,1000".to_owned());
+    println!(
+        "\n{} build, {DELAY:?} to the server and back",
+        if cfg!(debug_assertions) { "unoptimized" } else { "optimized" }
+    );
+    println!("| venues | what | calls to AWS | to HubSpot | seconds | at least | times that | set by | throttled |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    for venues in named.split(',') {
+        let venues: u32 = venues.trim().parse().expect("BENCH_VENUES has whole numbers, separated by commas");
+        let (proxy, uri) = CountingProxy::start(&start_roomy_cloud().await, 10_000).await;
+        let portal = start_roomy_portal().await;
+        let client = HubSpotClient::new(
+            sync_lambda::http::build_client().expect("a client"),
+            &portal.1.uri,
+            CredentialValue::new(TOKEN),
+        );
+        let world = world_behind(&uri, REGION).await.within_quotas().with_hubspot(client);
+        let tables: String = (0..venues).map(|number| venue_tables(&format!("v{number:05}"), "")).collect();
+        let text = format!("[deployment]\nname = \"quota\"\nregion = \"{REGION}\"\n\n{tables}");
+        let desired = world.desired_from(&with_token(&text, "https://api.hubapi.com"));
         let slowest = find_slowest_of_plan(&world.plan(&desired).await).expect("a plan has calls to AWS");
         *proxy.buckets.lock() = Some(TokenBuckets::default());
-        let outcome = proxy.compare_with_bound(venues, "first apply", slowest.bound(), world.apply(&desired)).await;
+        let apply = world.apply(&desired);
+        let outcome = proxy.compare_with_bound((venues, "first apply"), slowest, &portal.0, apply).await;
         assert_eq!(outcome.failed, []);
         let reads = find_slowest(READS_OF_A_FUNCTION.map(|(call, number)| (call, number * venues)));
-        let bound = reads.expect("they have rates").bound();
-        let full = proxy.compare_with_bound(venues, "no change, full", bound, world.plan(&desired)).await;
+        let reads = reads.expect("they have rates");
+        let full = proxy.compare_with_bound((venues, "no change, full"), reads, &portal.0, world.plan(&desired)).await;
         assert_eq!(full.changes, []);
-        *proxy.buckets.lock() = None;
     }
+}
+
+const REGION: &str = "us-east-1";
+const TOKEN: &str = "admin-token";
+
+/// The embedded cloud behind a socket, with room for any number of venues.
+async fn start_roomy_cloud() -> String {
+    let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
+    for quota in Quota::ALL {
+        let raised = cloud.with_context(|cx| {
+            cx.switch_region(REGION);
+            cx.set_quota(quota, Some(1_000_000));
+        });
+        raised.unwrap_or_else(|error| panic!("{error}"));
+    }
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+    let uri = format!("http://{}", listener.local_addr().expect("the listener has an address"));
+    let serve =
+        async move { cloud.serve_requests(listener, CloudAccess::AnyCredentials, std::future::pending()).await };
+    tokio::spawn(serve);
+    uri
+}
+
+/// A portal that throttles as HubSpot does, with room for any number of properties, and its server.
+async fn start_roomy_portal() -> (SandboxHubSpot, SandboxServer) {
+    let (clock, search_lag) = (SandboxClock::system(), SignedDuration::ZERO);
+    let portal = SandboxHubSpot::new(SandboxHubSpotConfig { portal_id: 111, clock, search_lag, limits: true });
+    portal.add_token(TOKEN, &HUBSPOT_SCOPES);
+    portal.change_behavior(|behavior| behavior.custom_properties = Some(1_000_000));
+    let server = SandboxServer::start(portal.api_router()).await.expect("a port is free");
+    (portal, server)
 }
 
 /// A world in a region of the server behind the proxy.

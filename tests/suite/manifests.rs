@@ -1,13 +1,13 @@
 //! Several manifests in one run: two deployments in two accounts and regions, behind one address.
 
-use std::io::Write;
+use std::io::{BufReader, Write};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use deployer_cloud::{ApiError, CloudCall, CloudConfig, CloudFault, EmbeddedCloud, InjectedFault};
 use serde_json::Value;
 
-use crate::processes::{Site, exit_and_output};
+use crate::processes::{Site, exit_and_output, hold_calls_of, send_interrupt, wait_for_line};
 use crate::world::venue_tables;
 
 const US: &str = "123456789012";
@@ -195,6 +195,32 @@ fn a_run_that_is_killed_is_completed_by_the_same_command() {
     drop(let_go);
     let (code, text) = both.run(&APPLY);
     assert_eq!((code, both.functions().map(|names| names.len())), (0, [1, 1]), "{text}");
+    assert_eq!(both.run(&["plan", "--artifact", "bootstrap", "--detailed-exitcode"]).0, 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_all_of_them_after_the_calls_in_flight() {
+    let both = TwoDeployments::new();
+    let (us, let_us_go) = both.site.hold_calls("CreateFunction");
+    let (eu, let_eu_go) = hold_calls_of(&both.eu, "CreateFunction");
+    let words = [&APPLY[..], &BOTH].concat();
+    let mut child = both.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    us.recv().expect("one apply is running");
+    eu.recv().expect("the other one too");
+    send_interrupt(&child);
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    wait_for_line(&mut stderr, "Finishing the calls in flight");
+    drop((let_us_go, let_eu_go));
+    let (code, text) = exit_and_output(&child.wait_with_output().expect("it ends"));
+    assert_eq!((code, both.functions().map(|names| names.len())), (130, [1, 1]), "{text}");
+    assert_in_order(&text, &["not started  b/alias", "not started  a/alias", "== 2 manifests: 2 canceled =="]);
+    for cloud in [&both.site.cloud, &both.eu] {
+        assert!(cloud.recorded_calls().iter().all(|call| call.operation != "CreateAlias"), "nothing new was started");
+        cloud.set_faults(None);
+    }
+    let (code, text) = both.run(&[&APPLY[..], &["--lock-timeout", "0s"]].concat());
+    assert_eq!(code, 0, "the locks are released: {text}");
     assert_eq!(both.run(&["plan", "--artifact", "bootstrap", "--detailed-exitcode"]).0, 0);
 }
 

@@ -141,24 +141,29 @@ impl Site {
 
     /// Blocks every call of `operation`: announces it on the receiver, then waits for the sender.
     pub fn hold_calls(&self, operation: &'static str) -> (Receiver<()>, Sender<()>) {
-        let (arrived, arrivals) = channel();
-        let (let_go, permission) = channel::<()>();
-        let permission = Mutex::new(permission);
-        self.cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
-            if call.operation == operation && arrived.send(()).is_ok() {
-                // Dropping the sender releases all calls.
-                let wait = || permission.lock().expect("no panic").recv();
-                let _ = tokio::task::block_in_place(wait);
-            }
-            None
-        })));
-        (arrivals, let_go)
+        hold_calls_of(&self.cloud, operation)
     }
 
     fn lock_names(&self) -> Vec<String> {
         let groups = self.cloud.with_context(|cx| cx.region_state().logs.groups.keys().cloned().collect::<Vec<_>>());
         groups.expect("the cloud's state is readable").into_iter().filter(|name| name.contains("/lock/")).collect()
     }
+}
+
+/// Holds this operation's calls of a cloud until the sender is dropped, and tells when one has arrived.
+pub fn hold_calls_of(cloud: &EmbeddedCloud, operation: &'static str) -> (Receiver<()>, Sender<()>) {
+    let (arrived, arrivals) = channel();
+    let (let_go, permission) = channel::<()>();
+    let permission = Mutex::new(permission);
+    cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+        if call.operation == operation && arrived.send(()).is_ok() {
+            // Dropping the sender releases all calls.
+            let wait = || permission.lock().expect("no panic").recv();
+            let _ = tokio::task::block_in_place(wait);
+        }
+        None
+    })));
+    (arrivals, let_go)
 }
 
 pub const APPLY: [&str; 4] = ["apply", "--yes", "--artifact", "bootstrap"];
@@ -176,8 +181,17 @@ fn wait_for_end(mut child: Child) -> (i32, String) {
     (child.wait().expect("it ends").code().unwrap_or(-1), text)
 }
 
+/// Reads until a line says this.
+pub fn wait_for_line(from: &mut impl std::io::BufRead, wanted: &str) {
+    let mut line = String::new();
+    while !line.contains(wanted) {
+        line.clear();
+        assert_ne!(from.read_line(&mut line).expect("it is text"), 0, "it says: {wanted}");
+    }
+}
+
 #[cfg(unix)]
-fn send_interrupt(child: &Child) {
+pub fn send_interrupt(child: &Child) {
     send_signal(child, "INT");
 }
 
@@ -257,15 +271,7 @@ fn stops_and_lists_what_is_left(signal: &str) {
     // The call may continue only once the process has seen the signal, which it announces.
     let mut child = child;
     let mut stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
-    let mut line = String::new();
-    while !line.contains("Finishing the calls in flight") {
-        line.clear();
-        assert_ne!(
-            std::io::BufRead::read_line(&mut stderr, &mut line).expect("it is text"),
-            0,
-            "it announces that it stops"
-        );
-    }
+    wait_for_line(&mut stderr, "Finishing the calls in flight");
     drop(let_go);
     let mut text = String::new();
     child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("it is text");
@@ -288,16 +294,8 @@ fn second_ctrl_c_stops_immediately_and_the_next_apply_can_continue() {
     let mut child = site.spawn_deployer(&APPLY);
     arrivals.recv().expect("the apply is running");
     let mut stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
-    let mut line = String::new();
     send_interrupt(&child);
-    while !line.contains("Finishing the calls in flight") {
-        line.clear();
-        assert_ne!(
-            std::io::BufRead::read_line(&mut stderr, &mut line).expect("it is text"),
-            0,
-            "it announces that it stops"
-        );
-    }
+    wait_for_line(&mut stderr, "Finishing the calls in flight");
     send_interrupt(&child);
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     site.cloud.set_faults(None);

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::plan::{Operation, Plan};
+use crate::plan::{HubSpotOperation, Operation, Plan};
+use crate::property::PROPERTIES_A_REQUEST;
 
 /// Calls that share one rate, for each account and region.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub const CALL_RATES: &[CallRate] = &[
     rate("sns:CreateTopic", 30, SNS),
     rate("sns:Subscribe", 100, SNS),
     rate("sns", 20, GUESSED),
-    // 100 in 10 seconds. The venues' runs may use the same key, so an apply takes half.
+    // 100 in 10 seconds. The venues' runs may use the same key, so an apply takes half. HubSpot's client spaces them.
     CallRate { calls: "hubspot", per_second: 10, taken: 5, source: HUBSPOT },
 ];
 
@@ -127,14 +128,33 @@ pub fn find_slowest<'c>(calls: impl IntoIterator<Item = (&'c str, u32)>) -> Opti
 /// The calls that decide how long a plan takes to be carried out.
 pub fn find_slowest_of_plan(plan: &Plan) -> Option<SlowestCalls> {
     let operations = plan.changes.iter().flat_map(|change| &change.operations);
-    find_slowest(operations.flat_map(calls_of_operation))
+    let properties = count_property_requests(operations.clone());
+    find_slowest(operations.flat_map(calls_of_operation).chain([("hubspot:CreateProperty", properties)]))
 }
 
-/// The calls that an operation makes, those included with which it looks before it writes.
+/// How many requests create the contact properties of these operations, and the group that is made before them.
+fn count_property_requests<'o>(operations: impl Iterator<Item = &'o Operation>) -> u32 {
+    let (mut groups, mut properties) = (0, 0);
+    for operation in operations {
+        match operation {
+            Operation::HubSpot(HubSpotOperation::CreatePropertyGroup { .. }) => groups = 1,
+            Operation::HubSpot(HubSpotOperation::CreateProperty { .. }) => properties += 1,
+            _ => {}
+        }
+    }
+    groups + u32::try_from(usize::div_ceil(properties, PROPERTIES_A_REQUEST)).unwrap_or(u32::MAX)
+}
+
+/// The calls that an operation makes, those included with which it looks before it writes. What shares its requests with
+/// others makes none of its own.
 fn calls_of_operation(operation: &Operation) -> impl Iterator<Item = (&'static str, u32)> {
     let call = operation.call_name();
     let looks = (call == "events:PutRule").then_some(("events:DescribeRule", 1));
-    looks.into_iter().chain([(call, 1)])
+    let shares = matches!(
+        operation,
+        Operation::HubSpot(HubSpotOperation::CreatePropertyGroup { .. } | HubSpotOperation::CreateProperty { .. })
+    );
+    looks.into_iter().chain((!shares).then_some((call, 1)))
 }
 
 /// What a plan reads of each function that exists, besides lists.
@@ -148,7 +168,10 @@ pub const READS_OF_A_FUNCTION: [(&str, u32); 5] = [
 
 #[cfg(test)]
 mod tests {
+    use sync_config::config::{LedgerProperties, default_flag_property};
+
     use super::*;
+    use crate::property::venue_properties;
 
     #[test]
     fn a_call_has_its_own_rate_or_its_services() {
@@ -179,5 +202,19 @@ mod tests {
         let found = found.expect("they have rates");
         assert_eq!((found.rate.calls, found.calls, found.bound()), ("lambda", 30, Duration::from_secs(2)));
         assert_eq!(find_slowest([("sts:GetCallerIdentity", 9)]), None);
+    }
+
+    #[test]
+    fn properties_are_created_a_hundred_at_a_time() {
+        let create = |name: usize| {
+            let ledger = LedgerProperties::new("a", &default_flag_property("a"));
+            let (_, property) = venue_properties(&ledger, &name.to_string(), ("", "")).remove(0);
+            let group = HubSpotOperation::CreatePropertyGroup { group: String::new(), label: String::new() };
+            [Operation::from(group), HubSpotOperation::CreateProperty { property }.into()]
+        };
+        let operations: Vec<Operation> = (0..501).flat_map(create).collect();
+        assert_eq!(count_property_requests(operations.iter()), 7);
+        assert_eq!(operations.iter().flat_map(calls_of_operation).count(), 0);
+        assert_eq!(count_property_requests([].iter()), 0);
     }
 }

@@ -4,6 +4,8 @@
 //! function, which runs the same code in another mode, its alias, which the topic may invoke for a chat, and a rule, which fires
 //! for a digest and is disabled without one.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use sync_config::chat::{ChatKind, ENV_FORWARD_CONFIG, ForwardConfig};
 use sync_config::config::{DestinationConfig, ENV_SECRET_ARN};
@@ -186,11 +188,9 @@ fn digest_config(manifest: &Manifest, scope: &Scope, digest: &DigestSchedule, na
     let mut zones = manifest.venues.iter().map(|venue| venue.timezone.clone());
     let first = zones.next().flatten();
     let alarms = derive_alarms(manifest, scope);
-    let watched = |name: &str| {
-        let group = alarms.as_ref().and_then(|alarms| alarms.find_group(name));
-        group.is_some_and(|group| group.composite.is_some())
-    };
-    let unwatched = deployed().filter(|venue| venue.status == Status::Active && !watched(&venue.name));
+    let groups = alarms.iter().flat_map(|alarms| &alarms.groups).filter(|group| group.composite.is_some());
+    let watched: BTreeSet<&str> = groups.map(|group| group.venue.as_str()).collect();
+    let unwatched = deployed().filter(|venue| venue.status == Status::Active && !watched.contains(venue.name.as_str()));
     DigestConfig {
         topic: alarm_topic_arn(manifest, scope),
         hours: digest.hours,

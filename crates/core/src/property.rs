@@ -16,6 +16,9 @@ use crate::resource::ResourceKind;
 pub const PROPERTY_GROUP: &str = "tripleseat_sync";
 /// The group's label.
 pub const PROPERTY_GROUP_LABEL: &str = "Tripleseat Sync";
+/// How many properties one request to HubSpot creates at most. HubSpot's batches take 100 inputs; for properties no other number
+/// is documented.
+pub const PROPERTIES_A_REQUEST: usize = 100;
 /// Prefix of the label of a venue's flag; a shared flag has nothing after it.
 pub const FLAG_LABEL: &str = "Tripleseat Sync";
 
@@ -122,6 +125,11 @@ impl ContactProperty {
     pub fn has_type_of(&self, other: &Self) -> bool {
         let calculated = |property: &Self| property.field_type.starts_with("calculation");
         (self.is_tick_box() && other.is_tick_box()) || (self.kind == other.kind && !calculated(self))
+    }
+
+    /// Whether both have the same owner, by the mark in their descriptions.
+    pub fn has_mark_of(&self, other: &Self) -> bool {
+        self.description == other.description
     }
 
     /// The venue that owns this property, according to the mark of `deployment`.

@@ -4,6 +4,8 @@
 //! What a function takes and where it sends is in its environment, so a list of functions shows it. Other accounts can only
 //! be seen in HubSpot, in the mark of a venue's status property.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sync_config::config::{
@@ -88,6 +90,12 @@ impl SyncIdentity {
         })
     }
 
+    /// The parts of which two that have something in common share at least one.
+    fn comparable_parts(&self) -> impl Iterator<Item = (u8, &str)> {
+        let destination = self.destination.as_deref().map(|destination| (2, destination));
+        [(0, &*self.flag), (1, &*self.slug)].into_iter().chain(destination)
+    }
+
     /// What both have in common, the most dangerous first.
     fn shared_with(&self, other: &Self) -> Option<SharedPart> {
         let may_be_same_portal = self.hubspot == other.hubspot
@@ -125,16 +133,27 @@ fn is_accepted(desired: &Desired, deployment: &str, region: &str) -> bool {
 
 /// The other functions that have something in common with a venue, as pairs of venue and index in `others`.
 pub fn find_shared(desired: &Desired, others: &[OtherFunction]) -> Vec<(String, usize, SharedPart)> {
-    let others: Vec<(usize, SyncIdentity)> = others
+    let others: BTreeMap<usize, SyncIdentity> = others
         .iter()
         .enumerate()
         .filter_map(|(index, other)| Some((index, SyncIdentity::from_environment(&other.environment)?)))
         .collect();
     let mut found = Vec::new();
+    if others.is_empty() {
+        return found;
+    }
+    let mut alike: BTreeMap<(u8, &str), Vec<usize>> = BTreeMap::new();
+    for (index, other) in &others {
+        for part in other.comparable_parts() {
+            alike.entry(part).or_default().push(*index);
+        }
+    }
     for venue in &desired.venues {
         let environment = venue.stack.as_ref().map(|stack| &stack.function.configuration.environment);
         let Some(ours) = environment.and_then(SyncIdentity::from_environment) else { continue };
-        let shared = others.iter().filter_map(|(index, other)| Some((*index, ours.shared_with(other)?)));
+        let parts = ours.comparable_parts();
+        let candidates: BTreeSet<usize> = parts.filter_map(|part| alike.get(&part)).flatten().copied().collect();
+        let shared = candidates.iter().filter_map(|index| Some((*index, ours.shared_with(others.get(index)?)?)));
         found.extend(shared.map(|(index, part)| (venue.venue.clone(), index, part)));
     }
     found
@@ -162,9 +181,10 @@ pub fn find_rivals(desired: &Desired, snapshot: &Snapshot) -> Vec<Rival> {
         });
     }
     let Some(portal) = snapshot.portal.as_read() else { return rivals };
+    let known: BTreeSet<String> = rivals.iter().map(|rival| rival.venue.clone()).collect();
     for venue in &desired.venues {
         let Some(stack) = &venue.stack else { continue };
-        let is_known = rivals.iter().any(|rival| rival.venue == venue.venue);
+        let is_known = known.contains(&venue.venue);
         let status = stack.properties.iter().find(|(field, _)| *field == PropertyField::Status);
         let live = status.and_then(|(_, property)| portal.properties.get(&property.name));
         let Some((deployment, place)) = live.and_then(|live| parse_marked_place(&live.description)) else { continue };

@@ -25,6 +25,8 @@ const RATE_TRIES: usize = 8;
 const DAILY: &str = "DAILY";
 /// Timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// Timeout of a request that creates many things.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
 /// The pause before the first retry; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A service key may make 100 requests in 10 seconds, and the venues' runs may use the same key, so this takes half.
@@ -141,7 +143,8 @@ impl HubSpotClient {
         if let Some(body) = body {
             request = request.json(body);
         }
-        match http::send_request(request, TIMEOUT).await {
+        let timeout = if path.ends_with("/batch/create") { BATCH_TIMEOUT } else { TIMEOUT };
+        match http::send_request(request, timeout).await {
             Ok(answer) if (200..300).contains(&answer.status) => parse_body(&answer).ok_or_else(|| FailedRequest {
                 error: undocumented_response(method, path),
                 retry_after: None,

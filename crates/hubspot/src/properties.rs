@@ -2,6 +2,8 @@
 //!
 //! <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -95,6 +97,46 @@ impl HubSpotClient {
     pub async fn create_property(&self, property: &ContactProperty) -> Result<(), VendorError> {
         // Safe to retry: a second create is a conflict, not a duplicate.
         self.request_json(Method::POST, &properties_path(), Some(&json!(property)), Retryable::Yes).await.map(drop)
+    }
+
+    /// Creates several properties with one request, at most [`PROPERTIES_A_REQUEST`](deployer_core::property::PROPERTIES_A_REQUEST).
+    /// Returns what became of each, by name.
+    ///
+    /// A property that isn't in the answer has to be created by itself to learn why it wasn't: HubSpot answers a batch of which a
+    /// part fails with 207 and errors that needn't name a property, or refuses the whole batch for the sake of one. A
+    /// property that exists with this mark counts as created: an attempt whose answer was lost made it.
+    pub async fn create_properties(
+        &self,
+        properties: &[&ContactProperty],
+    ) -> BTreeMap<String, Result<(), VendorError>> {
+        let path = format!("{}/batch/create", properties_path());
+        let body = json!({ "inputs": properties });
+        // Safe to retry: a property that exists isn't created again.
+        let mut made: BTreeSet<String> = match self.request_json(Method::POST, &path, Some(&body), Retryable::Yes).await
+        {
+            Ok(answer) => {
+                let results = answer.get("results").and_then(Value::as_array).into_iter().flatten();
+                results.filter_map(|result| Some(result.get("name")?.as_str()?.to_owned())).collect()
+            }
+            // For the sake of one of them, or by something that doesn't know batches.
+            Err(VendorError {
+                failure: VendorFailure::Conflict | VendorFailure::NotFound | VendorFailure::Refused(_),
+                ..
+            }) => BTreeSet::new(),
+            Err(error) => {
+                return properties.iter().map(|property| (property.name.clone(), Err(error.clone()))).collect();
+            }
+        };
+        if properties.iter().any(|property| !made.contains(&property.name)) {
+            let live = self.list_properties().await.unwrap_or_default();
+            let live: BTreeMap<&str, &ContactProperty> =
+                live.iter().map(|property| (property.name.as_str(), property)).collect();
+            let ours = properties
+                .iter()
+                .filter(|wanted| live.get(wanted.name.as_str()).is_some_and(|property| property.has_mark_of(wanted)));
+            made.extend(ours.map(|property| property.name.clone()));
+        }
+        made.into_iter().map(|name| (name, Ok(()))).collect()
     }
 
     /// Updates the property with this name to this definition.

@@ -115,9 +115,13 @@ impl PortalAccess {
         match &self.client {
             Ok(_) => None,
             Err(PortalNotAsked::NoToken) => (!flags.is_empty()).then(|| {
+                let ledger = match flags.len() {
+                    1 => "its four ledger properties",
+                    _ => "the four ledger properties of each",
+                };
                 format!(
                     "without `[hubspot] token`, the contact properties must be created by hand in HubSpot \
-                     (docs/hubspot.md): {} and the four ledger properties of each",
+                     (docs/hubspot.md): {} and {ledger}",
                     flags.join(", ")
                 )
             }),

@@ -22,6 +22,10 @@
 //!   and `false`. Seen: creating a property with the name of an archived one restores it. Assumed: its values are kept
 //!   in the meantime.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide>
+//! - Documented: several properties are created at once, under the same rules as a single one; the answer is 201, or 207 with
+//!   `numErrors` and `errors`. Assumed: 100 at most; those that may be created are, and errors don't name the property but in
+//!   their message ([`PortalBehavior::rejects_whole_batches`](super::hubspot::PortalBehavior): one fails all).
+//!   <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/batch/create-properties>
 //! - Documented: the limits API has usage and limit of custom properties for each type of object. Assumed: reading contacts is
 //!   scope enough, archived properties don't count, and a portal may have 1000 for contacts.
 //!   <https://developers.hubspot.com/docs/api-reference/latest/crm/limits-tracking/get-custom-properties>

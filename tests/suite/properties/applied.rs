@@ -1,20 +1,25 @@
 //! Plans applied to a portal: interrupted anywhere, repeated, refused.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deployer_aws::Aws;
 use deployer_cloud::{CloudConfig, EmbeddedCloud};
+use deployer_core::call_rates::find_slowest_of_plan;
 use deployer_core::desired::Desired;
+use deployer_core::plan::LambdaOperation;
 use deployer_core::property::venue_properties;
 use deployer_core::quota::{LimitSource, QuotaKind};
+use deployer_reconcile::apply::ApplyEvent;
 use deployer_sandbox::hubspot::PropertyDefinition;
 use deployer_sandbox::{RequestInfo, SandboxFault};
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use serde_json::json;
 use sync_config::config::{LedgerProperties, default_flag_property};
 
 use super::{TestPortal, with_token};
-use crate::world::{World, describe_actions, two_venue_manifest};
+use crate::world::{World, describe_actions, two_venue_manifest, venue_tables};
 
 async fn new_world(portal: &TestPortal) -> World {
     let cloud = EmbeddedCloud::in_memory(CloudConfig::default());
@@ -34,7 +39,7 @@ async fn creates_properties_once_and_then_writes_nothing() {
     assert_eq!(world.apply(&desired).await.failed, []);
     let mut writes = portal.take_writes();
     writes.sort();
-    assert_eq!(writes, [&["POST contacts"; 10][..], &["POST groups"]].concat(), "the group is created once");
+    assert_eq!(writes, ["POST create", "POST groups"], "one request for all properties, after their group");
     assert_eq!(world.apply(&desired).await.done, []);
     assert_eq!(portal.take_writes(), Vec::<String>::new());
     let made = portal.deployer_client().list_properties().await.expect("a list of properties");
@@ -46,11 +51,17 @@ async fn creates_properties_once_and_then_writes_nothing() {
 
 #[tokio::test]
 async fn the_next_apply_recovers_from_a_crash_at_any_request() {
-    // Three reads, the limit of properties, one group and ten properties.
-    let cases = (1..=15).flat_map(|at| [false, true].map(|took_effect| (at, took_effect)));
-    let cases = cases.map(async |(at, took_effect)| {
+    // Three reads, the limit of properties, one group, and all properties at once; or a batch that is refused, a list and
+    // ten properties.
+    let cases = [(true, 6), (false, 17)].into_iter().flat_map(|(batches, last)| {
+        (1..=last).flat_map(move |at| [false, true].map(|took_effect| (batches, at, took_effect)))
+    });
+    let cases = cases.map(async |(batches, at, took_effect)| {
         let portal = TestPortal::start().await;
         portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
+            if !batches && request.path.ends_with("/batch/create") {
+                return Some(SandboxFault::Status { status: 404, body: json!({}), headers: Vec::new() });
+            }
             (request.number == at).then(|| match took_effect {
                 // An answer that isn't retried, as if the process had died there.
                 true => SandboxFault::StatusAfter { status: 400 },
@@ -61,8 +72,8 @@ async fn the_next_apply_recovers_from_a_crash_at_any_request() {
         let desired = desired_state(&world);
         let plan = world.plan(&desired).await;
         let (outcome, _) = world.execute_plan(&plan).await;
-        if at == 4 {
-            assert_eq!(outcome.failed, [], "a limit that is unreadable stops nothing");
+        if at == 4 || at == 6 || (at == 7 && !batches) {
+            assert_eq!(outcome.failed, [], "neither an unreadable limit nor a refused batch stops anything");
         } else if at > 4 {
             assert!(!outcome.failed.is_empty(), "{at}");
         } else {
@@ -76,7 +87,7 @@ async fn the_next_apply_recovers_from_a_crash_at_any_request() {
 
 #[tokio::test]
 async fn survives_a_lost_answer() {
-    let cases = (4..=15).map(async |at| {
+    let cases = (4..=6).map(async |at| {
         let portal = TestPortal::start().await;
         portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
             (request.number == at).then_some(SandboxFault::DropAfter)
@@ -112,11 +123,75 @@ async fn does_not_claim_a_property_that_somebody_created_meanwhile() {
 }
 
 #[tokio::test]
+async fn the_rest_is_created_if_a_portal_refuses_a_batch_for_one() {
+    let portal = TestPortal::start().await;
+    portal.hubspot.change_behavior(|behavior| behavior.rejects_whole_batches = true);
+    let world = new_world(&portal).await;
+    let mut plan = world.plan(&desired_state(&world)).await;
+    plan.changes.retain(|change| change.address.kind.is_property());
+    let flag = PropertyDefinition::single_checkbox("tripleseat_sync__b", "Mine");
+    portal.hubspot.define_property(flag).expect("the definition is valid");
+    portal.take_writes();
+    let (outcome, _) = world.execute_plan(&plan).await;
+    let failed: Vec<String> = outcome.failed.iter().map(|(address, _)| address.to_string()).collect();
+    assert_eq!((failed, outcome.done.len()), (vec!["b/flag-property".to_owned()], 9));
+    let mut writes = portal.take_writes();
+    writes.sort();
+    assert_eq!(writes, [&["POST contacts"; 10][..], &["POST create", "POST groups"]].concat());
+}
+
+#[tokio::test]
+async fn a_hundred_venues_take_five_requests_and_show_each_property() {
+    let portal = TestPortal::start().await;
+    let world = new_world(&portal).await;
+    let tables: String = (0..100).map(|number| venue_tables(&format!("v{number:03}"), "")).collect();
+    let text = format!("[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\n\n{tables}");
+    let mut plan = world.plan(&world.desired_from(&with_token(&text, "https://api.hubapi.com"))).await;
+    plan.changes.retain(|change| change.address.kind.is_property());
+    assert_eq!(plan.changes.len(), 500);
+    let slowest = find_slowest_of_plan(&plan).expect("HubSpot has a rate");
+    assert_eq!((slowest.rate.calls, slowest.calls), ("hubspot", 6), "an apply says how long it takes");
+    portal.take_writes();
+    let (outcome, events) = world.execute_plan(&plan).await;
+    assert_eq!((outcome.failed, outcome.done.len()), (Vec::new(), 500));
+    let mut writes = portal.take_writes();
+    writes.sort();
+    assert_eq!(writes, [&["POST create"; 5][..], &["POST groups"]].concat());
+    let shown = |wanted: fn(&ApplyEvent) -> bool| events.iter().filter(|event| wanted(event)).count();
+    assert_eq!(shown(|event| matches!(event, ApplyEvent::Started { .. })), 500);
+    assert_eq!(shown(|event| matches!(event, ApplyEvent::Done { .. })), 500);
+}
+
+#[tokio::test]
+async fn nothing_of_other_venues_is_created_before_the_canary_succeeded() {
+    let portal = TestPortal::start().await;
+    let world = new_world(&portal).await;
+    let mut plan = world.plan(&desired_state(&world)).await;
+    plan.changes.retain(|change| change.address.kind.is_property());
+    plan.canary = Some("b".to_owned());
+    let tries = LambdaOperation::InvokeDryRun { function: "sync-b".to_owned() };
+    plan.changes.last_mut().expect("a property").operations.push(tries.into());
+    let created: Arc<Mutex<Vec<BTreeSet<char>>>> = Arc::default();
+    let seen = Arc::clone(&created);
+    portal.hubspot.set_fault_hook(Some(Arc::new(move |request: &RequestInfo| {
+        let inputs = request.body["inputs"].as_array().into_iter().flatten();
+        let venues = inputs.filter_map(|input| input["name"].as_str()?.chars().last()).collect::<BTreeSet<char>>();
+        seen.lock().extend((!venues.is_empty()).then_some(venues));
+        None
+    })));
+    let (outcome, _) = world.execute_plan(&plan).await;
+    // There is no version that could be tried.
+    assert_eq!((outcome.failed.len(), outcome.done.len(), outcome.not_started.len()), (1, 4, 5));
+    assert_eq!(*created.lock(), [BTreeSet::from(['b'])]);
+}
+
+#[tokio::test]
 async fn explains_how_to_free_the_name_of_an_archived_property() {
     let portal = TestPortal::start().await;
     // The name is still taken: creating it is refused, but it isn't listed.
     portal.hubspot.set_fault_hook(Some(Arc::new(|request: &RequestInfo| {
-        (request.method == "POST" && request.body["name"] == "tripleseat_sync__a").then(|| {
+        let whole = request.path.ends_with("/batch/create");
+        (request.method == "POST" && (whole || request.body["name"] == "tripleseat_sync__a")).then(|| {
             let body = json!({ "category": "OBJECT_ALREADY_EXISTS", "message": "A property of this name exists" });
             SandboxFault::Status { status: 409, body, headers: Vec::new() }
         })

@@ -27,8 +27,8 @@ const GET_POLICY: &str = "lambda:GetPolicy";
 /// A function in the list.
 pub(super) struct ListedFunction {
     pub(super) description: String,
-    /// Its configuration, or why that is unreadable.
-    pub(super) configuration: Result<FunctionConfiguration, CallError>,
+    /// Its configuration, or why that is unreadable. `None` once nobody needs it any more.
+    pub(super) configuration: Option<Result<FunctionConfiguration, CallError>>,
 }
 
 /// A function with its parts.
@@ -63,7 +63,7 @@ pub(super) async fn list_functions_in(lambda: &Client, region: Option<&str>) -> 
             let entry = &answer["Functions"][index];
             let configuration = check_success(CALL, entry).map(|()| convert_configuration(function, entry));
             let description = function.description().unwrap_or_default().to_owned();
-            let listed = ListedFunction { description, configuration };
+            let listed = ListedFunction { description, configuration: Some(configuration) };
             found.insert(function.function_name().unwrap_or_default().to_owned(), listed);
         }
         if !pages.advance_to(page.next_marker)? {

@@ -33,7 +33,7 @@ pub(super) fn observe_listed_stack(
         log_group: find_listed(&inventory.log_groups, &names.log_group).map(|group| (*group).clone()),
         function: match function {
             Observed::Present(listed) => match &listed.configuration {
-                Ok(configuration) => Observed::Present(LiveFunction {
+                Some(Ok(configuration)) => Observed::Present(LiveFunction {
                     name: names.function.clone(),
                     configuration: configuration.clone(),
                     reserved_concurrency: None,
@@ -43,7 +43,8 @@ pub(super) fn observe_listed_stack(
                     role_recreated: false,
                     unmodeled: UnmodeledPart::default(),
                 }),
-                Err(error) => to_unreadable(error),
+                Some(Err(error)) => to_unreadable(error),
+                None => Observed::Unreadable(NOT_READ.to_owned()),
             },
             Observed::Unreadable(reason) => Observed::Unreadable(reason),
             Observed::Absent | Observed::PendingDeletion(_) => Observed::Absent,

@@ -61,6 +61,7 @@ struct LiveInventory {
 /// manifest declares a topic for alarms, which is read by name then.
 pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[String], with_topic: bool) -> Snapshot {
     let deployment = place.deployment.as_str();
+    let declared: BTreeSet<&str> = declared.iter().map(String::as_str).collect();
     let (mut inventory, known, settings) = tokio::join!(
         LiveInventory::read_lists(aws, place),
         KnownTags::read_tags(&aws.signed, deployment),
@@ -71,10 +72,11 @@ pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[St
         others::list_other_functions(aws, scope, place, &inventory),
         alarms::observe_alarms(&aws.signed, scope, deployment, with_topic, Some(&known)),
     );
+    inventory.forget_configurations();
     // Before something may be deleted, its own tags are read: the bulk list of tags may be stale.
     let nothing_known = KnownTags::default();
     let mut unreadable = inventory.read_errors();
-    let mut venues: BTreeSet<String> = declared.iter().cloned().collect();
+    let mut venues: BTreeSet<String> = declared.iter().map(|venue| (*venue).to_owned()).collect();
     venues.extend(inventory.marked_venues(place));
     venues.extend(find_unmarked_venues(aws, scope, deployment, &inventory, &venues, &mut unreadable).await);
 
@@ -84,8 +86,9 @@ pub async fn observe(aws: &Aws, scope: &Scope, place: &RolePlace, declared: &[St
             // If no list shows any resource of a venue, none is read by name, so that a first apply isn't slowed by
             // five reads for each venue. Creating something that exists after all fails, and it is taken over if it is
             // ours.
-            let confirm = declared.contains(&venue) && inventory.shows_any(&names);
-            let known = if declared.contains(&venue) { &known } else { &nothing_known };
+            let is_declared = declared.contains(venue.as_str());
+            let confirm = is_declared && inventory.shows_any(&names);
+            let known = if is_declared { &known } else { &nothing_known };
             let live = observe_venue(aws, (scope, place), &inventory, known, (&venue, &names), confirm).await;
             (venue, live)
         })
@@ -185,6 +188,13 @@ impl LiveInventory {
         Self { roles, secrets, log_groups, functions, rules }
     }
 
+    /// Forgets what only other deployments and a plan from lists are compared by. A full plan reads each function.
+    fn forget_configurations(&mut self) {
+        for function in self.functions.iter_mut().flat_map(BTreeMap::values_mut) {
+            function.configuration = None;
+        }
+    }
+
     fn read_errors(&self) -> Vec<String> {
         let Self { roles, secrets, log_groups, functions, rules } = self;
         [
@@ -242,27 +252,34 @@ async fn find_unmarked_venues(
     known: &BTreeSet<String>,
     unreadable: &mut Vec<String>,
 ) -> BTreeSet<String> {
-    let known: Vec<VenueNames> = known.iter().map(|venue| VenueNames::new(deployment, venue)).collect();
+    let known = known.iter().map(|venue| VenueNames::new(deployment, venue));
+    let (mut log_groups, mut functions, mut rules) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for names in known {
+        log_groups.insert(names.log_group);
+        functions.insert(names.function);
+        rules.insert(names.rule);
+    }
+    let known = (log_groups, functions, rules);
     let prefix = format!("{deployment}-");
     let log_groups = inventory
         .log_groups
         .iter()
         .flatten()
-        .filter(|(name, _)| !known.iter().any(|names| names.log_group == **name))
+        .filter(|(name, _)| !known.0.contains(*name))
         .map(|(_, group)| TaggedResource::LogGroup(group.arn.clone()));
     let functions = inventory
         .functions
         .iter()
         .flatten()
         .filter(|(name, function)| name.starts_with(&prefix) && !naming::is_marked(&function.description))
-        .filter(|(name, _)| !known.iter().any(|names| names.function == **name))
+        .filter(|(name, _)| !known.1.contains(*name))
         .map(|(name, _)| TaggedResource::Function(scope.regional_arn("lambda", &format!("function:{name}"))));
     let rules = inventory
         .rules
         .iter()
         .flatten()
         .filter(|(_, rule)| !naming::is_marked(&rule.description))
-        .filter(|(name, _)| !known.iter().any(|names| names.rule == **name))
+        .filter(|(name, _)| !known.2.contains(*name))
         .map(|(name, _)| TaggedResource::Rule(scope.regional_arn("events", &format!("rule/{name}"))));
     let found: Vec<Result<StringMap, CallError>> =
         stream::iter(log_groups.chain(functions).chain(rules).collect::<Vec<_>>())

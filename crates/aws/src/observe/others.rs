@@ -42,7 +42,7 @@ fn find_others(
 ) -> Vec<OtherFunction> {
     let mut others = Vec::new();
     for (name, function) in listed {
-        let Ok(configuration) = &function.configuration else { continue };
+        let Some(Ok(configuration)) = &function.configuration else { continue };
         if !is_sync_environment(&configuration.environment) {
             continue;
         }

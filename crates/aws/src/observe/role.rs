@@ -182,7 +182,11 @@ impl ListedRoles {
     /// The roles with one of the venue's names besides the usual one and `second`.
     fn roles_of_other_paths(&self, names: &VenueNames, second: &str) -> Vec<LiveRole> {
         let Self::Whole(Ok(roles)) = self else { return Vec::new() };
-        let others = roles.values().filter(|role| role.name != names.role && role.name != second);
+        // All of them start with the function's name.
+        let begin = format!("{}-", names.function);
+        let others =
+            roles.range(begin.clone()..).take_while(|(name, _)| name.starts_with(&begin)).map(|(_, role)| role);
+        let others = others.filter(|role| role.name != names.role && role.name != second);
         others.filter(|role| is_role_name(names, &role.name)).cloned().collect()
     }
 

@@ -27,7 +27,7 @@ mod prices;
 mod savings;
 mod usage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -36,9 +36,9 @@ pub use prices::{CostItem, FALLBACK_REGION, PriceTable, RegionPrices};
 pub use savings::CostSaving;
 
 use crate::desired::{Desired, DesiredVenue};
-use crate::naming::{SHARED_VENUE, VenueNames};
+use crate::naming::SHARED_VENUE;
+use crate::plan::PlanIndex;
 use crate::resource::LiveStack;
-use crate::resource::alarm::AlarmGroupSpec;
 use crate::snapshot::Snapshot;
 use usage::VenueUsage;
 
@@ -190,10 +190,12 @@ pub fn estimate_with_prices(
     let prices = table.region_prices(&desired.scope.region);
     let mut not_counted: Vec<String> =
         snapshot.unreadable.iter().map(|reason| format!("resources in an unreadable list: {reason}")).collect();
+    let index = PlanIndex::new(desired, snapshot);
+    let targets: BTreeSet<&str> = targets.iter().map(String::as_str).collect();
     let declared = desired.venues.iter().map(|venue| (venue.venue.as_str(), Some(venue)));
-    let others = snapshot.venues.keys().filter(|name| !desired.venues.iter().any(|venue| venue.venue == **name));
+    let others = snapshot.venues.keys().filter(|name| index.find_venue(name).is_none());
     // What belongs to all venues has a line of its own.
-    let has_shared = desired.venues.iter().any(|venue| venue.venue == SHARED_VENUE);
+    let has_shared = index.find_venue(SHARED_VENUE).is_some();
     let others = others.map(String::as_str).filter(|name| *name != SHARED_VENUE);
     let others = others.chain((!has_shared).then_some(SHARED_VENUE));
     if let Some(reason) = snapshot.alarms.alarms.unreadable_reason() {
@@ -212,14 +214,12 @@ pub fn estimate_with_prices(
         if usage::fires_by_events(live) {
             not_counted.push(format!("the current runs of {name}: its rule has no schedule"));
         }
-        let alarms = |usage: VenueUsage, venue: &str| {
-            let group = VenueNames::new(&desired.deployment, venue).alarms;
-            usage.with_live_group(snapshot.alarms.list_alarms(), &group, &desired.deployment)
-        };
+        let alarms =
+            |usage: VenueUsage, venue: &str| usage.with_live_group(index.list_live_group(venue), &desired.deployment);
         let before = alarms(VenueUsage::from_live(live, &desired.deployment), name);
-        let planned = targets.is_empty() || targets.iter().any(|target| target == name);
+        let planned = targets.is_empty() || targets.contains(name);
         let after = match planned {
-            true => usage_after(venue, live).with_group(alarm_group(desired, name)),
+            true => usage_after(venue, live).with_group(index.find_group(name)),
             false => before,
         };
         if before == after && before == VenueUsage::default() {
@@ -247,10 +247,6 @@ pub fn estimate_with_prices(
         venues,
         not_counted,
     }
-}
-
-fn alarm_group<'d>(desired: &'d Desired, venue: &str) -> Option<&'d AlarmGroupSpec> {
-    desired.alarms.as_ref().and_then(|alarms| alarms.find_group(venue))
 }
 
 /// Usage after the plan. A venue that is blocked or not declared uses nothing, since it is removed.

@@ -143,11 +143,9 @@ impl VenueUsage {
     }
 
     /// The alarms that exist of a group.
-    pub(super) fn with_live_group(self, live: &[LiveAlarm], group: &str, deployment: &str) -> Self {
-        let is_part =
-            |name: &str| name.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    pub(super) fn with_live_group(self, live: &[&LiveAlarm], deployment: &str) -> Self {
         let is_ours = |alarm: &&LiveAlarm| alarm.tags.as_ref().is_none_or(|tags| is_owner(tags, deployment));
-        let ours: Vec<&LiveAlarm> = live.iter().filter(|alarm| is_part(&alarm.name)).filter(is_ours).collect();
+        let ours: Vec<&LiveAlarm> = live.iter().copied().filter(is_ours).collect();
         let metrics = ours.iter().filter(|alarm| !alarm.composite).map(|alarm| alarm.metric_count()).sum();
         self.with_alarms(metrics, ours.iter().filter(|alarm| alarm.composite).count() as u64)
     }

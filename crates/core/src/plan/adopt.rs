@@ -126,7 +126,7 @@ fn tag_alarms(
 ) -> Result<Option<TaggedAlarms>, NotAdopted> {
     let Some(alarms) = &desired.alarms else { return Ok(None) };
     let mut found: Vec<(String, Operation, &mut StringMap)> = Vec::new();
-    let after = match (address.kind, alarms.find_group(&address.venue), &alarms.topic) {
+    let after = match (address.kind, alarms.groups.iter().find(|group| group.venue == address.venue), &alarms.topic) {
         (ResourceKind::AlarmTopic, _, Some(topic)) => {
             if let Observed::Present(live) = &mut snapshot.alarms.topic {
                 let operation = SnsOperation::TagTopic { arn: topic.arn.clone(), tags: topic.tags.clone() };

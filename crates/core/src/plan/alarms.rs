@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::finding::{FindingKind, PlanFinding};
 use super::{
-    Action, Change, CloudWatchOperation, Conflict, Differences, Operation, Plan, ResourceVerdict, SnsOperation,
-    UnreadableResource, VenueContext, is_owner,
+    Action, Change, CloudWatchOperation, Conflict, Differences, Operation, Plan, PlanIndex, ResourceVerdict,
+    SnsOperation, UnreadableResource, VenueContext, is_owner,
 };
 use crate::desired::Desired;
 use crate::isolation::strangers::{statements_of, strangers_of_statement};
@@ -16,7 +16,7 @@ use crate::resource::{Observed, ResourceKind, StringMap};
 use crate::snapshot::Snapshot;
 
 /// Plans the topic and the alarms of all venues, which those of single venues need.
-pub(super) fn plan_shared(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot) {
+pub(super) fn plan_shared(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot, index: &PlanIndex<'_>) {
     let Some(alarms) = &desired.alarms else {
         if let Some(reason) = snapshot.alarms.alarms.unreadable_reason() {
             plan.notes.push(format!("whether alarms are left from an earlier manifest is unknown: {reason}"));
@@ -30,14 +30,15 @@ pub(super) fn plan_shared(plan: &mut Plan, desired: &Desired, snapshot: &Snapsho
         report_topic(plan, topic, snapshot.alarms.topic.as_present());
     }
     // Where a function forwards messages, the group comes after it.
-    if !desired.venues.iter().any(|venue| venue.venue == SHARED_VENUE) {
-        plan_group(plan, desired, snapshot, SHARED_VENUE);
+    if index.find_venue(SHARED_VENUE).is_none() {
+        plan_group(plan, snapshot, index, SHARED_VENUE);
     }
 }
 
 /// Plans the alarms of one venue.
-pub(super) fn plan_group(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot, venue: &str) {
-    let Some(group) = desired.alarms.as_ref().and_then(|alarms| alarms.find_group(venue)) else { return };
+pub(super) fn plan_group(plan: &mut Plan, snapshot: &Snapshot, index: &PlanIndex<'_>, venue: &str) {
+    let Some(group) = index.find_group(venue) else { return };
+    let live = index.list_live_group(venue);
     plan.notes.extend(group.notes.iter().cloned());
     let topic = snapshot.alarms.topic.as_present();
     let deployment = plan.deployment.clone();
@@ -45,10 +46,10 @@ pub(super) fn plan_group(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot
     let verdict = match &snapshot.alarms.alarms {
         Observed::Unreadable(reason) => ResourceVerdict::Unreadable(reason.clone()),
         Observed::Absent | Observed::PendingDeletion(_) => compare_group(&context, group, &[], topic),
-        Observed::Present(live) => compare_group(&context, group, &alarms_of_group(live, &group.name), topic),
+        Observed::Present(_) => compare_group(&context, group, live, topic),
     };
     record(plan, ResourceKind::Alarms, venue, verdict);
-    for alarm in alarms_of_group(snapshot.alarms.list_alarms(), &group.name) {
+    for alarm in live {
         let unknown = alarm.unmodeled.iter().filter(|member| !member.known);
         plan.notes.extend(unknown.map(|member| {
             format!(
@@ -60,28 +61,24 @@ pub(super) fn plan_group(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot
 }
 
 /// Plans the deletion of the alarms of venues that have none any more.
-pub(super) fn plan_deletions(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot, wanted: impl Fn(&str) -> bool) {
-    let live = snapshot.alarms.list_alarms();
-    let mut venues: Vec<&str> = live.iter().filter_map(|alarm| alarm_venue(&plan.deployment, &alarm.name)).collect();
-    venues.dedup();
-    for venue in venues.into_iter().filter(|venue| *venue != SHARED_VENUE && wanted(venue)) {
-        let reason = match desired.venues.iter().find(|declared| declared.venue == venue) {
+pub(super) fn plan_deletions(plan: &mut Plan, desired: &Desired, index: &PlanIndex<'_>, wanted: impl Fn(&str) -> bool) {
+    for venue in index.venues_with_alarms().filter(|venue| *venue != SHARED_VENUE && wanted(venue)) {
+        let reason = match index.find_venue(venue) {
             None => format!("{venue} is not in the manifest"),
             Some(_) if desired.alarms.is_none() => "the manifest declares no alarms".to_owned(),
             Some(declared) if declared.stack.is_none() => format!("{venue} is blocked"),
             Some(_) => format!("{venue} is paused"),
         };
-        let declared = desired.alarms.as_ref().is_some_and(|alarms| alarms.find_group(venue).is_some());
-        if !declared {
-            delete_group(plan, venue, live, &reason);
+        if index.find_group(venue).is_none() {
+            delete_group(plan, venue, index, &reason);
         }
     }
 }
 
 /// Plans the deletion of the topic and of the alarms of all venues, after everything that needs them.
-pub(super) fn plan_shared_deletions(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot) {
+pub(super) fn plan_shared_deletions(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot, index: &PlanIndex<'_>) {
     if desired.alarms.is_none() {
-        delete_group(plan, SHARED_VENUE, snapshot.alarms.list_alarms(), "the manifest declares no alarms");
+        delete_group(plan, SHARED_VENUE, index, "the manifest declares no alarms");
     }
     let declared = desired.alarms.as_ref().is_some_and(|alarms| alarms.topic.is_some());
     if declared {
@@ -126,11 +123,6 @@ fn record(plan: &mut Plan, kind: ResourceKind, venue: &str, verdict: ResourceVer
 /// The venue of an alarm of the deployment, by its name.
 pub(super) fn alarm_venue<'n>(deployment: &str, name: &'n str) -> Option<&'n str> {
     name.strip_prefix(VenueNames::alarm_prefix(deployment).as_str())?.split('/').next()
-}
-
-fn alarms_of_group<'l>(live: &'l [LiveAlarm], group: &str) -> Vec<&'l LiveAlarm> {
-    let is_part = |name: &str| name.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    live.iter().filter(|alarm| is_part(&alarm.name)).collect()
 }
 
 /// Whether the tags name this deployment. Those of a list, which has none, are assumed to be as declared.
@@ -256,10 +248,10 @@ fn compare_subscriber(
     }
 }
 
-fn delete_group(plan: &mut Plan, venue: &str, live: &[LiveAlarm], reason: &str) {
+fn delete_group(plan: &mut Plan, venue: &str, index: &PlanIndex<'_>, reason: &str) {
     let deployment = plan.deployment.clone();
     let group = VenueNames::new(&deployment, venue).alarms;
-    let mut ours = alarms_of_group(live, &group);
+    let mut ours = index.list_live_group(venue).to_vec();
     ours.retain(|alarm| owns(alarm.tags.as_ref(), &deployment));
     if ours.is_empty() {
         return;

@@ -161,6 +161,9 @@ fn runs_another(
     version: &FunctionConfiguration,
     wanted: &FunctionConfiguration,
 ) -> bool {
+    if latest.unmodeled.is_empty() && latest == version {
+        return false;
+    }
     let declared = wanted.declared.list_members();
     let is_put_back = |member: &UnmodeledMember| {
         member.is_put_back(AnswerKind::Configuration) || declared.iter().any(|declared| declared.path == member.path)

@@ -146,7 +146,7 @@ impl Differences {
 
     /// Compares our tags. Other people's tags are left alone.
     pub(super) fn compare_tags(&mut self, before: &StringMap, after: &StringMap) {
-        for (key, value) in after {
+        for (key, value) in after.iter().filter(|(key, value)| before.get(*key) != Some(value)) {
             self.compare_optional(&format!("tags.{key}"), before.get(key).map(String::as_str), value.as_str());
         }
     }
@@ -154,11 +154,11 @@ impl Differences {
     /// Compares environment variables. All are ours, so undeclared ones are removed; their values aren't shown.
     pub(super) fn compare_environment(&mut self, before: &StringMap, after: &StringMap) {
         for (key, value) in after {
-            let path = format!("environment.{key}");
             let old = before.get(key);
             if old == Some(value) {
                 continue;
             }
+            let path = format!("environment.{key}");
             if value == SECRET_ARN_PLACEHOLDER {
                 self.add_known_after_apply(&path, old.map(|old| Value::from(old.as_str())));
                 continue;
@@ -177,6 +177,8 @@ impl Differences {
     /// Compares JSON documents, down to the leaves that differ.
     pub(super) fn compare_document(&mut self, path: &str, before: &Value, after: &Value) {
         match (before, after) {
+            // Before a path is made for each leaf.
+            (before, after) if before == after => {}
             (Value::Object(old), Value::Object(new)) => {
                 for (key, value) in new {
                     let path = format!("{path}.{key}");
@@ -198,13 +200,15 @@ impl Differences {
                     }
                 }
             }
-            (before, after) if before != after => self.push(path, Some(before.clone()), Some(after.clone())),
-            _ => {}
+            (before, after) => self.push(path, Some(before.clone()), Some(after.clone())),
         }
     }
 
     /// Compares policy documents. IAM treats a string as a list of one, and the order of such a list has no meaning.
     pub(super) fn compare_policy(&mut self, path: &str, before: &Value, after: &Value) {
+        if before == after {
+            return;
+        }
         let (before, after) = (normalize_policy(before), normalize_policy(after));
         self.compare_document(path, &before, &after);
     }

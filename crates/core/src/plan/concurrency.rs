@@ -2,6 +2,7 @@
 //! the account has no room to reserve any.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::Plan;
 use crate::concurrency::{enable_lease, has_lease};
@@ -39,7 +40,7 @@ fn found_protection(venue: &DesiredVenue, snapshot: &Snapshot) -> Option<FoundPr
 /// Whether the plan depends on how many executions the account can still reserve.
 pub fn needs_execution_limits(desired: &Desired, snapshot: &Snapshot) -> bool {
     let found = |venue: &DesiredVenue| found_protection(venue, snapshot);
-    desired.venues.iter().any(|venue| matches!(found(venue), Some(FoundProtection::Neither)))
+    desired.venues.iter().map(found).any(|found| matches!(found, Some(FoundProtection::Neither)))
 }
 
 /// The venues of a plan that have a lease although the manifest doesn't ask for one.
@@ -48,6 +49,8 @@ pub(super) struct LeasedVenues<'d> {
     kept: Vec<&'d str>,
     /// Because there is no room.
     chosen: Vec<&'d str>,
+    /// Both.
+    all: BTreeSet<&'d str>,
 }
 
 impl<'d> LeasedVenues<'d> {
@@ -61,7 +64,7 @@ impl<'d> LeasedVenues<'d> {
         // Those that must have one come first.
         let declared = venues().filter(|venue| venue.reserved_concurrency == ReservedConcurrency::One && is_new(venue));
         let mut room = snapshot.executions.map(|limits| limits.room().saturating_sub(declared.count() as u64));
-        let mut leased = Self { kept: Vec::new(), chosen: Vec::new() };
+        let mut leased = Self { kept: Vec::new(), chosen: Vec::new(), all: BTreeSet::new() };
         for venue in venues() {
             match (found_protection(venue, snapshot), &mut room) {
                 (Some(FoundProtection::Lease), _) => leased.kept.push(&venue.venue),
@@ -71,6 +74,7 @@ impl<'d> LeasedVenues<'d> {
                 (Some(FoundProtection::Neither), None) | (Some(FoundProtection::Reservation) | None, _) => {}
             }
         }
+        leased.all = leased.kept.iter().chain(&leased.chosen).copied().collect();
         leased
     }
 
@@ -81,7 +85,7 @@ impl<'d> LeasedVenues<'d> {
         stack: &'s DesiredStack,
         scope: &Scope,
     ) -> Cow<'s, DesiredStack> {
-        if !self.kept.iter().chain(&self.chosen).any(|leased| *leased == venue) {
+        if !self.all.contains(venue) {
             return Cow::Borrowed(stack);
         }
         let mut stack = stack.clone();

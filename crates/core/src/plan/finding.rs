@@ -93,7 +93,9 @@ pub(super) fn report_unmodeled(
     let address = |kind| ResourceAddress { venue: venue.to_owned(), kind };
     let foreign = |plan: &Plan, kind: ResourceKind| {
         let whole = kind.parent_kind().unwrap_or(kind);
-        plan.conflicts.iter().any(|conflict| conflict.address == address(whole))
+        // Those of this venue were added last.
+        let conflicts = plan.conflicts.iter().rev().take_while(|conflict| conflict.address.venue == venue);
+        conflicts.into_iter().any(|conflict| conflict.address.kind == whole)
     };
     for stranger in find_strangers(live, &plan.scope.account) {
         if foreign(plan, stranger.kind) {

@@ -1,18 +1,19 @@
 //! What no plan may ever do. The program checks every plan that it makes, not only the tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sync_config::config::SECRET_KEYS;
 
 use super::{
-    Action, Change, CloudWatchOperation, HubSpotOperation, LambdaOperation, Operation, Plan, SecretsManagerOperation,
-    ServiceOperation, SnsOperation, is_owner, listed,
+    Action, Change, CloudWatchOperation, HubSpotOperation, LambdaOperation, Operation, Plan, PlanIndex,
+    SecretsManagerOperation, ServiceOperation, SnsOperation, is_owner, listed,
 };
 use crate::concurrency::has_lease;
 use crate::desired::Desired;
 use crate::manifest::SecretRef;
 use crate::naming::{self, RolePlace, SHARED_VENUE, TAG_PINNED, VenueNames, is_role_name};
-use crate::property::PROPERTY_GROUP;
+use crate::property::{PROPERTY_GROUP, PropertyField};
+use crate::resource::alarm::LiveAlarm;
 use crate::resource::declared::may_remove_tag;
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind};
 use crate::role_owner::RoleOwner;
@@ -23,16 +24,20 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
     let mut found = Vec::new();
     let nothing = LiveStack::default();
     let place = desired.role_place();
-    let stacks: BTreeMap<&str, Option<&DesiredStack>> =
-        desired.venues.iter().map(|venue| (venue.venue.as_str(), venue.stack.as_ref())).collect();
+    let index = PlanIndex::new(desired, snapshot);
+    let alarms = alarms_by_name(snapshot);
+    let is_new_target =
+        |change: &&Change| change.address.kind == ResourceKind::Target && change.action != Action::Delete;
+    let new_targets: BTreeSet<&str> =
+        plan.changes.iter().filter(is_new_target).map(|change| change.address.venue.as_str()).collect();
     for change in &plan.changes {
         let address = &change.address;
         found.extend(change_violations(plan, change));
         let live = snapshot.venues.get(&address.venue).unwrap_or(&nothing);
-        let stack = stacks.get(address.venue.as_str()).copied().flatten();
+        let stack = index.find_venue(&address.venue).and_then(|venue| venue.stack.as_ref());
         let live = &*listed::complete_unread(snapshot, &address.venue, live, stack);
         if address.kind.is_alarm() {
-            found.extend(alarm_violations(change, desired, snapshot));
+            found.extend(alarm_violations(change, desired, snapshot, (&index, &alarms)));
             continue;
         }
         for key in change.operations.iter().flat_map(Operation::removed_tags) {
@@ -41,7 +46,7 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
             }
         }
         if address.kind.is_property() {
-            found.extend(property_violations(change, desired, snapshot));
+            found.extend(property_violations(change, desired, snapshot, &index));
             continue;
         }
         if address.kind == ResourceKind::FormerRole {
@@ -52,7 +57,8 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
             (None, Action::Delete) => {}
             (None, _) => found.push(format!("{address}: would change a venue that isn't deployed")),
             (Some(stack), Action::Delete) if address.kind == ResourceKind::Permission => {
-                found.extend(permission_violation(plan, stack, live, address));
+                let has_target = new_targets.contains(address.venue.as_str());
+                found.extend(permission_violation(has_target, stack, live, address));
             }
             (Some(_), Action::Delete) => found.push(format!("{address}: would delete a declared resource")),
             (Some(_), _) => {}
@@ -75,24 +81,33 @@ pub fn find_violations(plan: &Plan, desired: &Desired, snapshot: &Snapshot) -> V
 
 /// What lets a rule invoke its target is only removed if the rule has a role for that by then.
 fn permission_violation(
-    plan: &Plan,
+    gets_target: bool,
     stack: &DesiredStack,
     live: &LiveStack,
     address: &ResourceAddress,
 ) -> Option<String> {
-    let target = ResourceAddress { kind: ResourceKind::Target, ..address.clone() };
-    let changed = plan.changes.iter().any(|change| change.address == target && change.action != Action::Delete);
     let rule = live.rule.as_present();
     let mut targets = rule.into_iter().flat_map(|rule| &rule.targets);
     if stack.permission.is_some() {
         return Some(format!("{address}: would delete a declared resource"));
     }
-    let has_role = changed || targets.any(|target| target.role_arn.is_some());
+    let has_role = gets_target || targets.any(|target| target.role_arn.is_some());
     (!has_role).then(|| format!("{address}: would leave the rule without a right to invoke the alias"))
 }
 
+/// The alarms that exist, each by its name and by its ARN.
+fn alarms_by_name(snapshot: &Snapshot) -> BTreeMap<&str, &LiveAlarm> {
+    let alarms = snapshot.alarms.list_alarms().iter();
+    alarms.flat_map(|alarm| [(alarm.name.as_str(), alarm), (alarm.arn.as_str(), alarm)]).collect()
+}
+
 /// Alarms and their topic are only changed if they were read and are ours, and only deleted if they aren't declared.
-fn alarm_violations(change: &Change, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
+fn alarm_violations(
+    change: &Change,
+    desired: &Desired,
+    snapshot: &Snapshot,
+    (index, by_name): (&PlanIndex<'_>, &BTreeMap<&str, &LiveAlarm>),
+) -> Vec<String> {
     let address = &change.address;
     let mut found = Vec::new();
     let alarms = desired.alarms.as_ref();
@@ -101,10 +116,7 @@ fn alarm_violations(change: &Change, desired: &Desired, snapshot: &Snapshot) -> 
         ResourceKind::AlarmTopic => {
             (alarms.is_some_and(|alarms| alarms.topic.is_some()), live.topic.unreadable_reason().is_some())
         }
-        _ => (
-            alarms.is_some_and(|alarms| alarms.find_group(&address.venue).is_some()),
-            live.alarms.unreadable_reason().is_some(),
-        ),
+        _ => (index.find_group(&address.venue).is_some(), live.alarms.unreadable_reason().is_some()),
     };
     match (change.action, declared) {
         (Action::Delete, true) => found.push(format!("{address}: would delete a declared resource")),
@@ -124,7 +136,7 @@ fn alarm_violations(change: &Change, desired: &Desired, snapshot: &Snapshot) -> 
             operation => vec![operation.resource_name()],
         };
         for name in named {
-            let alarm = live.list_alarms().iter().find(|alarm| alarm.name == name || alarm.arn == name);
+            let alarm = by_name.get(name);
             if alarm.is_some_and(|alarm| !ours(alarm.tags.as_ref())) {
                 found.push(format!("{address}: would change a resource that isn't ours"));
             }
@@ -162,7 +174,7 @@ fn former_role_violations(change: &Change, live: &LiveStack, place: &RolePlace) 
 
 /// A contact property is only changed if HubSpot was read, and only for the venue that declares it. It is archived only
 /// on request, and only if no venue declares it.
-fn property_violations(change: &Change, desired: &Desired, snapshot: &Snapshot) -> Vec<String> {
+fn property_violations(change: &Change, desired: &Desired, snapshot: &Snapshot, index: &PlanIndex<'_>) -> Vec<String> {
     let address = &change.address;
     let Some(portal) = snapshot.portal.as_read() else {
         return vec![format!("{address}: would change HubSpot, which wasn't read")];
@@ -171,14 +183,11 @@ fn property_violations(change: &Change, desired: &Desired, snapshot: &Snapshot) 
     let live = portal.properties.get(&change.name);
     let owner = live.and_then(|live| naming::marked_owner(&live.description));
     let ours = live.and_then(|live| live.owner_venue(&desired.deployment));
-    let declared = desired.venues.iter().any(|venue| venue.venue == address.venue);
-    let stacks = desired.venues.iter().filter_map(|venue| Some((&venue.venue, venue.stack.as_ref()?)));
-    let wanted: Vec<&str> = stacks
-        .flat_map(|(venue, stack)| stack.properties.iter().map(move |(field, property)| (venue, *field, property)))
-        .filter(|(_, _, property)| property.name == change.name)
-        .map(|(venue, field, _)| (venue, ResourceKind::Property(field)) == (&address.venue, address.kind))
-        .map(|here| if here { "here" } else { "elsewhere" })
-        .collect();
+    let declared = index.find_venue(&address.venue).is_some();
+    let wanted = index.find_property(&change.name);
+    let is_here = |(venue, field): &(&str, PropertyField)| {
+        *venue == address.venue && ResourceKind::Property(*field) == address.kind
+    };
     if change.action == Action::Delete {
         if !desired.archive_properties {
             found.push(format!("{address}: would archive a property without being asked to"));
@@ -191,7 +200,7 @@ fn property_violations(change: &Change, desired: &Desired, snapshot: &Snapshot) 
         }
         return found;
     }
-    if wanted != ["here"] {
+    if !matches!(wanted, [only] if is_here(only)) {
         found.push(format!("{address}: would change a property of another venue"));
     }
     if owner.is_some() && ours.is_none() {

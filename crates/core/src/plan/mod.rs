@@ -14,6 +14,7 @@ mod concurrency;
 mod finding;
 mod former_role;
 mod function;
+mod index;
 pub mod invariants;
 mod listed;
 mod log_group;
@@ -31,7 +32,7 @@ mod saved;
 mod secret;
 mod target;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,7 @@ pub(crate) use alias::is_pinned;
 pub use attributes::AttributeChange;
 pub use concurrency::needs_execution_limits;
 pub use finding::{FindingKind, PlanFinding};
+pub(crate) use index::PlanIndex;
 pub use operation::{
     CloudWatchOperation, EventBridgeOperation, HubSpotOperation, IamOperation, LambdaOperation, LogsOperation,
     Operation, Removal, SecretsManagerOperation, ServiceOperation, SnsOperation,
@@ -224,18 +226,20 @@ enum ResourceVerdict {
 
 /// Plans how to get from `snapshot` to `desired`. `targets` limits the plan to these venues; empty means all.
 pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan {
-    let has_alarms = |venue: &String| desired.alarms.as_ref().is_some_and(|alarms| alarms.find_group(venue).is_some());
+    let index = PlanIndex::new(desired, snapshot);
+    let has_alarms = |venue: &String| index.find_group(venue).is_some();
     // What belongs to all venues is planned with any of them that needs it.
     let with_shared = targets.is_empty() || targets.iter().any(has_alarms);
+    let named: BTreeSet<&str> = targets.iter().map(String::as_str).collect();
     let wanted = |venue: &str| match venue {
         SHARED_VENUE => with_shared,
-        venue => targets.is_empty() || targets.iter().any(|target| target == venue),
+        venue => named.is_empty() || named.contains(venue),
     };
     let mut plan = Plan { canary: desired.canary.clone(), ..Plan::empty(&desired.deployment, &desired.scope) };
     plan.unreadable
         .extend(snapshot.unreadable.iter().map(|reason| UnreadableResource { address: None, reason: reason.clone() }));
-    property::report_portal(&mut plan, desired, &snapshot.portal);
-    renamed::report_renamings(&mut plan, desired, snapshot);
+    property::report_portal(&mut plan, &index, &snapshot.portal);
+    renamed::report_renamings(&mut plan, desired, snapshot, &index);
     plan.rivals = find_rivals(desired, snapshot);
     plan.rivals.retain(|rival| wanted(&rival.venue));
     let nothing = LiveStack::default();
@@ -243,7 +247,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     let place = desired.role_place();
     let mut late = Vec::new();
     if with_shared {
-        alarms::plan_shared(&mut plan, desired, snapshot);
+        alarms::plan_shared(&mut plan, desired, snapshot, &index);
     }
     let leased = LeasedVenues::decide(desired, snapshot, wanted);
     for venue in desired.venues.iter().filter(|venue| wanted(&venue.venue)) {
@@ -256,18 +260,16 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
             late.extend(plan_venue(&mut plan, venue, stack, &live, &snapshot.portal));
             finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, stack, &live);
-            alarms::plan_group(&mut plan, desired, snapshot, &venue.venue);
+            alarms::plan_group(&mut plan, snapshot, &index, &venue.venue);
         }
     }
-    alarms::plan_deletions(&mut plan, desired, snapshot, wanted);
+    alarms::plan_deletions(&mut plan, desired, &index, wanted);
     leased.add_notes(&mut plan, snapshot);
     former_role::add_deletions(&mut plan, late);
-    let declared: BTreeMap<&str, &DesiredVenue> =
-        desired.venues.iter().map(|venue| (venue.venue.as_str(), venue)).collect();
-    let mut properties = property::undeclared_properties(desired, &snapshot.portal);
+    let mut properties = property::undeclared_properties(desired, &index, &snapshot.portal);
     properties.retain(|venue, _| wanted(venue));
     for (venue, live) in snapshot.venues.iter().filter(|(venue, _)| wanted(venue)) {
-        let reason = match declared.get(venue.as_str()) {
+        let reason = match index.find_venue(venue) {
             None if venue == SHARED_VENUE => "the manifest names neither a chat nor a digest".to_owned(),
             None => format!("{venue} is not in the manifest"),
             Some(DesiredVenue { stack: None, blocked, .. }) => {
@@ -284,7 +286,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
         property::prune_properties(&mut plan, desired, venue, &properties);
     }
     if targets.is_empty() {
-        alarms::plan_shared_deletions(&mut plan, desired, snapshot);
+        alarms::plan_shared_deletions(&mut plan, desired, snapshot, &index);
     }
     plan.notes.extend(unknown.into_notes());
     rule::note_moved_rules(&mut plan);

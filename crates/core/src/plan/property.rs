@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Action, Change, Conflict, Differences, HubSpotOperation, Operation, Plan, ResourceVerdict, UnreadableResource,
-    VenueContext,
+    Action, Change, Conflict, Differences, HubSpotOperation, Operation, Plan, PlanIndex, ResourceVerdict,
+    UnreadableResource, VenueContext,
 };
 use crate::desired::Desired;
 use crate::naming;
@@ -131,14 +131,14 @@ fn format_type(property: &ContactProperty) -> String {
 }
 
 /// Reports on the portal as a whole: that it is unreadable, and which shared flags it has.
-pub(super) fn report_portal(plan: &mut Plan, desired: &Desired, portal: &ObservedPortal) {
+pub(super) fn report_portal(plan: &mut Plan, index: &PlanIndex<'_>, portal: &ObservedPortal) {
     match portal {
         ObservedPortal::NotAsked => {}
         ObservedPortal::Unreadable(reason) => {
             plan.unreadable.push(UnreadableResource { address: None, reason: reason.clone() })
         }
         ObservedPortal::Read(live) => {
-            let legacy = live.legacy.iter().filter(|legacy| !is_declared(desired, &legacy.name));
+            let legacy = live.legacy.iter().filter(|legacy| index.find_property(&legacy.name).is_empty());
             plan.notes.extend(legacy.map(legacy_flag_note));
         }
     }
@@ -157,21 +157,16 @@ fn legacy_flag_note(legacy: &LegacyFlag) -> String {
     )
 }
 
-/// Whether a venue declares the property with this name.
-fn is_declared(desired: &Desired, name: &str) -> bool {
-    let stacks = desired.venues.iter().filter_map(|venue| venue.stack.as_ref());
-    stacks.flat_map(|stack| &stack.properties).any(|(_, property)| property.name == name)
-}
-
 /// The properties of venues that are no longer declared. A property that a declared venue uses now isn't one of them.
 pub(super) fn undeclared_properties<'l>(
     desired: &Desired,
+    index: &PlanIndex<'_>,
     portal: &'l ObservedPortal,
 ) -> BTreeMap<&'l str, Vec<&'l ContactProperty>> {
     let mut owned = portal.as_read().map(|live| live.owned_properties(&desired.deployment)).unwrap_or_default();
-    owned.retain(|venue, _| !desired.venues.iter().any(|declared| declared.venue == **venue));
+    owned.retain(|venue, _| index.find_venue(venue).is_none());
     for properties in owned.values_mut() {
-        properties.retain(|property| !is_declared(desired, &property.name));
+        properties.retain(|property| index.find_property(&property.name).is_empty());
     }
     owned.retain(|_, properties| !properties.is_empty());
     owned

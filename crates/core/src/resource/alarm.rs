@@ -157,13 +157,6 @@ pub struct DesiredAlarms {
     pub groups: Vec<AlarmGroupSpec>,
 }
 
-impl DesiredAlarms {
-    /// The group of a venue.
-    pub fn find_group(&self, venue: &str) -> Option<&AlarmGroupSpec> {
-        self.groups.iter().find(|group| group.venue == venue)
-    }
-}
-
 /// An observed alarm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveAlarm {

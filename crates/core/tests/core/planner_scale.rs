@@ -1,6 +1,8 @@
 //! The planner with many venues: what it plans is in proportion to them. `tests/growth.rs` counts what it allocates, and
 //! `benches/planner.sh` prints how long it takes.
 
+use std::path::Path;
+
 use deployer_core::call_rates::{READS_OF_A_FUNCTION, find_slowest, find_slowest_of_plan};
 use deployer_core::plan::plan;
 use deployer_core::snapshot::Snapshot;
@@ -44,5 +46,32 @@ fn quotas_set_a_bound_and_an_apply_comes_within_a_twentieth_of_it() {
             reads.paced().as_secs_f64() / reads.bound().as_secs_f64(),
         );
         assert!(paced / bound < 1.05, "{paced} of {bound}");
+    }
+}
+
+/// A step that looks through all venues for each venue takes a hundred times as long for ten times as many, and allocates
+/// nothing by which `tests/growth.rs` would notice it. `PlanIndex` finds everything by name.
+#[test]
+fn no_step_of_a_plan_searches_a_list_for_each_venue() {
+    const SEARCHES: [&str; 7] = [
+        "venues.iter().any(",
+        "venues.iter().find(",
+        "venues.iter().position(",
+        "list_alarms().iter().f",
+        "groups.iter().find(",
+        "changes.iter().any(",
+        "conflicts.iter().any(",
+    ];
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let folders = ["plan", "cost"].map(|folder| std::fs::read_dir(sources.join(folder)).expect("a folder"));
+    let files = folders.into_iter().flatten().map(|entry| entry.expect("an entry").path());
+    let files = files.filter(|path| path.is_file()).chain([sources.join("rival.rs")]);
+    // An adoption is of one venue.
+    for path in files.filter(|path| !path.ends_with("adopt.rs")) {
+        let text = bounds::read_regular_text(&path, 1 << 20).expect("a source");
+        // As it is without line breaks.
+        let text: String = text.split_whitespace().collect();
+        let found: Vec<&str> = SEARCHES.into_iter().filter(|search| text.contains(search)).collect();
+        assert_eq!(found, Vec::<&str>::new(), "{}: use PlanIndex, or a set", path.display());
     }
 }

@@ -9,6 +9,7 @@ use deployer_core::isolation::{
 };
 use deployer_core::manifest;
 use deployer_core::plan::plan;
+use deployer_core::resource::alarm::AlarmGroupSpec;
 use deployer_core::resource::{DesiredStack, ResourceKind};
 use deployer_core::snapshot::Snapshot;
 use serde_json::{Value, json};
@@ -34,6 +35,11 @@ fn manifest_with(alarms: &str) -> String {
 fn shared_stack(desired: &Desired) -> Option<&DesiredStack> {
     let found = desired.venues.iter().find(|venue| venue.venue == "_all")?;
     found.stack.as_ref()
+}
+
+fn shared_alarms(desired: &Desired) -> &AlarmGroupSpec {
+    let alarms = desired.alarms.as_ref().expect("the manifest declares alarms");
+    alarms.groups.iter().find(|group| group.venue == "_all").expect("it is always there")
 }
 
 fn config_of(stack: &DesiredStack) -> &str {
@@ -72,7 +78,7 @@ fn a_digest_alone_is_a_rule_that_starts_a_function() {
         config_of(stack),
         r#"{"deployment":"sync","chats":[],"venues":{"harbour":"Harbour","mill":"Mill"},"digest":{"topic":"arn:aws:sns:eu-west-1:123456789012:sync-alarms","hours":[24,24,24,24,24,24,24],"blocked":[{"display_name":"Pier","reason":"Its platform takes no leads","owner":"Ana"}]}}"#
     );
-    let alarms = desired.alarms.as_ref().expect("declared").find_group("_all").expect("declared");
+    let alarms = shared_alarms(&desired);
     let names: Vec<&str> = alarms.alarms.iter().map(|alarm| alarm.name.as_str()).collect();
     assert_eq!((names, &alarms.subscriber), (vec!["sync/_all/hubspot", "sync/_all/digest"], &None));
 }
@@ -101,7 +107,7 @@ fn a_digest_beside_a_chat_is_the_same_function() {
     assert!(stack.target.target.role_arn.is_some());
     let config: ForwardConfig = serde_json::from_str(config_of(stack)).expect("readable");
     assert_eq!(config.digest.expect("a digest").hours, [72, 24, 24, 24, 24, 0, 0]);
-    let alarms = desired.alarms.as_ref().expect("declared").find_group("_all").expect("declared");
+    let alarms = shared_alarms(&desired);
     let last = alarms.alarms.last().expect("two");
     assert_eq!(last.name, "sync/_all/chat", "one function has one alarm");
     assert!(last.settings["AlarmDescription"].to_string().contains("or its digest couldn't be sent"));

@@ -14,7 +14,9 @@ impl Executor<'_> {
                 // Several concurrent properties may each come first.
                 self.property_group.get_or_try_init(|| hubspot.create_property_group(group, label)).await.map(drop)
             }
-            HubSpotOperation::CreateProperty { property } => hubspot.create_property(property).await,
+            HubSpotOperation::CreateProperty { property } => {
+                self.property_batches.create_property(hubspot, property).await
+            }
             HubSpotOperation::UpdateProperty { property } => hubspot.update_property(property).await,
             HubSpotOperation::ArchiveProperty { property } => hubspot.archive_property(property).await,
         };
@@ -40,7 +42,7 @@ impl Executor<'_> {
             .await
             .map_err(|error| error.into_call_error(CALL))?;
         match live {
-            Some(live) => Ok(live.description == property.description),
+            Some(live) => Ok(live.has_mark_of(property)),
             None => Err(CallError::unexpected(
                 CALL,
                 format!(

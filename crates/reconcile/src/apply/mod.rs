@@ -10,6 +10,7 @@ mod hubspot;
 mod iam;
 mod lambda;
 mod logs;
+mod property_batches;
 mod secrets_manager;
 mod sns;
 mod versions;
@@ -33,6 +34,7 @@ use deployer_core::naming::SHARED_VENUE;
 use deployer_core::plan::{Action, Change, LambdaOperation, Operation, Plan};
 use deployer_core::resource::ResourceAddress;
 use deployer_hubspot::HubSpotClient;
+use property_batches::PropertyBatches;
 
 /// What operations need that isn't in a plan: artifacts and secrets.
 #[derive(Debug, Default)]
@@ -106,6 +108,7 @@ struct Executor<'a> {
     canary: bool,
     /// Set once the property group is created.
     property_group: OnceCell<()>,
+    property_batches: PropertyBatches<'a>,
     on_event: &'a (dyn Fn(ApplyEvent) + Sync),
     cancel: &'a CancellationToken,
     fence: &'a WriteFence,
@@ -138,15 +141,19 @@ pub async fn apply(
         delays: options.delays,
         canary: options.canary,
         property_group: OnceCell::new(),
+        property_batches: PropertyBatches::from_plan(plan),
         on_event,
         cancel,
         fence,
     };
     let mut venues: Vec<(&str, Vec<&Change>)> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for change in &plan.changes {
-        match venues.iter_mut().find(|(venue, _)| *venue == change.address.venue) {
+        let venue = change.address.venue.as_str();
+        let at = *places.entry(venue).or_insert(venues.len());
+        match venues.get_mut(at) {
             Some((_, changes)) => changes.push(change),
-            None => venues.push((&change.address.venue, vec![change])),
+            None => venues.push((venue, vec![change])),
         }
     }
     // What belongs to all venues is there before them, and goes after them.
@@ -187,13 +194,14 @@ pub async fn apply(
 
 /// The canary's index in `venues`, if it tests new code in this plan.
 fn canary_position(venues: &[(&str, Vec<&Change>)], canary: &str) -> Option<usize> {
-    let tries = |change: &&Change| {
-        change
-            .operations
-            .iter()
-            .any(|operation| matches!(operation, Operation::Lambda(LambdaOperation::InvokeDryRun { .. })))
-    };
+    let tries = |change: &&Change| tries_new_code(change);
     venues.iter().position(|(venue, changes)| *venue == canary && changes.iter().any(tries))
+}
+
+/// Whether a change runs new code before an alias points to it.
+fn tries_new_code(change: &Change) -> bool {
+    let mut operations = change.operations.iter();
+    operations.any(|operation| matches!(operation, Operation::Lambda(LambdaOperation::InvokeDryRun { .. })))
 }
 
 impl ApplyOutcome {

@@ -103,12 +103,7 @@ pub(super) fn update_batch(call: &mut HubSpotCall<'_>) -> CallResult {
 
 fn parse_inputs(body: &HubSpotBody) -> Result<Vec<BatchInput>, HubSpotRefusal> {
     let inputs = body.required_list("inputs")?;
-    if inputs.len() > HUBSPOT_BATCH_SIZE {
-        let given = inputs.len();
-        return Err(HubSpotRefusal::invalid_request(format!(
-            "Batch of {given} inputs: at most {HUBSPOT_BATCH_SIZE} are allowed"
-        )));
-    }
+    check_batch_size(inputs.len())?;
     let inputs = inputs.iter().map(|input| {
         let body = HubSpotBody::from_value(input.clone())?;
         let optional = |name| Ok::<_, HubSpotRefusal>(body.optional_text(name)?.map(ToOwned::to_owned));
@@ -121,6 +116,14 @@ fn parse_inputs(body: &HubSpotBody) -> Result<Vec<BatchInput>, HubSpotRefusal> {
         Ok(BatchInput { id, id_property, trace_id, body })
     });
     inputs.collect()
+}
+
+pub(super) fn check_batch_size(given: usize) -> Result<(), HubSpotRefusal> {
+    if given > HUBSPOT_BATCH_SIZE {
+        let message = format!("Batch of {given} inputs: at most {HUBSPOT_BATCH_SIZE} are allowed");
+        return Err(HubSpotRefusal::invalid_request(message));
+    }
+    Ok(())
 }
 
 fn refuse_duplicates(inputs: &[BatchInput]) -> Result<(), HubSpotRefusal> {
@@ -164,7 +167,7 @@ fn standard_error(refusal: &HubSpotRefusal) -> Value {
     error
 }
 
-fn finish_batch(now: Timestamp, results: Vec<Value>, errors: Vec<HubSpotRefusal>) -> CallAnswer {
+pub(super) fn finish_batch(now: Timestamp, results: Vec<Value>, errors: Vec<HubSpotRefusal>) -> CallAnswer {
     let mut body = json!({ "status": "COMPLETE", "results": results });
     let status = if errors.is_empty() { 200 } else { 207 };
     if !errors.is_empty() {

@@ -23,7 +23,7 @@ pub struct PortalBehavior {
     pub unlisted_scopes: Option<u16>,
     /// Workflows are also found in the current version of the API, not only below `/automation/v4`.
     pub dated_workflows: bool,
-    /// One rejected input of a batch fails the whole batch with 400, with or without trace ids.
+    /// One rejected input of a batch fails the whole batch with its own status, with or without trace ids.
     pub rejects_whole_batches: bool,
     /// Contacts of which every write is rejected.
     pub rejected_contacts: BTreeSet<u64>,

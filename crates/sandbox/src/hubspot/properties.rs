@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::batch::{check_batch_size, finish_batch};
 use super::definition::{PropertyDefinition, SandboxPropertyOption};
 use super::error::HubSpotRefusal;
 use super::json::HubSpotBody;
@@ -59,28 +60,57 @@ fn asks_for_sensitive(call: &HubSpotCall<'_>) -> bool {
 /// `POST …/properties/contacts`
 pub(super) fn create_property(call: &mut HubSpotCall<'_>) -> CallResult {
     let body = HubSpotBody::from_request(call.request)?;
+    let definition = new_definition(call, &body)?;
+    Ok(CallAnswer::from_write(201, define_property(call, definition)))
+}
+
+/// The property that a body describes, if it may be created.
+fn new_definition(call: &HubSpotCall<'_>, body: &HubSpotBody) -> Result<PropertyDefinition, HubSpotRefusal> {
     body.require_members(&["name", "label", "type", "fieldType", "groupName"])?;
     let name = body.required_text("name")?.to_owned();
     let mut definition = PropertyDefinition::new(&name, "", "", "");
-    merge_body(&mut definition, &body)?;
+    merge_body(&mut definition, body)?;
     definition.unique = body.optional_flag("hasUniqueValue")?.unwrap_or_default();
     definition.check_definition(&call.state.groups)?;
     if call.state.property_definition(&name).is_some() {
         let message = format!("A property named '{name}' already exists.");
         return Err(HubSpotRefusal::new(409, "OBJECT_ALREADY_EXISTS", message));
     }
-    call.state.define_property(definition, call.now);
-    Ok(CallAnswer::from_write(201, call.state.properties.get(&name).map(property_json).unwrap_or_default()))
+    Ok(definition)
 }
 
-/// `POST …/properties/contacts/batch/create`, of which only the check of the scope is implemented: with no inputs.
+fn define_property(call: &mut HubSpotCall<'_>, definition: PropertyDefinition) -> Value {
+    let name = definition.name.clone();
+    call.state.define_property(definition, call.now);
+    call.state.properties.get(&name).map(property_json).unwrap_or_default()
+}
+
+/// `POST …/properties/contacts/batch/create`: what may be created is, unless the portal refuses whole batches.
+///
+/// <https://developers.hubspot.com/docs/api-reference/latest/crm/properties/batch/create-properties>
 pub(super) fn create_properties(call: &mut HubSpotCall<'_>) -> CallResult {
     let body = HubSpotBody::from_request(call.request)?;
-    let message = match body.required_list("inputs")? {
-        [] => "The batch has no inputs",
-        _ => "The sandbox doesn't support creating several properties at once",
-    };
-    Err(HubSpotRefusal::invalid_request(message))
+    let inputs = body.required_list("inputs")?;
+    if inputs.is_empty() {
+        return Err(HubSpotRefusal::invalid_request("The batch has no inputs"));
+    }
+    check_batch_size(inputs.len())?;
+    let inputs = inputs.iter().map(|input| HubSpotBody::from_value(input.clone())).collect::<Result<Vec<_>, _>>()?;
+    if call.state.behavior.rejects_whole_batches {
+        inputs.iter().try_for_each(|input| new_definition(call, input).map(drop))?;
+    }
+    let (mut results, mut errors) = (Vec::new(), Vec::new());
+    // Each is checked after those before it exist: a name that comes twice is created once.
+    for input in inputs {
+        match new_definition(call, &input) {
+            Ok(definition) => results.push(define_property(call, definition)),
+            Err(refusal) => errors.push(refusal),
+        }
+    }
+    let changed = !results.is_empty();
+    let answer = finish_batch(call.now, results, errors);
+    let status = if answer.status == 200 { 201 } else { answer.status };
+    Ok(CallAnswer { status, changed, ..answer })
 }
 
 /// `PATCH …/properties/contacts/{name}`
