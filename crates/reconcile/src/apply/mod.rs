@@ -47,6 +47,11 @@ pub struct ApplyInputs {
     pub hubspot: Option<Arc<HubSpotClient>>,
 }
 
+/// How many venues are worked on at a time, unless somebody says otherwise. AWS's quotas allow five new venues a second
+/// (`deployer_core::call_rates`), and a new venue takes about ten seconds, most of which it waits until its role can be
+/// assumed and its function is active. With fewer in flight, an apply would wait for that, and not for the quotas.
+pub const VENUES_AT_ONCE: usize = 50;
+
 /// How a plan is carried out.
 #[derive(Debug, Clone)]
 pub struct ApplyOptions {
@@ -63,7 +68,7 @@ pub struct ApplyOptions {
 
 impl Default for ApplyOptions {
     fn default() -> Self {
-        Self { parallelism: 10, rate_limited: true, delays: true, canary: true }
+        Self { parallelism: VENUES_AT_ONCE, rate_limited: true, delays: true, canary: true }
     }
 }
 
