@@ -57,6 +57,9 @@ pub(super) async fn run_dev(global: &GlobalArgs, args: &DevArgs) -> Result<ExitC
     }
     let mut edits = ManifestWatch::new(&global.manifest);
     let manifest = load_manifest(global)?.manifest;
+    if manifest.alarms.as_ref().is_some_and(|alarms| alarms.digest.is_some()) && !global.json {
+        errln!("No digest is sent here. `deployer report --send --dry-run --local` prints what it would say.");
+    }
     let given = args.artifact.as_deref();
     let artifact = prepare_artifact(ArtifactPlatform::Local, &manifest.path, given, global.json).await?;
     let state = state_directory(&manifest.path);

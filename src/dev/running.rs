@@ -97,6 +97,7 @@ impl RunningDev {
         manifest.hubspot.token = reader.map(|(venue, _)| reference(venue, KEY_HUBSPOT_TOKEN));
         if let Some(alarms) = &mut manifest.alarms {
             alarms.webhooks.clear();
+            alarms.digest = None;
         }
         for venue in &mut manifest.venues {
             let Some(running) = self.venues.get(&venue.name) else { continue };

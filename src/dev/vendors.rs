@@ -90,9 +90,10 @@ impl DevSandboxes {
     pub fn point_manifest(&self, manifest: &mut Manifest) -> Result<BTreeMap<String, SecretValue>> {
         manifest.hubspot.portal_id = Some(self.portal_id);
         manifest.hubspot.base_uri.clone_from(&self.hubspot_server.uri);
-        // What chats would get is on the page: nothing is sent anywhere else.
+        // What chats would get is on the page: nothing is sent anywhere else, and no digest.
         if let Some(alarms) = &mut manifest.alarms {
             alarms.webhooks.clear();
+            alarms.digest = None;
         }
         let mut secrets = BTreeMap::new();
         for venue in &mut manifest.venues {

@@ -6,8 +6,7 @@ use jiff::tz::TimeZone;
 use sync_config::digest::{Digest, DigestAlarm, DigestBlocker, DigestRuns, DigestVenue, DigestWaiting};
 
 use super::venue_words as words;
-use deployer_core::manifest::{AlarmCause, Status};
-use deployer_core::naming::SHARED_VENUE;
+use deployer_core::manifest::Status;
 use deployer_core::resource::Observed;
 use deployer_health::alarms::VenueAlarm;
 use deployer_health::status::{ContactCounts, Overview, VenueOverview};
@@ -17,15 +16,18 @@ pub fn status_digest(overview: &Overview, alarms: Option<&BTreeMap<String, Venue
     let zone = overview.common_zone().unwrap_or(TimeZone::UTC);
     let until = overview.made_at.to_zoned(zone.clone());
     let zone = zone.iana_name().unwrap_or("UTC").to_owned();
-    let (blocked, others): (Vec<&VenueOverview>, Vec<&VenueOverview>) =
+    let (blocked, mut others): (Vec<&VenueOverview>, Vec<&VenueOverview>) =
         overview.venues.iter().partition(|status| status.venue.status == Status::Blocked);
+    // As the function of a scheduled digest does, which doesn't know the manifest's order.
+    others.sort_by(|one, other| one.venue.name.cmp(&other.venue.name));
     Digest {
         deployment: overview.deployment.clone(),
         period: words::period_text(overview),
         until: format!("{} {zone}", until.strftime("%Y-%m-%d %H:%M")),
         waiting_is_now: true,
         venues: others.into_iter().map(digest_venue).collect(),
-        blocked: blocked.into_iter().map(digest_blocker).collect(),
+        blocked: blocked.into_iter().map(|status| DigestBlocker::from(&status.venue)).collect(),
+        more_venues: 0,
         more_blocked: 0,
         alarms: alarms.map(|alarms| raised_alarms(overview, alarms)),
     }
@@ -55,46 +57,12 @@ fn digest_venue(status: &VenueOverview) -> DigestVenue {
     }
 }
 
-fn digest_blocker(status: &VenueOverview) -> DigestBlocker {
-    let blocker = status.venue.blocker.as_ref();
-    DigestBlocker {
-        display_name: status.venue.display_name.clone(),
-        reason: blocker.map_or_else(String::new, |blocker| blocker.reason.clone()),
-        owner: blocker.and_then(|blocker| blocker.owner.clone()),
-        next_step: blocker.and_then(|blocker| blocker.next_step.clone()),
-        since: blocker.and_then(|blocker| blocker.since.clone()),
-    }
-}
-
 fn raised_alarms(overview: &Overview, alarms: &BTreeMap<String, VenueAlarm>) -> Vec<DigestAlarm> {
     let raised = alarms.iter().filter(|(_, alarm)| alarm.is_raised() || !alarm.causes.is_empty());
     let raised = raised.map(|(venue, alarm)| {
         let known = overview.venues.iter().find(|status| status.venue.name == *venue);
-        let causes = alarm
-            .causes
-            .keys()
-            .map(|word| AlarmCause::from_word(word).map_or_else(|| word.clone(), |cause| cause.meaning().to_owned()));
-        match venue.as_str() {
-            SHARED_VENUE => DigestAlarm {
-                display_name: "All venues".to_owned(),
-                venue: None,
-                causes: alarm.causes.keys().map(|cause| shared_meaning(cause).to_owned()).collect(),
-            },
-            venue => DigestAlarm {
-                display_name: known.map_or(venue, |status| &status.venue.display_name).to_owned(),
-                venue: Some(venue.to_owned()),
-                causes: causes.collect(),
-            },
-        }
+        let display_name = known.map(|status| status.venue.display_name.as_str());
+        DigestAlarm::from_causes(venue, display_name, alarm.causes.keys().map(String::as_str))
     });
     raised.collect()
-}
-
-/// What an alarm of all venues means.
-fn shared_meaning(cause: &str) -> &str {
-    match cause {
-        "hubspot" => "HubSpot ends the runs of at least half of them",
-        "chat" => "messages couldn't be delivered to a chat",
-        other => other,
-    }
 }

@@ -6,6 +6,7 @@ use deployer_core::manifest::Status;
 use deployer_core::resource::Observed;
 use deployer_core::spread::keeps_schedule;
 use deployer_health::status::{Attention, ContactCounts, Overview, RunHistory, VenueOverview, VenueRun, VenueStanding};
+use sync_config::digest::period_words;
 
 /// A venue's standing in a word or two.
 pub(super) fn standing_word(standing: VenueStanding) -> &'static str {
@@ -96,12 +97,7 @@ pub(super) fn sync_summary(status: &VenueOverview, overview: &Overview) -> Strin
 
 /// The period over which runs are counted: `24 hours`, `7 days`.
 pub(super) fn period_text(overview: &Overview) -> String {
-    let minutes = overview.made_at.duration_since(overview.since).as_mins().unsigned_abs();
-    match minutes {
-        _ if minutes.is_multiple_of(1440) && minutes > 1440 => count_with_noun(minutes / 1440, "day"),
-        _ if minutes.is_multiple_of(60) => count_with_noun(minutes / 60, "hour"),
-        _ => count_with_noun(minutes, "minute"),
-    }
+    period_words(overview.made_at.duration_since(overview.since).as_mins().unsigned_abs())
 }
 
 /// `found 3: 3 synced, 0 failed, 0 need review, 0 deferred (812 ms)`, or why it failed.

@@ -16,6 +16,8 @@ pub enum Side {
     Logs,
     /// A chat that gets the messages of alarms.
     Chat,
+    /// Amazon SNS, where the topic of the alarms is.
+    Topic,
 }
 
 impl fmt::Display for Side {
@@ -26,6 +28,7 @@ impl fmt::Display for Side {
             Self::SecretsManager => "Secrets Manager",
             Self::Logs => "CloudWatch Logs",
             Self::Chat => "a chat",
+            Self::Topic => "SNS",
         })
     }
 }

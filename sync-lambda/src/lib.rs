@@ -9,12 +9,14 @@
 //!   phone numbers. [`retry`] spaces retries, and the crate `pacing` enforces rate limits. [`clock`] is the time.
 //! - [`tokens`]: the pair of tokens that a consent gave, and how the function renews it.
 //! - [`lease`]: keeps runs from overlapping where nothing else does. [`signed`] makes the requests to AWS.
-//! - [`forward`]: the other mode of the executable: messages of a deployment's alarms to its chats.
+//! - [`forward`] and [`digest`]: the other mode of the executable, for all venues: messages of a deployment's alarms to its
+//!   chats, and the digest that a rule starts.
 //! - [`report`]: log lines, metrics and the response. [`error`]: why a run ended early.
 
 pub mod clock;
 pub mod credentials;
 pub mod destination;
+pub mod digest;
 pub mod engine;
 pub mod error;
 pub mod forward;

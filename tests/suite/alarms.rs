@@ -126,19 +126,34 @@ async fn an_alarm_of_another_owner_stays_and_stops_the_apply() {
     assert!(alarm_names(&cloud).contains(&"sync/a/silent".to_owned()));
 }
 
+/// What of a venue's alarms, and of those of all venues, has no owner is tagged, and the next apply has nothing left to refuse.
 #[tokio::test]
-async fn an_alarm_without_an_owner_is_not_adopted_and_the_note_says_what_to_do() {
+async fn alarms_and_a_topic_without_an_owner_are_adopted() {
     let (cloud, world, desired) = converged_world().await;
-    change_alarm(&cloud, "sync/a/silent", |alarm| alarm.tags = BTreeMap::new());
+    for name in ["sync/a/silent", "sync/a", "sync/_all/hubspot"] {
+        change_alarm(&cloud, name, |alarm| alarm.tags = BTreeMap::from([("team".to_owned(), "ops".to_owned())]));
+    }
+    let untag = |cx: &mut deployer_cloud::CloudContext<'_>| {
+        cx.region_state_mut().sns.topics.values_mut().for_each(|topic| topic.tags = BTreeMap::new());
+    };
+    cloud.with_context(untag).expect("the state is writable");
     let adoption = plan_adoption(&desired, &world.observe(&desired).await, "a").expect("nobody else owns it");
-    assert_eq!(describe_actions(&adoption.plan), Vec::<String>::new());
-    let [note] = &adoption.plan.notes[..] else { panic!("{:?}", adoption.plan.notes) };
-    assert!(note.contains("sync/a/silent has no owner and isn't taken over"), "{note}");
-    assert!(note.contains("`aws cloudwatch delete-alarms --alarm-names sync/a/silent`"), "{note}");
-    cloud
-        .with_context(|cx| drop(cx.region_state_mut().cloudwatch.alarms.remove("sync/a/silent")))
-        .expect("the state is writable");
+    let mut changes = describe_actions(&adoption.plan);
+    changes.sort();
+    assert_eq!(changes, ["_all/alarm-topic Update", "_all/alarms Update", "a/alarms Update"]);
+    assert_eq!(adoption.next.conflicts, []);
+    assert!(adoption.plan.notes.iter().any(|note| note.contains("sync/a/silent")), "{:?}", adoption.plan.notes);
+    let (outcome, _) = world.execute_plan(&adoption.plan).await;
+    assert_eq!(outcome.failed, []);
+    assert_eq!(world.plan(&desired).await.conflicts, []);
     world.converge(&desired).await;
+    // A part of it is another deployment's.
+    change_alarm(&cloud, "sync/a", |alarm| alarm.tags = BTreeMap::new());
+    change_alarm(&cloud, "sync/a/silent", |alarm| {
+        alarm.tags = BTreeMap::from([("deployer:deployment".to_owned(), "other".to_owned())]);
+    });
+    let refused = plan_adoption(&desired, &world.observe(&desired).await, "a").expect_err("somebody owns it");
+    assert!(format!("{refused:?}").contains("deployment other"), "{refused:?}");
 }
 
 #[tokio::test]
@@ -409,8 +424,23 @@ async fn a_week_with_three_outages_is_three_messages_and_their_ends() {
     }
     let shown: Vec<String> =
         messages.iter().map(|it| format!("{} {} at {} min", it.alarm, it.state.as_word(), it.at / MINUTE)).collect();
+    // A message is false if no outage explains it: it is of none of them, or too late for it.
+    let explains = |outage: &Outage, message: &AlarmMessage| {
+        let since = if message.state == AlarmState::Alarm { outage.from } else { outage.until };
+        outage.told_by == message.alarm && (since..since + LATEST).contains(&message.at)
+    };
+    let count = |state: AlarmState| messages.iter().filter(|message| message.state == state).count();
+    let false_ones = messages.iter().filter(|it| !OUTAGES.iter().any(|outage| explains(outage, it))).count();
     println!("{}", shown.join("\n"));
+    println!(
+        "a week with {} outages: {} messages sent, {} raised, {} cleared, {false_ones} false",
+        OUTAGES.len(),
+        messages.len(),
+        count(AlarmState::Alarm),
+        count(AlarmState::Ok)
+    );
     assert_eq!(messages.len(), 2 * OUTAGES.len(), "{shown:?}");
+    assert_eq!((count(AlarmState::Alarm), count(AlarmState::Ok), false_ones), (3, 3, 0), "{shown:?}");
     for (outage, pair) in OUTAGES.iter().zip(messages.chunks(2)) {
         let [raised, cleared] = pair else { panic!("a message for the beginning and one for the end: {shown:?}") };
         assert_eq!((raised.alarm.as_str(), raised.state), (outage.told_by, AlarmState::Alarm), "{shown:?}");

@@ -29,10 +29,10 @@ fn read<T>(cloud: &EmbeddedCloud, read: impl FnOnce(&mut CloudContext<'_>) -> T)
     cloud.with_context(read).expect("the state is readable")
 }
 
-const ALL_PARTS: [&str; 5] = ["role", "log group", "function", "rule", "subscription"];
+pub const ALL_PARTS: [&str; 5] = ["role", "log group", "function", "rule", "subscription"];
 
 /// What of the forwarder exists. A deleted secret can be restored for a while, so it isn't asked for.
-fn forwarder_parts(cloud: &EmbeddedCloud) -> Vec<&'static str> {
+pub fn forwarder_parts(cloud: &EmbeddedCloud) -> Vec<&'static str> {
     read(cloud, |cx| {
         let state = cx.region_state();
         let subscribed = state.sns.subscriptions.values().any(|known| known.protocol == "lambda");

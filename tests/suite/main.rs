@@ -27,6 +27,7 @@ mod dev;
 mod dev_alarms;
 mod dev_page;
 mod dev_process;
+mod digests;
 mod doctor;
 mod dotenv;
 mod drift;

@@ -169,7 +169,7 @@ impl AlarmContext<'_> {
             venue: SHARED_VENUE.to_owned(),
             alarms: [AlarmSpec::new(format!("{name}/hubspot"), &merge(settings, breach.to_json()))]
                 .into_iter()
-                .chain(self.chat_alarm(&name))
+                .chain(self.function_alarm(&name))
                 .collect(),
             subscriber: self.settings.chats().next().map(|_| ChatSubscriber {
                 topic: self.topic_arn.to_owned(),
@@ -186,9 +186,31 @@ impl AlarmContext<'_> {
         }
     }
 
-    /// The alarm for messages that a chat doesn't take, which reaches those who get mail.
-    fn chat_alarm(&self, group: &str) -> Option<AlarmSpec> {
-        self.settings.chats().next()?;
+    /// The alarm for what the function of all venues doesn't get done: a chat doesn't take a message, or a digest isn't sent. It
+    /// reaches those who get mail. Both are errors of the one function, so there is one alarm.
+    fn function_alarm(&self, group: &str) -> Option<AlarmSpec> {
+        let (has_chat, has_digest) = (self.settings.chats().next().is_some(), self.settings.digest.is_some());
+        let deployment = self.deployment;
+        let said = format!("`deployer logs {SHARED_VENUE}` says why");
+        let webhook =
+            format!("`deployer secret set {SHARED_VENUE} slack_webhook` (or teams_webhook) sets another webhook");
+        let (word, description) = match (has_chat, has_digest) {
+            (false, false) => return None,
+            (true, false) => {
+                ("chat", format!("Messages of {deployment} couldn't be delivered to a chat. {said}; {webhook}."))
+            }
+            (true, true) => (
+                "chat",
+                format!(
+                    "Messages of {deployment} couldn't be delivered to a chat, or its digest couldn't be sent. {said}; \
+                     {webhook}, and `deployer report --send` sends the digest."
+                ),
+            ),
+            (false, true) => (
+                "digest",
+                format!("The digest of {deployment} couldn't be sent. {said}; `deployer report --send` sends it."),
+            ),
+        };
         let function = VenueNames::new(self.deployment, SHARED_VENUE).function;
         let breach = Breach {
             operator: "GreaterThanOrEqualToThreshold",
@@ -198,16 +220,12 @@ impl AlarmContext<'_> {
             missing: "notBreaching",
         };
         let settings = json!({
-            "AlarmDescription": format!(
-                "Messages of {} couldn't be delivered to a chat. `deployer logs {SHARED_VENUE}` says why; `deployer secret set \
-                 {SHARED_VENUE} slack_webhook` (or teams_webhook) sets another webhook.",
-                self.deployment
-            ),
+            "AlarmDescription": description,
             "Namespace": "AWS/Lambda", "MetricName": "Errors", "Statistic": "Sum", "Period": HOUR_S,
             "Dimensions": [{ "Name": "FunctionName", "Value": function }],
             "AlarmActions": [self.topic_arn],
         });
-        Some(AlarmSpec::new(format!("{group}/chat"), &merge(settings, breach.to_json())))
+        Some(AlarmSpec::new(format!("{group}/{word}"), &merge(settings, breach.to_json())))
     }
 
     fn venue_group(&self, venue: &Venue, shared: &AlarmGroupSpec) -> AlarmGroupSpec {

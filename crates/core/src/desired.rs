@@ -8,7 +8,7 @@ use sync_config::config::{
 
 use crate::alarms::derive_alarms;
 use crate::concurrency::enable_lease;
-use crate::forwarder::forwarding_venue;
+use crate::forwarder::shared_venue;
 use crate::manifest::{Deployment, Manifest, ReservedConcurrency, Status, Venue};
 use crate::naming::{
     ALIAS, RolePlace, SHARED_VENUE, TAG_DEPLOYMENT, TAG_PROTECT, TAG_REGION, TAG_VENUE, TARGET_ID, VenueNames,
@@ -108,7 +108,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
             blocked: None,
         },
     });
-    let forwarding = forwarding_venue(manifest, scope, &code_sha256);
+    let shared = shared_venue(manifest, scope, &code_sha256);
     let mut active = manifest.venues.iter().filter(|venue| venue.status == Status::Active);
     let canary = manifest.venues.iter().find(|venue| venue.canary).or_else(|| active.next());
     let canary = canary.map(|venue| venue.name.clone());
@@ -117,7 +117,7 @@ pub fn derive_desired(manifest: &Manifest, scope: &Scope, code_sha256: impl Fn(&
         scope: scope.clone(),
         role_path: manifest.deployment.role_path.clone(),
         may_share_with: manifest.deployment.may_share_with.clone(),
-        venues: forwarding.into_iter().chain(venues).collect(),
+        venues: shared.into_iter().chain(venues).collect(),
         canary,
         recovery_window_days: Some(manifest.deployment.recovery_window_days),
         alarms: derive_alarms(manifest, scope),

@@ -11,7 +11,7 @@ pub mod denial;
 pub mod desired;
 pub mod error;
 pub mod exit_code;
-mod forwarder;
+pub mod forwarder;
 pub mod isolation;
 pub mod manifest;
 pub mod naming;

@@ -1,16 +1,17 @@
-//! Chats that get the messages of alarms, and the configuration of the function that forwards them.
+//! Chats that get the messages of alarms, and the configuration of the function that forwards them and sends the digest.
 
+use crate::digest::DigestConfig;
 use serde::{Deserialize, Serialize};
 
-/// Environment variable with [`ForwardConfig`] as JSON. A function that has it forwards the messages of the deployment's topic
-/// instead of syncing a venue.
+/// Environment variable with [`ForwardConfig`] as JSON. A function that has it works for all venues, instead of syncing one:
+/// it forwards the messages of the deployment's topic, and sends the digest.
 pub const ENV_FORWARD_CONFIG: &str = "FORWARD_CONFIG";
 /// Key of the secret with Slack's webhook, and its name in a manifest.
 pub const KEY_SLACK_WEBHOOK: &str = "SLACK_WEBHOOK";
 /// Key of the secret with the webhook of a Teams workflow, and its name in a manifest.
 pub const KEY_TEAMS_WEBHOOK: &str = "TEAMS_WEBHOOK";
 
-/// What the forwarding function needs to know.
+/// What the function of all venues needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForwardConfig {
     /// The deployment whose messages it forwards.
@@ -20,6 +21,9 @@ pub struct ForwardConfig {
     /// Names for people, by the venue's name in the manifest.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub venues: std::collections::BTreeMap<String, String>,
+    /// The digest that its rule starts; `None` if it only forwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<DigestConfig>,
 }
 
 /// A chat.

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alarm_words::{cause_meaning, shared_meaning};
+
 /// SNS's limit for the subject of a mail, in characters, which have to be ASCII.
 /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 pub const MAX_SUBJECT: usize = 100;
@@ -14,6 +16,46 @@ pub const MAX_BODY: usize = 200_000;
 const WIDTH: usize = 78;
 /// How many venues without any contact are named.
 const MAX_IDLE: usize = 20;
+
+/// What the function that sends a digest needs to know of it. A variable of Lambda's holds it, so what doesn't fit is counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DigestConfig {
+    /// ARN of the topic that it is published to.
+    pub topic: String,
+    /// How many hours it is about, by the weekday in UTC on which it is sent, from Monday on: the time since the last one. 0
+    /// where none is due.
+    pub hours: [u32; 7],
+    /// The IANA time zone in which its time is told; UTC if the venues have none or several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// Venues that aren't paused although they have no alarm of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unwatched: Vec<String>,
+    /// How many venues are set up, but not among the names that fit.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unnamed: u64,
+    /// Venues that wait for somebody, as many as fit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<DigestBlocker>,
+    /// How many more of them there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more_blocked: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// A period for people: `24 hours`, `7 days`.
+pub fn period_words(minutes: u64) -> String {
+    match minutes {
+        _ if minutes.is_multiple_of(1440) && minutes > 1440 => counted(minutes / 1440, "day"),
+        _ if minutes.is_multiple_of(60) => counted(minutes / 60, "hour"),
+        _ => counted(minutes, "minute"),
+    }
+}
 
 /// What a digest says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +69,10 @@ pub struct Digest {
     pub until: String,
     /// Whether [`DigestWaiting`] is what waits now, and not what came to wait in the period.
     pub waiting_is_now: bool,
-    /// Venues that aren't blocked, in the manifest's order.
+    /// Venues that aren't blocked, by name.
     pub venues: Vec<DigestVenue>,
+    /// How many more of them there are, of which nothing was read.
+    pub more_venues: u64,
     /// Venues that wait for somebody.
     pub blocked: Vec<DigestBlocker>,
     /// How many more of them there are.
@@ -104,6 +148,19 @@ pub struct DigestAlarm {
     pub venue: Option<String>,
     /// What is in alarm.
     pub causes: Vec<String>,
+}
+
+impl DigestAlarm {
+    /// What is raised for a venue, by the words of its causes. The name that belongs to all venues begins with `_`.
+    pub fn from_causes<'c>(venue: &str, display_name: Option<&str>, causes: impl Iterator<Item = &'c str>) -> Self {
+        let of_all = venue.starts_with('_');
+        let meaning = |word: &'c str| if of_all { shared_meaning(word) } else { cause_meaning(word) }.unwrap_or(word);
+        Self {
+            display_name: if of_all { "All venues" } else { display_name.unwrap_or(venue) }.to_owned(),
+            venue: (!of_all).then(|| venue.to_owned()),
+            causes: causes.map(|word| meaning(word).to_owned()).collect(),
+        }
+    }
 }
 
 /// A digest as it is sent.
@@ -236,7 +293,10 @@ impl Digest {
                 push_wrapped(text, "  ", &format!("{what} {}", cut_names(&names)));
             }
         }
-        if self.venues.is_empty() {
+        if self.more_venues > 0 {
+            let _ = writeln!(text, "  and {} not read here", counted(self.more_venues, "venue"));
+            text.push_str("    deployer report --send\n");
+        } else if self.venues.is_empty() {
             text.push_str("  no venue is set up\n");
         }
     }
@@ -340,6 +400,7 @@ mod tests {
                 since: Some("2026-10-01".to_owned()),
             }],
             more_blocked: 0,
+            more_venues: 0,
             alarms: Some(vec![DigestAlarm {
                 display_name: "The Loft at the Very Long Pier".to_owned(),
                 venue: Some("loft".to_owned()),
@@ -417,6 +478,43 @@ Blocked
         for line in idle.lines().chain(busy.body.lines()) {
             assert!(line.chars().count() <= 80, "{line}");
         }
+    }
+
+    #[test]
+    fn what_was_not_read_is_counted() {
+        let body = Digest { more_venues: 3, more_blocked: 2, ..full_digest() }.render().body;
+        assert!(body.contains("  and 3 venues not read here\n    deployer report --send\n"), "{body}");
+        assert!(body.contains("  and 2 more: `deployer report` has all\n"), "{body}");
+    }
+
+    #[test]
+    fn alarms_are_told_by_what_they_mean() {
+        let told = |venue: &str, causes: &[&str]| {
+            let DigestAlarm { display_name, venue, causes } =
+                DigestAlarm::from_causes(venue, (venue == "a").then_some("Venue A"), causes.iter().copied());
+            (display_name, venue, causes.join(", "))
+        };
+        let of_a = |causes: &str| ("Venue A".to_owned(), Some("a".to_owned()), causes.to_owned());
+        assert_eq!(told("a", &["failing", "new"]), of_a("runs fail, new"));
+        assert_eq!(told("a", &[]), of_a(""));
+        assert_eq!(told("b", &[]).0, "b", "an unknown venue is named as in its alarm");
+        let all = ("All venues".to_owned(), None, "a digest couldn't be sent".to_owned());
+        assert_eq!(told("_all", &["digest"]), all);
+    }
+
+    /// A function's configuration is what an older or a newer deployer wrote.
+    #[test]
+    fn unset_members_are_left_out() {
+        let config = DigestConfig { topic: "t".to_owned(), hours: [24; 7], ..DigestConfig::default() };
+        let json = serde_json::to_string(&config).expect("JSON");
+        assert_eq!(json, r#"{"topic":"t","hours":[24,24,24,24,24,24,24]}"#);
+        let read: DigestConfig =
+            serde_json::from_str(r#"{"topic":"t","hours":[24,24,24,24,24,24,24],"new":1}"#).expect("read");
+        assert_eq!(read, config);
+        assert_eq!(
+            [(1440, "24 hours"), (10080, "7 days"), (90, "90 minutes")].map(|(m, w)| period_words(m) == w),
+            [true; 3]
+        );
     }
 
     #[test]

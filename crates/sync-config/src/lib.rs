@@ -2,6 +2,7 @@
 //! which version of HubSpot's API is spoken, and how ARNs and marks are written.
 
 pub mod address;
+pub mod alarm_words;
 pub mod arn;
 pub mod chat;
 pub mod config;

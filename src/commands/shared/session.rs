@@ -211,8 +211,8 @@ pub(in crate::commands) fn check_declared(manifest: &Manifest, name: &str) -> Re
     match manifest.secret_references(name) {
         Some(_) => Ok(()),
         None if name == SHARED_VENUE => {
-            Err(Error::usage(ErrorCode::UnknownVenue, "[alarms] names no chat, so nothing belongs to all venues")
-                .hint("declare one: `slack_webhook = \"managed\"` or `teams_webhook = \"managed\"` under [alarms]"))
+            Err(Error::usage(ErrorCode::UnknownVenue, "[alarms] names no chat and no digest, so nothing belongs to all venues")
+                .hint("declare one: `slack_webhook = \"managed\"`, `teams_webhook = \"managed\"` or `digest = \"daily\"` under [alarms]"))
         }
         None => find_declared_venue(manifest, name).map(drop),
     }

@@ -12,7 +12,8 @@ use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::isolation::SimulationResults;
 use deployer_core::isolation::planned::CredentialsByVenue;
-use deployer_core::isolation::{ComparedCredential, IsolationReport, judge_pairs, planned};
+use deployer_core::isolation::starters::find_other_starters;
+use deployer_core::isolation::{ComparedCredential, IsolationReport, VenueSubject, judge_pairs, planned};
 use deployer_core::manifest::{Manifest, Status};
 use deployer_core::scope::Scope;
 use deployer_health::isolation::live;
@@ -52,15 +53,19 @@ async fn judge_as_planned(manifest: &Manifest) -> IsolationReport {
     let subjects =
         planned::planned_subjects(manifest, &derive_desired(manifest, &scope, |_| String::new()), &credentials);
     notes.extend(blocked_venues_note(manifest));
-    judge_pairs(&subjects, &SimulationResults::default(), notes)
+    let (strangers, unread) = other_starters(&subjects);
+    IsolationReport { strangers, unread, ..judge_pairs(&subjects, &SimulationResults::default(), notes) }
 }
 
 async fn judge_as_deployed(session: &Session) -> IsolationReport {
     let manifest = session.manifest();
     let (credentials, mut notes) = known_credentials(manifest, false).await;
     let reading = live::read_live_subjects(&session.aws, &session.scope, manifest, &credentials).await;
-    let live::LiveReading { subjects, strangers, unread, notes: more } = reading;
+    let live::LiveReading { subjects, mut strangers, mut unread, notes: more } = reading;
     notes.extend(more);
+    let (starters, unknown) = other_starters(&subjects);
+    strangers.extend(starters);
+    unread.extend(unknown);
     notes.extend(blocked_venues_note(manifest));
     // IAM can't simulate a role that doesn't exist.
     let there: Vec<_> = subjects.iter().filter(|subject| subject.role.is_ok()).cloned().collect();
@@ -86,6 +91,16 @@ async fn judge_as_deployed(session: &Session) -> IsolationReport {
         notes.push(whose.to_owned());
     }
     IsolationReport { strangers, unread, ..judge_pairs(&subjects, &simulated, notes) }
+}
+
+/// What else can start the function of all venues, and why that is unknown.
+fn other_starters(subjects: &[VenueSubject]) -> (Vec<String>, Vec<String>) {
+    let found = subjects.iter().map(find_other_starters);
+    found.fold((Vec::new(), Vec::new()), |(mut all, mut unknown), (found, why)| {
+        all.extend(found);
+        unknown.extend(why);
+        (all, unknown)
+    })
 }
 
 /// What is known about the credentials: their references and, with `resolving`, the digests of the values that resolve

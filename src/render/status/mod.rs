@@ -5,6 +5,7 @@ mod json;
 mod lines;
 mod prometheus;
 mod screen;
+mod shared;
 mod spark;
 mod table;
 
@@ -59,6 +60,7 @@ fn status_parts(overview: &Overview, look: &StatusLook) -> StatusParts {
         lines = table.split_off(1);
         titles.extend(table);
     }
+    lines.extend(shared::shared_lines(overview, look));
     if look.details {
         for status in &overview.venues {
             lines.push(StatusLine::default());

@@ -5,7 +5,9 @@
 
 use std::fmt::Write;
 
-use deployer_health::status::{ContactCounts, Overview, VenueDrift, VenueHealth, VenueOverview, VenueRun};
+use deployer_health::status::{
+    ContactCounts, Overview, SharedAttempt, VenueDrift, VenueHealth, VenueOverview, VenueRun,
+};
 use jiff::Timestamp;
 
 /// A metric of which each venue has one sample at most.
@@ -145,6 +147,7 @@ pub fn status_metrics(overview: &Overview) -> String {
             "{standings}{{deployment=\"{deployment}\",venue=\"{venue}\",standing=\"{standing}\",version=\"{version}\"}} 1"
         );
     }
+    write_shared(&mut out, overview, &deployment);
     let unreadable = "deployer_status_unreadable";
     write_head(&mut out, unreadable, "Parts of the status that are unreadable.");
     let _ = writeln!(out, "{unreadable}{{deployment=\"{deployment}\"}} {}", overview.unreadable_reasons().len());
@@ -152,6 +155,50 @@ pub fn status_metrics(overview: &Overview) -> String {
     write_head(&mut out, read_at, "When the status was read.");
     let _ = writeln!(out, "{read_at}{{deployment=\"{deployment}\"}} {}", unix_seconds(overview.made_at));
     out
+}
+
+/// The metrics of the function of all venues, where there is one.
+fn write_shared(out: &mut String, overview: &Overview, deployment: &str) {
+    let Some(shared) = &overview.shared else { return };
+    let history = shared.history();
+    let failed = |last: Option<&SharedAttempt>| last.map(|last| f64::from(u8::from(last.error.is_some())));
+    let metrics = [
+        (
+            "deployer_shared_healthy",
+            "Whether messages reach the chats and the digest is sent: 1 yes, 0 no.",
+            match shared.health {
+                VenueHealth::Healthy => Some(1.0),
+                VenueHealth::Unhealthy => Some(0.0),
+                VenueHealth::Idle | VenueHealth::Unknown => None,
+            },
+        ),
+        (
+            "deployer_digest_last_success_timestamp_seconds",
+            "When a digest was last sent by its rule.",
+            history.and_then(|history| history.last_good_digest).map(unix_seconds),
+        ),
+        (
+            "deployer_digest_last_failed",
+            "Whether the last digest wasn't sent: 1 yes, 0 no.",
+            failed(history.and_then(|history| history.last_digest.as_ref())),
+        ),
+        (
+            "deployer_digest_next_timestamp_seconds",
+            "When the next digest is due.",
+            shared.next_digest.map(unix_seconds),
+        ),
+        (
+            "deployer_chat_last_failed",
+            "Whether the last message wasn't delivered to a chat: 1 yes, 0 no.",
+            failed(history.and_then(|history| history.last_message.as_ref())),
+        ),
+    ];
+    for (name, help, value) in metrics {
+        write_head(out, name, help);
+        if let Some(value) = value {
+            let _ = writeln!(out, "{name}{{deployment=\"{deployment}\"}} {value}");
+        }
+    }
 }
 
 /// The two lines before a metric's samples. In a help text, a backslash and a line break are escaped; ours have none.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sync_config::alarm_words::cause_meaning;
 use sync_config::chat::ForwardConfig;
 
 /// How long a text in a chat may be, in characters: Slack cuts at 40,000 and a block at 3,000, Teams a card at 28 KB.
@@ -59,15 +60,15 @@ fn plain_message(subject: &str, text: &str, config: &ForwardConfig) -> ChatMessa
     }
 }
 
-/// What each cause means, by the end of its alarm's name, and the command that helps.
-const CAUSES: [(&str, &str, &str); 7] = [
-    ("failing", "runs fail", "deployer logs VENUE --outcome failed"),
-    ("silent", "no run succeeds", "deployer doctor VENUE"),
-    ("oldest_flag", "a flag has been set for too long", "deployer status VENUE"),
-    ("needs_review", "contacts came to need review", "deployer retry VENUE"),
-    ("failed", "many contacts are refused for their data", "deployer logs VENUE --outcome failed"),
-    ("throttled", "Lambda doesn't start runs", "deployer doctor VENUE"),
-    ("lookups", "leads can't be looked up", "deployer doctor VENUE"),
+/// The command that helps against a cause, by the end of its alarm's name.
+const COMMANDS: [(&str, &str); 7] = [
+    ("failing", "deployer logs VENUE --outcome failed"),
+    ("silent", "deployer doctor VENUE"),
+    ("oldest_flag", "deployer status VENUE"),
+    ("needs_review", "deployer retry VENUE"),
+    ("failed", "deployer logs VENUE --outcome failed"),
+    ("throttled", "deployer doctor VENUE"),
+    ("lookups", "deployer doctor VENUE"),
 ];
 
 /// A message of CloudWatch's. Its alarm is `DEPLOYMENT/VENUE` for a venue, or `DEPLOYMENT/_all/…` for all of them.
@@ -90,13 +91,13 @@ fn alarm_message(alarm: &Value, config: &ForwardConfig) -> ChatMessage {
         ChatMood::News => "has no values to judge by",
     };
     let causes = raised_causes(alarm, name);
-    let find = |cause: &str| CAUSES.iter().find(|(word, _, _)| *word == cause);
-    let meanings = causes.iter().map(|cause| find(cause).map_or(cause.as_str(), |(_, meaning, _)| meaning));
+    let find = |cause: &str| COMMANDS.iter().find(|(word, _)| *word == cause);
+    let meanings = causes.iter().map(|cause| cause_meaning(cause).unwrap_or(cause));
     let meanings: Vec<&str> = meanings.collect();
     let mut commands: Vec<String> = Vec::new();
     if mood == ChatMood::Raised && !of_all {
         commands.push(format!("deployer status {venue}"));
-        for (_, _, command) in causes.iter().filter_map(|cause| find(cause)) {
+        for (_, command) in causes.iter().filter_map(|cause| find(cause)) {
             let command = command.replace("VENUE", venue);
             if !commands.contains(&command) {
                 commands.push(command);
@@ -132,6 +133,7 @@ fn shared_title(name: &str, mood: ChatMood) -> &'static str {
         (Some("hubspot"), ChatMood::Raised) => "HubSpot fails at many venues",
         (Some("hubspot"), ChatMood::Cleared) => "HubSpot answers again",
         (Some("chat"), ChatMood::Raised) => "Messages couldn't be delivered to a chat",
+        (Some("digest"), ChatMood::Raised) => "A digest couldn't be sent",
         (_, ChatMood::Raised) => "All venues need attention",
         (_, ChatMood::Cleared) => "All venues are fine again",
         (_, ChatMood::News) => "The alarms of all venues have no values to judge by",

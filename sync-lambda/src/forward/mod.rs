@@ -1,5 +1,5 @@
-//! Forwards the messages of the deployment's topic to its chats. The same executable as the sync: its environment decides
-//! which of the two it is.
+//! What belongs to all venues: forwards the messages of the deployment's topic to its chats, and has [`crate::digest`] send the
+//! digest when its rule fires. The same executable as the sync: its environment decides which of the two it is.
 //!
 //! What can't be delivered fails the invocation, so that SNS and Lambda try again. A chat that took a message may get it
 //! again then, which is better than none.
@@ -18,12 +18,14 @@ use sync_config::chat::{ChatKind, ENV_FORWARD_CONFIG, ForwardConfig};
 use sync_config::config::ENV_SECRET_ARN;
 
 use crate::credentials::CredentialValue;
+use crate::digest::{DigestSender, is_of_schedule};
 use crate::error::{RunError, Side};
 use crate::http::{VendorResponse, send_request};
 use crate::report::LogSink;
 use crate::retry::{RetryAfterFloor, retry_pauses};
 use crate::secret::{EnvironmentReader, SecretStore, parse_secret_object};
 use crate::settings::check_url;
+use crate::signed::AwsCaller;
 
 use message::{ChatMessage, read_messages};
 
@@ -37,7 +39,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// What has to be left of an invocation for another request.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// Forwards messages.
+/// Forwards messages, and sends the digest.
 pub struct Forwarder {
     config: ForwardConfig,
     secret_arn: String,
@@ -64,16 +66,28 @@ impl Forwarder {
         }))
     }
 
-    /// Sends the messages of an event to each chat, until `deadline` at the latest.
+    /// Sends the messages of an event to each chat, or the digest if the event is the rule's, until `deadline` at the latest.
     ///
     /// # Errors
-    /// A chat didn't take a message. All others were tried.
+    /// A chat didn't take a message, and all others were tried; or the digest wasn't sent.
     pub async fn handle_event(&self, event: &Value, deadline: SystemTime) -> Result<Value, RunError> {
         if event.get("dry_run").or(event.get("ping")).and_then(Value::as_bool).unwrap_or(false) {
             return Ok(json!({ "deployment": self.config.deployment, "chats": self.config.chats }));
         }
+        if is_of_schedule(event) {
+            let none = || {
+                RunError::Settings("the function's configuration has no digest; `deployer apply` writes it".to_owned())
+            };
+            let digest = self.config.digest.as_ref().ok_or_else(none)?;
+            let caller = AwsCaller::new(crate::http::build_client()?, Arc::clone(&self.variables));
+            let sender = DigestSender { caller, config: &self.config, digest, log: &*self.log };
+            return sender.send_digest(event, deadline).await;
+        }
         let messages = read_messages(event, &self.config).ok_or_else(|| {
-            RunError::Settings("this is not an event of SNS: the function forwards messages of its topic".to_owned())
+            RunError::Settings(
+                "this is an event of neither SNS nor a rule: the function forwards messages of its topic, and sends the digest"
+                    .to_owned(),
+            )
         })?;
         let client = crate::http::build_client()?;
         let store = SecretStore::new(client.clone(), &self.secret_arn, Arc::clone(&self.variables));

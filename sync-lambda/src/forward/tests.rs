@@ -11,7 +11,7 @@ use super::*;
 
 fn config(chats: &[ChatKind]) -> ForwardConfig {
     let venues = BTreeMap::from([("venue-a".to_owned(), "Venue *A* <script> & co".to_owned())]);
-    ForwardConfig { deployment: "sync".to_owned(), chats: chats.to_vec(), venues }
+    ForwardConfig { deployment: "sync".to_owned(), chats: chats.to_vec(), venues, digest: None }
 }
 
 /// An event as SNS sends it, with a message of CloudWatch's.

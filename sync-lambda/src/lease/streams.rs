@@ -16,20 +16,13 @@ use super::LeaseStore;
 use crate::error::{RunError, Side};
 use crate::retry::retry_pauses;
 use crate::secret::EnvironmentReader;
-use crate::signed::{AwsCaller, AwsService, FailedAwsCall};
+use crate::signed::{AwsCaller, FailedAwsCall, LOGS};
 
 const TRIES: usize = 3;
 /// The pause before the first retry; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
 /// Pages of streams that are read. What is left is found the next time.
 const PAGES: usize = 4;
-
-const LOGS: AwsService = AwsService {
-    name: "logs",
-    target: "Logs_20140328",
-    endpoint_variable: "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
-    may_be_empty: true,
-};
 
 /// The lease streams in a log group.
 pub struct LeaseStreams {

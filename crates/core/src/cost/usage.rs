@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use sync_config::chat::ENV_FORWARD_CONFIG;
 use sync_config::config::ENV_SYNC_CONFIG;
 use sync_config::metrics::MetricsLevel;
 
@@ -227,8 +228,12 @@ fn count_up<T>(things: impl Iterator<Item = T>) -> u32 {
     things.fold(0, |count, _| count + 1)
 }
 
-/// Which metrics a function with this configuration writes. One that says nothing, or nothing that can be read, writes all.
+/// Which metrics a function with this configuration writes. One that says nothing, or nothing that can be read, writes all. The
+/// function of all venues writes none.
 fn metrics_level(configuration: &FunctionConfiguration) -> MetricsLevel {
+    if configuration.environment.contains_key(ENV_FORWARD_CONFIG) {
+        return MetricsLevel::Off;
+    }
     let config = configuration.environment.get(ENV_SYNC_CONFIG);
     let config = config.and_then(|json| serde_json::from_str::<Value>(json).ok()).unwrap_or_default();
     MetricsLevel::deserialize(&config["metrics"]).unwrap_or_default()

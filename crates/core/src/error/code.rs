@@ -101,6 +101,8 @@ error_codes! {
     AlarmsEmail = "alarms_email",
     /// A topic that alarms of this region can't publish to.
     AlarmsTopicRegion = "alarms_topic_region",
+    /// A digest that nothing could start.
+    AlarmsDigest = "alarms_digest",
     /// Alarms on metrics that aren't written.
     AlarmsNeedMetrics = "alarms_need_metrics",
     /// A time zone that doesn't exist, or is missing.

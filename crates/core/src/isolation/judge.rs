@@ -21,8 +21,8 @@ use crate::role_policy::EVENTS;
 const SECRET: [&str; 3] =
     ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:PutResourcePolicy"];
 /// What a role must not do to another venue's log group: use it, or have it sent somewhere.
-const LOGS: [&str; 4] =
-    ["logs:CreateLogStream", "logs:PutLogEvents", "logs:FilterLogEvents", "logs:PutSubscriptionFilter"];
+const LOGS: [&str; 4] = ["logs:CreateLogStream", "logs:PutLogEvents", READ_LOGS, "logs:PutSubscriptionFilter"];
+const READ_LOGS: &str = "logs:FilterLogEvents";
 /// What a role must not do to another venue's leases: with them gone, that venue's runs could overlap.
 const LEASES: &str = "logs:DeleteLogStream";
 /// What a role must not do to another venue's function: call it, change it, or let others call it.
@@ -62,6 +62,11 @@ pub fn requests_to_check(to: &VenueSubject, own: bool) -> Vec<RoleRequest> {
     }
     all.push(ask(Reach::Role, ASSUME, Ok(to.role_arn.clone())));
     all
+}
+
+/// Whether a request to a venue is what the function of all venues is there for: a digest is made from the logs of the venues.
+fn is_duty_of(from: &VenueSubject, asked: &RoleRequest) -> bool {
+    from.shared.is_some_and(|duties| duties.digest) && asked.action == READ_LOGS
 }
 
 fn alias_arn(subject: &VenueSubject) -> String {
@@ -105,8 +110,9 @@ fn judge_pair(
     disagreements: &mut Vec<String>,
 ) -> VenuePair {
     let own = from.venue == to.venue;
-    let mut checks: Vec<IsolationCheck> =
-        requests_to_check(to, own).iter().map(|asked| check_by_role(from, to, asked)).collect();
+    let asked = requests_to_check(to, own);
+    let asked = asked.iter().filter(|asked| own || !is_duty_of(from, asked));
+    let mut checks: Vec<IsolationCheck> = asked.map(|asked| check_by_role(from, to, asked)).collect();
     for check in &mut checks {
         if let Some(decision) = simulated.find_decision(&from.venue, &check.action, &check.resource) {
             check.simulated = Some(decision.to_owned());
@@ -252,6 +258,10 @@ fn trusted_principals_text(trust: &[Policy]) -> String {
 /// A rule invokes its target, the function's alias or the function itself: because the function's policy lets the rule, or
 /// with a role that lets the rule take it on and may invoke the function.
 fn check_by_rule(from: &VenueSubject, to: &VenueSubject, own: bool) -> Vec<IsolationCheck> {
+    // What has no digest isn't started by its rule, which is disabled.
+    if own && to.shared.is_some_and(|duties| !duties.digest) {
+        return Vec::new();
+    }
     let resources = if own { vec![alias_arn(to)] } else { vec![alias_arn(to), to.function_arn.clone()] };
     let check = |resource: String| {
         let (verdict, reason) = judge_rule_request(from, to, &resource);

@@ -12,13 +12,15 @@ pub mod planned;
 pub mod policy;
 mod shared;
 mod simulated;
+pub mod starters;
 pub mod strangers;
 
 pub use condition::RequestContext;
 pub use judge::{RoleRequest, judge_pairs, requests_to_check};
 pub use model::{
     ComparedCredential, Delivery, FunctionUrl, IsolationCheck, IsolationReport, KeyGrant, PairState, Reach,
-    ReadOutcome, RequestVerdict, SecretKey, SharedItem, VenueHoldings, VenuePair, VenueSubject, parse_policies,
+    ReadOutcome, RequestVerdict, SecretKey, SharedDuties, SharedItem, VenueHoldings, VenuePair, VenueSubject,
+    parse_policies,
 };
 pub use paths::live_deliveries;
 pub use pattern::{Certainty, action_matches, glob_matches, resource_matches};

@@ -38,6 +38,17 @@ pub struct VenueSubject {
     pub account: String,
     /// What its function works with.
     pub holdings: ReadOutcome<VenueHoldings>,
+    /// What it is of, if it is the function of all venues and no venue's.
+    pub shared: Option<SharedDuties>,
+}
+
+/// What the function of all venues is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SharedDuties {
+    /// Its rule starts a digest, for which it reads the logs of the venues.
+    pub digest: bool,
+    /// The topic starts it, for a chat.
+    pub chats: bool,
 }
 
 /// A key in KMS that a secret is encrypted with.

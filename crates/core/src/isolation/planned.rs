@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::model::{ComparedCredential, VenueHoldings, VenueSubject, parse_policies};
+use super::model::{ComparedCredential, SharedDuties, VenueHoldings, VenueSubject, parse_policies};
 use crate::desired::Desired;
+use crate::forwarder::shared_settings;
 use crate::manifest::{Manifest, Venue};
+use crate::naming::SHARED_VENUE;
 use crate::resource::{DesiredStack, PermissionSpec, PermissionStatement};
 use crate::scope::Scope;
 
@@ -16,20 +18,25 @@ const SUFFIX: &str = "Xy7Zq2";
 /// The credentials to compare, by venue and by key in the secret.
 pub type CredentialsByVenue = BTreeMap<String, BTreeMap<String, ComparedCredential>>;
 
-/// The venues that should have resources.
+/// The venues that should have resources, and the function of all venues, if there is one.
 pub fn planned_subjects(manifest: &Manifest, desired: &Desired, credentials: &CredentialsByVenue) -> Vec<VenueSubject> {
+    let shared = shared_settings(manifest);
+    let declared = || manifest.venues.iter().chain(&shared);
     let stacks = desired.venues.iter().filter_map(|venue| Some((venue, venue.stack.as_ref()?)));
     stacks
         .filter_map(|(planned, stack)| {
-            let venue = manifest.venues.iter().find(|venue| venue.name == planned.venue)?;
-            Some(planned_subject(
-                venue,
-                stack,
-                &desired.scope,
-                credentials.get(&venue.name).cloned().unwrap_or_default(),
-            ))
+            let venue = declared().find(|venue| venue.name == planned.venue)?;
+            let known = credentials.get(&venue.name).cloned().unwrap_or_default();
+            let subject = planned_subject(venue, stack, &desired.scope, known);
+            Some(VenueSubject { shared: shared_duties(manifest, &venue.name), ..subject })
         })
         .collect()
+}
+
+/// What the function of all venues is there for; `None` for a venue's.
+pub fn shared_duties(manifest: &Manifest, name: &str) -> Option<SharedDuties> {
+    let alarms = manifest.alarms.as_ref().filter(|_| name == SHARED_VENUE)?;
+    Some(SharedDuties { digest: alarms.digest.is_some(), chats: !alarms.webhooks.is_empty() })
 }
 
 fn planned_subject(
@@ -63,6 +70,7 @@ fn planned_subject(
         rule_arn: rule.arn.clone(),
         account: scope.account.clone(),
         holdings: Ok(manifest_holdings(venue, credentials)),
+        shared: None,
         venue: name.clone(),
     }
 }

@@ -1,14 +1,18 @@
 //! `[alarms]`: what raises an alarm, and who is notified.
 
+use sync_config::alarm_words::cause_meaning;
 use sync_config::chat::ChatKind;
 
 use super::Flaw;
 use super::SecretRef;
+use super::digest_schedule::DigestSchedule;
 use super::keys::{ALARMS, AlarmsKeys};
 use super::report::ManifestProblem;
 use super::shape::ManifestReading;
 use super::table::ManifestTable;
 use crate::error::ErrorCode;
+use crate::role_policy::rules_have_roles;
+use crate::scope::Scope;
 
 /// What an alarm watches for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,15 +65,7 @@ impl AlarmCause {
 
     /// What it means, for people.
     pub fn meaning(self) -> &'static str {
-        match self {
-            Self::Failing => "runs fail",
-            Self::Silent => "no run succeeds",
-            Self::OldestFlag => "a flag has been set for too long",
-            Self::NeedsReview => "contacts came to need review",
-            Self::Failed => "many contacts are refused for their data",
-            Self::Throttled => "Lambda doesn't start runs",
-            Self::Lookups => "leads can't be looked up",
-        }
+        cause_meaning(self.as_word()).unwrap_or(self.as_word())
     }
 
     /// Whether it is seen in metrics that the runs write. Lambda's own show the others.
@@ -90,6 +86,8 @@ pub struct AlarmSettings {
     pub emails: Vec<String>,
     /// The webhooks of chats that get the same messages: their keys in the secret, and where their values come from.
     pub webhooks: Vec<(String, SecretRef)>,
+    /// When a digest is sent; `None` for none.
+    pub digest: Option<DigestSchedule>,
     /// What is watched for.
     pub causes: Vec<AlarmCause>,
     /// How long a flag may be set, in seconds.
@@ -104,6 +102,11 @@ impl AlarmSettings {
     /// The chats that get the messages.
     pub fn chats(&self) -> impl Iterator<Item = ChatKind> {
         self.webhooks.iter().filter_map(|(key, _)| ChatKind::from_secret_key(key))
+    }
+
+    /// Whether a function works for all venues: it forwards to chats, sends the digest, or both.
+    pub fn need_function(&self) -> bool {
+        !self.webhooks.is_empty() || self.digest.is_some()
     }
 }
 
@@ -145,11 +148,32 @@ pub(super) fn read_alarms(
         topic,
         emails,
         webhooks,
+        digest: table.read(&ALARMS.digest),
         causes: if table.has_key(&ALARMS.causes) { named } else { AlarmCause::ALL.to_vec() },
         oldest_flag_s: table.read(&ALARMS.oldest_flag).0,
         needs_review: table.read(&ALARMS.needs_review),
         failed_percent: table.read(&ALARMS.failed_percent),
     }
+}
+
+/// Checks that a digest beside a chat can be started: the topic needs the one statement that the function's policy has, so
+/// the rule needs a role. `limited` is whether roles have a permissions boundary, which may not let them invoke anything.
+pub(super) fn check_digest(
+    reading: &mut ManifestReading<'_>,
+    table: ManifestTable<'_, '_, AlarmsKeys>,
+    settings: &AlarmSettings,
+    (region, limited): (&str, bool),
+) {
+    let no_roles = !rules_have_roles(&Scope::of_region(String::new(), region));
+    let Some(span) = table.value_span(&ALARMS.digest).filter(|_| !settings.webhooks.is_empty()) else { return };
+    let why = match (no_roles, limited) {
+        (false, false) => return,
+        (true, _) => "rules have no roles in this partition",
+        (false, true) => "a permissions boundary may not let it",
+    };
+    let message = format!("a digest beside a chat is started by a rule with a role, and {why}");
+    let help = "remove `digest`, and run `deployer report --send` in a scheduled job of your CI, or remove the chat";
+    reading.push_problem(ManifestProblem::new(ErrorCode::AlarmsDigest, span, message, "not started").with_help(help));
 }
 
 /// Checks the ARN of a topic. Alarms can't publish to a FIFO topic.

@@ -4,6 +4,7 @@ use sync_config::address::refuse_host;
 use sync_config::mapping::find_timezone;
 use url::Url;
 
+use super::digest_schedule::DigestSchedule;
 use super::{Flaw, ScheduleExpression, SecretRef, alarms, company, parse_duration};
 use crate::naming::MAX_PROPERTY_NAME;
 
@@ -58,6 +59,8 @@ pub(super) enum TextFormat {
     Email,
     /// The word of an alarm's cause.
     AlarmCause,
+    /// When a digest is sent.
+    Digest,
     /// A duration of a minute to a week.
     FlagAge,
 }
@@ -72,6 +75,7 @@ impl TextFormat {
             Self::Account => "^[0-9]{12}$",
             Self::FlagProperty => "^[a-z][a-z0-9_]{0,99}$",
             Self::Schedule => r"^(rate\([1-9][0-9]* (minute|hour|day)s?\)|cron\(.+\))$",
+            Self::Digest => r"^(daily|weekly|rate\([1-9][0-9]* (minute|hour|day)s?\)|cron\(.+\))$",
             Self::Timeout | Self::RetickWindow | Self::FlagAge => "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$",
             Self::TimeZone => "^(UTC|[A-Za-z_]+/[A-Za-z0-9_+/-]+)$",
             Self::SecretRef => "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|cmd:.+|managed)$",
@@ -137,6 +141,7 @@ impl TextFormat {
             Self::TopicArn => alarms::check_topic_arn(text),
             Self::Email => alarms::check_email(text),
             Self::AlarmCause => alarms::check_cause(text),
+            Self::Digest => DigestSchedule::parse_digest(text).map(drop),
             Self::FlagAge => alarms::check_flag_age(text),
         }
     }

@@ -6,6 +6,7 @@ use sync_config::config::{HUBSPOT_BASE_URI, OAuthGrant, OnAmbiguous, OnExisting,
 use sync_config::metrics::MetricsLevel;
 
 use super::company::Tracing;
+use super::digest_schedule::DigestSchedule;
 use super::format::TextFormat;
 use super::key::{
     Defaulted, FieldMapping, KIND, Key, KeysOfKind, KindTable, NamedTables, Optional, Required, SubTable, TableKeys,
@@ -200,6 +201,13 @@ declare_table! {
             "Webhook of a workflow that posts the messages into a Teams channel: a reference, never the URL itself.",
         )
         .with_example(T("env:TEAMS_WEBHOOK")),
+    digest: Optional<DigestSchedule> =
+        Key::text(
+            TextFormat::Digest,
+            "When a digest of all venues is sent to everybody who gets the messages: daily (7:00 UTC), weekly (Monday, 7:00 \
+             UTC), or a schedule in UTC that fires at the same times every week, at most once a day. By default, none is sent.",
+        )
+        .with_example(T("daily")),
     causes: Optional<TextList> =
         Key::texts(
             TextFormat::AlarmCause,

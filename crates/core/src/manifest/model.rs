@@ -39,11 +39,8 @@ impl Manifest {
     /// declared.
     pub fn secret_references(&self, owner: &str) -> Option<&[(String, SecretRef)]> {
         if owner == SHARED_VENUE {
-            return self
-                .alarms
-                .as_ref()
-                .map(|alarms| alarms.webhooks.as_slice())
-                .filter(|webhooks| !webhooks.is_empty());
+            let alarms = self.alarms.as_ref().filter(|alarms| alarms.need_function());
+            return alarms.map(|alarms| alarms.webhooks.as_slice());
         }
         self.venues.iter().find(|venue| venue.name == owner).map(|venue| venue.secrets.as_slice())
     }

@@ -7,7 +7,7 @@ use bounds::{MAX_TEXT_FILE, read_regular_file};
 use jiff::Timestamp;
 use toml::de::DeTable;
 
-use super::alarms::read_alarms;
+use super::alarms::{check_digest, read_alarms};
 use super::key::TableKeys;
 use super::keys::{DEPLOYMENT, DeploymentKeys, HUBSPOT, HubSpotKeys, ROOT, RootKeys};
 use super::report::{ManifestProblem, ManifestSource, Span};
@@ -16,8 +16,8 @@ use super::syntax::{self, SyntaxState};
 use super::table::{ManifestTable, VenueTable};
 use super::venue::{self, ParsedVenue};
 use super::{
-    Advice, Deployment, HubSpotSettings, Manifest, ManifestErrors, SecretRef, SecretValue, isolation, names, redact,
-    region, tags,
+    Advice, Deployment, HubSpotSettings, Manifest, ManifestErrors, SecretRef, SecretValue, Status, isolation, names,
+    redact, region, tags,
 };
 use crate::error::ErrorCode;
 
@@ -156,6 +156,11 @@ pub fn parse_manifest(text: &str, path: impl Into<PathBuf>) -> Result<LoadedMani
     for (name, own) in root.list_tables(&ROOT.venues) {
         let table = VenueTable { own, defaults, deployment: table, alarms: alarms.as_ref() };
         read.push(venue::read_venue(&mut reading, &mut advice, name, table, &hubspot));
+    }
+    if let (Some(table), Some(alarms)) = (root.open_table(&ROOT.alarms), &alarms) {
+        let like = read.iter().find(|read| read.venue.status != Status::Blocked);
+        let limited = like.is_some_and(|read| read.venue.company.permissions_boundary.is_some());
+        check_digest(&mut reading, table, alarms, (&deployment.region, limited));
     }
     names::check_name_lengths(&mut reading, &deployment, root, &read);
     let by_reference = isolation::compare_by_reference(&read);

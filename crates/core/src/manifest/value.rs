@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 use toml::value::Datetime;
 
+use super::digest_schedule::DigestSchedule;
 use super::shape::parse_integer;
 use super::{ScheduleExpression, SecretRef, parse_duration};
 
@@ -98,6 +99,7 @@ pub(super) struct BaseUri(pub(super) String);
 impl TextValue for String {}
 impl TextValue for SecretRef {}
 impl TextValue for ScheduleExpression {}
+impl TextValue for DigestSchedule {}
 impl TextValue for Seconds {}
 impl TextValue for BaseUri {}
 impl IntegerValue for u32 {}
@@ -164,6 +166,12 @@ impl ManifestValue for SecretRef {
 impl ManifestValue for ScheduleExpression {
     fn from_scalar(value: ScalarValue<'_>) -> Option<Self> {
         Self::parse_expression(value.as_text()?).ok()
+    }
+}
+
+impl ManifestValue for DigestSchedule {
+    fn from_scalar(value: ScalarValue<'_>) -> Option<Self> {
+        Self::parse_digest(value.as_text()?).ok()
     }
 }
 

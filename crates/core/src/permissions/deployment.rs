@@ -184,7 +184,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("cloudwatch:ListTagsForResource", On::Alarm, READERS).optional(NO_ALARMS),
     action("cloudwatch:PutMetricAlarm", On::Alarm, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
     action("cloudwatch:PutCompositeAlarm", On::Alarm, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
-    action("cloudwatch:TagResource", On::Alarm, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
+    action("cloudwatch:TagResource", On::Alarm, TAGGERS).on_condition(TAGGING).optional(NO_ALARMS),
     action("cloudwatch:UntagResource", On::Alarm, MAKERS).on_condition(OWNED).optional(NO_ALARMS),
     action("cloudwatch:DeleteAlarms", On::Alarm, DELETERS).on_condition(OWNED).optional(NO_ALARMS),
     // One value of a new venue's metric.
@@ -195,7 +195,7 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("sns:ListTagsForResource", On::AlarmTopic, READERS).optional(NO_ALARMS),
     action("sns:ListSubscriptionsByTopic", On::AlarmTopic, LISTERS).optional(NO_ALARMS),
     action("sns:CreateTopic", On::AlarmTopic, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
-    action("sns:TagResource", On::AlarmTopic, MAKERS).on_condition(TAGGING).optional(NO_ALARMS),
+    action("sns:TagResource", On::AlarmTopic, TAGGERS).on_condition(TAGGING).optional(NO_ALARMS),
     action("sns:UntagResource", On::AlarmTopic, MAKERS).on_condition(OWNED).optional(NO_ALARMS),
     action("sns:SetTopicAttributes", On::AlarmTopic, MAKERS).on_condition(OWNED).optional(NO_ALARMS),
     action("sns:Subscribe", On::AlarmTopic, MAKERS).on_condition(OWNED).optional(NO_ALARMS),

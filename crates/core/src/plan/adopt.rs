@@ -4,11 +4,11 @@
 //! resources themselves stay as they are until the next apply, whose plan is shown before anything is tagged.
 
 use super::{
-    Action, Change, Differences, EventBridgeOperation, IamOperation, LambdaOperation, LogsOperation, Operation, Plan,
-    SecretsManagerOperation, plan,
+    Action, Change, CloudWatchOperation, Differences, EventBridgeOperation, IamOperation, LambdaOperation,
+    LogsOperation, Operation, Plan, SecretsManagerOperation, SnsOperation, plan,
 };
 use crate::desired::Desired;
-use crate::naming::TAG_ADOPTED;
+use crate::naming::{TAG_ADOPTED, TAG_DEPLOYMENT};
 use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
@@ -50,14 +50,20 @@ pub fn plan_adoption(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Res
     let before = plan(desired, snapshot, &targets);
     let mut adoption = Plan::empty(&desired.deployment, &desired.scope);
     let mut snapshot = snapshot.clone();
-    let mut left = Vec::new();
     for conflict in before.conflicts {
         let (address, name) = (conflict.address, conflict.name);
         if let Some(owner) = conflict.owner {
             return Err(NotAdopted::Owned { resource: format!("{} {name}", address.kind), owner });
         }
         if address.kind.is_alarm() {
-            left.push(alarm_note(address.kind, &name));
+            let tagged = tag_alarms(desired, &mut snapshot, &address)?;
+            if let Some(TaggedAlarms { names, operations, before, after }) = tagged {
+                adoption.notes.push(alarm_note(address.kind, &names));
+                adoption.notes.extend(note_managing_tool(&address, &name, &before));
+                let mut attributes = Differences::default();
+                attributes.compare_tags(&before, &after);
+                adoption.changes.push(adoption_change(address, name, attributes, operations));
+            }
             continue;
         }
         let live = snapshot.venues.entry(venue.to_owned()).or_default();
@@ -76,9 +82,7 @@ pub fn plan_adoption(desired: &Desired, snapshot: &Snapshot, venue: &str) -> Res
     {
         return Err(NotAdopted::Unreadable(unreadable.reason));
     }
-    let only_alarms = adoption.changes.is_empty() && !left.is_empty();
-    adoption.notes.extend(left);
-    if adoption.changes.is_empty() && !only_alarms {
+    if adoption.changes.is_empty() {
         adoption.notes.push(format!(
             "there is nothing to adopt: every existing resource with one of {venue}'s names has an owner"
         ));
@@ -101,17 +105,80 @@ fn publish_current_code(live: &LiveStack) -> Option<Operation> {
     Some(LambdaOperation::PublishVersion { function: function.name.clone(), code_sha256 }.into())
 }
 
-/// Says why an alarm or its topic isn't taken over, and what to do instead: an alarm is replaced as a whole, so there is
-/// nothing of it that an adoption could keep.
-fn alarm_note(kind: ResourceKind, name: &str) -> String {
-    let delete = match kind {
-        ResourceKind::AlarmTopic => "delete the topic in SNS".to_owned(),
-        _ => format!("delete it with `aws cloudwatch delete-alarms --alarm-names {name}`"),
+/// What of the alarms of a venue, or of the topic, is taken over.
+struct TaggedAlarms {
+    names: Vec<String>,
+    operations: Vec<Operation>,
+    /// The tags of the first one.
+    before: StringMap,
+    after: StringMap,
+}
+
+/// The calls that tag what has no owner of a group of alarms, or the topic. Also adds our tags to the snapshot, as the calls will.
+/// `None` if all of it has an owner.
+///
+/// # Errors
+/// Another deployment owns a part of it.
+fn tag_alarms(
+    desired: &Desired,
+    snapshot: &mut Snapshot,
+    address: &ResourceAddress,
+) -> Result<Option<TaggedAlarms>, NotAdopted> {
+    let Some(alarms) = &desired.alarms else { return Ok(None) };
+    let mut found: Vec<(String, Operation, &mut StringMap)> = Vec::new();
+    let after = match (address.kind, alarms.groups.iter().find(|group| group.venue == address.venue), &alarms.topic) {
+        (ResourceKind::AlarmTopic, _, Some(topic)) => {
+            if let Observed::Present(live) = &mut snapshot.alarms.topic {
+                let operation = SnsOperation::TagTopic { arn: topic.arn.clone(), tags: topic.tags.clone() };
+                found.extend(live.tags.as_mut().map(|tags| (topic.name.clone(), operation.into(), tags)));
+            }
+            &topic.tags
+        }
+        (ResourceKind::Alarms, Some(group), _) => {
+            if let Observed::Present(live) = &mut snapshot.alarms.alarms {
+                let declared = |name: &str| group.alarms.iter().chain(&group.composite).any(|spec| spec.name == name);
+                for alarm in live.iter_mut().filter(|alarm| declared(&alarm.name)) {
+                    let operation = CloudWatchOperation::TagAlarm { arn: alarm.arn.clone(), tags: group.tags.clone() };
+                    let name = alarm.name.clone();
+                    found.extend(alarm.tags.as_mut().map(|tags| (name, operation.into(), tags)));
+                }
+            }
+            &group.tags
+        }
+        _ => return Ok(None),
     };
-    format!(
-        "the {kind} {name} has no owner and isn't taken over, because an apply would replace all of it. Note whom it \
-         notifies, then {delete}: the next apply creates ours"
-    )
+    let mut tagged: Option<TaggedAlarms> = None;
+    for (name, operation, tags) in found {
+        match tags.get(TAG_DEPLOYMENT) {
+            Some(owner) if *owner == desired.deployment => continue,
+            Some(owner) => {
+                let (resource, owner) = (format!("{} {name}", address.kind), format!("deployment {owner}"));
+                return Err(NotAdopted::Owned { resource, owner });
+            }
+            None => {}
+        }
+        let all = tagged.get_or_insert_with(|| TaggedAlarms {
+            names: Vec::new(),
+            operations: Vec::new(),
+            before: tags.clone(),
+            after: after.clone(),
+        });
+        all.names.push(name);
+        all.operations.push(operation);
+        tags.extend(after.clone());
+    }
+    Ok(tagged)
+}
+
+/// Says what becomes of an alarm or its topic: the next apply replaces an alarm as a whole.
+fn alarm_note(kind: ResourceKind, names: &[String]) -> String {
+    let names = names.join(", ");
+    match kind {
+        ResourceKind::AlarmTopic => {
+            format!("the topic {names} keeps its subscriptions by mail only where the manifest declares them")
+        }
+        _ => format!("the next apply replaces all settings of {names}: note before whom it notifies"),
+    }
 }
 
 /// Says who else changes the resource, because that tool would take it back.
@@ -136,7 +203,11 @@ fn adoption_change(
     attributes: Differences,
     operations: Vec<Operation>,
 ) -> Change {
-    let published = if operations.len() > 1 { "; its current code is kept as a version" } else { "" };
+    let published = if address.kind == ResourceKind::Function && operations.len() > 1 {
+        "; its current code is kept as a version"
+    } else {
+        ""
+    };
     Change {
         address,
         name,
@@ -194,7 +265,7 @@ fn tag_resource(
         ResourceKind::Alias | ResourceKind::Permission | ResourceKind::Target => return None,
         // An apply adopts properties by itself, and former roles are ours.
         ResourceKind::Property(_) | ResourceKind::FormerRole => return None,
-        // They were noted: see `alarm_note`.
+        // They belong to no stack: see `tag_alarms`.
         ResourceKind::AlarmTopic | ResourceKind::Alarms => return None,
     };
     let before = found.clone();

@@ -270,7 +270,7 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
     properties.retain(|venue, _| wanted(venue));
     for (venue, live) in snapshot.venues.iter().filter(|(venue, _)| wanted(venue)) {
         let reason = match index.find_venue(venue) {
-            None if venue == SHARED_VENUE => "the manifest names no chat".to_owned(),
+            None if venue == SHARED_VENUE => "the manifest names neither a chat nor a digest".to_owned(),
             None => format!("{venue} is not in the manifest"),
             Some(DesiredVenue { stack: None, blocked, .. }) => {
                 format!("{venue} is blocked: {}", blocked.as_deref().unwrap_or("no reason given"))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Conflict, Plan};
+use crate::naming::SHARED_VENUE;
 use crate::rival::{Rival, SharedPart};
 
 /// An error in a plan, and what to do about it.
@@ -52,7 +53,7 @@ fn conflict_problem(plan: &Plan, conflict: &Conflict) -> PlanProblem {
                 "{} {} already exists and isn't owned by deployment {} (owner: {owner})",
                 conflict.address.kind, conflict.name, plan.deployment
             ),
-            hint: "nothing was changed. Delete it yourself, if nobody needs it, or rename the deployment".to_owned(),
+            hint: alarm_hint(conflict),
         };
     }
     PlanProblem {
@@ -65,6 +66,20 @@ fn conflict_problem(plan: &Plan, conflict: &Conflict) -> PlanProblem {
              `deployer adopt {}`",
             conflict.address.venue
         ),
+    }
+}
+
+/// What to do about an alarm or a topic of another owner. What has none is taken over; what belongs to all venues, with any of
+/// them.
+fn alarm_hint(conflict: &Conflict) -> String {
+    const DELETE: &str = "nothing was changed. Delete it yourself, if nobody needs it,";
+    let venue = match conflict.address.venue.as_str() {
+        SHARED_VENUE => "VENUE",
+        venue => venue,
+    };
+    match conflict.owner {
+        Some(_) => format!("{DELETE} or rename the deployment"),
+        None => format!("{DELETE} rename the deployment, or take it over with `deployer adopt {venue}`"),
     }
 }
 

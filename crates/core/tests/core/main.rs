@@ -17,6 +17,7 @@ mod properties;
 mod quotas;
 mod random_plans;
 mod rivals;
+mod shared_function;
 mod test_files;
 mod unmodeled;
 

@@ -13,7 +13,8 @@ use sync_config::config::{ENV_FLAG_PROPERTY, ENV_SECRET_ARN, ENV_SYNC_CONFIG, EN
 use super::paths::read_function_urls;
 use deployer_aws::observe::{observe, read_versions};
 use deployer_aws::{Aws, Call, CallError, Found};
-use deployer_core::isolation::planned::{CredentialsByVenue, log_group_arn, manifest_holdings};
+use deployer_core::forwarder::shared_settings;
+use deployer_core::isolation::planned::{CredentialsByVenue, log_group_arn, manifest_holdings, shared_duties};
 use deployer_core::isolation::policy::Policy;
 use deployer_core::isolation::strangers::{find_strangers, statements_of, strangers_of_statement};
 use deployer_core::isolation::{ComparedCredential, ReadOutcome, VenueHoldings, VenueSubject, parse_policies};
@@ -45,7 +46,9 @@ pub async fn read_live_subjects(
     manifest: &Manifest,
     credentials: &CredentialsByVenue,
 ) -> LiveReading {
-    let deployed: Vec<&Venue> = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked).collect();
+    let shared = shared_settings(manifest);
+    let deployed = manifest.venues.iter().filter(|venue| venue.status != Status::Blocked);
+    let deployed: Vec<&Venue> = deployed.chain(&shared).collect();
     let names: Vec<String> = deployed.iter().map(|venue| venue.name.clone()).collect();
     let snapshot = observe(aws, scope, &manifest.deployment.role_place(), &names, false).await;
     let mut reading = LiveReading::default();
@@ -69,6 +72,7 @@ pub async fn read_live_subjects(
         .collect()
         .await;
     for (subject, notes, versions) in read {
+        let subject = VenueSubject { shared: shared_duties(manifest, &subject.venue), ..subject };
         reading.subjects.push(subject);
         reading.notes.extend(notes);
         match versions {
@@ -144,6 +148,7 @@ impl LiveVenueReader<'_> {
             holdings: self
                 .require_present(&live.alias, "alias")
                 .and_then(|alias| self.deployed_holdings(&alias.configuration.environment, credentials)),
+            shared: None,
             venue: name.clone(),
         };
         (subject, notes)

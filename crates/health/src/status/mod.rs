@@ -13,6 +13,7 @@ mod live;
 pub mod log;
 mod period;
 mod runs;
+mod shared;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,7 @@ pub use judge::{Attention, Urgency, VenueStanding, utc_date};
 pub use live::{LiveCode, LiveFiring};
 pub use period::{StatusPeriod, StatusZone};
 pub use runs::{BROKEN_OFF_PATTERN, ENDED_PATTERN, RunFailure, RunHistory, VenueRun};
+pub use shared::{SharedAttempt, SharedHistory, SharedReadings, SharedStatus};
 
 use crate::alarms::{VenueAlarm, read_alarm_states};
 use deployer_aws::Aws;
@@ -63,6 +65,8 @@ pub struct Overview {
     pub unreachable: Option<String>,
     /// The venues, in the manifest's order.
     pub venues: Vec<VenueOverview>,
+    /// The function of all venues; `None` if there should be none, or if only some venues were asked about.
+    pub shared: Option<SharedStatus>,
     /// What needs attention, the most urgent first.
     pub attention: Vec<Attention>,
 }
@@ -136,8 +140,16 @@ pub async fn read_overview(
     };
     let reading = stream::iter(chosen.iter().map(|venue| read(venue))).buffered(VENUES_AT_ONCE).collect();
     let alarms = read_alarms(manifest, cloud.clone());
-    let (mut readings, drift, alarms): (Vec<(Venue, VenueReadings)>, DriftFindings, _) =
-        tokio::join!(reading, drift, alarms);
+    let shared = async {
+        match &cloud {
+            Ok((aws, _)) if chosen.len() == manifest.venues.len() => {
+                shared::read_shared(aws, manifest, period.now).await
+            }
+            Ok(_) | Err(_) => None,
+        }
+    };
+    let (mut readings, drift, alarms, shared): (Vec<(Venue, VenueReadings)>, DriftFindings, _, _) =
+        tokio::join!(reading, drift, alarms, shared);
     for (venue, readings) in &mut readings {
         readings.drift = drift.of_venue(&venue.name);
         readings.alarms = match &alarms {
@@ -148,7 +160,11 @@ pub async fn read_overview(
         };
     }
     let account = cloud.map(|(_, scope)| scope.account.clone());
-    Overview::from_readings(manifest, account, readings, period)
+    let overview = Overview::from_readings(manifest, account, readings, period);
+    match shared {
+        Some(shared) => overview.with_shared(manifest, shared),
+        None => overview,
+    }
 }
 
 /// The state of all alarms, in one list. A manifest without `[alarms]` has none.
@@ -237,6 +253,7 @@ impl Overview {
             since: period.since,
             zone: period.zone,
             venues: readings.into_iter().map(weighed).collect(),
+            shared: None,
             attention: Vec::new(),
         };
         overview.attention = judge::collect_attention(&overview);
@@ -246,9 +263,21 @@ impl Overview {
         overview
     }
 
-    /// Whether a venue is unhealthy.
+    /// With the function of all venues, and what of it needs attention.
+    #[must_use]
+    pub fn with_shared(mut self, manifest: &Manifest, readings: SharedReadings) -> Self {
+        if let Some((status, attention)) = SharedStatus::from_readings(manifest, readings, self.made_at) {
+            self.shared = Some(status);
+            self.attention.extend(attention);
+            self.attention.sort_by_key(|attention| attention.urgency);
+        }
+        self
+    }
+
+    /// Whether a venue is unhealthy, or the function of all venues.
     pub fn has_unhealthy_venue(&self) -> bool {
-        self.venues.iter().any(|status| status.health == VenueHealth::Unhealthy)
+        let shared = self.shared.as_ref().is_some_and(|shared| shared.health == VenueHealth::Unhealthy);
+        shared || self.venues.iter().any(|status| status.health == VenueHealth::Unhealthy)
     }
 
     /// The time zone in which a venue's times are told.
@@ -280,7 +309,8 @@ impl Overview {
             let contacts = self.venues.iter().filter_map(VenueOverview::unreadable_contacts);
             return std::iter::once(format!("AWS can't be reached: {reason}")).chain(contacts).collect();
         }
-        self.venues.iter().flat_map(VenueOverview::unreadable_reasons).collect()
+        let shared = self.shared.iter().flat_map(SharedStatus::unreadable_reasons);
+        self.venues.iter().flat_map(VenueOverview::unreadable_reasons).chain(shared).collect()
     }
 }
 

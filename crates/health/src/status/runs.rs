@@ -11,12 +11,10 @@ use deployer_aws::{Aws, FailureKind};
 use deployer_core::resource::Observed;
 use sync_config::metrics::{METRIC_DIMENSION, OLDEST_FLAG_AGE};
 use sync_config::text::name_venue;
+use sync_lambda::digest::runs::RunLine;
+pub use sync_lambda::digest::runs::{BROKEN_OFF_PATTERN, ENDED_PATTERN};
 use sync_lambda::report::ProblemKind;
 
-/// Matches the line that a run ends with, which has its results.
-pub const ENDED_PATTERN: &str = r#"{ $.event = "run" }"#;
-/// Matches the lines that Lambda writes for runs that it had to end.
-pub const BROKEN_OFF_PATTERN: &str = r#"?"Task timed out" ?"Runtime exited""#;
 /// Most pages of one search. AWS searches about a megabyte for each.
 const MOST_PAGES: u32 = 200;
 
@@ -73,19 +71,13 @@ impl VenueRun {
 
     /// Parses the line that a run ends with; `None` for any other line.
     pub fn from_log_event(event: &LogEvent) -> Option<Self> {
-        let message = event.message.as_str();
-        let broken_off = |kind: &str, from: &str| {
-            let words = message.get(message.find(from)?..)?.to_owned();
-            Some(RunFailure { kind: kind.to_owned(), message: words })
+        let line = match RunLine::from_message(&event.message)? {
+            RunLine::BrokenOff { kind, message } => {
+                let error = RunFailure { kind: kind.to_owned(), message };
+                return Some(Self { error: Some(error), ..Self::new_ended(event.at) });
+            }
+            RunLine::Ended(line) => line,
         };
-        if !message.starts_with('{') {
-            let error = broken_off("Timeout", "Task timed out").or_else(|| broken_off("Crash", "Runtime exited"))?;
-            return Some(Self { error: Some(error), ..Self::new_ended(event.at) });
-        }
-        let line: Value = serde_json::from_str(message).ok()?;
-        if line["event"] != "run" || line["dry_run"] == true {
-            return None;
-        }
         let count = |key: &str| line[key].as_u64().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let venue = line[METRIC_DIMENSION].as_str().unwrap_or_default();

@@ -124,6 +124,15 @@ pub fn watch_with_alarms() -> Vec<NeededPermission> {
     let readers: &[&[&str]] =
         &[PLAN, ISOLATION, &["rollback", "a", "--yes"], &["rollback", "a", "--unpin", "--yes"], &ADOPT, APPLY];
     run_all(&site, readers);
+    // Alarms and a topic that nobody owns are taken over.
+    let disown = |cx: &mut deployer_cloud::CloudContext<'_>| {
+        let region = cx.region_state_mut();
+        region.sns.topics.values_mut().for_each(|topic| topic.tags.clear());
+        let of_a = region.cloudwatch.alarms.values_mut().filter(|alarm| alarm.name.starts_with("sync/a"));
+        of_a.for_each(|alarm| alarm.tags.clear());
+    };
+    site.cloud.with_context(disown).expect("the state is writable");
+    run_all(&site, &[&ADOPT]);
     for args in [&["doctor"][..], &["status"], &["report", "--format", "markdown"], &["report", "--send"]] {
         site.run_deployer(args);
     }
