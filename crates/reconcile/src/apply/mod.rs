@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use deployer_aws::limiter::AwsLimiter;
 use deployer_aws::lock::WriteFence;
 use deployer_aws::{Aws, CallError};
+use deployer_core::call_rates::find_spacing;
 use deployer_core::manifest::SecretValue;
 use deployer_core::naming::SHARED_VENUE;
 use deployer_core::plan::{Action, Change, LambdaOperation, Operation, Plan};
@@ -178,8 +179,11 @@ pub async fn apply(
         }
     }
     let executor = &executor;
-    let outcomes: Vec<ApplyOutcome> = stream::iter(venues)
-        .map(|(_, changes)| executor.apply_venue(changes))
+    let outcomes: Vec<ApplyOutcome> = stream::iter(space_venues(venues, options.rate_limited))
+        .map(async |(at, changes)| {
+            executor.wait_for_start(at).await;
+            executor.apply_venue(changes).await
+        })
         .buffered(options.parallelism.max(1))
         .collect()
         .await;
@@ -195,6 +199,20 @@ pub async fn apply(
     whole.cancelled = cancel.is_cancelled();
     whole.took = begun.elapsed();
     whole
+}
+
+/// When each venue may begin. If all began at once, those that wait for their first call to a service would be in front of
+/// those that wait for their second one, and the slowest service would have nothing to do meanwhile.
+fn space_venues<'c>(venues: Vec<(&str, Vec<&'c Change>)>, limited: bool) -> Vec<(Instant, Vec<&'c Change>)> {
+    let mut next = Instant::now();
+    let spaced = venues.into_iter().map(|(_, changes)| {
+        let at = next;
+        if limited {
+            next += find_spacing(&changes);
+        }
+        (at, changes)
+    });
+    spaced.collect()
 }
 
 /// The canary's index in `venues`, if it tests new code in this plan.
@@ -218,6 +236,14 @@ impl ApplyOutcome {
 }
 
 impl Executor<'_> {
+    /// Waits until a venue may begin, or until nothing more may.
+    async fn wait_for_start(&self, at: Instant) {
+        tokio::select! {
+            () = tokio::time::sleep_until(at.into()) => {}
+            () = self.cancel.cancelled() => {}
+        }
+    }
+
     /// Carries out one venue's changes: stage by stage, the changes of a stage concurrently.
     async fn apply_venue(&self, changes: Vec<&Change>) -> ApplyOutcome {
         let mut stages: BTreeMap<(bool, u8), Vec<&Change>> = BTreeMap::new();
