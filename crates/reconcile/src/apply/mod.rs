@@ -179,15 +179,17 @@ pub async fn apply(
         }
     }
     let executor = &executor;
-    let outcomes: Vec<ApplyOutcome> = stream::iter(space_venues(venues, options.rate_limited))
-        .map(async |(at, changes)| {
+    // A venue that takes long holds up no other; what is reported is in the plan's order all the same.
+    let spaced = space_venues(venues, options.rate_limited).into_iter().enumerate();
+    let outcomes: BTreeMap<usize, ApplyOutcome> = stream::iter(spaced)
+        .map(async |(place, (at, changes))| {
             executor.wait_for_start(at).await;
-            executor.apply_venue(changes).await
+            (place, executor.apply_venue(changes).await)
         })
-        .buffered(options.parallelism.max(1))
+        .buffer_unordered(options.parallelism.max(1))
         .collect()
         .await;
-    for outcome in outcomes {
+    for outcome in outcomes.into_values() {
         whole.merge_outcome(outcome);
     }
     if whole.failed.is_empty() {
