@@ -170,7 +170,7 @@ pub struct ExecutionArgs {
     #[command(flatten)]
     pub asking: ConfirmArgs,
     /// How many venues to work on at a time
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = deployer_reconcile::apply::VENUES_AT_ONCE)]
     pub parallelism: usize,
 }
 

@@ -17,7 +17,7 @@ use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::{Action, Plan};
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
-use deployer_reconcile::{ReadDepth, ReconcileGoal};
+use deployer_reconcile::{PlanNotes, ReadDepth, ReconcileGoal};
 
 pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<ExitCode> {
     let saved = args.plan.as_deref().map(saved::read_saved_plan).transpose()?;
@@ -29,9 +29,7 @@ pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<E
     let archive_properties = saved.as_ref().map_or(args.inputs.archive_properties, |saved| saved.archive_properties);
     let portal = session.open_portal().await?;
     portal.check_archiving(archive_properties)?;
-    let artifacts = Artifacts::prepare_artifacts(&session, artifact.as_deref());
-    let (artifacts, notes) = tokio::join!(artifacts, plan_notes(&session, &portal));
-    let artifacts = artifacts?;
+    let artifacts = Artifacts::prepare_artifacts(&session, artifact.as_deref()).await?;
     let mut desired =
         derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = archive_properties;
@@ -42,7 +40,7 @@ pub(super) async fn run_apply(global: &GlobalArgs, args: &ApplyArgs) -> Result<E
         targets: saved.as_ref().map_or(&own, |saved| &saved.targets),
         depth: ReadDepth::Full,
         max_delete: args.max_delete,
-        notes,
+        notes: PlanNotes::find(plan_notes(&session, &portal)),
     };
     let inputs = async |plan: &Plan| {
         artifacts.try_artifacts().await?;

@@ -18,7 +18,7 @@ use deployer_core::error::{Error, ErrorCode, Result};
 use deployer_core::exit_code::ExitCode;
 use deployer_reconcile::apply::ApplyOptions;
 use deployer_reconcile::guards::plan_exit_code;
-use deployer_reconcile::{PlannedChanges, ReadDepth, ReconcileGoal};
+use deployer_reconcile::{PlanNotes, PlannedChanges, ReadDepth, ReconcileGoal};
 
 /// Up to this many venues, everything is read unless `--refresh` says otherwise; each venue takes eleven reads.
 const FULL_UP_TO: usize = 50;
@@ -30,9 +30,7 @@ pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<Exi
     let session = Session::open(&global).await?;
     let portal = session.open_portal().await?;
     portal.check_archiving(args.inputs.archive_properties)?;
-    let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref());
-    let (artifacts, notes) = tokio::join!(artifacts, plan_notes(&session, &portal));
-    let artifacts = artifacts?;
+    let artifacts = Artifacts::prepare_artifacts(&session, args.inputs.artifact.as_deref()).await?;
     let mut desired =
         derive_desired(session.manifest(), &session.scope, |venue| artifacts.code_sha256(&session, venue));
     desired.archive_properties = args.inputs.archive_properties;
@@ -46,7 +44,7 @@ pub(super) async fn run_plan(global: &GlobalArgs, args: &PlanArgs) -> Result<Exi
             PlanRefresh::Fast => ReadDepth::Lists,
         },
         max_delete: None,
-        notes,
+        notes: PlanNotes::find(plan_notes(&session, &portal)),
     };
     let mut planned = reconciler(&session, &portal, ApplyOptions::default()).plan(&goal).await?;
     let missing = note_missing_values(&session, &planned.plan);

@@ -17,7 +17,9 @@ use deployer_core::resource::alarm::DesiredAlarms;
 use deployer_core::scope::Scope;
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
 use deployer_reconcile::portal::PortalAccess;
-use deployer_reconcile::{PlannedChanges, ReadDepth, ReconcileEvent, ReconcileFrontend, ReconcileGoal, Reconciler};
+use deployer_reconcile::{
+    PlanNotes, PlannedChanges, ReadDepth, ReconcileEvent, ReconcileFrontend, ReconcileGoal, Reconciler,
+};
 
 /// What was deployed.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ pub async fn deploy_manifest(
         depth: ReadDepth::Full,
         // Removing a venue from the manifest is meant, and undone by putting it back.
         max_delete: Some(usize::MAX),
-        notes: Vec::new(),
+        notes: PlanNotes::none(),
     };
     let portal = PortalAccess::not_needed();
     let options = ApplyOptions { rate_limited: false, ..ApplyOptions::default() };
@@ -59,6 +61,7 @@ pub async fn deploy_manifest(
     // The cloud is new and in this process: nobody else holds its lock.
     let lock = LockOptions::new(Duration::ZERO, directory, "deployer dev");
     let reconciled = reconciler.reconcile(&goal, &lock, &DevDeployment { artifact, secrets }).await?;
+    drop(goal);
     let outcome = reconciled.outcome.unwrap_or_default();
     match outcome.failed.first() {
         None => Ok(DeployedManifest { changes: outcome.done.len(), alarms: desired.alarms }),

@@ -1,4 +1,5 @@
-//! `bootstrap`: the executable that AWS Lambda starts. Its environment decides whether it syncs a venue or forwards messages.
+//! `bootstrap`: the executable that AWS Lambda starts. Its environment decides whether it syncs a venue or works for
+//! all of them: forwards messages, and sends the digest.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use sync_lambda::report::LogSink;
 /// What an invocation does.
 enum FunctionMode {
     Sync(Box<Handler>),
-    Forward(Forwarder),
+    Forward(Box<Forwarder>),
 }
 
 // A single thread is enough: a run mostly waits for the network, and a 128 MB function has a fraction of a CPU.
@@ -42,7 +43,7 @@ fn read_mode() -> Result<FunctionMode, RunError> {
     let variables = |name: &str| std::env::var(name).ok();
     let shared: (Arc<EnvironmentReader>, Arc<LogSink>) = (Arc::new(variables), Arc::new(write_log_line));
     match Forwarder::from_environment(&shared.0, &shared.1) {
-        Some(forwarder) => forwarder.map(FunctionMode::Forward),
+        Some(forwarder) => forwarder.map(|forwarder| FunctionMode::Forward(Box::new(forwarder))),
         None => {
             let handler = Handler::new(Box::new(variables), Box::new(write_log_line))?;
             Ok(FunctionMode::Sync(Box::new(handler)))

@@ -3,7 +3,7 @@
 //! `cargo test --test suite -- --ignored --nocapture bench` prints them: on moto for 3, 30 and 100 venues, with AWS's limits off;
 //! and on the embedded cloud for 3, 30, 100 and 1,000 venues (or those that `BENCH_VENUES` names), with a proxy that
 //! throttles as AWS documents it and a portal that throttles as HubSpot does, beside the time that the quotas allow.
-//! `benches/growth.py` draws the latter. Times aren't asserted; `scenarios` and `refresh` assert the number of calls.
+//! With `BENCH_DEPLOYER=target/release/deployer`, the latter runs the program as it is shipped. `benches/growth.py` draws it. Times aren't asserted; `scenarios` and `refresh` assert the number of calls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +33,7 @@ use sync_lambda::credentials::CredentialValue;
 
 use crate::fixtures::with_token;
 use crate::servers;
+use crate::shipped::ShippedDeployer;
 use crate::world::{World, venue_tables};
 
 /// Round-trip time to a nearby region.
@@ -234,10 +235,9 @@ async fn measure_calls_and_seconds() {
 #[ignore = "a benchmark that takes 20 minutes, most of them for 1,000 venues"]
 async fn bench_within_quotas() {
     let named = std::env::var("BENCH_VENUES").unwrap_or_else(|_| "3,30,100,1000".to_owned());
-    println!(
-        "\n{} build, {DELAY:?} to the server and back",
-        if cfg!(debug_assertions) { "unoptimized" } else { "optimized" }
-    );
+    let measured = std::env::var("BENCH_DEPLOYER")
+        .unwrap_or_else(|_| if cfg!(debug_assertions) { "unoptimized build" } else { "optimized build" }.to_owned());
+    println!("\n{measured}, {DELAY:?} to the server and back");
     println!("| venues | what | calls to AWS | to HubSpot | seconds | at least | times that | set by | throttled |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for venues in named.split(',') {
@@ -250,17 +250,27 @@ async fn bench_within_quotas() {
             CredentialValue::new(TOKEN),
         );
         let world = world_behind(&uri, REGION).await.within_quotas().with_hubspot(client);
-        let tables: String = (0..venues).map(|number| venue_tables(&format!("v{number:05}"), "")).collect();
-        let text = format!("[deployment]\nname = \"quota\"\nregion = \"{REGION}\"\n\n{tables}");
-        let desired = world.desired_from(&with_token(&text, "https://api.hubapi.com"));
+        let names: Vec<String> = (0..venues).map(|number| format!("v{number:05}")).collect();
+        let tables: String = names.iter().map(|name| venue_tables(name, "")).collect();
+        let text =
+            with_token(&format!("[deployment]\nname = \"quota\"\nregion = \"{REGION}\"\n\n{tables}"), &portal.1.uri);
+        let desired = world.desired_from(&text);
         let slowest = find_slowest_of_plan(&world.plan(&desired).await).expect("a plan has calls to AWS");
-        *proxy.buckets.lock() = Some(TokenBuckets::default());
-        let apply = world.apply(&desired);
-        let outcome = proxy.compare_with_bound((venues, "first apply"), slowest, &portal.0, apply).await;
-        assert_eq!(outcome.failed, []);
         let reads = find_slowest(READS_OF_A_FUNCTION.map(|(call, number)| (call, number * venues)));
         let reads = reads.expect("they have rates");
-        let full = proxy.compare_with_bound((venues, "no change, full"), reads, &portal.0, world.plan(&desired)).await;
+        *proxy.buckets.lock() = Some(TokenBuckets::default());
+        let (first, full) = ((venues, "first apply"), (venues, "no change, full"));
+        if let Some(shipped) = ShippedDeployer::from_environment(&text, &names, &uri, TOKEN) {
+            let apply = shipped.run(&["apply", "--yes", "--no-canary"]);
+            let of_apply = proxy.compare_with_bound(first, slowest, &portal.0, apply).await;
+            let plan = shipped.run(&["plan", "--refresh", "full", "--detailed-exitcode"]);
+            let of_plan = proxy.compare_with_bound(full, reads, &portal.0, plan).await;
+            println!("\n{venues} venues: {of_apply} MB at most for the apply, {of_plan} MB for the full plan\n");
+            continue;
+        }
+        let outcome = proxy.compare_with_bound(first, slowest, &portal.0, world.apply(&desired)).await;
+        assert_eq!(outcome.failed, []);
+        let full = proxy.compare_with_bound(full, reads, &portal.0, world.plan(&desired)).await;
         assert_eq!(full.changes, []);
     }
 }

@@ -249,7 +249,7 @@ fn status_shows_what_was_sent_and_fails_when_it_was_not() {
     let shared = |args: &[&str]| -> (i32, Value) {
         let (code, text) = site.run_deployer(&[&["status", "--no-drift", "--json"], args].concat());
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let found = lines.filter(|line| line["type"] == "shared_status").last();
+        let found = lines.filter(|line| line["type"] == "shared_status").next_back();
         (code, found.unwrap_or_else(|| panic!("{text}")))
     };
     let (code, line) = shared(&[]);

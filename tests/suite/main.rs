@@ -77,6 +77,7 @@ mod schemas;
 mod sdk;
 mod secret_commands;
 mod servers;
+mod shipped;
 mod status;
 mod stories;
 mod sync;

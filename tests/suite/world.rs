@@ -19,7 +19,7 @@ use deployer_hubspot::HubSpotClient;
 use deployer_reconcile::apply::{ApplyEvent, ApplyInputs, ApplyOptions, ApplyOutcome, apply};
 use deployer_reconcile::portal::PortalAccess;
 use deployer_reconcile::{
-    PlannedChanges, ReadDepth, ReconcileEvent, ReconcileFrontend, ReconcileGoal, Reconciled, Reconciler,
+    PlanNotes, PlannedChanges, ReadDepth, ReconcileEvent, ReconcileFrontend, ReconcileGoal, Reconciled, Reconciler,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -244,9 +244,13 @@ impl World {
 fn goal(desired: &Desired, depth: ReadDepth) -> ReconcileGoal<'_> {
     match desired.venues.is_empty() {
         true => ReconcileGoal::Destroy { nothing: desired, targets: &[], moved_to: None, notes: Vec::new() },
-        false => {
-            ReconcileGoal::Converge { desired, targets: &[], depth, max_delete: Some(usize::MAX), notes: Vec::new() }
-        }
+        false => ReconcileGoal::Converge {
+            desired,
+            targets: &[],
+            depth,
+            max_delete: Some(usize::MAX),
+            notes: PlanNotes::none(),
+        },
     }
 }
 

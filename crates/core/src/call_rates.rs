@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::plan::{HubSpotOperation, Operation, Plan};
+use crate::plan::{Change, HubSpotOperation, Operation, Plan};
 use crate::property::PROPERTIES_A_REQUEST;
 
 /// Calls that share one rate, for each account and region.
@@ -140,6 +140,13 @@ pub fn find_slowest_of_plan(plan: &Plan) -> Option<SlowestCalls> {
     let operations = plan.changes.iter().flat_map(|change| &change.operations);
     let properties = count_property_requests(operations.clone());
     find_slowest(operations.flat_map(calls_of_operation).chain([("hubspot:CreateProperty", properties)]))
+}
+
+/// How long after a venue with these changes the next one may begin, so that both get through at the rates of AWS's quotas.
+/// The requests for contact properties, which many venues share, aren't counted.
+pub fn find_spacing(changes: &[&Change]) -> Duration {
+    let operations = changes.iter().flat_map(|change| &change.operations);
+    find_slowest(operations.flat_map(calls_of_operation)).map_or(Duration::ZERO, |slowest| slowest.paced())
 }
 
 /// How many requests create the contact properties of these operations, and the group that is made before them.

@@ -3,6 +3,7 @@
 //! What is wrong is a note, not a refusal. The key on this machine isn't necessarily the one in the venue's secret, and
 //! the canary's dry run, which has that one, refuses new code where a setting is wrong.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,15 +11,39 @@ use deployer_core::manifest::{LoadedManifest, SecretRef, Status, Venue, check_cr
 use deployer_hubspot::{destination_settings, resolve_secret};
 use futures_util::StreamExt;
 use futures_util::stream;
+use parking_lot::Mutex;
 use sync_config::config::{DestinationConfig, KEY_TRIPLESEAT_PUBLIC_KEY, TRIPLESEAT_BASE_URI};
 use sync_lambda::credentials::{CredentialValue, SyncCredentials};
-use sync_lambda::destination::{LeadDestination, SettingVerdict};
+use sync_lambda::destination::{AccountLists, LeadDestination, SettingVerdict};
 use tokio::time::Instant;
 
 /// Venues that are asked about at the same time.
 const AT_ONCE: usize = 16;
 /// How long a plan waits for one venue's lists.
 const TIME: Duration = Duration::from_secs(5);
+/// How many venues may wait in vain for a platform that has answered nobody. No more are asked after them: a thousand that
+/// wait would take minutes, to say nothing.
+const IN_VAIN: usize = 4;
+
+/// Whether a platform answers.
+#[derive(Debug, Default, Clone, Copy)]
+struct PlatformAnswers {
+    unanswered: usize,
+    answered: bool,
+}
+
+impl PlatformAnswers {
+    fn is_silent(self) -> bool {
+        !self.answered && self.unanswered >= IN_VAIN
+    }
+
+    fn note(&mut self, lists: &AccountLists) {
+        match lists.is_temporary() && !lists.is_readable() {
+            true => self.unanswered += 1,
+            false => self.answered = true,
+        }
+    }
+}
 
 /// A note for each setting of a deployed venue that its Tripleseat account doesn't know, and for each public key that it
 /// rejects. Says nothing about what can't be asked: a plan needs neither credentials nor a network.
@@ -33,10 +58,11 @@ pub async fn destination_notes(loaded: &LoadedManifest, directory: &Path, local:
         matches!(venue.destination, DestinationConfig::Tripleseat { .. }) && !(local && base_uri.starts_with("https:"))
     });
     let client = &client;
+    let platforms = &Mutex::new(BTreeMap::new());
     let notes: Vec<Vec<String>> = stream::iter(asked)
         .map(|venue| async move {
             let place = loaded.venue_place(&venue.name).unwrap_or_else(|| venue.name.clone());
-            let wrong = wrong_settings(client, venue, directory).await;
+            let wrong = wrong_settings(client, venue, directory, platforms).await;
             wrong.into_iter().map(|why| format!("{place}: {}: {why}", venue.name)).collect()
         })
         .buffered(AT_ONCE)
@@ -45,7 +71,12 @@ pub async fn destination_notes(loaded: &LoadedManifest, directory: &Path, local:
     notes.concat()
 }
 
-async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Path) -> Vec<String> {
+async fn wrong_settings(
+    client: &reqwest::Client,
+    venue: &Venue,
+    directory: &Path,
+    platforms: &Mutex<BTreeMap<String, PlatformAnswers>>,
+) -> Vec<String> {
     let reference = venue.secrets.iter().find(|(key, _)| key == KEY_TRIPLESEAT_PUBLIC_KEY).map(|(_, found)| found);
     let Some(reference @ (SecretRef::Env(_) | SecretRef::File(_))) = reference else { return Vec::new() };
     let base_uri = venue.tripleseat_base_uri.as_deref().unwrap_or(TRIPLESEAT_BASE_URI);
@@ -63,7 +94,11 @@ async fn wrong_settings(client: &reqwest::Client, venue: &Venue, directory: &Pat
     };
     let destination = LeadDestination::new(client.clone(), &settings, &credentials, Instant::now() + TIME);
     let Ok(LeadDestination::Tripleseat(tripleseat)) = destination else { return Vec::new() };
+    if platforms.lock().get(base_uri).is_some_and(|answers| answers.is_silent()) {
+        return Vec::new();
+    }
     let lists = tripleseat.read_account_lists().await;
+    platforms.lock().entry(base_uri.to_owned()).or_default().note(&lists);
     if let Some(error) = lists.key_rejection() {
         return vec![format!("{reference}: {error}")];
     }

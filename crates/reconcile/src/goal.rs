@@ -5,8 +5,31 @@ use deployer_core::desired::Desired;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
 use deployer_core::snapshot::Snapshot;
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, Shared};
 
 use crate::apply::ApplyOutcome;
+
+/// What a plan says besides its changes. It may be on its way still, from vendors that are slow or can't be reached: it is
+/// waited for while AWS is read.
+#[derive(Debug, Clone)]
+pub struct PlanNotes<'g>(Shared<LocalBoxFuture<'g, Vec<String>>>);
+
+impl<'g> PlanNotes<'g> {
+    /// Nothing.
+    pub fn none() -> Self {
+        Self::find(std::future::ready(Vec::new()))
+    }
+
+    /// What `search` finds, which is asked once, however often the goal is planned.
+    pub fn find(search: impl Future<Output = Vec<String>> + 'g) -> Self {
+        Self(search.boxed_local().shared())
+    }
+
+    pub(crate) async fn wait(&self) -> Vec<String> {
+        self.0.clone().await
+    }
+}
 
 /// What should become of a deployment.
 #[derive(Debug, Clone)]
@@ -22,7 +45,7 @@ pub enum ReconcileGoal<'g> {
         /// How many deployed venues may be deleted; `None` means at most half of them, and never all.
         max_delete: Option<usize>,
         /// What the plan says besides its changes.
-        notes: Vec<String>,
+        notes: PlanNotes<'g>,
     },
     /// Every rule of the deployment is disabled, and nothing else changes.
     Pause {

@@ -21,5 +21,5 @@ mod preflight;
 mod reconciler;
 
 pub use event::{ReconcileEvent, ReconcileFrontend};
-pub use goal::{PlannedChanges, ReadDepth, ReconcileGoal, Reconciled};
+pub use goal::{PlanNotes, PlannedChanges, ReadDepth, ReconcileGoal, Reconciled};
 pub use reconciler::Reconciler;

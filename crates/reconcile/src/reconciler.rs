@@ -75,11 +75,13 @@ impl Reconciler<'_> {
     async fn plan_goal(&self, goal: &ReconcileGoal<'_>, quotas: &QuotaReader<'_>) -> Result<PlannedChanges> {
         match goal {
             ReconcileGoal::Converge { desired, targets, depth, notes, .. } => {
-                let mut planned = self.plan_desired(goal, desired, targets, *depth, quotas).await?;
+                let plan = self.plan_desired(goal, desired, targets, *depth, quotas);
+                let (planned, notes) = tokio::join!(plan, notes.wait());
+                let mut planned = planned?;
                 if *depth == ReadDepth::Lists {
                     planned.plan.notes.push(LISTS_ONLY.to_owned());
                 }
-                planned.plan.notes.extend(notes.iter().cloned());
+                planned.plan.notes.extend(notes);
                 Ok(planned)
             }
             ReconcileGoal::Pause { paused } => {

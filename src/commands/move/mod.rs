@@ -28,7 +28,7 @@ use deployer_core::manifest::{Deployment, Status, format_duration, set_account, 
 use deployer_core::plan::Plan;
 use deployer_reconcile::apply::{ApplyInputs, ApplyOptions};
 use deployer_reconcile::portal::PortalAccess;
-use deployer_reconcile::{PlannedChanges, ReadDepth, ReconcileGoal, guards};
+use deployer_reconcile::{PlanNotes, PlannedChanges, ReadDepth, ReconcileGoal, guards};
 
 /// How long EventBridge and Lambda may hold an event back after its rule was disabled, in seconds.
 const EVENT_AGE_S: u32 = 60;
@@ -321,7 +321,13 @@ impl MoveTask<'_> {
 }
 
 fn converge(desired: &Desired) -> ReconcileGoal<'_> {
-    ReconcileGoal::Converge { desired, targets: &[], depth: ReadDepth::Full, max_delete: None, notes: Vec::new() }
+    ReconcileGoal::Converge {
+        desired,
+        targets: &[],
+        depth: ReadDepth::Full,
+        max_delete: None,
+        notes: PlanNotes::none(),
+    }
 }
 
 /// Whether a rule or a schedule is enabled.

@@ -2,8 +2,9 @@
 //! `benches/planner.sh` prints how long it takes.
 
 use std::path::Path;
+use std::time::Duration;
 
-use deployer_core::call_rates::{READS_OF_A_FUNCTION, find_slowest, find_slowest_of_plan};
+use deployer_core::call_rates::{READS_OF_A_FUNCTION, find_slowest, find_slowest_of_plan, find_spacing};
 use deployer_core::plan::plan;
 use deployer_core::snapshot::Snapshot;
 
@@ -46,7 +47,13 @@ fn quotas_set_a_bound_and_an_apply_comes_within_a_twentieth_of_it() {
             reads.paced().as_secs_f64() / reads.bound().as_secs_f64(),
         );
         assert!(paced / bound < 1.05, "{paced} of {bound}");
+        // The venues begin one after the other, so that all of it together takes as long as Lambda does.
+        let venue =
+            |name: &str| planned.changes.iter().filter(|change| change.address.venue == name).collect::<Vec<_>>();
+        let spacing = find_spacing(&venue(&planned.changes[0].address.venue));
+        assert_eq!((spacing, spacing * venues), (slowest.rate.interval() * 3, slowest.paced()));
     }
+    assert_eq!(find_spacing(&[]), Duration::ZERO);
 }
 
 /// A step that looks through all venues for each venue takes a hundred times as long for ten times as many, and allocates

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use deployer_aws::limiter::AwsLimiter;
 use deployer_aws::lock::WriteFence;
 use deployer_aws::{Aws, CallError};
+use deployer_core::call_rates::find_spacing;
 use deployer_core::manifest::SecretValue;
 use deployer_core::naming::SHARED_VENUE;
 use deployer_core::plan::{Action, Change, LambdaOperation, Operation, Plan};
@@ -48,6 +49,11 @@ pub struct ApplyInputs {
     pub hubspot: Option<Arc<HubSpotClient>>,
 }
 
+/// How many venues are worked on at a time, unless somebody says otherwise. AWS's quotas allow five new venues a second
+/// (`deployer_core::call_rates`), and a new venue takes about ten seconds, most of which it waits until its role can be
+/// assumed and its function is active. With fewer in flight, an apply would wait for that, and not for the quotas.
+pub const VENUES_AT_ONCE: usize = 50;
+
 /// How a plan is carried out.
 #[derive(Debug, Clone)]
 pub struct ApplyOptions {
@@ -64,7 +70,7 @@ pub struct ApplyOptions {
 
 impl Default for ApplyOptions {
     fn default() -> Self {
-        Self { parallelism: 10, rate_limited: true, delays: true, canary: true }
+        Self { parallelism: VENUES_AT_ONCE, rate_limited: true, delays: true, canary: true }
     }
 }
 
@@ -174,12 +180,17 @@ pub async fn apply(
         }
     }
     let executor = &executor;
-    let outcomes: Vec<ApplyOutcome> = stream::iter(venues)
-        .map(|(_, changes)| executor.apply_venue(changes))
-        .buffered(options.parallelism.max(1))
+    // A venue that takes long holds up no other; what is reported is in the plan's order all the same.
+    let spaced = space_venues(venues, options.rate_limited).into_iter().enumerate();
+    let outcomes: BTreeMap<usize, ApplyOutcome> = stream::iter(spaced)
+        .map(async |(place, (at, changes))| {
+            executor.wait_for_start(at).await;
+            (place, executor.apply_venue(changes).await)
+        })
+        .buffer_unordered(options.parallelism.max(1))
         .collect()
         .await;
-    for outcome in outcomes {
+    for outcome in outcomes.into_values() {
         whole.merge_outcome(outcome);
     }
     if whole.failed.is_empty() {
@@ -191,6 +202,20 @@ pub async fn apply(
     whole.cancelled = cancel.is_cancelled();
     whole.took = begun.elapsed();
     whole
+}
+
+/// When each venue may begin. If all began at once, those that wait for their first call to a service would be in front of
+/// those that wait for their second one, and the slowest service would have nothing to do meanwhile.
+fn space_venues<'c>(venues: Vec<(&str, Vec<&'c Change>)>, limited: bool) -> Vec<(Instant, Vec<&'c Change>)> {
+    let mut next = Instant::now();
+    let spaced = venues.into_iter().map(|(_, changes)| {
+        let at = next;
+        if limited {
+            next += find_spacing(&changes);
+        }
+        (at, changes)
+    });
+    spaced.collect()
 }
 
 /// The canary's index in `venues`, if it tests new code in this plan.
@@ -214,6 +239,14 @@ impl ApplyOutcome {
 }
 
 impl Executor<'_> {
+    /// Waits until a venue may begin, or until nothing more may.
+    async fn wait_for_start(&self, at: Instant) {
+        tokio::select! {
+            () = tokio::time::sleep_until(at.into()) => {}
+            () = self.cancel.cancelled() => {}
+        }
+    }
+
     /// Carries out one venue's changes: stage by stage, the changes of a stage concurrently.
     async fn apply_venue(&self, changes: Vec<&Change>) -> ApplyOutcome {
         let mut stages: BTreeMap<(bool, u8), Vec<&Change>> = BTreeMap::new();
