@@ -248,8 +248,8 @@ fn status_shows_what_was_sent_and_fails_when_it_was_not() {
     assert_eq!(code, 0, "{text}");
     let shared = |args: &[&str]| -> (i32, Value) {
         let (code, text) = site.run_deployer(&[&["status", "--no-drift", "--json"], args].concat());
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let found = lines.filter(|line| line["type"] == "shared_status").next_back();
+        let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let found = lines.rfind(|line| line["type"] == "shared_status");
         (code, found.unwrap_or_else(|| panic!("{text}")))
     };
     let (code, line) = shared(&[]);
