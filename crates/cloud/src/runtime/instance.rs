@@ -24,6 +24,10 @@ use deployer_artifact as artifact;
 /// How long to wait for the last lines after the response. Lines still in a pipe arrive almost at once.
 const LAST_LINES: Duration = Duration::from_millis(10);
 
+/// How often a program that is busy is tried again, and after which pause.
+const BUSY_ATTEMPTS: u32 = 100;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
 /// A process and the API that it talks to.
 #[derive(Debug)]
 pub(super) struct FunctionProcess {
@@ -31,6 +35,18 @@ pub(super) struct FunctionProcess {
     api: RuntimeApi,
     lines: Arc<Mutex<Vec<String>>>,
     started: Option<Instant>,
+}
+
+/// Starts a program that was just written. If another thread started a process while the file was open for writing, that
+/// process has it open too, until it executes its own program; so long the system says that the file is busy.
+async fn spawn_written_program(command: &mut Command) -> io::Result<Child> {
+    for _ in 0..BUSY_ATTEMPTS {
+        match command.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => tokio::time::sleep(BUSY_PAUSE).await,
+            ended => return ended,
+        }
+    }
+    command.spawn()
 }
 
 /// Invocations with the same key can share a process.
@@ -44,7 +60,8 @@ impl FunctionProcess {
     pub(super) async fn start_process(config: &RuntimeConfig, invocation: &Invocation) -> io::Result<Self> {
         let directory = unpack_code(config, invocation).await?;
         let api = RuntimeApi::start_server().await?;
-        let mut child = Command::new(directory.join(artifact::BOOTSTRAP))
+        let mut command = Command::new(directory.join(artifact::BOOTSTRAP));
+        command
             .current_dir(&directory)
             .env_clear()
             .envs(&invocation.environment)
@@ -52,8 +69,8 @@ impl FunctionProcess {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
+            .kill_on_drop(true);
+        let mut child = spawn_written_program(&mut command).await?;
         let lines = Arc::default();
         if let Some(stdout) = child.stdout.take() {
             collect_lines(stdout, &lines);
@@ -227,4 +244,25 @@ fn collect_lines(pipe: impl AsyncRead + Unpin + Send + 'static, lines: &Arc<Mute
             lines.lock().push(line);
         }
     });
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_program_that_somebody_still_has_open_is_waited_for() {
+        let room = tempfile::tempdir().expect("a directory");
+        let program = room.path().join("program");
+        std::fs::copy("/bin/true", &program).expect("copied");
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).expect("executable");
+        let open = std::fs::OpenOptions::new().append(true).open(&program).expect("open");
+        assert_eq!(Command::new(&program).spawn().expect_err("busy").kind(), io::ErrorKind::ExecutableFileBusy);
+        let mut command = Command::new(&program);
+        // The first attempt is made before the file is closed.
+        let (child, ()) = tokio::join!(spawn_written_program(&mut command), async { drop(open) });
+        assert!(child.expect("it starts").wait().await.expect("it ends").success());
+    }
 }
