@@ -3,7 +3,8 @@
 //! `cargo test --test suite -- --ignored --nocapture bench` prints them: on moto for 3, 30 and 100 venues, with AWS's limits off;
 //! and on the embedded cloud for 3, 30, 100 and 1,000 venues (or those that `BENCH_VENUES` names), with a proxy that
 //! throttles as AWS documents it and a portal that throttles as HubSpot does, beside the time that the quotas allow.
-//! With `BENCH_DEPLOYER=target/release/deployer`, the latter runs the program as it is shipped. `benches/growth.py` draws it. Times aren't asserted; `scenarios` and `refresh` assert the number of calls.
+//! With `BENCH_DEPLOYER=target/release/deployer`, the latter runs the program as it is shipped. `benches/growth.py` draws it.
+//! Times aren't asserted; `scenarios` and `refresh` assert the number of calls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
