@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +35,7 @@ use deployer_core::call_rates::find_spacing;
 use deployer_core::manifest::SecretValue;
 use deployer_core::naming::SHARED_VENUE;
 use deployer_core::plan::{Action, Change, LambdaOperation, Operation, Plan};
-use deployer_core::resource::ResourceAddress;
+use deployer_core::resource::{ResourceAddress, StringMap};
 use deployer_hubspot::HubSpotClient;
 use property_batches::PropertyBatches;
 
@@ -49,9 +50,9 @@ pub struct ApplyInputs {
     pub hubspot: Option<Arc<HubSpotClient>>,
 }
 
-/// How many venues are worked on at a time, unless somebody says otherwise. AWS's quotas allow five new venues a second
-/// (`deployer_core::call_rates`), and a new venue takes about ten seconds, most of which it waits until its role can be
-/// assumed and its function is active. With fewer in flight, an apply would wait for that, and not for the quotas.
+/// How many venues are worked on at a time by default. AWS's quotas allow five new venues a second
+/// (`deployer_core::call_rates`), and a new venue takes about ten seconds, most of them spent waiting for its role to become
+/// assumable and its function to become active. With fewer in flight, those waits would set the pace instead of the quotas.
 pub const VENUES_AT_ONCE: usize = 50;
 
 /// How a plan is carried out.
@@ -204,8 +205,8 @@ pub async fn apply(
     whole
 }
 
-/// When each venue may begin. If all began at once, those that wait for their first call to a service would be in front of
-/// those that wait for their second one, and the slowest service would have nothing to do meanwhile.
+/// When each venue may begin. If all began at once, everybody's first call to a service would be queued ahead of anybody's
+/// second one, and the slowest service would be idle meanwhile.
 fn space_venues<'c>(venues: Vec<(&str, Vec<&'c Change>)>, limited: bool) -> Vec<(Instant, Vec<&'c Change>)> {
     let mut next = Instant::now();
     let spaced = venues.into_iter().map(|(_, changes)| {
@@ -222,6 +223,11 @@ fn space_venues<'c>(venues: Vec<(&str, Vec<&'c Change>)>, limited: bool) -> Vec<
 fn canary_position(venues: &[(&str, Vec<&Change>)], canary: &str) -> Option<usize> {
     let tries = |change: &&Change| tries_new_code(change);
     venues.iter().position(|(venue, changes)| *venue == canary && changes.iter().any(tries))
+}
+
+/// Tags as SNS and EventBridge Scheduler take them.
+fn tag_pairs(tags: &StringMap) -> Vec<Value> {
+    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
 }
 
 /// Whether a change runs new code before an alias points to it.

@@ -3,12 +3,12 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::Executor;
+use super::{Executor, tag_pairs};
 use deployer_aws::CallError;
 use deployer_aws::observe::read_group_tags;
 use deployer_aws::signed::RestRequest;
 use deployer_core::plan::{SchedulerOperation, ServiceOperation};
-use deployer_core::resource::{ScheduleSpec, StringMap};
+use deployer_core::resource::ScheduleSpec;
 use deployer_core::role_policy::schedule_group_arn;
 
 impl Executor<'_> {
@@ -87,8 +87,4 @@ fn schedule_body(schedule: &ScheduleSpec) -> Value {
         body["KmsKeyArn"] = json!(key);
     }
     body
-}
-
-fn tag_pairs(tags: &StringMap) -> Vec<Value> {
-    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
 }

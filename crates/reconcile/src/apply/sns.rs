@@ -1,23 +1,20 @@
 //! SNS calls, for the topic of a deployment's alarms.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::Executor;
+use super::{Executor, tag_pairs};
 use deployer_aws::CallError;
 use deployer_core::plan::{ServiceOperation, SnsOperation};
 
 impl Executor<'_> {
     /// `CreateTopic` and `Subscribe` return what exists already, so that all of them can be repeated.
     pub(super) async fn call_sns(&self, operation: &SnsOperation) -> Result<(), CallError> {
-        let pairs = |tags: &deployer_core::resource::StringMap| -> Vec<Value> {
-            tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
-        };
         let parameters = match operation {
-            SnsOperation::CreateTopic { topic, tags } => json!({ "Name": topic, "Tags": pairs(tags) }),
+            SnsOperation::CreateTopic { topic, tags } => json!({ "Name": topic, "Tags": tag_pairs(tags) }),
             SnsOperation::SetTopicPolicy { arn, policy } => {
                 json!({ "TopicArn": arn, "AttributeName": "Policy", "AttributeValue": policy.to_string() })
             }
-            SnsOperation::TagTopic { arn, tags } => json!({ "ResourceArn": arn, "Tags": pairs(tags) }),
+            SnsOperation::TagTopic { arn, tags } => json!({ "ResourceArn": arn, "Tags": tag_pairs(tags) }),
             SnsOperation::UntagTopic { arn, keys } => json!({ "ResourceArn": arn, "TagKeys": keys }),
             SnsOperation::Subscribe { arn, email } => {
                 json!({ "TopicArn": arn, "Protocol": "email", "Endpoint": email })
