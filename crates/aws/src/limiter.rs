@@ -15,7 +15,7 @@ pub struct AwsLimiter {
 impl AwsLimiter {
     /// Limits calls to the rates that AWS documents.
     pub fn for_aws() -> Self {
-        // HubSpot's client spaces its own requests, of which it makes one for many operations.
+        // HubSpot's client spaces its own requests, and one request covers many operations.
         let of_aws = CALL_RATES.iter().filter(|rate| rate.calls != "hubspot");
         let services = of_aws.map(|rate| (rate.calls, EvenSlots::new(rate.interval(), 1)));
         Self { services: services.collect() }

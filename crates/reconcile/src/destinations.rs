@@ -21,9 +21,9 @@ use tokio::time::Instant;
 const AT_ONCE: usize = 16;
 /// How long a plan waits for one venue's lists.
 const TIME: Duration = Duration::from_secs(5);
-/// How many venues may wait in vain for a platform that has answered nobody. No more are asked after them: a thousand that
-/// wait would take minutes, to say nothing.
-const IN_VAIN: usize = 4;
+/// A platform that has answered nobody isn't asked any more once this many venues got no answer: a thousand timeouts would take
+/// minutes and tell nothing.
+const MOST_UNANSWERED: usize = 4;
 
 /// Whether a platform answers.
 #[derive(Debug, Default, Clone, Copy)]
@@ -34,7 +34,7 @@ struct PlatformAnswers {
 
 impl PlatformAnswers {
     fn is_silent(self) -> bool {
-        !self.answered && self.unanswered >= IN_VAIN
+        !self.answered && self.unanswered >= MOST_UNANSWERED
     }
 
     fn note(&mut self, lists: &AccountLists) {

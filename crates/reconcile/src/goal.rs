@@ -10,8 +10,8 @@ use futures_util::future::{LocalBoxFuture, Shared};
 
 use crate::apply::ApplyOutcome;
 
-/// What a plan says besides its changes. It may be on its way still, from vendors that are slow or can't be reached: it is
-/// waited for while AWS is read.
+/// What a plan says besides its changes. Vendors that are slow or unreachable may still be being asked: they are waited for while
+/// AWS is read.
 #[derive(Debug, Clone)]
 pub struct PlanNotes<'g>(Shared<LocalBoxFuture<'g, Vec<String>>>);
 

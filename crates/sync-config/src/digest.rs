@@ -26,7 +26,7 @@ pub struct DigestConfig {
     /// How many hours it is about, by the weekday in UTC on which it is sent, from Monday on: the time since the last one. 0
     /// where none is due.
     pub hours: [u32; 7],
-    /// The IANA time zone in which its time is told; UTC if the venues have none or several.
+    /// The IANA time zone that its times are shown in; UTC if the venues have none, or several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
     /// Venues that aren't paused although they have no alarm of their own.
@@ -71,7 +71,7 @@ pub struct Digest {
     pub waiting_is_now: bool,
     /// Venues that aren't blocked, by name.
     pub venues: Vec<DigestVenue>,
-    /// How many more of them there are, of which nothing was read.
+    /// How many more there are that weren't read.
     pub more_venues: u64,
     /// Venues that wait for somebody.
     pub blocked: Vec<DigestBlocker>,

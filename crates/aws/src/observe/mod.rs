@@ -1,8 +1,8 @@
 //! Reads what exists in AWS: in bulk wherever AWS has a bulk call, and the rest concurrently.
 //!
-//! Five lists come first, and a sixth where the deployment has schedules. They and the manifest tell which venues may have resources; for each of those, the details
-//! that the lists don't contain are read. A declared resource that no list shows is read by name before it counts as
-//! absent. A failed read is [`Observed::Unreadable`], never absent.
+//! Five lists come first, and a sixth where the deployment has schedules. They and the manifest tell which venues may have
+//! resources; for each of those, the details that the lists don't contain are read. A declared resource that no list shows is
+//! read by name before it counts as absent. A failed read is [`Observed::Unreadable`], never absent.
 
 mod alarms;
 mod answer;

@@ -37,8 +37,8 @@ pub(super) struct FunctionProcess {
     started: Option<Instant>,
 }
 
-/// Starts a program that was just written. If another thread started a process while the file was open for writing, that
-/// process has it open too, until it executes its own program; so long the system says that the file is busy.
+/// Starts a program that was just written. If another thread forked while the file was open for writing, its child inherited
+/// the open file and keeps it until it execs. Until then, executing the file fails with `ETXTBSY`.
 async fn spawn_written_program(command: &mut Command) -> io::Result<Child> {
     for _ in 0..BUSY_ATTEMPTS {
         match command.spawn() {

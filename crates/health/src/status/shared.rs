@@ -212,7 +212,7 @@ impl SharedStatus {
         const APPLY: &str = "Run `deployer apply`.";
         let Some(wanted) = &self.digest else { return };
         let what = match (&self.function, &self.rule) {
-            // Whoever has no function is told that.
+            // A missing function is reported already.
             (Observed::Absent | Observed::PendingDeletion(_), _) | (_, Observed::Unreadable(_)) => return,
             (_, Observed::Absent | Observed::PendingDeletion(_)) => {
                 "The rule that starts its digest is missing.".to_owned()
