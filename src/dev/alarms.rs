@@ -168,7 +168,7 @@ impl AlarmBoard {
         for watched in groups.iter().flatten().filter_map(|group| group.watched.as_ref()) {
             // As an apply does for an alarm that it creates.
             let (namespace, name) = (watched.namespace.clone(), watched.name.clone());
-            let key = MetricKey { namespace, name, dimensions: watched.dimensions.clone() };
+            let key = MetricKey { namespace, name, dimensions: watched.dimensions.clone().into_iter().collect() };
             if !state.metrics.0.contains_key(&key) {
                 state.metrics.add_value(key, passed, 0.0);
             }

@@ -101,7 +101,7 @@ async fn it_reaches_nothing_of_a_venue() {
         let found = desired.venues.iter().find(|declared| declared.venue == venue).expect("it is declared");
         found.stack.clone().expect("it has a stack")
     };
-    let policy = stack("_all").role.policy;
+    let policy = stack("_all").role.policy.to_value();
     let statements = policy["Statement"].as_array().expect("a list").iter();
     let own = ["secret:sync/_all-??????", "log-group:/aws/lambda/sync--all:*", "function:sync--all:live"];
     for resource in statements.map(|statement| statement["Resource"].as_str().expect("one resource")) {

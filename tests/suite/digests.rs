@@ -176,7 +176,7 @@ fn paragraphs(text: &str) -> BTreeMap<&str, &str> {
 fn check_requests(cloud: &EmbeddedCloud, desired: &Desired) {
     let stack = desired.venues.iter().find(|venue| venue.venue == "_all").and_then(|venue| venue.stack.as_ref());
     let role = &stack.expect("it is declared").role;
-    let policies = [Policy::parse_document("its role", &role.policy).expect("valid")];
+    let policies = [Policy::parse_document("its role", &role.policy.to_value()).expect("valid")];
     let needed: Vec<_> = cloud.take_authorizations().into_iter().flat_map(|call| call.needs).collect();
     let actions: std::collections::BTreeSet<&str> = needed.iter().map(|need| need.action.as_str()).collect();
     for action in ["logs:FilterLogEvents", "cloudwatch:DescribeAlarms", "sns:Publish"] {

@@ -1,10 +1,12 @@
 //! What keeps two runs of a venue from overlapping: reserved concurrency of one, or a lease.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sync_config::config::{ENV_SYNC_CONFIG, SyncConfig};
 
-use crate::resource::{DesiredStack, StringMap};
+use crate::resource::DesiredStack;
 use crate::role_policy::lease_statements;
 use crate::scope::Scope;
 
@@ -39,7 +41,7 @@ impl ExecutionLimits {
 }
 
 /// Whether a function with these variables takes a lease for each run.
-pub fn has_lease(environment: &StringMap) -> bool {
+pub fn has_lease(environment: &BTreeMap<String, String>) -> bool {
     let config = environment.get(ENV_SYNC_CONFIG).and_then(|json| serde_json::from_str::<Value>(json).ok());
     config.is_some_and(|config| config["lease"] == true)
 }
@@ -53,7 +55,5 @@ pub(crate) fn enable_lease(stack: &mut DesiredStack, scope: &Scope) {
     let config = SyncConfig { lease: true, ..config.unwrap_or_default() };
     let json = serde_json::to_string(&config).expect("all keys of its maps are strings, so it always has a JSON form");
     environment.insert(ENV_SYNC_CONFIG.to_owned(), json);
-    if let Some(statements) = stack.role.policy["Statement"].as_array_mut() {
-        statements.extend(lease_statements(scope, &stack.log_group.name));
-    }
+    stack.role.policy.add_statements(lease_statements(scope, &stack.log_group.name));
 }

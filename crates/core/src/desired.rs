@@ -317,12 +317,16 @@ pub(crate) fn desired_stack(
         ReservedConcurrency::Off => enable_lease(&mut stack, scope),
         ReservedConcurrency::One | ReservedConcurrency::Auto => {}
     }
-    // The records differ, because not everything is declared on each of them.
-    stack.role.tags = resource_tags(deployment, venue, &stack.role.declared_members());
+    // The records differ, because not everything is declared on each of them. Where nothing is, the tags stay shared.
+    let with_record = |members: &[DeclaredMember]| match members.is_empty() {
+        true => tags.clone(),
+        false => resource_tags(deployment, venue, members),
+    };
+    stack.role.tags = with_record(&stack.role.declared_members());
     stack.role.tags.insert(TAG_REGION.to_owned(), scope.region.clone());
-    stack.secret.tags = resource_tags(deployment, venue, &stack.secret.declared_members());
-    stack.log_group.tags = resource_tags(deployment, venue, &stack.log_group.declared_members());
-    stack.function.tags = resource_tags(deployment, venue, &stack.function.configuration.declared.list_members());
+    stack.secret.tags = with_record(&stack.secret.declared_members());
+    stack.log_group.tags = with_record(&stack.log_group.declared_members());
+    stack.function.tags = with_record(&stack.function.configuration.declared.list_members());
     stack
 }
 

@@ -4,7 +4,7 @@
 //! function, which runs the same code in another mode, its alias, which the topic may invoke for a chat, and a rule, which fires
 //! for a digest and is disabled without one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use sync_config::chat::{ChatKind, ENV_FORWARD_CONFIG, ForwardConfig};
@@ -15,7 +15,7 @@ use crate::alarms::{alarm_topic_arn, derive_alarms};
 use crate::desired::{DesiredVenue, RunStarts, desired_stack, shared_tags};
 use crate::manifest::{DigestSchedule, Manifest, ReservedConcurrency, ScheduleExpression, Status, Venue};
 use crate::naming::{ALIAS, PERMISSION_SID, SHARED_VENUE, TAG_DEPLOYMENT, TAG_REGION, VenueNames};
-use crate::resource::{PermissionSpec, SECRET_ARN_PLACEHOLDER, StringMap};
+use crate::resource::{PermissionSpec, SECRET_ARN_PLACEHOLDER};
 use crate::scope::Scope;
 
 /// Memory of the function, in MB: Lambda's least.
@@ -75,9 +75,8 @@ pub(crate) fn shared_venue(
         if let Some(trigger) = stack.trigger.as_rule_mut() {
             trigger.rule.schedule.clone_from(&digest.schedule.expression);
         }
-        if let Some(statements) = stack.role.policy["Statement"].as_array_mut() {
-            statements.extend(digest_statements(scope, &manifest.deployment.name, &alarm_topic_arn(manifest, scope)));
-        }
+        let statements = digest_statements(scope, &manifest.deployment.name, &alarm_topic_arn(manifest, scope));
+        stack.role.policy.add_statements(statements);
     }
     // What belongs to all venues is never protected.
     let shared = |members: &[_]| shared_tags(&manifest.deployment, members);
@@ -162,7 +161,7 @@ fn shared_config(
     digest: Option<&DigestSchedule>,
 ) -> ForwardConfig {
     let deployment = manifest.deployment.name.clone();
-    let mut config = ForwardConfig { deployment, chats, venues: StringMap::new(), digest: None };
+    let mut config = ForwardConfig { deployment, chats, venues: BTreeMap::new(), digest: None };
     let mut left = MAX_NAMES;
     // A digest tells blocked venues apart.
     let named = |venue: &&Venue| digest.is_none() || venue.status != Status::Blocked;

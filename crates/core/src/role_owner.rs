@@ -5,6 +5,8 @@
 //! name the region in the path are recognized by their region tag or, until they have one, by the region in the ARNs of
 //! their policy.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -42,7 +44,8 @@ impl RoleOwner {
         if role.path == place.earlier_path() {
             let ours = if place.keeps_earlier_path() { Self::Current } else { Self::Former };
             // Without a tag and a policy, an apply died right after it had created the role.
-            return of_region(region_tag.or_else(|| policy_region(role)), ours);
+            let region = region_tag.map(ToOwned::to_owned).or_else(|| policy_region(role));
+            return of_region(region.as_deref(), ours);
         }
         if let Some(region) = role.path.strip_prefix(&place.deployment_path()).and_then(|rest| rest.strip_suffix('/'))
             && !region.contains('/')
@@ -74,24 +77,28 @@ impl RoleOwner {
 }
 
 /// The region in the ARNs of a role's policy, which a venue's role always has.
-fn policy_region(role: &LiveRole) -> Option<&str> {
-    let statements = role.policies.get(ROLE_POLICY)?.get("Statement")?.as_array()?;
+fn policy_region(role: &LiveRole) -> Option<String> {
+    let policy = role.policies.get(ROLE_POLICY)?.to_value();
+    let statements = policy.get("Statement")?.as_array()?;
     let mut arns = statements.iter().filter_map(|statement| statement.get("Resource").and_then(Value::as_str));
-    arns.find_map(|arn| Arn::parse_arn(arn).ok().map(|arn| arn.region).filter(|region| !region.is_empty()))
+    arns.find_map(|arn| {
+        Arn::parse_arn(arn).ok().map(|arn| arn.region).filter(|region| !region.is_empty()).map(ToOwned::to_owned)
+    })
 }
 
 /// A deployment that has roles in the account, and the region that their paths name. Roles of earlier versions have the
 /// region in a tag or in their policy.
-pub fn role_deployment(role: &LiveRole) -> Option<(&str, &str)> {
+pub fn role_deployment(role: &LiveRole) -> Option<(&str, Cow<'_, str>)> {
     let rest = role.path.strip_suffix('/')?;
     let (start, last) = rest.rsplit_once('/')?;
     let deployment = role.tags.get(TAG_DEPLOYMENT)?;
     let region = role.tags.get(TAG_REGION).map(String::as_str);
     if region == Some(last) && start.ends_with(&format!("/{deployment}")) {
-        return Some((deployment, last));
+        return Some((deployment, last.into()));
     }
     let is_earlier = role.path == format!("{DEFAULT_ROLE_PATH}{deployment}/");
-    is_earlier.then(|| region.or_else(|| policy_region(role))).flatten().map(|region| (deployment.as_str(), region))
+    let region = || region.map(Cow::Borrowed).or_else(|| policy_region(role).map(Cow::Owned));
+    is_earlier.then(region).flatten().map(|region| (deployment.as_str(), region))
 }
 
 /// The roles of a venue besides the one that its function should have.

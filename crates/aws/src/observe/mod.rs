@@ -116,7 +116,7 @@ pub async fn observe(
     let scheduled = inventory.schedules.other_venues(&aws.signed, deployment, venues.iter().map(String::as_str)).await;
     venues.extend(scheduled);
 
-    let venues = stream::iter(venues)
+    let venues: Vec<(String, LiveStack)> = stream::iter(venues)
         .map(async |venue| {
             let names = VenueNames::new(deployment, &venue);
             // If no list shows any resource of a venue, none is read by name, so that a first apply isn't slowed by
@@ -132,7 +132,8 @@ pub async fn observe(
         .collect()
         .await;
     let schedule_group = inventory.schedules.group;
-    Snapshot { venues, unreadable, others, alarms, schedule_group, ..Snapshot::default() }
+    // A map that is built from a list at once has no half-empty nodes.
+    Snapshot { venues: venues.into_iter().collect(), unreadable, others, alarms, schedule_group, ..Snapshot::default() }
 }
 
 /// Reads only lists for the `deployed` venues, so that the number of calls doesn't grow with them. Owned venues that

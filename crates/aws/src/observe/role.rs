@@ -109,7 +109,7 @@ impl ListedRoles {
     /// The regions that the paths and the policies of deployments' roles name.
     pub(super) fn deployed_regions(&self) -> BTreeSet<String> {
         let Self::Whole(Ok(roles)) = self else { return BTreeSet::new() };
-        roles.values().filter_map(role_deployment).map(|(_, region)| region.to_owned()).collect()
+        roles.values().filter_map(role_deployment).map(|(_, region)| region.into_owned()).collect()
     }
 
     /// Whether a role with this name exists, or may exist.
@@ -131,7 +131,7 @@ impl ListedRoles {
     pub(super) fn trust_scheduler(&self, place: &RolePlace) -> bool {
         let Self::Whole(Ok(roles)) = self else { return false };
         let ours = roles.values().filter(|role| RoleOwner::of_role(place, role).is_ours());
-        ours.into_iter().any(|role| role.trust.to_string().contains(SCHEDULER))
+        ours.into_iter().any(|role| role.trust.as_str().contains(SCHEDULER))
     }
 
     /// The venues whose roles are ours in this region.

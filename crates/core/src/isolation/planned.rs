@@ -50,8 +50,8 @@ fn planned_subject(
     let DesiredStack { role, secret, log_group, function, trigger, permission, alias: _, properties: _ } = stack;
     VenueSubject {
         role_arn: scope.role_arn(&role.path, &role.name),
-        role: parse_policies(&format!("the policy of {name}'s role"), &role.policy),
-        trust: parse_policies(&format!("the trust policy of {name}'s role"), &role.trust),
+        role: parse_policies(&format!("the policy of {name}'s role"), &role.policy.to_value()),
+        trust: parse_policies(&format!("the trust policy of {name}'s role"), &role.trust.to_value()),
         secret_arn: Ok(scope.regional_arn("secretsmanager", &format!("secret:{}-{SUFFIX}", secret.name))),
         // What a boundary allows isn't known here. It could only deny more.
         boundary: Ok(None),

@@ -23,7 +23,7 @@ pub struct StrangerAccess {
 pub fn find_strangers(live: &LiveStack, account: &str) -> Vec<StrangerAccess> {
     let mut found = Vec::new();
     if let Some(role) = live.role.as_present() {
-        for statement in statements_of(&role.trust) {
+        for statement in statements_of(&role.trust.to_value()) {
             found.extend(trusted_strangers(statement, account).into_iter().map(|who| StrangerAccess {
                 kind: ResourceKind::Role,
                 name: role.name.clone(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Operation;
 use crate::resource::declared::{DeclaredMember, find_undeclared_tags, is_recorded_member};
 use crate::resource::members::{AnswerKind, UnmodeledMember};
-use crate::resource::{SECRET_ARN_PLACEHOLDER, StringMap};
+use crate::resource::{PolicyDocument, SECRET_ARN_PLACEHOLDER, StringMap};
 
 /// One attribute that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,6 +211,13 @@ impl Differences {
         }
         let (before, after) = (normalize_policy(before), normalize_policy(after));
         self.compare_document(path, &before, &after);
+    }
+
+    /// As [`Differences::compare_policy`]. A role's documents are nearly always the same text.
+    pub(super) fn compare_role_policy(&mut self, path: &str, before: &PolicyDocument, after: &PolicyDocument) {
+        if before != after {
+            self.compare_policy(path, &before.to_value(), &after.to_value());
+        }
     }
 
     fn push(&mut self, path: &str, before: Option<Value>, after: Option<Value>) {

@@ -91,11 +91,11 @@ fn plan_role_update(context: &VenueContext, role: &RoleSpec, live: &LiveRole) ->
     differences.compare_declared(&declared, found);
     let boundary = role.permissions_boundary.clone().unwrap_or_default();
     differences.fix_with(|| IamOperation::PutRolePermissionsBoundary { role: role.name.clone(), boundary });
-    differences.compare_policy("trust", &live.trust, &role.trust);
+    differences.compare_role_policy("trust", &live.trust, &role.trust);
     differences
-        .fix_with(|| IamOperation::UpdateAssumeRolePolicy { role: role.name.clone(), document: role.trust.to_value() });
+        .fix_with(|| IamOperation::UpdateAssumeRolePolicy { role: role.name.clone(), document: role.trust.clone() });
     match live.policies.get(ROLE_POLICY) {
-        Some(policy) => differences.compare_policy("policy", policy, &role.policy),
+        Some(policy) => differences.compare_role_policy("policy", policy, &role.policy),
         None => differences.add_new("policy", role.policy.to_value()),
     }
     differences.fix_with(|| put_policy(role));
@@ -125,7 +125,7 @@ pub(super) fn is_adopted(role: &LiveRole, deployment: &str) -> bool {
 fn plan_role_replacement(context: &VenueContext, role: &RoleSpec, live: &LiveRole) -> ResourceVerdict {
     let mut attributes = Differences::default();
     attributes.compare_value("path", live.path.as_str(), role.path.as_str());
-    attributes.compare_policy("trust", &live.trust, &role.trust);
+    attributes.compare_role_policy("trust", &live.trust, &role.trust);
     let (attributes, _) = attributes.into_parts();
     let mut operations = role_deletion_operations(live);
     operations.extend([IamOperation::CreateRole { role: role.clone() }.into(), put_policy(role).into()]);
@@ -148,6 +148,6 @@ fn put_policy(role: &RoleSpec) -> IamOperation {
     IamOperation::PutRolePolicy {
         role: role.name.clone(),
         policy: ROLE_POLICY.to_owned(),
-        document: role.policy.to_value(),
+        document: role.policy.clone(),
     }
 }

@@ -287,7 +287,7 @@ fn stop_first(verdict: ResourceVerdict, stop: &StopOther) -> ResourceVerdict {
 /// Adds the call that takes back the role's trust in a trigger that is deleted, unless the role isn't ours.
 fn with_final_trust(mut operations: Vec<Operation>, role: &RoleSpec, needs: &TriggerNeeds<'_>) -> Vec<Operation> {
     if role.trust != needs.final_role.trust && out_of_reach_reason(needs.role).is_none() {
-        let document = needs.final_role.trust.to_value();
+        let document = needs.final_role.trust.clone();
         operations.push(IamOperation::UpdateAssumeRolePolicy { role: role.name.clone(), document }.into());
     }
     operations

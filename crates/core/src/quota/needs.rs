@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::QuotaKind;
 use crate::naming::VenueNames;
@@ -11,7 +11,7 @@ use crate::plan::{
     LogsOperation, Operation, Plan, SchedulerOperation, SecretsManagerOperation, SnsOperation,
 };
 use crate::property::PROPERTY_GROUP;
-use crate::resource::{FunctionConfiguration, LiveStack, Observed, SECRET_ARN_PLACEHOLDER};
+use crate::resource::{FunctionConfiguration, LiveStack, Observed, PolicyDocument, SECRET_ARN_PLACEHOLDER};
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
 
@@ -220,8 +220,8 @@ fn exists<T>(live: &Observed<T>) -> bool {
 }
 
 /// The characters of a policy that IAM counts: all but white space.
-fn policy_size(document: &Value) -> usize {
-    document.to_string().chars().filter(|letter| !letter.is_whitespace()).count()
+fn policy_size(document: &PolicyDocument) -> usize {
+    document.as_str().chars().filter(|letter| !letter.is_whitespace()).count()
 }
 
 /// The bytes of a function's variables as Lambda measures them, which is their JSON, with the ARN of the secret, which is only

@@ -9,6 +9,7 @@ mod kind;
 pub mod members;
 mod schedule;
 mod stack;
+mod string_map;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use declared::DeclaredSettings;
-pub use document::SharedDocument;
+pub use document::PolicyDocument;
 pub use kind::{ResourceAddress, ResourceKind};
 use members::{UnmodeledMember, UnmodeledPart};
 pub use schedule::{
@@ -25,9 +26,7 @@ pub use schedule::{
 };
 pub(crate) use stack::is_absent;
 pub use stack::{DesiredStack, LiveStack, UnmodeledAnswer};
-
-/// Tags or environment variables, sorted by name.
-pub type StringMap = BTreeMap<String, String>;
+pub use string_map::StringMap;
 
 /// Placeholder in a specification for the ARN of a secret that doesn't exist yet.
 pub const SECRET_ARN_PLACEHOLDER: &str = "${secret.arn}";
@@ -85,9 +84,9 @@ pub struct RoleSpec {
     /// Description, shown in the console.
     pub description: String,
     /// Trust policy document.
-    pub trust: SharedDocument,
+    pub trust: PolicyDocument,
     /// Document of its only inline policy.
-    pub policy: SharedDocument,
+    pub policy: PolicyDocument,
     /// ARN of the declared permissions boundary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions_boundary: Option<String>,
@@ -103,9 +102,9 @@ pub struct LiveRole {
     /// Path.
     pub path: String,
     /// Trust policy document.
-    pub trust: SharedDocument,
+    pub trust: PolicyDocument,
     /// Documents of the inline policies, by name.
-    pub policies: BTreeMap<String, SharedDocument>,
+    pub policies: BTreeMap<String, PolicyDocument>,
     /// ARNs of attached managed policies.
     pub attached: Vec<String>,
     /// Tags.

@@ -201,7 +201,7 @@ fn a_function_may_delete_its_leases_and_nothing_else_of_its_logs() {
     let plain = desired_from(MANIFEST);
     let policy = |desired: &Desired| {
         let document = &desired.venues[0].stack.as_ref().expect("it is deployed").role.policy;
-        [Policy::parse_document("the role's policy", document).expect("a policy")]
+        [Policy::parse_document("the role's policy", &document.to_value()).expect("a policy")]
     };
     let may = |desired: &Desired, action: &str, resource: &str| {
         let resource = format!("arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/{resource}");

@@ -6,7 +6,7 @@ use deployer_core::isolation::{IsolationReport, SimulationResults, judge_pairs};
 use deployer_core::manifest;
 use deployer_core::naming::TAG_DECLARED;
 use deployer_core::plan::{Operation, Plan, invariants, plan};
-use deployer_core::resource::{LiveStack, StringMap};
+use deployer_core::resource::{LiveStack, PolicyDocument, StringMap};
 use deployer_core::snapshot::Snapshot;
 
 use crate::fixtures::{MANIFEST, converged_snapshot, desired_from, expect_present, harbour_stack, rule_of};
@@ -318,7 +318,7 @@ fn the_role_may_do_what_is_declared_and_no_more() {
     insta::assert_json_snapshot!(policy);
     let plain = desired_from(MANIFEST);
     let plain = &plain.venues[0].stack.as_ref().expect("it is deployed").role.policy;
-    let statements = |policy: &serde_json::Value| policy["Statement"].as_array().map(Vec::len);
+    let statements = |policy: &PolicyDocument| policy.to_value()["Statement"].as_array().map(Vec::len);
     assert_eq!((statements(plain), statements(policy)), (Some(3), Some(10)));
 }
 

@@ -75,11 +75,12 @@ pub fn earlier_stack(stack: &DesiredStack) -> LiveStack {
     let mut live = applied_stack(stack);
     live.permission = Observed::Present(earlier_permission(stack));
     let role = expect_present(&mut live.role);
-    for document in role.policies.values_mut().chain([&mut role.trust]) {
-        let statements = document["Statement"].as_array_mut().expect("a list");
-        statements.retain(|statement| {
+    for policy in role.policies.values_mut().chain([&mut role.trust]) {
+        let mut document = policy.to_value();
+        document["Statement"].as_array_mut().expect("a list").retain(|statement| {
             statement["Sid"] != "StartOwnRuns" && statement["Principal"]["Service"] != "events.amazonaws.com"
         });
+        *policy = document.into();
     }
     expect_present(&mut live.rule).targets[0].role_arn = None;
     live

@@ -47,8 +47,13 @@ fn config_of(stack: &DesiredStack) -> &str {
 }
 
 fn statement_ids(stack: &DesiredStack) -> Vec<String> {
-    let statements = stack.role.policy["Statement"].as_array().expect("a list").iter();
-    statements.map(|statement| statement["Sid"].as_str().expect("a text").to_owned()).collect()
+    let policy = stack.role.policy.to_value();
+    policy["Statement"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|statement| statement["Sid"].as_str().expect("a text").to_owned())
+        .collect()
 }
 
 #[test]
@@ -62,7 +67,8 @@ fn a_digest_alone_is_a_rule_that_starts_a_function() {
     let own = ["ReadOwnSecret", "WriteOwnLogs", "StartOwnRuns", "ReadRuns", "ReadAlarms", "SendDigest"];
     assert_eq!(statement_ids(stack), own);
     let statement = |id: &str| {
-        let statements = stack.role.policy["Statement"].as_array().expect("a list");
+        let policy = stack.role.policy.to_value();
+        let statements = policy["Statement"].as_array().expect("a list");
         statements.iter().find(|statement| statement["Sid"] == id).expect("it is there").clone()
     };
     assert_eq!(

@@ -1,7 +1,5 @@
 //! What starts the runs: rules or schedules, as the manifest says, and the way from one to the other.
 
-use std::collections::BTreeMap;
-
 use deployer_core::cost::{CostAssumptions, CostItem, Money, estimate};
 use deployer_core::desired::Desired;
 use deployer_core::isolation::planned::{CredentialsByVenue, planned_subjects};
@@ -314,8 +312,8 @@ fn starts_nothing_while_the_other_one_is_unreadable() {
 fn a_group_with_somebody_elses_schedule_stays() {
     let desired = both_ways(MANIFEST);
     let mut snapshot = converged_snapshot(&desired[1]);
-    let others: BTreeMap<String, String> = [("theirs".to_owned(), "arn:aws:sqs:eu-west-1:1:q".to_owned())].into();
-    expect_present(&mut snapshot.schedule_group).others = others;
+    let others = [("theirs".to_owned(), "arn:aws:sqs:eu-west-1:1:q".to_owned())];
+    expect_present(&mut snapshot.schedule_group).others = others.into();
     let plan = plan_checked(&desired[0], &snapshot);
     assert!(!describe_calls(&plan).join("\n").contains("DeleteScheduleGroup"));
     assert!(plan.findings.iter().any(|finding| finding.text.contains("theirs")), "{:?}", plan.findings);

@@ -159,7 +159,7 @@ impl LiveVenueReader<'_> {
             boundary,
             trust: self
                 .require_present(&live.role, "role")
-                .and_then(|role| parse_policies(&format!("the trust policy of {name}'s role"), &role.trust)),
+                .and_then(|role| parse_policies(&format!("the trust policy of {name}'s role"), &role.trust.to_value())),
             secret_arn,
             secret_policy,
             secret_key,
@@ -210,7 +210,7 @@ impl LiveVenueReader<'_> {
     async fn read_role_policies(&self, observed: &Observed<LiveRole>) -> ReadOutcome<Vec<Policy>> {
         let role = self.require_present(observed, "role")?;
         let inline = role.policies.iter().map(|(policy, document)| {
-            Policy::parse_document(&format!("policy {policy} of {}'s role", self.venue.name), document)
+            Policy::parse_document(&format!("policy {policy} of {}'s role", self.venue.name), &document.to_value())
         });
         let mut all = inline.collect::<Result<Vec<_>, _>>()?;
         for arn in &role.attached {

@@ -1,18 +1,17 @@
 //! IAM calls.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Removal, ServiceOperation};
-use crate::resource::{RoleSpec, StringMap};
+use crate::resource::{PolicyDocument, RoleSpec, StringMap};
 
 /// A call to IAM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "call")]
 pub enum IamOperation {
     CreateRole { role: RoleSpec },
-    UpdateAssumeRolePolicy { role: String, document: Value },
-    PutRolePolicy { role: String, policy: String, document: Value },
+    UpdateAssumeRolePolicy { role: String, document: PolicyDocument },
+    PutRolePolicy { role: String, policy: String, document: PolicyDocument },
     DeleteRolePolicy { role: String, policy: String },
     DetachRolePolicy { role: String, policy_arn: String },
     PutRolePermissionsBoundary { role: String, boundary: String },
