@@ -15,6 +15,8 @@ const EVERY: Duration = Duration::from_secs(10);
 /// How long a log may have no line, and how often one is added then: nobody sits before it.
 const EVERY_IN_LOGS: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How long a call must have been waited for to be named, unless nothing was shown for less than twice its time.
+const TELLING_WAIT: Duration = Duration::from_secs(1);
 
 /// How it is said that something is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +93,11 @@ impl SilenceNotices {
         (self.subject, self.time) = (subject, time);
         let over = time.checked_sub(self.manner.after)?;
         let text = match wait {
-            Some(wait) => format!("Waiting for {} ({} s)", wait.call, wait.waited.as_secs()),
-            None => format!("Still running deployer {} ({} s)", self.command, silence.as_secs()),
+            // Of many short calls, none is what takes so long.
+            Some(wait) if has_bar || wait.waited >= TELLING_WAIT || wait.waited * 2 >= silence => {
+                format!("Waiting for {} ({} s)", wait.call, wait.waited.as_secs())
+            }
+            _ => format!("Still running deployer {} ({} s)", self.command, silence.as_secs()),
         };
         if self.manner.in_place && !has_bar {
             return Some(WaitNotice::InPlace(text));
@@ -154,6 +159,10 @@ mod tests {
             let mut told = notices(false, every, "plan");
             let said = looks(Duration::from_secs(120)).filter_map(|now| told.notice_after(now, None, false));
             assert_eq!(said.filter(|notice| matches!(notice, WaitNotice::Line(_))).count(), lines);
+            let short = CallWait { id: 1, call: "lambda:GetPolicy".to_owned(), waited: Duration::from_millis(40) };
+            let mut told = notices(false, every, "plan");
+            let said = told.notice_after(Duration::from_secs(60), Some(short), false);
+            assert_eq!(said, Some(WaitNotice::Line("Still running deployer plan (60 s)".to_owned())));
             // Something else was shown: it begins anew.
             assert_eq!(told.notice_after(Duration::from_secs(1), None, false), None);
             assert!(told.notice_after(Duration::from_secs(2), None, false).is_some());

@@ -28,7 +28,7 @@ const GET_POLICY: &str = "lambda:GetPolicy";
 pub(super) struct ListedFunction {
     pub(super) description: String,
     /// Its configuration, or why that is unreadable. `None` once nobody needs it any more.
-    pub(super) configuration: Option<Result<FunctionConfiguration, CallError>>,
+    pub(super) configuration: Option<Result<Box<FunctionConfiguration>, CallError>>,
 }
 
 /// A function with its parts.
@@ -61,7 +61,7 @@ pub(super) async fn list_functions_in(lambda: &Client, region: Option<&str>) -> 
         let answer = kept.read_list(CALL)?;
         for (index, function) in page.functions().iter().enumerate() {
             let entry = &answer["Functions"][index];
-            let configuration = check_success(CALL, entry).map(|()| convert_configuration(function, entry));
+            let configuration = check_success(CALL, entry).map(|()| Box::new(convert_configuration(function, entry)));
             let description = function.description().unwrap_or_default().to_owned();
             let listed = ListedFunction { description, configuration: Some(configuration) };
             found.insert(function.function_name().unwrap_or_default().to_owned(), listed);
@@ -105,7 +105,12 @@ impl FunctionDetails {
     ) -> Self {
         let modified = function.as_ref().ok().and_then(Option::as_ref).and_then(|(_, modified)| *modified);
         let function = to_observed(function.map(|found| found.map(|(function, _)| function)));
-        Self { function, alias, permission, modified }
+        let mut details = Self { function, alias, permission, modified };
+        // Nearly always the version that runs has the function's variables.
+        if let (Observed::Present(function), Observed::Present(alias)) = (&details.function, &mut details.alias) {
+            alias.configuration.environment.share_with(&function.configuration.environment);
+        }
+        details
     }
 
     fn unreadable(error: &CallError) -> Self {

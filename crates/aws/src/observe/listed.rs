@@ -4,7 +4,7 @@ use super::LiveInventory;
 use super::{ResourceList, to_unreadable};
 use deployer_core::naming::{self, RolePlace, VenueNames};
 use deployer_core::resource::members::UnmodeledPart;
-use deployer_core::resource::{FunctionState, LiveFunction, LiveStack, Observed, StringMap};
+use deployer_core::resource::{FunctionConfiguration, FunctionState, LiveFunction, LiveStack, Observed, StringMap};
 
 /// Observes `venue` from the lists. Returns `None` if they aren't enough: a function or a rule without the venue's mark
 /// may belong to somebody else, and the list of roles may contain only names.
@@ -33,7 +33,7 @@ pub(super) fn observe_listed_stack(
         role,
         other_roles,
         secret: match find_listed(&inventory.secrets, &names.secret) {
-            Observed::Present(secret) => secret.to_observed(),
+            Observed::Present(secret) => secret.clone().into_observed(),
             other => other.map(|secret| secret.live.clone()),
         },
         log_group: find_listed(&inventory.log_groups, &names.log_group).map(|group| (*group).clone()),
@@ -41,7 +41,7 @@ pub(super) fn observe_listed_stack(
             Observed::Present(listed) => match &listed.configuration {
                 Some(Ok(configuration)) => Observed::Present(LiveFunction {
                     name: names.function.clone(),
-                    configuration: configuration.clone(),
+                    configuration: FunctionConfiguration::clone(configuration),
                     reserved_concurrency: None,
                     tags: StringMap::new(),
                     // A list has neither states nor policies.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::PartRead;
 use super::tags::KnownTags;
-use super::{ResourceList, to_unreadable};
+use super::{Listed, ResourceList, to_unreadable};
 use crate::signed::{integer_of, list_of, text_of, texts_of};
 use crate::{CallError, Found, SignedClient};
 use deployer_core::naming::log_group_prefix;
@@ -36,18 +36,16 @@ pub(super) async fn list_log_groups(aws: &SignedClient, deployment: &str) -> Res
 
 pub(super) async fn observe_log_group(
     aws: &SignedClient,
-    list: &ResourceList<LiveLogGroup>,
+    listed: Listed<LiveLogGroup>,
     name: &str,
     known: &KnownTags,
     confirm: bool,
 ) -> Observed<LiveLogGroup> {
-    let group = match list {
-        Err(error) => return to_unreadable(error),
-        Ok(groups) => match groups.get(name) {
-            Some(group) => group,
-            None if confirm => return observe_unlisted(aws, name).await,
-            None => return Observed::Absent,
-        },
+    let group = match listed {
+        Err(error) => return to_unreadable(&error),
+        Ok(Some(group)) => group,
+        Ok(None) if confirm => return observe_unlisted(aws, name).await,
+        Ok(None) => return Observed::Absent,
     };
     let tags = async {
         match known.tags_of(&group.arn) {
@@ -61,7 +59,7 @@ pub(super) async fn observe_log_group(
             let (mut answer, mut unread) = (json!({}), Vec::new());
             PartRead::of_call(filters.map(Some)).add_to(&mut answer, "SubscriptionFilters", &mut unread);
             // What the entry of the list has besides is known already.
-            let mut live = LiveLogGroup { tags, ..group.clone() };
+            let mut live = LiveLogGroup { tags, ..group };
             live.unmodeled.add_part(unmodeled_part(name, &answer, unread));
             Observed::Present(live)
         }

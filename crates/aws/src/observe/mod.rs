@@ -55,6 +55,9 @@ pub async fn read_versions(aws: &Aws, function: &str) -> Result<BTreeMap<u64, Fu
 /// The resources of one kind, by name, or why the list is unreadable.
 type ResourceList<T> = Result<BTreeMap<String, T>, CallError>;
 
+/// What a list has of one resource: nothing if it doesn't show it.
+type Listed<T> = Result<Option<T>, CallError>;
+
 /// What the manifest declares of what belongs to all venues.
 #[derive(Debug, Clone, Default)]
 pub struct DeclaredShared {
@@ -82,6 +85,18 @@ struct LiveInventory {
     functions: ResourceList<function::ListedFunction>,
     rules: ResourceList<deployer_core::resource::LiveRule>,
     schedules: ListedSchedules,
+}
+
+/// A venue whose details are to be read.
+struct VenueReads {
+    venue: String,
+    names: VenueNames,
+    /// Whether a resource that no list shows is read by name before it counts as absent: AWS's lists are eventually consistent and
+    /// may lack what was created seconds ago.
+    confirm: bool,
+    secret: Listed<secret::ListedSecret>,
+    log_group: Listed<deployer_core::resource::LiveLogGroup>,
+    rule: Listed<deployer_core::resource::LiveRule>,
 }
 
 /// Reads what exists of the `declared` venues and of all other venues that the deployment owns.
@@ -116,24 +131,34 @@ pub async fn observe(
     let scheduled = inventory.schedules.other_venues(&aws.signed, deployment, venues.iter().map(String::as_str)).await;
     venues.extend(scheduled);
 
-    let venues: Vec<(String, LiveStack)> = stream::iter(venues)
-        .map(async |venue| {
-            let names = VenueNames::new(deployment, &venue);
-            // If no list shows any resource of a venue, none is read by name, so that a first apply isn't slowed by
-            // five reads for each venue. Creating something that exists after all fails, and it is taken over if it is
-            // ours.
-            let is_declared = declared.contains(venue.as_str());
-            let confirm = is_declared && inventory.shows_any(&names);
-            let known = if is_declared { &known } else { &nothing_known };
-            let live = observe_venue(aws, (scope, place), &inventory, known, (&venue, &names), confirm).await;
-            (venue, live)
+    let mut observed: Vec<(String, LiveStack)> = Vec::with_capacity(venues.len());
+    // If no list shows any resource of a venue, none is read by name, so that a first apply isn't slowed by five reads for
+    // each venue. Creating something that exists after all fails, and it is taken over if it is ours.
+    let reads: Vec<VenueReads> = venues
+        .into_iter()
+        .map(|venue| inventory.take_venue(deployment, venue, |name| declared.contains(name)))
+        .collect();
+    let mut reads = stream::iter(reads)
+        .map(|reads| {
+            let known = if declared.contains(reads.venue.as_str()) { &known } else { &nothing_known };
+            observe_venue(aws, (scope, place), &inventory, known, reads)
         })
-        .buffer_unordered(VENUES_AT_ONCE)
-        .collect()
-        .await;
-    let schedule_group = inventory.schedules.group;
-    // A map that is built from a list at once has no half-empty nodes.
-    Snapshot { venues: venues.into_iter().collect(), unreadable, others, alarms, schedule_group, ..Snapshot::default() }
+        .buffer_unordered(VENUES_AT_ONCE);
+    while let Some(venue) = reads.next().await {
+        observed.push(venue);
+    }
+    drop(reads);
+    // The lists go before the map is built, and the map from all venues at once, so that its nodes are full.
+    let schedule_group = inventory.schedules.group.clone();
+    drop((inventory, known));
+    Snapshot {
+        venues: observed.into_iter().collect(),
+        unreadable,
+        others,
+        alarms,
+        schedule_group,
+        ..Snapshot::default()
+    }
 }
 
 /// Reads only lists for the `deployed` venues, so that the number of calls doesn't grow with them. Owned venues that
@@ -172,13 +197,11 @@ pub async fn observe_lists(
             None => drop(rest.insert(venue.clone())),
         }
     }
+    let nothing_known = KnownTags::default();
+    let rest: Vec<VenueReads> =
+        rest.into_iter().map(|venue| inventory.take_venue(deployment, venue, |_| false)).collect();
     let read: Vec<(String, LiveStack)> = stream::iter(rest)
-        .map(async |venue| {
-            let names = VenueNames::new(deployment, &venue);
-            let known = KnownTags::default();
-            let live = observe_venue(aws, (scope, place), &inventory, &known, (&venue, &names), false).await;
-            (venue, live)
-        })
+        .map(|reads| observe_venue(aws, (scope, place), &inventory, &nothing_known, reads))
         .buffer_unordered(VENUES_AT_ONCE)
         .collect()
         .await;
@@ -186,30 +209,29 @@ pub async fn observe_lists(
     snapshot
 }
 
-/// Reads the details of one venue. With `confirm`, a resource that no list shows is read by name before it counts as
-/// absent: AWS's lists are eventually consistent and may lack what was created seconds ago.
+/// Reads the details of one venue.
 async fn observe_venue(
     aws: &Aws,
     (scope, place): (&Scope, &RolePlace),
     inventory: &LiveInventory,
     known: &KnownTags,
-    (venue, names): (&str, &VenueNames),
-    confirm: bool,
-) -> LiveStack {
+    reads: VenueReads,
+) -> (String, LiveStack) {
+    let VenueReads { venue, names, confirm, secret, log_group, rule } = reads;
     // Functions have the most reads, and the fewest a second. What no list shows has none.
     if inventory.functions.as_ref().is_ok_and(|functions| functions.contains_key(&names.function)) {
         aws.reads.wait_for_calls(&READS_OF_A_FUNCTION).await;
     }
     let ((role, other_roles), secret, log_group, mut function, rule, schedule) = tokio::join!(
-        inventory.roles.observe_roles(&aws.iam, place, (venue, names), confirm),
-        secret::observe_secret(&aws.secrets, &inventory.secrets, &names.secret, confirm),
-        log_group::observe_log_group(&aws.signed, &inventory.log_groups, &names.log_group, known, confirm),
+        inventory.roles.observe_roles(&aws.iam, place, (&venue, &names), confirm),
+        secret::observe_secret(&aws.secrets, secret, &names.secret, confirm),
+        log_group::observe_log_group(&aws.signed, log_group, &names.log_group, known, confirm),
         function::observe_function(&aws.lambda, &inventory.functions, &names.function, confirm),
-        rule::observe_rule(&aws.events, scope, &inventory.rules, &names.rule, known, confirm),
+        rule::observe_rule(&aws.events, scope, rule, &names.rule, known, confirm),
         inventory.schedules.observe_schedule(&aws.signed, &place.deployment, &names.rule, confirm),
     );
     function.compare_role(&role);
-    LiveStack {
+    let live = LiveStack {
         role,
         other_roles,
         secret,
@@ -219,7 +241,8 @@ async fn observe_venue(
         permission: function.permission,
         rule,
         schedule,
-    }
+    };
+    (venue, live)
 }
 
 impl LiveInventory {
@@ -248,6 +271,18 @@ impl LiveInventory {
         if tagged || !shared.scheduled.is_empty() || self.roles.trust_scheduler(place) {
             self.schedules = ListedSchedules::read_group(&aws.signed, scope, &place.deployment).await;
         }
+    }
+
+    /// Takes what the lists have of a venue out of them, so that nothing is held twice.
+    fn take_venue(&mut self, deployment: &str, venue: String, is_declared: impl Fn(&str) -> bool) -> VenueReads {
+        fn take<T>(list: &mut ResourceList<T>, name: &str) -> Listed<T> {
+            list.as_mut().map(|list| list.remove(name)).map_err(|error| error.clone())
+        }
+        let names = VenueNames::new(deployment, &venue);
+        let confirm = is_declared(&venue) && self.shows_any(&names);
+        let Self { roles: _, secrets, log_groups, functions: _, rules, schedules: _ } = self;
+        let (secret, log_group) = (take(secrets, &names.secret), take(log_groups, &names.log_group));
+        VenueReads { confirm, secret, log_group, rule: take(rules, &names.rule), venue, names }
     }
 
     /// Forgets what only other deployments and a plan from lists are compared by. A full plan reads each function.

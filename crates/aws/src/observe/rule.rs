@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::answer::KeptAnswer;
 use super::tags::KnownTags;
-use super::{ResourceList, to_unreadable};
+use super::{Listed, ResourceList, to_unreadable};
 use crate::signed::{list_of, text_of};
 use crate::{Call, CallError, FailureKind, Found, ListPages};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
@@ -37,21 +37,19 @@ pub(super) async fn list_rules(events: &Client, deployment: &str) -> ResourceLis
 pub(super) async fn observe_rule(
     events: &Client,
     scope: &Scope,
-    list: &ResourceList<LiveRule>,
+    listed: Listed<LiveRule>,
     name: &str,
     known: &KnownTags,
     confirm: bool,
 ) -> Observed<LiveRule> {
-    let rule = match list {
-        Err(error) => return to_unreadable(error),
-        Ok(rules) => match rules.get(name) {
-            Some(rule) => rule.clone(),
-            None if !confirm => return Observed::Absent,
-            None => match read_rule(events, name).await {
-                Ok(Some(rule)) => rule,
-                Ok(None) => return Observed::Absent,
-                Err(error) => return to_unreadable(&error),
-            },
+    let rule = match listed {
+        Err(error) => return to_unreadable(&error),
+        Ok(Some(rule)) => rule,
+        Ok(None) if !confirm => return Observed::Absent,
+        Ok(None) => match read_rule(events, name).await {
+            Ok(Some(rule)) => rule,
+            Ok(None) => return Observed::Absent,
+            Err(error) => return to_unreadable(&error),
         },
     };
     let arn = scope.regional_arn("events", &format!("rule/{name}"));

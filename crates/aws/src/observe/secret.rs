@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 
 use super::answer::{KeptAnswer, PartRead};
 use super::function::parse_statements;
-use super::{ResourceList, to_unreadable};
+use super::{Listed, ResourceList, to_unreadable};
 use crate::signed::{list_of, tags_of, text_of};
 use crate::{Call, CallError, FailureKind, Found, ListPages};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
 use deployer_core::resource::{LiveSecret, Observed};
 
 /// A secret in the list.
+#[derive(Clone)]
 pub(super) struct ListedSecret {
     pub(super) live: LiveSecret,
     /// Whether it is scheduled for deletion.
@@ -47,20 +48,18 @@ pub(super) async fn list_secrets(secrets: &Client, deployment: &str) -> Resource
 
 pub(super) async fn observe_secret(
     secrets: &Client,
-    list: &ResourceList<ListedSecret>,
+    listed: Listed<ListedSecret>,
     name: &str,
     confirm: bool,
 ) -> Observed<LiveSecret> {
-    match list {
-        Err(error) => to_unreadable(error),
-        Ok(listed) => match listed.get(name) {
-            Some(secret) => secret.observe_parts(secrets).await,
-            None if !confirm => Observed::Absent,
-            None => match read_secret(secrets, name).await {
-                Ok(Some(secret)) => ListedSecret::of_answer(&secret).observe_parts(secrets).await,
-                Ok(None) => Observed::Absent,
-                Err(error) => to_unreadable(&error),
-            },
+    match listed {
+        Err(error) => to_unreadable(&error),
+        Ok(Some(secret)) => secret.observe_parts(secrets).await,
+        Ok(None) if !confirm => Observed::Absent,
+        Ok(None) => match read_secret(secrets, name).await {
+            Ok(Some(secret)) => ListedSecret::of_answer(&secret).observe_parts(secrets).await,
+            Ok(None) => Observed::Absent,
+            Err(error) => to_unreadable(&error),
         },
     }
 }
@@ -106,18 +105,14 @@ impl ListedSecret {
         }
     }
 
-    pub(super) fn to_observed(&self) -> Observed<LiveSecret> {
-        if self.pending_deletion {
-            Observed::PendingDeletion(self.live.clone())
-        } else {
-            Observed::Present(self.live.clone())
-        }
+    pub(super) fn into_observed(self) -> Observed<LiveSecret> {
+        if self.pending_deletion { Observed::PendingDeletion(self.live) } else { Observed::Present(self.live) }
     }
 
     /// Reads what the list doesn't contain: the policy, and the replicas of a secret that has some.
-    async fn observe_parts(&self, secrets: &Client) -> Observed<LiveSecret> {
+    async fn observe_parts(self, secrets: &Client) -> Observed<LiveSecret> {
         if self.pending_deletion {
-            return self.to_observed();
+            return self.into_observed();
         }
         let name = &self.live.name;
         let replicas = async {
@@ -137,8 +132,9 @@ impl ListedSecret {
         let replicas = replicas.map(|whole| whole.map(|whole| whole["ReplicationStatus"].clone()));
         PartRead::of_call(replicas).add_to(&mut answer, "ReplicationStatus", &mut unread);
         // What the entry of the list has besides is known already.
-        let mut live = self.live.clone();
-        live.unmodeled.add_part(unmodeled_part(name, &answer, unread));
+        let unmodeled = unmodeled_part(name, &answer, unread);
+        let mut live = self.live;
+        live.unmodeled.add_part(unmodeled);
         Observed::Present(live)
     }
 }

@@ -5,7 +5,7 @@
 //! and all that may be deleted, have their own tags read. If the API is denied or missing, that goes for every
 //! resource.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -38,11 +38,15 @@ async fn list_tagged_resources(aws: &SignedClient, deployment: &str) -> Result<B
         "ResourceTypeFilters": ["logs", "events", "cloudwatch", "sns", "scheduler"],
     });
     let mut found = BTreeMap::new();
+    // The resources of a venue nearly always have the same tags.
+    let mut shared = BTreeSet::new();
     let mut pages = aws.list_pages("tag:GetResources", parameters);
     while let Some(page) = pages.next_page().await {
         for resource in list_of(&page?, "ResourceTagMappingList") {
             let tags = tags_of(resource, "Tags", "Key", "Value");
-            let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            let tags: StringMap = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            let tags = shared.get(&tags).cloned().unwrap_or(tags);
+            shared.insert(tags.clone());
             let arn = text_of(resource, "ResourceARN").unwrap_or_default().trim_end_matches(":*");
             found.insert(arn.to_owned(), tags);
         }

@@ -9,13 +9,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A map of texts, such as tags. Clones share it until one of them is changed: most resources of a venue have the same tags, and
 /// what a list returned is in what was observed too.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StringMap(Arc<BTreeMap<String, String>>);
 
 impl StringMap {
     /// An empty map.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Holds the entries of `other` instead of its own, if they are the same.
+    pub fn share_with(&mut self, other: &Self) {
+        if self == other {
+            self.0 = Arc::clone(&other.0);
+        }
     }
 
     /// Whether it has no entries.
@@ -112,6 +119,7 @@ mod tests {
         let mut second = first.clone();
         assert!(Arc::ptr_eq(&first.0, &second.0));
         second.insert("b".to_owned(), "2".to_owned());
+        second.share_with(&first);
         assert_eq!((first.len(), second.len()), (1, 2));
         let text = serde_json::to_string(&second).expect("JSON");
         assert_eq!((text.as_str(), serde_json::from_str(&text).ok()), (r#"{"a":"1","b":"2"}"#, Some(second)));
