@@ -106,7 +106,8 @@ fn parse_command_line() -> std::result::Result<(CommandLine, String), clap::Erro
 }
 
 fn run_to_completion(line: &CommandLine, name: String) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Threads for what can't be awaited, above all names of servers. Each has memory of its own.
+    let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(8).enable_all().build();
     let runtime =
         runtime.map_err(|error| Error::failed(ErrorCode::System, "could not start the threads").caused_by(&error))?;
     // Every command: which one needn't say so is decided by what it does to the terminal (`QuietTerminal`).
