@@ -2,9 +2,10 @@
 //!
 //! `cargo test --test suite -- --ignored --nocapture bench` prints them: on moto for 3, 30 and 100 venues, with AWS's limits off;
 //! and on the embedded cloud for 3, 30, 100 and 1,000 venues (or those that `BENCH_VENUES` names), with a proxy that
-//! throttles as AWS documents it and a portal that throttles as HubSpot does, beside the time that the quotas allow.
-//! With `BENCH_DEPLOYER=target/release/deployer`, the latter runs the program as it is shipped. `benches/growth.py` draws it.
-//! Times aren't asserted; `scenarios` and `refresh` assert the number of calls.
+//! throttles as AWS documents it and a portal that throttles as HubSpot does, beside the time that the quotas and the round
+//! trips that wait for each other allow. With `BENCH_DEPLOYER=target/release/deployer`, the latter runs the program as it is shipped, and
+//! fails if that takes much longer than allowed, or too much memory. `benches/growth.py` draws it.
+//! `scenarios` and `refresh` assert the number of calls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -153,14 +154,15 @@ impl CountingProxy {
         (proxy, uri)
     }
 
-    /// Prints how many calls and seconds `work` takes, beside the seconds that the quotas allow, as a row of a table.
+    /// Prints how many calls and seconds `work` takes, beside the seconds that the quotas and the round trips allow, as a row of a
+    /// table. Also returns how many times as long it takes.
     async fn compare_with_bound<T>(
         &self,
         (venues, what): (u32, &str),
-        slowest: SlowestCalls,
+        (slowest, waits): (SlowestCalls, &[&str]),
         portal: &SandboxHubSpot,
         work: impl Future<Output = T>,
-    ) -> T {
+    ) -> (T, f64) {
         portal.forget_requests();
         let counted = || (self.calls.load(Ordering::Relaxed), self.throttled.load(Ordering::Relaxed));
         let (begun, before) = (Instant::now(), counted());
@@ -168,7 +170,8 @@ impl CountingProxy {
         let (seconds, after) = (begun.elapsed().as_secs_f64(), counted());
         let hubspot = portal.recorded_requests();
         let throttled = hubspot.iter().filter(|request| request.status == Some(429)).count() as u64;
-        let bound = slowest.bound().as_secs_f64();
+        let round_trips = u32::try_from(waits.len()).expect("they are few");
+        let bound = (slowest.bound() + DELAY * round_trips).as_secs_f64();
         println!(
             "| {venues} | {what} | {} | {} | {seconds:.2} | {bound:.2} | {:.2} | {} | {} |",
             after.0 - before.0,
@@ -177,7 +180,7 @@ impl CountingProxy {
             slowest.rate.display_name(),
             after.1 - before.1 + throttled,
         );
-        result
+        (result, seconds / bound)
     }
 
     /// Prints how many calls and seconds `work` takes, and the server's own seconds.
@@ -238,6 +241,7 @@ async fn bench_within_quotas() {
     let named = std::env::var("BENCH_VENUES").unwrap_or_else(|_| "3,30,100,1000".to_owned());
     let measured = std::env::var("BENCH_DEPLOYER")
         .unwrap_or_else(|_| if cfg!(debug_assertions) { "unoptimized build" } else { "optimized build" }.to_owned());
+    let mut missed = Vec::new();
     println!("\n{measured}, {DELAY:?} to the server and back");
     println!("| venues | what | calls to AWS | to HubSpot | seconds | at least | times that | set by | throttled |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
@@ -260,24 +264,56 @@ async fn bench_within_quotas() {
         let desired = world.desired_from(&text);
         let slowest = find_slowest_of_plan(&world.plan(&desired).await).expect("a plan has calls to AWS");
         let reads = find_slowest(READS_OF_A_FUNCTION.map(|(call, number)| (call, number * venues)));
-        let reads = reads.expect("they have rates");
+        let reads = (reads.expect("they have rates"), WAITS_OF_A_PLAN.as_slice());
+        let slowest = (slowest, WAITS_OF_AN_APPLY.as_slice());
         *proxy.buckets.lock() = Some(TokenBuckets::default());
         let (first, full) = ((venues, "first apply"), (venues, "no change, full"));
         if let Some(shipped) = ShippedDeployer::from_environment(&text, &names, &uri, TOKEN) {
             let apply = shipped.run(&["apply", "--yes", "--no-canary"]);
-            let of_apply = proxy.compare_with_bound(first, slowest, &portal.0, apply).await;
+            let (of_apply, times) = proxy.compare_with_bound(first, slowest, &portal.0, apply).await;
             let plan = shipped.run(&["plan", "--refresh", "full", "--detailed-exitcode"]);
-            let of_plan = proxy.compare_with_bound(full, reads, &portal.0, plan).await;
+            let (of_plan, of_reads) = proxy.compare_with_bound(full, reads, &portal.0, plan).await;
             println!("\n{venues} venues: {of_apply} MB at most for the apply, {of_plan} MB for the full plan\n");
+            missed.extend([times, of_reads].into_iter().filter(|times| *times > MOST_TIMES).map(|times| {
+                format!(
+                    "{venues} venues take {times:.2} times as long as quotas and round trips allow, not {MOST_TIMES}"
+                )
+            }));
+            if of_plan >= MOST_MEMORY {
+                missed.push(format!("a full plan of {venues} venues takes {of_plan} MB, not {MOST_MEMORY}"));
+            }
             continue;
         }
-        let outcome = proxy.compare_with_bound(first, slowest, &portal.0, world.apply(&desired)).await;
+        let outcome = proxy.compare_with_bound(first, slowest, &portal.0, world.apply(&desired)).await.0;
         assert_eq!(outcome.failed, []);
-        let full = proxy.compare_with_bound(full, reads, &portal.0, world.plan(&desired)).await;
+        let full = proxy.compare_with_bound(full, reads, &portal.0, world.plan(&desired)).await.0;
         assert_eq!(full.changes, []);
     }
+    assert_eq!(missed, [""; 0], "what the program as it is shipped may take");
 }
 
+/// What waits for each other in a first apply, each a round trip: before the first call to Lambda, whose quota sets the pace, and after
+/// the last one. All other calls are made meanwhile.
+const WAITS_OF_AN_APPLY: [&str; 12] = [
+    "sts:GetCallerIdentity",
+    "the lists",
+    "lambda:GetAccountSettings",
+    "quotas: iam:GetAccountSummary, events:ListRules",
+    "logs:CreateLogGroup, which is the lock",
+    "the lists again, and whether somebody else has a lock",
+    "iam:CreateRole",
+    "iam:PutRolePolicy",
+    "lambda:CreateAlias, the last one",
+    "events:PutTargets",
+    "logs:ListTagsForResource, whose the lock is",
+    "logs:DeleteLogGroup",
+];
+/// As [`WAITS_OF_AN_APPLY`], of a full plan.
+const WAITS_OF_A_PLAN: [&str; 3] = ["sts:GetCallerIdentity", "the lists", "the last read"];
+/// How much longer than the quotas and the round trips allow an apply and a plan may take.
+const MOST_TIMES: f64 = 1.15;
+/// Memory of a full plan of 1,000 venues, in MB.
+const MOST_MEMORY: u64 = 60;
 const REGION: &str = "us-east-1";
 /// HubSpot has room for 1,000 properties of one's own, and a venue has five. More venues are measured without a portal.
 const VENUES_OF_A_PORTAL: u32 = 200;

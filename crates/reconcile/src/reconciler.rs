@@ -175,12 +175,11 @@ impl Reconciler<'_> {
             return Ok(self.end_without_changes(&shown.plan, lock, frontend).await);
         };
         frontend.confirm_changes(&shown).await?;
-        self.with_lock(&shown.plan.deployment, lock, frontend, async |held| {
-            // The same changes need no more room than a moment ago.
-            let quotas = QuotaReader::new(self.aws, self.portal);
-            let mut planned = self.plan_goal(goal, &quotas).await?;
+        let plan_again = async || self.plan_again(goal, &shown).await;
+        self.with_lock(&shown.plan.deployment, lock, frontend, plan_again, async |held, planned| {
+            let mut planned = planned?;
             if planned.plan.changes != shown.plan.changes {
-                planned = self.add_quotas(goal, planned, &quotas).await;
+                planned = self.add_quotas(goal, planned, &QuotaReader::new(self.aws, self.portal)).await;
                 let refusal = guards::take_quota_refusal(&mut planned.plan);
                 frontend.show_event(ReconcileEvent::PlanChanged(&planned));
                 let Some(other) = self.prepare_plan(goal, &planned, refusal, frontend).await? else {
@@ -192,6 +191,18 @@ impl Reconciler<'_> {
             Ok(self.execute_under_lock(&planned.plan, &inputs, held, frontend).await)
         })
         .await
+    }
+
+    /// Plans what was `shown` again. Only quotas are left out: the same changes need no more room than a moment ago.
+    async fn plan_again(&self, goal: &ReconcileGoal<'_>, shown: &PlannedChanges) -> Result<PlannedChanges> {
+        let quotas = QuotaReader::new(self.aws, self.portal);
+        let limits = async {
+            // As a moment ago, the plan will need them once the lists are read.
+            if shown.snapshot.executions.is_some() {
+                quotas.lambda_account().await;
+            }
+        };
+        tokio::join!(self.plan_goal(goal, &quotas), limits).0
     }
 
     /// Executes a saved plan without asking: it was reviewed when it was made. It is planned again, and again under the
@@ -223,9 +234,9 @@ impl Reconciler<'_> {
         let Some(inputs) = self.prepare_plan(goal, &planned, refusal, frontend).await? else {
             return Ok(self.end_without_changes(&planned.plan, lock, frontend).await);
         };
-        self.with_lock(&planned.plan.deployment, lock, frontend, async |held| {
-            let planned = check(&QuotaReader::new(self.aws, self.portal)).await?;
-            Ok(self.execute_under_lock(&planned.plan, &inputs, held, frontend).await)
+        let check_again = async || check(&QuotaReader::new(self.aws, self.portal)).await;
+        self.with_lock(&planned.plan.deployment, lock, frontend, check_again, async |held, planned| {
+            Ok(self.execute_under_lock(&planned?.plan, &inputs, held, frontend).await)
         })
         .await
     }
@@ -308,17 +319,19 @@ impl Reconciler<'_> {
         }
     }
 
-    /// Runs `work` while holding the deployment's lock.
-    async fn with_lock(
+    /// Runs `work` while holding the deployment's lock, with what `read` found out since it is ours.
+    async fn with_lock<T>(
         &self,
         deployment: &str,
         options: &LockOptions,
         frontend: &impl ReconcileFrontend,
-        work: impl AsyncFnOnce(&HeldLock) -> Result<Reconciled>,
+        read: impl AsyncFn() -> T,
+        work: impl AsyncFnOnce(&HeldLock, T) -> Result<Reconciled>,
     ) -> Result<Reconciled> {
         let locks = self.deployment_locks(deployment);
-        let held = locks.acquire(options, |holder| frontend.show_event(ReconcileEvent::WaitingForLock(holder))).await?;
-        let result = work(&held).await;
+        let on_wait = |holder: &_| frontend.show_event(ReconcileEvent::WaitingForLock(holder));
+        let (held, found) = locks.acquire_while(options, on_wait, read).await?;
+        let result = work(&held, found).await;
         if let Err(error) = held.release().await {
             frontend.show_event(ReconcileEvent::LockNotReleased(&error));
         }

@@ -19,8 +19,10 @@ mod lease;
 mod mark;
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use futures_util::future::{Either, select};
 use serde_json::json;
 
 pub use held::{HeldLock, WriteFence};
@@ -99,12 +101,31 @@ impl DeploymentLocks {
     /// # Errors
     /// Somebody else holds the lock for longer than the timeout ([`deployer_core::exit_code::ExitCode::Refused`]), or a call to
     /// AWS fails.
-    pub async fn acquire(&self, options: &LockOptions, mut on_wait: impl FnMut(&FoundLock)) -> Result<HeldLock> {
+    pub async fn acquire(&self, options: &LockOptions, on_wait: impl FnMut(&FoundLock)) -> Result<HeldLock> {
+        self.acquire_while(options, on_wait, async || ()).await.map(|(held, ())| held)
+    }
+
+    /// Acquires the lock, and meanwhile does `work`, which only reads. It begins once our lock exists, so that nobody else can change
+    /// what it reads, and is left off and begun anew if it turns out that somebody else was first.
+    ///
+    /// # Errors
+    /// As of [`DeploymentLocks::acquire`].
+    pub async fn acquire_while<T>(
+        &self,
+        options: &LockOptions,
+        mut on_wait: impl FnMut(&FoundLock),
+        work: impl AsyncFn() -> T,
+    ) -> Result<(HeldLock, T)> {
         let since = Instant::now();
         let mut mark = LockMark::open(&options.directory, &self.deployment);
         let mut watch = LockWatch::default();
+        // Nearly always nobody has a lock, so the first attempt looks for others only after creating.
+        let mut look = false;
         loop {
-            let found = self.find_locks().await.map_err(|error| self.acquire_error(&error))?;
+            let found = match std::mem::replace(&mut look, true) {
+                true => self.find_locks().await.map_err(|error| self.acquire_error(&error))?,
+                false => Vec::new(),
+            };
             let is_left_behind = |found: &FoundLock, watch: &mut LockWatch| match &found.lease {
                 Some(lease) => mark.is_dead_holder(&lease.id) || watch.has_run_out(found, lease, options.lease),
                 // Nobody knows what this log group is, so nobody takes it over.
@@ -133,21 +154,35 @@ impl DeploymentLocks {
                 Err(error) if error.kind == FailureKind::AlreadyExists => continue,
                 Err(error) => return Err(self.acquire_error(&error)),
             }
-            // Everybody checks again after creating. If two created different generations, at least one of them sees
-            // the other and backs off.
-            let others = self.find_locks().await.map_err(|error| self.acquire_error(&error))?;
-            let others: Vec<_> = others.into_iter().filter(|other| other.name != name).collect();
-            if others.iter().any(|other| !found.contains(other)) {
-                self.delete_lock_of(&name, &lease.id).await.map_err(|error| self.acquire_error(&error))?;
-                tokio::time::sleep(options.poll.mul_f64(backoff_factor(&lease.id))).await;
-                continue;
+            let id = lease.id.clone();
+            let check = async {
+                if !self.check_alone(&name, &lease.id, &found).await? {
+                    return Ok(None);
+                }
+                mark.record_holder(&lease.id);
+                // Right away: the work may take longer than the lease.
+                Ok(Some(HeldLock::start_renewal(self.clone(), name, lease, begun, options.lease, mark)))
+            };
+            match do_meanwhile(check, work()).await.map_err(|error| self.acquire_error(&error))? {
+                Some(held) => return Ok(held),
+                None => tokio::time::sleep(options.poll.mul_f64(backoff_factor(&id))).await,
             }
-            for other in others {
-                self.delete_found_lock(&other).await.map_err(|error| self.acquire_error(&error))?;
-            }
-            mark.record_holder(&lease.id);
-            return Ok(HeldLock::start_renewal(self.clone(), name, lease, begun, options.lease, mark));
+            mark = LockMark::open(&options.directory, &self.deployment);
         }
+    }
+
+    /// Whether nobody else has a lock besides those that were `found` before ours was created. Everybody checks that after creating:
+    /// if two created different generations, at least one of them sees the other and backs off, as this does.
+    async fn check_alone(&self, name: &str, id: &str, found: &[FoundLock]) -> Result<bool, CallError> {
+        let others = self.find_locks_besides(Some(name)).await?;
+        if others.iter().any(|other| !found.contains(other)) {
+            self.delete_lock_of(name, id).await?;
+            return Ok(false);
+        }
+        for other in others {
+            self.delete_found_lock(&other).await?;
+        }
+        Ok(true)
     }
 
     /// Removes the locks of holders that are known to be gone, so that nothing is left behind by a process that died.
@@ -172,12 +207,19 @@ impl DeploymentLocks {
     /// # Errors
     /// A read fails.
     pub async fn find_locks(&self) -> Result<Vec<FoundLock>, CallError> {
+        self.find_locks_besides(None).await
+    }
+
+    async fn find_locks_besides(&self, own: Option<&str>) -> Result<Vec<FoundLock>, CallError> {
         let prefix = self.name_prefix();
         let mut pages = self.aws.signed.list_pages("logs:DescribeLogGroups", json!({ "logGroupNamePrefix": prefix }));
         let mut found = Vec::new();
         while let Some(page) = pages.next_page().await {
             for group in list_of(&page?, "logGroups") {
                 let name = text_of(group, "logGroupName").unwrap_or_default();
+                if own == Some(name) {
+                    continue;
+                }
                 let Some(generation) = name.strip_prefix(&prefix).and_then(|rest| rest.parse().ok()) else { continue };
                 match self.read_lease(name).await {
                     Ok(lease) => found.push(FoundLock { name: name.to_owned(), lease, generation }),
@@ -292,6 +334,20 @@ impl FoundLock {
             Some(lease) => lease.to_string(),
             None => format!("the log group {} doesn't name its holder", self.name),
         }
+    }
+}
+
+/// What `check` and `work` come to. Without anything from `check`, `work` is left off.
+async fn do_meanwhile<C, W>(
+    check: impl Future<Output = Result<Option<C>, CallError>>,
+    work: impl Future<Output = W>,
+) -> Result<Option<(C, W)>, CallError> {
+    match select(pin!(check), pin!(work)).await {
+        Either::Left((checked, work)) => match checked? {
+            Some(checked) => Ok(Some((checked, work.await))),
+            None => Ok(None),
+        },
+        Either::Right((work, check)) => Ok(check.await?.map(|checked| (checked, work))),
     }
 }
 

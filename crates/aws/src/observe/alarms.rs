@@ -15,16 +15,15 @@ use deployer_core::scope::Scope;
 /// How many alarms' tags are read concurrently.
 const ALARMS_AT_ONCE: usize = 8;
 
-/// Reads the alarms of `deployment` and its topic. The topic is only looked for where there may be one: if the manifest declares
-/// it, or alarms or tags show that an earlier one did. Tags are left out if `known` is `None`: the plan assumes them.
+/// Reads what the list of alarms doesn't have, and the topic. The topic is only looked for where there may be one: if the manifest
+/// declares it, or alarms or tags show that an earlier one did. Tags are left out if `known` is `None`: the plan assumes them.
 pub(super) async fn observe_alarms(
     aws: &SignedClient,
     scope: &Scope,
     deployment: &str,
-    declared: bool,
+    (alarms, declared): (Result<Vec<LiveAlarm>, CallError>, bool),
     known: Option<&KnownTags>,
 ) -> LiveAlarms {
-    let alarms = list_alarms(aws, deployment).await;
     let arn = scope.regional_arn("sns", &alarm_topic_name(deployment));
     let may_have_topic = declared
         || alarms.as_ref().is_ok_and(|alarms| !alarms.is_empty())

@@ -109,17 +109,18 @@ pub async fn observe(
 ) -> Snapshot {
     let deployment = place.deployment.as_str();
     let declared: BTreeSet<&str> = declared.iter().map(String::as_str).collect();
-    let (mut inventory, known, settings) = tokio::join!(
+    let (mut inventory, known, settings, listed_alarms) = tokio::join!(
         LiveInventory::read_lists(aws, place),
         KnownTags::read_tags(&aws.signed, deployment),
         role::list_role_settings(&aws.iam, place),
+        list_alarms(&aws.signed, deployment),
     );
     inventory.roles.add_settings(settings, place);
     let group = schedule_group_arn(scope, deployment);
     inventory.read_schedules(aws, scope, place, shared, known.tags_of(&group).is_some()).await;
     let (others, alarms) = tokio::join!(
         others::list_other_functions(aws, scope, place, &inventory),
-        alarms::observe_alarms(&aws.signed, scope, deployment, shared.topic, Some(&known)),
+        alarms::observe_alarms(&aws.signed, scope, deployment, (listed_alarms, shared.topic), Some(&known)),
     );
     inventory.forget_configurations();
     // Before something may be deleted, its own tags are read: the bulk list of tags may be stale.
@@ -172,10 +173,11 @@ pub async fn observe_lists(
     shared: &DeclaredShared,
 ) -> Snapshot {
     let deployment = place.deployment.as_str();
-    let (mut inventory, alarms) = tokio::join!(
-        LiveInventory::read_lists(aws, place),
-        alarms::observe_alarms(&aws.signed, scope, deployment, shared.topic, None),
-    );
+    let alarms = async {
+        let listed = list_alarms(&aws.signed, deployment).await;
+        alarms::observe_alarms(&aws.signed, scope, deployment, (listed, shared.topic), None).await
+    };
+    let (mut inventory, alarms) = tokio::join!(LiveInventory::read_lists(aws, place), alarms);
     inventory.read_schedules(aws, scope, place, shared, false).await;
     let unreadable = inventory.read_errors();
     let others = others::list_other_functions(aws, scope, place, &inventory).await;
