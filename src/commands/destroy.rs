@@ -10,9 +10,9 @@ use deployer_core::desired::Desired;
 use deployer_core::error::Result;
 use deployer_core::exit_code::ExitCode;
 use deployer_core::plan::Plan;
-use deployer_reconcile::ReconcileGoal;
 use deployer_reconcile::apply::ApplyInputs;
 use deployer_reconcile::guards::plan_exit_code;
+use deployer_reconcile::{PlanNotes, ReconcileGoal};
 
 pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Result<ExitCode> {
     let session = Session::open(global).await?;
@@ -43,7 +43,7 @@ pub(super) async fn run_destroy(global: &GlobalArgs, args: &DestroyArgs) -> Resu
         nothing: &nothing,
         targets: &targets,
         moved_to: None,
-        notes: portal.kept_properties_note(session.manifest()).into_iter().collect(),
+        notes: PlanNotes::of(portal.kept_properties_note(session.manifest())),
     };
     if args.dry_run {
         let planned = reconciler(&session, &portal, apply_options(&args.execution)).plan(&goal).await?;

@@ -243,7 +243,7 @@ impl World {
 /// What `deployer apply` or, without venues, `deployer destroy` asks for; tests may delete as many venues as they like.
 fn goal(desired: &Desired, depth: ReadDepth) -> ReconcileGoal<'_> {
     match desired.venues.is_empty() {
-        true => ReconcileGoal::Destroy { nothing: desired, targets: &[], moved_to: None, notes: Vec::new() },
+        true => ReconcileGoal::Destroy { nothing: desired, targets: &[], moved_to: None, notes: PlanNotes::none() },
         false => ReconcileGoal::Converge {
             desired,
             targets: &[],

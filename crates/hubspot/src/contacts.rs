@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 use sync_config::mapping::ContactProperties;
 
-use super::hubspot::Retryable;
+use super::hubspot::{RequestSize, Retryable};
 use super::{HubSpotClient, VendorError, VendorFailure};
 
 /// Results requested per search page.
@@ -41,7 +41,8 @@ impl HubSpotClient {
     /// No usable response.
     pub async fn create_contact(&self, properties: &ContactProperties) -> Result<String, VendorError> {
         let body = json!({ "properties": properties, "associations": [] });
-        let made = self.request_json(Method::POST, &contacts_path(), Some(&body), Retryable::No).await?;
+        let made =
+            self.request_json(Method::POST, &contacts_path(), Some(&body), Retryable::No, RequestSize::Single).await?;
         contact_id(&made).ok_or_else(|| undocumented_response("POST", &contacts_path()))
     }
 
@@ -70,7 +71,7 @@ impl HubSpotClient {
     ) -> Result<Option<CrmContact>, VendorError> {
         let path = format!("{}/batch/read", contacts_path());
         let body = json!({ "inputs": [{ "id": id }], "properties": properties, "propertiesWithHistory": with_history });
-        let answer = self.request_json(Method::POST, &path, Some(&body), Retryable::Yes).await?;
+        let answer = self.request_json(Method::POST, &path, Some(&body), Retryable::Yes, RequestSize::Single).await?;
         let found = answer.get("results").and_then(Value::as_array).and_then(|results| results.first());
         Ok(found.and_then(parse_contact))
     }
@@ -81,9 +82,15 @@ impl HubSpotClient {
     /// No usable response.
     pub async fn update_contact(&self, id: &str, properties: &ContactProperties) -> Result<(), VendorError> {
         let body = json!({ "properties": properties });
-        self.request_json(Method::PATCH, &format!("{}/{id}", contacts_path()), Some(&body), Retryable::Yes)
-            .await
-            .map(drop)
+        self.request_json(
+            Method::PATCH,
+            &format!("{}/{id}", contacts_path()),
+            Some(&body),
+            Retryable::Yes,
+            RequestSize::Single,
+        )
+        .await
+        .map(drop)
     }
 
     /// Moves a contact to the recycling bin, where it can be restored for 90 days. Succeeds if it is already gone.
@@ -91,7 +98,16 @@ impl HubSpotClient {
     /// # Errors
     /// No usable response.
     pub async fn delete_contact(&self, id: &str) -> Result<(), VendorError> {
-        match self.request_json(Method::DELETE, &format!("{}/{id}", contacts_path()), None, Retryable::Yes).await {
+        match self
+            .request_json(
+                Method::DELETE,
+                &format!("{}/{id}", contacts_path()),
+                None,
+                Retryable::Yes,
+                RequestSize::Single,
+            )
+            .await
+        {
             Err(error) if error.failure == VendorFailure::NotFound => Ok(()),
             answer => answer.map(drop),
         }
@@ -118,7 +134,7 @@ impl HubSpotClient {
             "after": "0",
         });
         let path = format!("{}/search", contacts_path());
-        let answer = self.request_json(Method::POST, &path, Some(&body), Retryable::Yes).await?;
+        let answer = self.request_json(Method::POST, &path, Some(&body), Retryable::Yes, RequestSize::Single).await?;
         let found =
             answer.get("results").and_then(Value::as_array).ok_or_else(|| undocumented_response("POST", &path))?;
         Ok(found.iter().filter_map(parse_contact).collect())

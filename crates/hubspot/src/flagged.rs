@@ -9,7 +9,7 @@ use sync_lambda::hubspot::{BATCH, BatchResponse, SearchPage, WireContact, wire};
 use sync_lambda::ledger::LedgerWrite;
 
 use super::VendorError;
-use super::hubspot::{HubSpotClient, Retryable, undocumented_response};
+use super::hubspot::{HubSpotClient, RequestSize, Retryable, undocumented_response};
 
 /// The update of one contact.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ impl HubSpotClient {
             "limit": limit,
             "after": "0",
         });
-        self.post_parsed(&wire::search_path(), &body).await
+        self.post_parsed(&wire::search_path(), &body, RequestSize::Single).await
     }
 
     /// Reads at most [`BATCH`] contacts from the primary store; those that no longer exist are left out.
@@ -114,7 +114,7 @@ impl HubSpotClient {
         with_history: &[&str],
     ) -> Result<Vec<WireContact>, VendorError> {
         let body = wire::batch_read_body(ids, properties, with_history);
-        let answer: BatchResponse = self.post_parsed(&wire::batch_read_path(), &body).await?;
+        let answer: BatchResponse = self.post_parsed(&wire::batch_read_path(), &body, RequestSize::Single).await?;
         Ok(answer.results.into_iter().filter(|contact| !contact.archived).collect())
     }
 
@@ -131,7 +131,8 @@ impl HubSpotClient {
                 json!({ "id": write.id, "properties": properties, "objectWriteTraceId": write.id })
             })
             .collect();
-        let answer: BatchResponse = self.post_parsed(&wire::batch_update_path(), &json!({ "inputs": inputs })).await?;
+        let answer: BatchResponse =
+            self.post_parsed(&wire::batch_update_path(), &json!({ "inputs": inputs }), RequestSize::Batch).await?;
         let unwritten =
             |write: &ContactWrite| match answer.errors.iter().find(|error| error.is_about_contact(&write.id)) {
                 // HubSpot repeats values in its messages, so only the error's category is shown.
@@ -142,8 +143,13 @@ impl HubSpotClient {
         Ok(writes.iter().filter_map(unwritten).collect())
     }
 
-    async fn post_parsed<T: serde::de::DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, VendorError> {
-        let answer = self.request_json(Method::POST, path, Some(body), Retryable::Yes).await?;
+    async fn post_parsed<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+        size: RequestSize,
+    ) -> Result<T, VendorError> {
+        let answer = self.request_json(Method::POST, path, Some(body), Retryable::Yes, size).await?;
         serde_json::from_value(answer).map_err(|_| undocumented_response(&Method::POST, path))
     }
 }

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::Value;
 use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 use sync_lambda::credentials::CredentialValue;
-use sync_lambda::http::{self, VendorResponse};
+use sync_lambda::http::{self, VendorClient, VendorResponse};
 use sync_lambda::hubspot::{HubSpotErrorBody, HubSpotFailure};
 use sync_lambda::redaction::redact_text;
 use sync_lambda::retry::{RetryAfterFloor, retry_pauses};
@@ -23,10 +23,6 @@ const TRIES: usize = 5;
 const RATE_TRIES: usize = 8;
 /// HubSpot's name of the limit that only passes at midnight.
 const DAILY: &str = "DAILY";
-/// Timeout of one request.
-const TIMEOUT: Duration = Duration::from_secs(15);
-/// Timeout of a request that creates many things.
-const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
 /// The pause before the first retry; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A service key may make 100 requests in 10 seconds, and the venues' runs may use the same key, so this takes half.
@@ -42,7 +38,7 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 /// A HubSpot client with one token.
 #[derive(Debug)]
 pub struct HubSpotClient {
-    client: reqwest::Client,
+    client: VendorClient,
     base_uri: String,
     token: CredentialValue,
     calls: VendorRateLimiter,
@@ -56,6 +52,25 @@ pub enum Retryable {
     Yes,
     /// It creates something, which would then exist twice.
     No,
+}
+
+/// How much HubSpot has to do for a request, which is how long its answer is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestSize {
+    /// One thing, or one page of a list.
+    Single,
+    /// A batch of things that are written one after the other.
+    Batch,
+}
+
+impl RequestSize {
+    /// How long one attempt may take.
+    fn timeout(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Single => 15,
+            Self::Batch => 60,
+        })
+    }
 }
 
 /// A request that failed once.
@@ -82,9 +97,9 @@ impl FailedRequest {
 
 impl HubSpotClient {
     /// A client for the HubSpot at `base_uri`.
-    pub fn new(client: reqwest::Client, base_uri: &str, token: CredentialValue) -> Self {
+    pub fn new(client: impl Into<VendorClient>, base_uri: &str, token: CredentialValue) -> Self {
         Self {
-            client,
+            client: client.into(),
             base_uri: base_uri.trim_end_matches('/').to_owned(),
             token,
             calls: VendorRateLimiter::new(INTERVAL, BURST),
@@ -107,7 +122,7 @@ impl HubSpotClient {
     /// # Errors
     /// No usable response.
     pub async fn get_json(&self, path: &str) -> Result<Value, VendorError> {
-        self.request_json(Method::GET, path, None, Retryable::Yes).await
+        self.request_json(Method::GET, path, None, Retryable::Yes, RequestSize::Single).await
     }
 
     /// Makes a request, with retries where they can help. A response without a body is `null`.
@@ -120,10 +135,11 @@ impl HubSpotClient {
         path: &str,
         body: Option<&Value>,
         again: Retryable,
+        size: RequestSize,
     ) -> Result<Value, VendorError> {
         let mut floor = RetryAfterFloor::default();
         let mut failures = 0;
-        (|| self.attempt_request(&method, path, body))
+        (|| self.attempt_request(&method, path, body, size))
             .retry(retry_pauses(FIRST_PAUSE, RATE_TRIES))
             .when(|failed| failed.may_be_retried(again))
             .adjust(|failed, pause| {
@@ -135,7 +151,13 @@ impl HubSpotClient {
             .map_err(|failed| failed.error)
     }
 
-    async fn attempt_request(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Value, FailedRequest> {
+    async fn attempt_request(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+        size: RequestSize,
+    ) -> Result<Value, FailedRequest> {
         let limiter = if path.ends_with("/search") { &self.searches } else { &self.calls };
         limiter.wait_for_slot(Instant::now() + LONGEST).await;
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.base_uri));
@@ -143,8 +165,7 @@ impl HubSpotClient {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let timeout = if path.ends_with("/batch/create") { BATCH_TIMEOUT } else { TIMEOUT };
-        match http::send_request(request, timeout).await {
+        match http::send_request(request, size.timeout()).await {
             Ok(answer) if (200..300).contains(&answer.status) => parse_body(&answer).ok_or_else(|| FailedRequest {
                 error: undocumented_response(method, path),
                 retry_after: None,
@@ -199,5 +220,64 @@ fn vendor_error(method: &Method, path: &str, failure: VendorFailure, body: &HubS
         failure,
         message: body.message.clone(),
         correlation_id: body.correlation_id.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::SystemTime;
+
+    use pacing::clock::{run_in_virtual_time, sleep};
+    use serde_json::json;
+
+    use super::*;
+    use crate::ContactWrite;
+
+    /// A HubSpot that answers after `seconds` of virtual time.
+    fn slow_client(seconds: u64, answer: &Value) -> HubSpotClient {
+        let answer = answer.to_string().into_bytes();
+        let exchange = Arc::new(move |_| -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
+            let answer = answer.clone();
+            Box::pin(async move {
+                sleep(Duration::from_secs(seconds)).await;
+                ::http::Response::new(answer)
+            })
+        });
+        let client = VendorClient::from(http::build_client().expect("TLS")).with_exchange(exchange);
+        HubSpotClient::new(client, "http://127.0.0.1:1", CredentialValue::new("token"))
+    }
+
+    fn run<F: Future>(future: F) -> F::Output {
+        run_in_virtual_time(SystemTime::now(), future).expect("only answers are waited for")
+    }
+
+    #[test]
+    fn a_batch_is_waited_for_longer_whatever_its_path_is() {
+        for (size, seconds) in [(RequestSize::Single, 15), (RequestSize::Batch, 60)] {
+            for path in ["/crm/properties/contacts/batch/create", "/crm/objects/contacts"] {
+                let attempt = |takes: u64| {
+                    let client = slow_client(takes, &json!({}));
+                    run(async { client.attempt_request(&Method::POST, path, None, size).await.map_err(|it| it.error) })
+                };
+                assert_eq!(attempt(seconds - 1).ok(), Some(json!({})), "{size:?} {path}");
+                let late = attempt(seconds + 1).expect_err("nobody waits that long").to_string();
+                assert!(late.contains(&format!("no response within {seconds} s")), "{late}");
+            }
+        }
+    }
+
+    /// A second attempt would wait for tokio's clock, which isn't there.
+    #[test]
+    fn whatever_writes_a_batch_waits_for_one() {
+        let answer = json!({ "results": [{ "id": "7", "name": "flag", "properties": {} }], "errors": [] });
+        let client = slow_client(40, &answer);
+        let write = ContactWrite { id: "7".to_owned(), properties: Vec::new() };
+        assert_eq!(run(client.write_contacts(&[write])).expect("an answer"), [].into());
+        let property = serde_json::from_value(json!({
+            "name": "flag", "label": "Flag", "groupName": "group", "type": "string", "fieldType": "text",
+        }));
+        let made = run(client.create_properties(&[&property.expect("a property")]));
+        assert_eq!(made, [("flag".to_owned(), Ok(()))].into());
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 
-use super::hubspot::{HubSpotClient, Retryable, undocumented_response};
+use super::hubspot::{HubSpotClient, RequestSize, Retryable, undocumented_response};
 use super::{VendorError, VendorFailure};
 use deployer_core::property::ContactProperty;
 
@@ -82,7 +82,13 @@ impl HubSpotClient {
     pub async fn create_property_group(&self, name: &str, label: &str) -> Result<(), VendorError> {
         let body = json!({ "name": name, "label": label, "displayOrder": -1 });
         match self
-            .request_json(Method::POST, &format!("{}/groups", properties_path()), Some(&body), Retryable::Yes)
+            .request_json(
+                Method::POST,
+                &format!("{}/groups", properties_path()),
+                Some(&body),
+                Retryable::Yes,
+                RequestSize::Single,
+            )
             .await
         {
             Err(VendorError { failure: VendorFailure::Conflict, .. }) | Ok(_) => Ok(()),
@@ -96,7 +102,9 @@ impl HubSpotClient {
     /// No usable response; [`VendorFailure::Conflict`] if the property already exists.
     pub async fn create_property(&self, property: &ContactProperty) -> Result<(), VendorError> {
         // Safe to retry: a second create is a conflict, not a duplicate.
-        self.request_json(Method::POST, &properties_path(), Some(&json!(property)), Retryable::Yes).await.map(drop)
+        self.request_json(Method::POST, &properties_path(), Some(&json!(property)), Retryable::Yes, RequestSize::Single)
+            .await
+            .map(drop)
     }
 
     /// Creates several properties with one request, at most [`PROPERTIES_A_REQUEST`](deployer_core::property::PROPERTIES_A_REQUEST).
@@ -112,21 +120,21 @@ impl HubSpotClient {
         let path = format!("{}/batch/create", properties_path());
         let body = json!({ "inputs": properties });
         // Safe to retry: a property that exists isn't created again.
-        let mut made: BTreeSet<String> = match self.request_json(Method::POST, &path, Some(&body), Retryable::Yes).await
-        {
-            Ok(answer) => {
-                let results = answer.get("results").and_then(Value::as_array).into_iter().flatten();
-                results.filter_map(|result| Some(result.get("name")?.as_str()?.to_owned())).collect()
-            }
-            // For the sake of one of them, or by something that doesn't know batches.
-            Err(VendorError {
-                failure: VendorFailure::Conflict | VendorFailure::NotFound | VendorFailure::Refused(_),
-                ..
-            }) => BTreeSet::new(),
-            Err(error) => {
-                return properties.iter().map(|property| (property.name.clone(), Err(error.clone()))).collect();
-            }
-        };
+        let mut made: BTreeSet<String> =
+            match self.request_json(Method::POST, &path, Some(&body), Retryable::Yes, RequestSize::Batch).await {
+                Ok(answer) => {
+                    let results = answer.get("results").and_then(Value::as_array).into_iter().flatten();
+                    results.filter_map(|result| Some(result.get("name")?.as_str()?.to_owned())).collect()
+                }
+                // For the sake of one of them, or by something that doesn't know batches.
+                Err(VendorError {
+                    failure: VendorFailure::Conflict | VendorFailure::NotFound | VendorFailure::Refused(_),
+                    ..
+                }) => BTreeSet::new(),
+                Err(error) => {
+                    return properties.iter().map(|property| (property.name.clone(), Err(error.clone()))).collect();
+                }
+            };
         if properties.iter().any(|property| !made.contains(&property.name)) {
             let live = self.list_properties().await.unwrap_or_default();
             let live: BTreeMap<&str, &ContactProperty> =
@@ -148,7 +156,15 @@ impl HubSpotClient {
         if let Value::Object(members) = &mut body {
             members.remove("name");
         }
-        self.request_json(Method::PATCH, &property_path(&property.name), Some(&body), Retryable::Yes).await.map(drop)
+        self.request_json(
+            Method::PATCH,
+            &property_path(&property.name),
+            Some(&body),
+            Retryable::Yes,
+            RequestSize::Single,
+        )
+        .await
+        .map(drop)
     }
 
     /// Archives a property. HubSpot keeps it and its values for 90 days, during which it can be restored.
@@ -156,7 +172,9 @@ impl HubSpotClient {
     /// # Errors
     /// No usable response.
     pub async fn archive_property(&self, name: &str) -> Result<(), VendorError> {
-        self.request_json(Method::DELETE, &property_path(name), None, Retryable::Yes).await.map(drop)
+        self.request_json(Method::DELETE, &property_path(name), None, Retryable::Yes, RequestSize::Single)
+            .await
+            .map(drop)
     }
 }
 

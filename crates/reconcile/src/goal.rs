@@ -18,7 +18,12 @@ pub struct PlanNotes<'g>(Shared<LocalBoxFuture<'g, Vec<String>>>);
 impl<'g> PlanNotes<'g> {
     /// Nothing.
     pub fn none() -> Self {
-        Self::find(std::future::ready(Vec::new()))
+        Self::of([])
+    }
+
+    /// These sentences, which nobody has to be asked for.
+    pub fn of(notes: impl IntoIterator<Item = String>) -> Self {
+        Self::find(std::future::ready(notes.into_iter().collect()))
     }
 
     /// What `search` finds, which is asked once, however often the goal is planned.
@@ -61,7 +66,7 @@ pub enum ReconcileGoal<'g> {
         /// The region that it was moved to, so that protected venues are still somewhere.
         moved_to: Option<&'g str>,
         /// What the plan says besides its changes.
-        notes: Vec<String>,
+        notes: PlanNotes<'g>,
     },
     /// The deployment owns the resources that have a venue's names and no owner.
     Adopt {

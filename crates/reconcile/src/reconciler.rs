@@ -97,10 +97,12 @@ impl Reconciler<'_> {
                 Ok(planned)
             }
             ReconcileGoal::Destroy { nothing, targets, moved_to, notes } => {
-                let mut planned = self.plan_desired(goal, nothing, targets, ReadDepth::Full, quotas).await?;
+                let plan = self.plan_desired(goal, nothing, targets, ReadDepth::Full, quotas);
+                let (planned, notes) = tokio::join!(plan, notes.wait());
+                let mut planned = planned?;
                 explain_destruction(&mut planned.plan, *moved_to);
                 if !planned.plan.changes.is_empty() {
-                    planned.plan.notes.extend(notes.iter().cloned());
+                    planned.plan.notes.extend(notes);
                 }
                 Ok(planned)
             }

@@ -105,8 +105,12 @@ impl MoveTask<'_> {
         let pause = ReconcileGoal::Pause { paused: &paused_there };
         let create = converge(&paused_here);
         let resume = converge(&running_here);
-        let delete =
-            ReconcileGoal::Destroy { nothing: &nothing_there, targets: &[], moved_to: Some(&to), notes: Vec::new() };
+        let delete = ReconcileGoal::Destroy {
+            nothing: &nothing_there,
+            targets: &[],
+            moved_to: Some(&to),
+            notes: PlanNotes::none(),
+        };
         let untouched = PortalAccess::not_needed();
 
         let there = reconciler(&self.from, &untouched, ApplyOptions::default()).plan(&pause).await?;

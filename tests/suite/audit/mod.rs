@@ -7,6 +7,7 @@ pub mod labeled;
 mod properties;
 mod readers;
 mod scale;
+mod schedules;
 mod shown;
 mod story;
 mod triggers;

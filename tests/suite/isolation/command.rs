@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::processes::Site;
 use crate::world::{two_venue_manifest, venue_tables};
 
-const ISOLATION: [&str; 2] = ["verify", "--isolation"];
+pub const ISOLATION: [&str; 2] = ["verify", "--isolation"];
 const OFFLINE: [&str; 3] = ["verify", "--isolation", "--offline"];
 
 fn applied_site() -> Site {
@@ -26,7 +26,7 @@ fn change_outside_deployer<T>(site: &Site, act: impl AsyncFnOnce(Aws) -> T) -> T
     runtime.block_on(act(Aws::for_local("us-east-1", site.cloud.http_client(), None)))
 }
 
-fn deny_operation(site: &Site, operation: &'static str) {
+pub fn deny_operation(site: &Site, operation: &'static str) {
     site.cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
         let denied = || ApiError::new(403, "AccessDeniedException", format!("not authorized to perform {operation}"));
         (call.operation == operation).then(|| InjectedFault::Before(CloudFault::Error(denied())))

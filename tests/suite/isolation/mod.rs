@@ -1,3 +1,4 @@
 //! No venue can reach another: the command on a cloud.
 
 mod command;
+mod schedules;

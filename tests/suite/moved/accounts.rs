@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use deployer_cloud::{CallKind, CloudCall, EmbeddedCloud};
 
-use super::{RegionContent, applied_site, content_of, die_at, for_each_write};
+use super::{RegionContent, applied_site, applied_site_of, content_of, die_at, for_each_write, scheduled_manifest};
 use crate::processes::{Site, exit_and_output};
 
 const NEW: &str = "210987654321";
@@ -20,7 +20,15 @@ pub struct TwoAccounts {
 
 impl TwoAccounts {
     pub fn new() -> Self {
-        let site = applied_site();
+        Self::of_site(applied_site())
+    }
+
+    /// The same with schedules of EventBridge Scheduler.
+    pub fn scheduled() -> Self {
+        Self::of_site(applied_site_of(&scheduled_manifest()))
+    }
+
+    fn of_site(site: Site) -> Self {
         let other = site.add_account("new", NEW);
         Self { site, other }
     }
@@ -36,7 +44,29 @@ impl TwoAccounts {
         self.site.take_write_calls().len() + writes
     }
 
-    /// Both accounts never have the same rule enabled.
+    /// Whether both accounts ran at once, at any write since.
+    fn watch_both(&self) -> Arc<AtomicBool> {
+        let both = Arc::new(AtomicBool::new(false));
+        for cloud in [&self.site.cloud, &self.other] {
+            let (both, there, here) = (Arc::clone(&both), self.site.cloud.clone(), self.other.clone());
+            cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
+                if call.kind == CallKind::Write {
+                    let running = [&there, &here].map(|cloud| !content_of(cloud, REGION).enabled.is_empty());
+                    both.fetch_or(running == [true, true], SeqCst);
+                }
+                None
+            })));
+        }
+        both
+    }
+
+    fn stop_watching(&self) {
+        for cloud in [&self.site.cloud, &self.other] {
+            cloud.set_faults(None);
+        }
+    }
+
+    /// Both accounts never have the same rule or schedule enabled.
     fn assert_not_both(&self, case: &str) {
         let [there, here] = [&self.site.cloud, &self.other].map(|cloud| content_of(cloud, REGION).enabled);
         assert!(there.is_empty() || here.is_empty(), "{case}: {there:?} {here:?}");
@@ -72,25 +102,12 @@ fn moves_to_another_account_without_the_values() {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert_eq!(accounts.take_writes(), 0);
-    // Each write is looked at, in both accounts.
-    let both = Arc::new(AtomicBool::new(false));
-    for cloud in [&accounts.site.cloud, &accounts.other] {
-        let (both, there, here) = (Arc::clone(&both), accounts.site.cloud.clone(), accounts.other.clone());
-        cloud.set_faults(Some(Arc::new(move |call: &CloudCall| {
-            if call.kind == CallKind::Write {
-                let running = [&there, &here].map(|cloud| !content_of(cloud, REGION).enabled.is_empty());
-                both.fetch_or(running == [true, true], SeqCst);
-            }
-            None
-        })));
-    }
+    let both = accounts.watch_both();
     let (code, text) = accounts.run(&MOVE);
     assert_eq!(code, 0, "{text}");
     assert!(!both.load(SeqCst), "both ran at once");
     assert!(!text.contains("set by hand") && !text.contains("token-of-a"), "{text}");
-    for cloud in [&accounts.site.cloud, &accounts.other] {
-        cloud.set_faults(None);
-    }
+    accounts.stop_watching();
     accounts.assert_moved("uninterrupted");
     let (code, text) = accounts.run(&MOVE);
     assert!(code == 0 && text.contains("nothing to move"), "{text}");
@@ -158,4 +175,64 @@ fn a_move_to_another_account_that_dies_at_any_call_goes_on_when_it_is_run_again(
         assert_eq!(code, 0, "{case}: {text}");
         accounts.assert_moved(&case);
     });
+}
+
+/// A schedule there is disabled, and only then does one here fire: no rule is made on the way.
+#[test]
+fn moves_schedules_to_another_account_and_never_fires_both() {
+    let accounts = TwoAccounts::scheduled();
+    accounts.take_writes();
+    let both = accounts.watch_both();
+    let (code, text) = accounts.run(&MOVE);
+    assert_eq!(code, 0, "{text}");
+    assert!(!both.load(SeqCst), "both ran at once");
+    accounts.stop_watching();
+    let calls_of = |cloud: &EmbeddedCloud, operation: &str| {
+        cloud.recorded_writes().iter().filter(|call| call.operation == operation).count()
+    };
+    let (there, here) = (&accounts.site.cloud, &accounts.other);
+    let changes = [there, here].map(|cloud| calls_of(cloud, "UpdateSchedule"));
+    assert_eq!(changes, [1, 1], "venue a is paused there and resumed here; b is paused in both");
+    assert_eq!([there, here].map(|cloud| calls_of(cloud, "PutRule")), [0, 0]);
+    assert_eq!([there, here].map(|cloud| calls_of(cloud, "DeleteScheduleGroup")), [1, 0]);
+    accounts.assert_moved("with schedules");
+}
+
+/// Breaks a move off at some of its writes, of which there are so many, and runs it again.
+fn break_off_scheduled_moves(choose: impl Fn(u64) -> Vec<u64>) {
+    let accounts = TwoAccounts::scheduled();
+    accounts.take_writes();
+    let (code, text) = accounts.run(&MOVE);
+    assert_eq!(code, 0, "{text}");
+    let writes = accounts.take_writes() as u64;
+    assert!(writes > 40, "there are only {writes} write calls");
+    let chosen = choose(writes);
+    for_each_write(chosen.len() as u64, |index| {
+        let at = chosen[usize::try_from(index - 1).expect("few")];
+        let accounts = TwoAccounts::scheduled();
+        let case = format!("write call {at} of {writes}");
+        let clouds = [&accounts.site.cloud, &accounts.other];
+        die_at(&clouds, at, at.is_multiple_of(2));
+        let (code, text) = accounts.run(&MOVE);
+        accounts.stop_watching();
+        accounts.assert_not_both(&case);
+        assert!(code != 0 || at + 2 > writes, "{case}: {text}");
+        let both = accounts.watch_both();
+        let (code, text) = accounts.run(&MOVE);
+        assert_eq!(code, 0, "{case}: {text}");
+        assert!(!both.load(SeqCst), "{case}: both ran at once");
+        accounts.stop_watching();
+        accounts.assert_moved(&case);
+    });
+}
+
+#[test]
+fn a_broken_off_move_of_schedules_goes_on_and_never_fires_both() {
+    break_off_scheduled_moves(|writes| vec![4, writes / 2, writes - 20]);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_move_of_schedules_broken_off_at_any_call_goes_on_and_never_fires_both() {
+    break_off_scheduled_moves(|writes| (1..=writes).collect());
 }

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use deployer_cloud::secretsmanager::StoredSecret;
 use deployer_cloud::{ApiError, CallKind, CloudCall, CloudFault, CloudFaultHook, EmbeddedCloud, InjectedFault};
 
+use crate::fixtures::with_scheduler;
 use crate::permissions::record::NeededPermission;
 use crate::processes::Site;
 use crate::world::two_venue_manifest;
 
 const MOVE: [&str; 6] = ["move", "--to-region", "eu-west-1", "--yes", "--artifact", "bootstrap"];
 
-/// What a region has: functions, enabled rules, secrets with their values, and log groups.
+/// What a region has: functions, enabled rules and schedules, secrets with their values, and log groups.
 #[derive(Debug, PartialEq, Eq)]
 struct RegionContent {
     functions: Vec<String>,
@@ -35,11 +36,12 @@ fn content_of(cloud: &EmbeddedCloud, region: &str) -> RegionContent {
     let content = cloud.with_context(|cx| {
         cx.switch_region(region);
         let state = cx.region_state();
-        let rules = state.events.rules.values().filter(|rule| rule.enabled);
+        let rules = state.events.rules.values().filter(|rule| rule.enabled).map(|rule| rule.name.clone());
+        let schedules = state.scheduler.schedules.values().filter(|schedule| schedule.given["State"] == "ENABLED");
         let secrets = state.secretsmanager.secrets.values().filter(|secret| secret.deletion.is_none());
         RegionContent {
             functions: state.lambda.functions.keys().cloned().collect(),
-            enabled: rules.map(|rule| rule.name.clone()).collect(),
+            enabled: rules.chain(schedules.map(|schedule| schedule.name.clone())).collect(),
             secrets: secrets.map(|secret| (secret.name.clone(), current_value(secret))).collect(),
             log_groups: state.logs.groups.keys().cloned().collect(),
         }
@@ -49,9 +51,13 @@ fn content_of(cloud: &EmbeddedCloud, region: &str) -> RegionContent {
 
 /// A site with `sync` in us-east-1, where a credential was changed by hand and a venue is protected.
 fn applied_site() -> Site {
+    applied_site_of(&two_venue_manifest("sync"))
+}
+
+/// The same with this manifest.
+fn applied_site_of(manifest: &str) -> Site {
     let site = Site::new();
-    let protected =
-        two_venue_manifest("sync").replacen("\"Venue a\"\n", "\"Venue a\" # on the hill\nprotect = true\n", 1);
+    let protected = manifest.replacen("\"Venue a\"\n", "\"Venue a\" # on the hill\nprotect = true\n", 1);
     site.write_file("venues.toml", &protected);
     let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");
@@ -65,6 +71,11 @@ fn applied_site() -> Site {
     });
     changed.expect("the cloud's state is writable");
     site
+}
+
+/// The two venues' manifest, with schedules.
+fn scheduled_manifest() -> String {
+    with_scheduler(&two_venue_manifest("sync"), "scheduler")
 }
 
 fn assert_moved(site: &Site, case: &str) {
@@ -102,15 +113,12 @@ pub fn record_moves() -> Vec<NeededPermission> {
         changed.expect("the cloud's state is writable");
     }
     let mut needs = site.take_permissions();
-    let accounts = accounts::TwoAccounts::new();
-    let (code, text) = accounts.run(&accounts::MOVE);
-    assert_eq!(code, 0, "{text}");
-    needs.extend(accounts.site.take_permissions());
-    let scheduled = applied_site();
-    let manifest = std::fs::read_to_string(scheduled.path().join("venues.toml")).expect("it is there");
-    scheduled.write_file("venues.toml", &manifest.replacen("region =", "scheduler = \"scheduler\"\nregion =", 1));
-    let (code, text) = scheduled.run_apply();
-    assert_eq!(code, 0, "{text}");
+    for accounts in [accounts::TwoAccounts::new(), accounts::TwoAccounts::scheduled()] {
+        let (code, text) = accounts.run(&accounts::MOVE);
+        assert_eq!(code, 0, "{text}");
+        needs.extend(accounts.site.take_permissions());
+    }
+    let scheduled = applied_site_of(&scheduled_manifest());
     let (code, text) =
         scheduled.run_deployer(&["move", "--to-region", "eu-west-1", "--yes", "--artifact", "bootstrap"]);
     assert_eq!(code, 0, "{text}");

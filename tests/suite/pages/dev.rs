@@ -22,6 +22,20 @@ fn open_dev(dev: &mut DevProcess) -> Browser {
     browser
 }
 
+/// The clock is at the end of the title's line, however wide the window is; the addresses have a line of their own if they must.
+fn expect_clock_beside_title(browser: &mut Browser) {
+    for width in [660, 960, 1000, 1260, 1261, 1440] {
+        browser.resize(width, 1000);
+        let beside = browser.evaluate(
+            "{ const [title, clock, top] =
+                 ['.title', '.clock', '.top'].map((name) => document.querySelector(name).getBoundingClientRect());
+               clock.top < title.bottom && Math.abs(clock.right - top.right) < 1 }",
+        );
+        assert_eq!((beside, browser.overflow()), (json!(true), 0), "{width} px");
+    }
+    browser.resize(1280, 1000);
+}
+
 /// The element with the focus.
 const FOCUSED: &str = "document.activeElement";
 
@@ -31,6 +45,7 @@ async fn a_fault_is_seen_and_mended_by_keyboard_alone() {
     let mut dev = DevProcess::start_dev(&["--every", "1h"]);
     let mut browser = open_dev(&mut dev);
     browser.take_picture("dev");
+    expect_clock_beside_title(&mut browser);
 
     // Switch the fault on.
     browser.evaluate("document.querySelector('.faults summary').focus()");

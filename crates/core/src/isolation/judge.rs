@@ -13,6 +13,7 @@ use super::policy::{
     Policy, PolicyDecision, PolicyRequest, RequestPrincipal, RolePolicies, decide_guarded_request, decide_request,
     decide_role_request,
 };
+use super::schedules::{is_of_function, universal_call};
 use super::shared::{find_shared_deliveries, find_shared_items};
 use super::simulated::SimulationResults;
 use crate::role_policy::{EVENTS, SCHEDULER};
@@ -323,7 +324,29 @@ fn check_by_schedule(from: &VenueSubject, to: &VenueSubject, own: bool) -> Vec<I
         Ok(None) => return Vec::new(),
         Err(why) => return untold(why),
     };
-    let hits = start.target_arn == alias_arn(to) || start.target_arn == to.function_arn;
+    let context = RequestContext::from([
+        ("aws:sourcearn", Some(start.group_arn.clone())),
+        ("aws:sourceaccount", Some(from.account.clone())),
+    ]);
+    let hits = is_of_function(&start.target_arn, &to.function_arn);
+    if !hits
+        && !own
+        && start.role_arn == to.role_arn
+        && let Some(call) = universal_call(&start.target_arn)
+    {
+        let (verdict, reason) = match takes_on_role(to, SCHEDULER, &context) {
+            Ok(PolicyDecision::Allowed(by)) => {
+                let reason =
+                    format!("{}'s schedule calls {call} with the role of {}: allowed by {by}", from.venue, to.venue);
+                (RequestVerdict::Allowed, reason)
+            }
+            Ok(_) => {
+                (RequestVerdict::Denied, format!("the role of {} doesn't trust {}'s schedule", to.venue, from.venue))
+            }
+            Err(why) => (RequestVerdict::Untold, why.clone()),
+        };
+        return vec![new_check(ASSUME, to.role_arn.clone(), verdict, reason)];
+    }
     if !hits && !own {
         let reason = format!("{}'s schedule invokes only {}", from.venue, start.target_arn);
         return vec![new_check(INVOKE, alias_arn(to), RequestVerdict::Denied, reason)];
@@ -332,10 +355,6 @@ fn check_by_schedule(from: &VenueSubject, to: &VenueSubject, own: bool) -> Vec<I
         let reason = format!("{}'s schedule invokes {} instead", from.venue, start.target_arn);
         return vec![new_check(INVOKE, alias_arn(to), RequestVerdict::Denied, reason)];
     }
-    let context = RequestContext::from([
-        ("aws:sourcearn", Some(start.group_arn.clone())),
-        ("aws:sourceaccount", Some(from.account.clone())),
-    ]);
     let Some(owner) = [from, to].into_iter().find(|owner| owner.role_arn == start.role_arn) else {
         let why = format!("{}'s schedule has the role {}, which is no venue's of the two", from.venue, start.role_arn);
         return untold(&why);
@@ -356,9 +375,7 @@ fn decide_with_role<'s>(
     resource: &str,
     (service, context): (&'static str, &RequestContext),
 ) -> Result<PolicyDecision, &'s String> {
-    let principal = RequestPrincipal::Service(service);
-    let takes_on = PolicyRequest { principal, action: ASSUME, resource: &owner.role_arn, context };
-    let trust = decide_request(&[], owner.trust.as_ref()?, &takes_on);
+    let trust = takes_on_role(owner, service, context)?;
     let PolicyDecision::Allowed(trusted_by) = trust else { return Ok(PolicyDecision::NotAllowed) };
     // What a service does with a role isn't done by a function's code.
     let mut context = context_of(&owner.role_arn);
@@ -369,6 +386,17 @@ fn decide_with_role<'s>(
         PolicyDecision::Allowed(by) => PolicyDecision::Allowed(format!("{by}, together with {trusted_by}")),
         decision => decision,
     })
+}
+
+/// Whether a service that sends this can take on the role of `owner`.
+fn takes_on_role<'s>(
+    owner: &'s VenueSubject,
+    service: &'static str,
+    context: &RequestContext,
+) -> Result<PolicyDecision, &'s String> {
+    let principal = RequestPrincipal::Service(service);
+    let takes_on = PolicyRequest { principal, action: ASSUME, resource: &owner.role_arn, context };
+    Ok(decide_request(&[], owner.trust.as_ref()?, &takes_on))
 }
 
 /// IAM simulates only the role's own policies and its boundary, not the policies of the requested resource.

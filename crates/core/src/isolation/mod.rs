@@ -10,6 +10,7 @@ mod paths;
 mod pattern;
 pub mod planned;
 pub mod policy;
+pub mod schedules;
 mod shared;
 mod simulated;
 pub mod starters;

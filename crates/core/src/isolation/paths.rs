@@ -184,6 +184,10 @@ pub fn live_deliveries(venue: &str, live: &LiveStack) -> Vec<Delivery> {
     if let Some(alias) = live.alias.as_present() {
         alias.configuration.unmodeled.iter().for_each(|member| add_member(AnswerKind::Configuration, member));
     }
+    if let Some(destination) = live.schedule.as_present().and_then(|schedule| schedule.target.dead_letter.clone()) {
+        let setting = format!("the dead-letter setting of {venue}'s schedule");
+        found.push(Delivery { setting, destination, role: None, policy: Ok(Vec::new()) });
+    }
     found.sort_by(|one, other| (&one.setting, &one.destination).cmp(&(&other.setting, &other.destination)));
     found.dedup();
     found

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::model::{ComparedCredential, ScheduledStart, SharedDuties, VenueHoldings, VenueSubject, parse_policies};
+use super::model::{ComparedCredential, SharedDuties, VenueHoldings, VenueSubject, parse_policies};
+use super::schedules::scheduled_start;
 use crate::desired::Desired;
 use crate::forwarder::shared_settings;
 use crate::manifest::{Manifest, Venue};
 use crate::naming::SHARED_VENUE;
-use crate::resource::{DesiredStack, PermissionSpec, PermissionStatement, ScheduleTarget};
+use crate::resource::{DesiredStack, PermissionSpec, PermissionStatement};
 use crate::scope::Scope;
 
 /// Six random-looking characters, like those that Secrets Manager appends to a secret's ARN.
@@ -76,12 +77,6 @@ fn planned_subject(
         shared: None,
         venue: name.clone(),
     }
-}
-
-/// What a schedule with this target starts.
-pub fn scheduled_start(group_arn: String, target: &ScheduleTarget) -> ScheduledStart {
-    let role_arn = target.role_arn.clone().unwrap_or_default();
-    ScheduledStart { group_arn, target_arn: target.arn.clone(), role_arn }
 }
 
 pub fn log_group_arn(scope: &Scope, name: &str) -> String {

@@ -62,6 +62,8 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("iam:DetachRolePolicy", On::RoleOfAnyPath, DELETERS).on_condition(OWNED),
     action("iam:DeleteRole", On::RoleOfAnyPath, DELETERS).on_condition(OWNED),
     action("iam:PassRole", On::Role, MAKERS).on_condition(ActionCondition::PassedToVenue),
+    // An update replaces a schedule as a whole, also to pause it.
+    action("iam:PassRole", On::Role, &[MoveFrom]).on_condition(ActionCondition::PassedToVenue).optional(NO_SCHEDULES),
     action("iam:GetPolicy", On::ManagedPolicy, &[Verify]),
     action("iam:GetPolicyVersion", On::ManagedPolicy, &[Verify]),
     action("iam:SimulatePrincipalPolicy", On::Role, &[Verify]),
@@ -187,12 +189,10 @@ pub(super) const ACTIONS: &[ActionRow] = &[
     action("scheduler:GetScheduleGroup", On::ScheduleGroup, LISTERS).optional(NO_SCHEDULES),
     action("scheduler:ListTagsForResource", On::ScheduleGroup, LISTERS).optional(NO_SCHEDULES),
     action("scheduler:ListSchedules", On::Any, LISTERS).optional(NO_SCHEDULES),
-    action(
-        "scheduler:GetSchedule",
-        On::Schedule,
-        &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Verify, Status, Report],
-    )
-    .optional(NO_SCHEDULES),
+    action("scheduler:GetSchedule", On::Schedule, &[Plan, Apply, Destroy, Adopt, Rollback, Doctor, Status, Report])
+        .optional(NO_SCHEDULES),
+    // Whose role a schedule has that is no venue's.
+    action("scheduler:GetSchedule", On::GroupedSchedule, &[Verify]).optional(NO_SCHEDULES),
     action("scheduler:CreateScheduleGroup", On::ScheduleGroup, MAKERS).on_condition(TAGGING).optional(NO_SCHEDULES),
     action("scheduler:TagResource", On::ScheduleGroup, MAKERS).on_condition(TAGGING).optional(NO_SCHEDULES),
     action("scheduler:UntagResource", On::ScheduleGroup, MAKERS).on_condition(OWNED).optional(NO_SCHEDULES),

@@ -39,6 +39,8 @@ pub enum ActionTarget {
     Rule,
     /// A venue's schedule, in the deployment's group. It has no tags.
     Schedule,
+    /// Whatever is in the deployment's group, also if it is no venue's.
+    GroupedSchedule,
     /// The group of the deployment's schedules.
     ScheduleGroup,
     /// The deployment's alarms.
@@ -86,6 +88,7 @@ impl ActionTarget {
             }
             Self::Rule => vec![scope.regional_arn("events", &format!("rule/{}", names.rule))],
             Self::Schedule => vec![schedule_arn(scope, deployment, &names.rule)],
+            Self::GroupedSchedule => vec![schedule_arn(scope, deployment, ANY)],
             Self::ScheduleGroup => vec![schedule_group_arn(scope, deployment)],
             Self::Alarm => {
                 vec![scope.regional_arn("cloudwatch", &format!("alarm:{}{ANY}", VenueNames::alarm_prefix(deployment)))]
@@ -130,7 +133,7 @@ impl ActionTarget {
             Self::Function => each(&|names| scope.regional_arn("lambda", &format!("function:{}", names.function))),
             Self::Version => each(&|names| scope.regional_arn("lambda", &format!("function:{}:1", names.function))),
             Self::Rule => each(&|names| scope.regional_arn("events", &format!("rule/{}", names.rule))),
-            Self::Schedule => each(&|names| schedule_arn(scope, deployment, &names.rule)),
+            Self::Schedule | Self::GroupedSchedule => each(&|names| schedule_arn(scope, deployment, &names.rule)),
             Self::ScheduleGroup => vec![schedule_group_arn(scope, deployment)],
             Self::Alarm => each(&|names| scope.regional_arn("cloudwatch", &format!("alarm:{}", names.alarms))),
             Self::AlarmTopic => vec![scope.regional_arn("sns", &alarm_topic_name(deployment))],
@@ -152,6 +155,7 @@ impl ActionTarget {
             Self::Function | Self::Version => "Functions",
             Self::Rule => "Rules",
             Self::Schedule => "Schedules",
+            Self::GroupedSchedule => "GroupedSchedules",
             Self::ScheduleGroup => "ScheduleGroup",
             Self::Alarm => "Alarms",
             Self::AlarmTopic => "AlarmTopic",

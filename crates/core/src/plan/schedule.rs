@@ -46,20 +46,20 @@ pub(super) fn plan_group(plan: &mut Plan, desired: &Desired, snapshot: &Snapshot
     reason
 }
 
-/// Says what else is in the group. It starts nothing of a venue's unless somebody gave it a venue's role.
+/// Says what else is in the group, and what that invokes. `verify --isolation` says whether it has a venue's role.
 pub(super) fn report_others(plan: &mut Plan, snapshot: &Snapshot) {
     let deployment = plan.deployment.clone();
     let group = snapshot.schedule_group.as_present().filter(|group| is_owner(&group.tags, &deployment));
     let Some((group, first)) = group.and_then(|group| Some((group, group.others.keys().next()?))) else { return };
-    let others: Vec<&str> = group.others.keys().map(String::as_str).collect();
+    let others: Vec<String> = group.others.iter().map(|(name, target)| format!("{name} (invokes {target})")).collect();
     plan.findings.push(PlanFinding {
         address: shared_context(&deployment).resource_address(ResourceKind::ScheduleGroup),
         name: group.name.clone(),
         kind: FindingKind::LeftAlone,
         text: format!("it has schedules that are no venue's: {}", others.join(", ")),
         hint: Some(format!(
-            "move them to another group, since the deployment's is deleted with it (`aws scheduler delete-schedule --group-name \
-             {} --name {}`)",
+            "move them to another group: whatever is in this one may take on the venues' roles, and the group stays as long as they are \
+             in it (`aws scheduler delete-schedule --group-name {} --name {}`)",
             group.name, first
         )),
     });

@@ -10,7 +10,7 @@ use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 
 use super::DoctorFinding;
 use super::hubspot::finding_for_failure;
-use deployer_hubspot::hubspot::Retryable;
+use deployer_hubspot::hubspot::{RequestSize, Retryable};
 use deployer_hubspot::{HubSpotClient, VendorError, VendorFailure};
 
 const TOKEN_INFO: &str = "/oauth/v2/private-apps/get/access-token-info";
@@ -90,8 +90,15 @@ impl GrantedScopes {
 }
 
 async fn list_scopes(hubspot: &HubSpotClient, token: &str) -> Result<Vec<String>, VendorError> {
-    let info =
-        hubspot.request_json(Method::POST, TOKEN_INFO, Some(&json!({ "tokenKey": token })), Retryable::Yes).await?;
+    let info = hubspot
+        .request_json(
+            Method::POST,
+            TOKEN_INFO,
+            Some(&json!({ "tokenKey": token })),
+            Retryable::Yes,
+            RequestSize::Single,
+        )
+        .await?;
     let scopes = info.get("scopes").and_then(Value::as_array);
     let scopes = scopes.map(|scopes| scopes.iter().filter_map(|scope| scope.as_str().map(ToOwned::to_owned)).collect());
     scopes.ok_or_else(|| VendorError {
@@ -107,7 +114,9 @@ async fn list_scopes(hubspot: &HubSpotClient, token: &str) -> Result<Vec<String>
 async fn try_scope(hubspot: &HubSpotClient, scope: &str) -> Result<(), VendorError> {
     let get = async |path: String| hubspot.get_json(&path).await.map(drop);
     let post_nothing = async |path: String| {
-        let posted = hubspot.request_json(Method::POST, &path, Some(&json!({ "inputs": [] })), Retryable::Yes).await;
+        let posted = hubspot
+            .request_json(Method::POST, &path, Some(&json!({ "inputs": [] })), Retryable::Yes, RequestSize::Single)
+            .await;
         match posted {
             Err(error) if !matches!(error.failure, VendorFailure::Refused(_)) => Err(error),
             Ok(_) | Err(_) => Ok(()),

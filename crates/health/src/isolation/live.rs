@@ -11,13 +11,13 @@ use sha2::{Digest, Sha256};
 use sync_config::config::{ENV_FLAG_PROPERTY, ENV_SECRET_ARN, ENV_SYNC_CONFIG, ENV_TRIPLESEAT_BASE_URI, SyncConfig};
 
 use super::paths::read_function_urls;
+use super::schedules::read_schedule_strangers;
 use deployer_aws::observe::{DeclaredShared, observe, read_versions};
 use deployer_aws::{Aws, Call, CallError, Found};
 use deployer_core::forwarder::shared_settings;
-use deployer_core::isolation::planned::{
-    CredentialsByVenue, log_group_arn, manifest_holdings, scheduled_start, shared_duties,
-};
+use deployer_core::isolation::planned::{CredentialsByVenue, log_group_arn, manifest_holdings, shared_duties};
 use deployer_core::isolation::policy::Policy;
+use deployer_core::isolation::schedules::scheduled_start;
 use deployer_core::isolation::strangers::{find_strangers, statements_of, strangers_of_statement};
 use deployer_core::isolation::{
     ComparedCredential, ReadOutcome, ScheduledStart, VenueHoldings, VenueSubject, parse_policies,
@@ -65,25 +65,6 @@ pub async fn read_live_subjects(
         let unread = live.unmodeled_answers().into_iter().flat_map(|(_, _, unread)| unread);
         reading.unread.extend(unread.map(|reason| format!("{venue}: {reason}")));
     }
-    // Whatever is in the group may take on the roles of all venues.
-    if let Some(group) = snapshot.schedule_group.as_present() {
-        let functions = names.iter().map(|name| (name, VenueNames::new(&manifest.deployment.name, name).function));
-        let functions: Vec<(&String, String)> = functions
-            .map(|(name, function)| (name, scope.regional_arn("lambda", &format!("function:{function}"))))
-            .collect();
-        for (other, target) in &group.others {
-            let of_function = |arn: &String| {
-                target.strip_prefix(arn.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-            };
-            let started = functions.iter().filter(|(_, arn)| of_function(arn));
-            reading.strangers.extend(started.map(|(name, _)| {
-                format!(
-                    "{name}: the schedule {other} in the group {}, which is no venue's, starts its function",
-                    group.name
-                )
-            }));
-        }
-    }
     let read: Vec<(VenueSubject, Vec<String>, VersionPolicies)> = stream::iter(deployed)
         .map(async |venue| {
             let live = snapshot.venues.get(&venue.name).cloned().unwrap_or_default();
@@ -107,6 +88,9 @@ pub async fn read_live_subjects(
             Err(why) => reading.unread.push(why),
         }
     }
+    let (strangers, unread) = read_schedule_strangers(&aws.signed, &snapshot, &reading.subjects).await;
+    reading.strangers.extend(strangers);
+    reading.unread.extend(unread);
     reading
 }
 
@@ -171,8 +155,8 @@ impl LiveVenueReader<'_> {
                 self.require_present(&live.function, "function").map(|function| &function.unmodeled),
             ),
             deliveries,
-            // One that changes over has both.
-            rule_arn: (live.rule.as_present().is_some() || live.schedule.as_present().is_none())
+            // One that changes over has both. Without a rule it isn't known to need one as long as its schedule is unreadable.
+            rule_arn: (live.rule.as_present().is_some() || matches!(live.schedule, Observed::Absent))
                 .then(|| scope.regional_arn("events", &format!("rule/{}", self.names.rule))),
             schedule: self.read_start(live),
             account: scope.account.clone(),

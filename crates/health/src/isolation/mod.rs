@@ -2,4 +2,5 @@
 
 pub mod live;
 mod paths;
+mod schedules;
 pub mod simulation;

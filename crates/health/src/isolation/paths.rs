@@ -10,7 +10,7 @@ use deployer_core::arn::Arn;
 use deployer_core::isolation::policy::Policy;
 use deployer_core::isolation::{Delivery, FunctionUrl, KeyGrant, ReadOutcome, SecretKey, live_deliveries};
 use deployer_core::resource::members::{AnswerKind, UnmodeledPart};
-use deployer_core::resource::{LiveRole, LiveSecret, LiveStack};
+use deployer_core::resource::{LiveRole, LiveSecret, LiveStack, Observed};
 
 /// The only policy that a key has. <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyPolicy.html>
 const KEY_POLICY: &str = "default";
@@ -54,12 +54,23 @@ impl LiveVenueReader<'_> {
         }
         self.require_present(&live.log_group, "log group")?;
         self.require_present(&live.alias, "alias")?;
-        self.require_present(&live.rule, "rule")?;
+        self.require_trigger(live)?;
         let mut deliveries = live_deliveries(&self.venue.name, live);
         for delivery in &mut deliveries {
             delivery.policy = self.read_destination_policy(&delivery.destination).await;
         }
         Ok(deliveries)
+    }
+
+    /// What starts the runs: a rule, a schedule, or both while the venue changes over.
+    fn require_trigger(&self, live: &LiveStack) -> ReadOutcome<()> {
+        match (&live.rule, &live.schedule) {
+            (Observed::Absent | Observed::PendingDeletion(_), Observed::Present(_))
+            | (Observed::Present(_) | Observed::Absent | Observed::PendingDeletion(_), Observed::Unreadable(_)) => {
+                self.require_present(&live.schedule, "schedule").map(drop)
+            }
+            _ => self.require_present(&live.rule, "rule").map(drop),
+        }
     }
 
     /// The policy of a queue or a topic. Other kinds of destinations are read with a role's own policies alone, except

@@ -9,7 +9,7 @@ use sync_config::config::LedgerProperties;
 use sync_config::hubspot_api::HUBSPOT_API_VERSION;
 
 use deployer_core::manifest::{Manifest, Venue};
-use deployer_hubspot::hubspot::Retryable;
+use deployer_hubspot::hubspot::{RequestSize, Retryable};
 use deployer_hubspot::{HubSpotClient, VendorError, resolve_secret};
 
 /// Results on one page of a search (<https://developers.hubspot.com/docs/api/crm/search>).
@@ -115,7 +115,8 @@ async fn search_contacts(
         "limit": limit,
         "after": "0",
     });
-    let mut answer = hubspot.request_json(Method::POST, &path, Some(&body), Retryable::Yes).await?;
+    let mut answer =
+        hubspot.request_json(Method::POST, &path, Some(&body), Retryable::Yes, RequestSize::Single).await?;
     let total = answer["total"].as_u64().ok_or_else(|| VendorError {
         request: format!("POST {path}"),
         failure: deployer_hubspot::VendorFailure::Unavailable(200),

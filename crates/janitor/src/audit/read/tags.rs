@@ -8,7 +8,7 @@ use super::super::arn::node_id;
 use super::collector::Collector;
 use deployer_aws::SignedClient;
 use deployer_aws::signed::{tags_of, text_of};
-use deployer_core::naming::{TAG_DEPLOYMENT, TAG_VENUE};
+use deployer_core::naming::{TAG_DEPLOYMENT, TAG_VENUE, venue_of_schedule};
 
 /// Services and not types: servers spell the types differently.
 const SERVICES: [&str; 7] = ["events", "scheduler", "sqs", "sns", "states", "logs", "cloudwatch"];
@@ -32,8 +32,12 @@ pub(super) async fn read_tags(aws: &SignedClient, collector: &Collector<'_>) {
     };
     collector.list_items(pages, "ResourceTagMappingList", what, add).await;
     for node in collector.gathered().nodes.values_mut() {
-        if let Some((_, deployment)) = groups.iter().find(|(schedules, _)| node.id.starts_with(schedules.as_str())) {
-            node.deployment = Some(deployment.clone());
+        let group = groups.iter().find(|(schedules, _)| node.id.starts_with(schedules.as_str()));
+        // What else somebody put into the group isn't the deployment's, which leaves it alone.
+        if let Some((_, deployment)) = group
+            && let Some(venue) = venue_of_schedule(deployment, &node.name)
+        {
+            (node.deployment, node.venue) = (Some(deployment.clone()), Some(venue.to_owned()));
         }
         if let Some(deployment) = node.tags.get(TAG_DEPLOYMENT) {
             node.deployment = Some(deployment.clone());
