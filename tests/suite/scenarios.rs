@@ -35,7 +35,7 @@ async fn a_second_apply_makes_no_write_call() {
 }
 
 /// Eleven calls for each venue; eight lists, the limit of executions and two reads of quotas before the question, and the
-/// same lists and the limit under the lock, whose own calls are six.
+/// same lists and the limit under the lock, whose own calls are four.
 #[tokio::test]
 async fn a_first_apply_makes_eleven_calls_per_venue() {
     let (cloud, world) = new_world().await;
@@ -45,7 +45,7 @@ async fn a_first_apply_makes_eleven_calls_per_venue() {
     for call in cloud.recorded_calls() {
         *calls.entry(call.to_string()).or_insert(0) += 1;
     }
-    assert_eq!(calls.values().sum::<u32>(), 9 + 2 + 9 + 6 + 3 * 11, "{calls:?}");
+    assert_eq!(calls.values().sum::<u32>(), 9 + 2 + 9 + 4 + 3 * 11, "{calls:?}");
 }
 
 /// Lambda takes 15 calls a second, so these are what the time of a first apply depends on: creating the function with its

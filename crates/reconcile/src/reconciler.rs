@@ -55,7 +55,7 @@ impl Reconciler<'_> {
     /// plan breaks an invariant. What AWS doesn't let us read is no error: it is in the plan as unreadable.
     pub async fn plan(&self, goal: &ReconcileGoal<'_>) -> Result<PlannedChanges> {
         let quotas = QuotaReader::new(self.aws, self.portal);
-        let planned = self.plan_goal(goal, &quotas).await?;
+        let planned = Box::pin(self.plan_goal(goal, &quotas)).await?;
         Ok(self.add_quotas(goal, planned, &quotas).await)
     }
 
@@ -204,7 +204,7 @@ impl Reconciler<'_> {
                 quotas.lambda_account().await;
             }
         };
-        tokio::join!(self.plan_goal(goal, &quotas), limits).0
+        tokio::join!(Box::pin(self.plan_goal(goal, &quotas)), limits).0
     }
 
     /// Executes a saved plan without asking: it was reviewed when it was made. It is planned again, and again under the

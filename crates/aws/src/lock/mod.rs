@@ -342,7 +342,8 @@ async fn do_meanwhile<C, W>(
     check: impl Future<Output = Result<Option<C>, CallError>>,
     work: impl Future<Output = W>,
 ) -> Result<Option<(C, W)>, CallError> {
-    match select(pin!(check), pin!(work)).await {
+    // The work may be all of a plan, too much for a stack.
+    match select(pin!(check), Box::pin(work)).await {
         Either::Left((checked, work)) => match checked? {
             Some(checked) => Ok(Some((checked, work.await))),
             None => Ok(None),
