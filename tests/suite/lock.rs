@@ -184,6 +184,43 @@ async fn never_takes_over_a_log_group_that_is_not_a_lock() {
     assert!(error.to_string().contains("/deployer/sync/lock/7"), "{error}");
 }
 
+/// What is read for a holder must not have been changed by somebody else since.
+#[tokio::test]
+async fn reading_for_a_holder_begins_with_its_lock_and_anew_with_the_next() {
+    let place = lock_fixture();
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let generations = async || {
+        let found = place.locks.find_locks().await.expect("the locks are readable");
+        found.iter().map(|lock| lock.name.rsplit('/').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    die_holding(&place, place.directory.path(), Duration::from_secs(60)).await;
+    let second = acquire_lock(&place, &immediate_options(place.directory.path())).await.expect("the holder died");
+    assert_eq!(generations().await, ["2"]);
+
+    // Another machine finds the second generation only once it has created the first.
+    let options = LockOptions { timeout: Duration::from_secs(60), ..immediate_options(elsewhere.path()) };
+    let (told, mut waits) = tokio::sync::mpsc::unbounded_channel();
+    let readings = std::sync::Mutex::new(Vec::new());
+    let read = async || {
+        let found = generations().await;
+        readings.lock().expect("no panic").push(found.clone());
+        found
+    };
+    let acquired = place.locks.acquire_while(&options, |_| told.send(()).expect("it is waited for"), read);
+    let released = async {
+        waits.recv().await.expect("it waits for the second generation");
+        second.release().await
+    };
+    let (acquired, released) = tokio::join!(acquired, released);
+    released.expect("the lock is released");
+    let (held, found) = acquired.expect("the lock is free");
+    assert_eq!(found, ["1"], "only what was read under the lock counts");
+    let readings = readings.into_inner().expect("no panic");
+    assert!(readings.iter().all(|found| found.contains(&"1".to_owned())), "never without a lock: {readings:?}");
+    held.release().await.expect("the lock is released");
+    assert_eq!(generations().await, [""; 0]);
+}
+
 #[tokio::test]
 async fn locks_deployments_independently() {
     let place = lock_fixture();
