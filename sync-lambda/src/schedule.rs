@@ -8,14 +8,12 @@ use serde_json::Value;
 use sync_config::config::SCHEDULE_SOURCE;
 use tokio::sync::Mutex;
 
-/// How old an event may be. A rule fires within a minute of the event's time
+/// Where the events of a schedule come from, and how old an event may be. A rule fires within a minute of the event's time
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html>), EventBridge delivers for another
-/// one (the target's `MaximumEventAgeInSeconds`), and one more is for a function that was busy.
-const LATEST_START: SignedDuration = SignedDuration::from_mins(3);
-
-/// Where the events of a schedule come from: from a rule, or from a schedule of EventBridge Scheduler, which fires within a
-/// minute too, since ours have no flexible window.
-const SOURCES: [&str; 2] = ["aws.events", SCHEDULE_SOURCE];
+/// one (the target's `MaximumEventAgeInSeconds`), and one more is for a function that was busy. A schedule of EventBridge Scheduler
+/// fires within a minute too, and may have a flexible window of another one.
+const SOURCES: [(&str, SignedDuration); 2] =
+    [("aws.events", SignedDuration::from_mins(3)), (SCHEDULE_SOURCE, SignedDuration::from_mins(4))];
 
 /// Tells the events that start a run from those that are late, or come again.
 #[derive(Debug, Default)]
@@ -27,12 +25,11 @@ pub struct ScheduleGate {
 impl ScheduleGate {
     /// Why an event starts no run, in words. `None` for one that does, and for everything that isn't the schedule's.
     pub async fn refuse_event(&self, event: &Value, now: Timestamp) -> Option<String> {
-        if !event.get("source").and_then(Value::as_str).is_some_and(|source| SOURCES.contains(&source)) {
-            return None;
-        }
+        let source = event.get("source").and_then(Value::as_str)?;
+        let (_, latest_start) = SOURCES.into_iter().find(|(name, _)| *name == source)?;
         let text = |name: &str| event.get(name).and_then(Value::as_str);
         let time: Option<Timestamp> = text("time").and_then(|time| time.parse().ok());
-        if let Some(time) = time.filter(|time| now.duration_since(*time) > LATEST_START) {
+        if let Some(time) = time.filter(|time| now.duration_since(*time) > latest_start) {
             return Some(format!(
                 "its event is of {time}, which is too long ago; the next one of the schedule does its work"
             ));
@@ -78,13 +75,14 @@ mod tests {
         }
     }
 
-    /// EventBridge Scheduler's events are judged as those of a rule.
+    /// EventBridge Scheduler's events are judged as those of a rule, with a minute more for its window.
     #[tokio::test]
     async fn events_of_a_schedule_are_judged_too() {
         let gate = ScheduleGate::default();
         let of_schedule = |time: &str, id: &str| json!({ "source": SCHEDULE_SOURCE, "time": time, "id": id });
         let mut refused = Vec::new();
-        for (time, id) in [(NOW, "1"), (NOW, "1"), (NOW, "2"), ("2026-03-01T11:56:59Z", "3")] {
+        let (late, too_late) = ("2026-03-01T11:56:00Z", "2026-03-01T11:55:59Z");
+        for (time, id) in [(NOW, "1"), (NOW, "1"), (late, "2"), (too_late, "3")] {
             refused.push(refusal(&gate, of_schedule(time, id)).await.is_some());
         }
         assert_eq!(refused, [false, true, false, true]);

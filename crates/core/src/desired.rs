@@ -27,7 +27,7 @@ use crate::resource::{
 use crate::role_policy::{RunStarter, role_policy, rules_have_roles, schedule_group_arn, trust_policy, use_permission};
 use crate::scheduled_event::schedule_input;
 use crate::scope::Scope;
-use crate::spread::{count_starting_together, rule_schedule, schedule_timezone};
+use crate::spread::{count_starting_together, rule_schedule, schedule_timezone, schedule_window};
 
 /// The runtime that starts a `bootstrap`; its C library is glibc 2.34.
 pub const RUNTIME: &str = "provided.al2023";
@@ -214,6 +214,7 @@ pub(crate) fn desired_stack(
             description: description.clone(),
             expression,
             timezone: schedule_timezone(&venue.schedule, venue.timezone.as_deref()).to_owned(),
+            window_minutes: starts.together.and_then(|_| schedule_window(&venue.schedule)),
             enabled,
             target: ScheduleTarget {
                 arn: alias_arn,

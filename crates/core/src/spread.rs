@@ -10,8 +10,9 @@
 //! - A schedule that is a `cron(...)` in the manifest is left alone: somebody chose these times.
 //! - If the interval changes to a multiple, or the other way around, the new firings are a selection of the old ones, or
 //!   they include them, so no pause is longer than the longer of the two intervals.
-//! - A rule's resolution is a minute, in which EventBridge chooses the second. What still meets there is spread by the
-//!   function, and only if HubSpot's limit is reached (`sync-lambda/src/hubspot/request.rs`).
+//! - A rule's resolution is a minute, in which EventBridge chooses the second. A schedule of EventBridge Scheduler has a flexible
+//!   window of a minute there, if many venues have the same one. What still meets is spread by the function, and only if
+//!   HubSpot's limit is reached (`sync-lambda/src/hubspot/request.rs`).
 //!
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>
 
@@ -43,6 +44,14 @@ pub fn schedule_timezone<'z>(schedule: &ScheduleExpression, timezone: Option<&'z
         SchedulePattern::Cron(_) => timezone.unwrap_or(UTC),
         SchedulePattern::Rate(_) => UTC,
     }
+}
+
+/// The minutes of the flexible window of a schedule whose minute is by hash, where many venues have the same one: the shortest that
+/// Scheduler has. In it, AWS chooses a moment for each schedule, instead of starting all of them at once
+/// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-flexible-time-windows.html>). `None` for times that
+/// people chose.
+pub fn schedule_window(schedule: &ScheduleExpression) -> Option<i64> {
+    even_interval(schedule).map(|_| 1)
 }
 
 /// How many venues start in the same minute: on average of those whose minute is by hash, and the most of those whose

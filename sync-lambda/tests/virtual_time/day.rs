@@ -5,12 +5,12 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use deployer_core::manifest::ScheduleExpression;
-use deployer_core::spread::{count_starting_together, rule_schedule};
+use deployer_core::spread::{count_starting_together, rule_schedule, schedule_window};
 use futures_util::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use sync_config::config::SyncConfig;
-use sync_config::spread::{mix_place, spread_fraction};
+use sync_config::spread::{mix_place, spread_fraction, stable_hash};
 use sync_lambda::clock;
 use sync_lambda::error::RunError;
 
@@ -28,8 +28,18 @@ struct DayPlan {
     hours: i64,
     flags: u64,
     schedule: &'static str,
-    /// Whether rules get a minute of their own; otherwise, all fire together.
-    spread: bool,
+    start: StartOfVenues,
+}
+
+/// When the venues' runs start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StartOfVenues {
+    /// All together.
+    AtOnce,
+    /// By rules, each in a minute of its own, and in its first second.
+    BySpreadRules,
+    /// By schedules in a minute of their own, each in a flexible window of a minute.
+    InWindows,
 }
 
 #[derive(Default)]
@@ -61,8 +71,12 @@ impl DayReport {
 
 impl fmt::Display for DayReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DayPlan { venues, hours, flags, schedule, spread } = self.plan;
-        let how = if spread { "spread" } else { "all at once" };
+        let DayPlan { venues, hours, flags, schedule, start } = self.plan;
+        let how = match start {
+            StartOfVenues::AtOnce => "all at once",
+            StartOfVenues::BySpreadRules => "spread",
+            StartOfVenues::InWindows => "spread, in flexible windows",
+        };
         let Traffic { searches, searches_refused, others, others_refused, leads, leads_refused } = &self.traffic;
         let RunTally { runs, failed, missed_firings, time, idle_runs, idle_requests, .. } = &self.tally;
         writeln!(f, "{venues} venues x {hours} h, {schedule}, {how}; {flags} flags")?;
@@ -95,9 +109,16 @@ fn pick(seed: u64, number: u64, below: u64) -> u64 {
     mix_place(seed ^ (number << 8), 1) % below
 }
 
-async fn fire_rule(venue: &VirtualVenue, schedule: &ScheduleExpression, end: Timestamp, tally: &Mutex<RunTally>) {
+/// Fires whenever `schedule` says, each time at a moment of its own in the `window`.
+async fn fire_rule(
+    venue: &VirtualVenue,
+    (schedule, window): (&ScheduleExpression, SignedDuration),
+    end: Timestamp,
+    tally: &Mutex<RunTally>,
+) {
     let begin = clock::timestamp();
     let mut after = begin;
+    let mut firing = 0;
     while let Some(next) = schedule.next_after(after, begin).filter(|next| *next < end) {
         if next <= clock::timestamp() {
             // Lambda has one execution for the venue, and it is taken.
@@ -105,7 +126,9 @@ async fn fire_rule(venue: &VirtualVenue, schedule: &ScheduleExpression, end: Tim
             after = next;
             continue;
         }
-        sleep_until(next).await;
+        firing += 1;
+        let place = stable_hash(&venue.name);
+        sleep_until(next + window.mul_f64(spread_fraction(place, firing))).await;
         after = next;
         let begun = clock::now();
         let ended = venue.run_once(TIMEOUT).await;
@@ -144,7 +167,12 @@ fn simulate_day(plan: DayPlan) -> DayReport {
         let world = VirtualWorld::new();
         let declared = schedule(plan.schedule);
         let all = std::iter::repeat_n(&declared, plan.venues as usize);
-        let starting_together = count_starting_together(all).filter(|_| plan.spread);
+        let starting_together = count_starting_together(all).filter(|_| plan.start != StartOfVenues::AtOnce);
+        let window = match plan.start {
+            StartOfVenues::InWindows => schedule_window(&declared).unwrap_or_default(),
+            StartOfVenues::AtOnce | StartOfVenues::BySpreadRules => 0,
+        };
+        let window = SignedDuration::from_mins(window);
         let config = SyncConfig { portal_id: Some(1), starting_together, ..SyncConfig::default() };
         let venues: Vec<VirtualVenue> = (0..plan.venues)
             .map(|number| world.add_venue(&format!("venue-{number:04}"), 1_000 + number, &config))
@@ -152,14 +180,17 @@ fn simulate_day(plan: DayPlan) -> DayReport {
         let interval = SignedDuration::from_secs(declared.interval_s.expect("an interval") as i64);
         let rules: Vec<ScheduleExpression> = venues
             .iter()
-            .map(|venue| match plan.spread {
-                true => schedule(&rule_schedule(&declared, DEPLOYMENT, &venue.name)),
-                false => declared.clone(),
+            .map(|venue| match plan.start {
+                StartOfVenues::AtOnce => declared.clone(),
+                StartOfVenues::BySpreadRules | StartOfVenues::InWindows => {
+                    schedule(&rule_schedule(&declared, DEPLOYMENT, &venue.name))
+                }
             })
             .collect();
         let end = clock::timestamp() + SignedDuration::from_hours(plan.hours);
         let tally = Mutex::<RunTally>::default();
-        let firing = join_all(venues.iter().zip(&rules).map(|(venue, rule)| fire_rule(venue, rule, end, &tally)));
+        let fire = |(venue, rule)| fire_rule(venue, (rule, window), end, &tally);
+        let firing = join_all(venues.iter().zip(&rules).map(fire));
         let flagging = set_flags(&world, &venues, plan, end - interval - BOUND - interval);
         let (flagged, _) = join(flagging, firing).await;
         let mut waits = Vec::new();
@@ -215,23 +246,43 @@ impl DayReport {
 
 #[test]
 fn forty_venues_sync_every_flag_within_the_bound() {
-    let plan = DayPlan { venues: 40, hours: 2, flags: 200, schedule: "rate(5 minutes)", spread: true };
+    let start = StartOfVenues::BySpreadRules;
+    let plan = DayPlan { venues: 40, hours: 2, flags: 200, schedule: "rate(5 minutes)", start };
     simulate_day(plan).assert_bounds();
+}
+
+/// A window is longer than a run would wait for its search, and shorter than all that wait for theirs at once.
+#[test]
+fn flexible_windows_keep_the_bound_and_spare_searches() {
+    let day = |start| simulate_day(DayPlan { venues: 250, hours: 1, flags: 100, schedule: "rate(5 minutes)", start });
+    let (rules, windows) = (day(StartOfVenues::BySpreadRules), day(StartOfVenues::InWindows));
+    rules.assert_bounds();
+    windows.assert_bounds();
+    let refused = |report: &DayReport| report.traffic.searches_refused as f64 / report.traffic.searches as f64;
+    assert!(refused(&windows) < refused(&rules) / 4.0, "{} and {}", refused(&rules), refused(&windows));
+    assert!(
+        windows.tally.time < rules.tally.time / 2,
+        "runs wait less: {:?} {:?}",
+        rules.tally.time,
+        windows.tally.time
+    );
 }
 
 #[test]
 #[ignore = "takes minutes: a thousand venues for a day"]
 fn a_thousand_venues_sync_every_flag_within_the_bound() {
-    let plan = DayPlan { venues: 1_000, hours: 24, flags: 10_000, schedule: "rate(5 minutes)", spread: true };
-    simulate_day(plan).assert_bounds();
+    for start in [StartOfVenues::BySpreadRules, StartOfVenues::InWindows] {
+        let plan = DayPlan { venues: 1_000, hours: 24, flags: 10_000, schedule: "rate(5 minutes)", start };
+        simulate_day(plan).assert_bounds();
+    }
 }
 
 #[test]
 #[ignore = "takes minutes: what spreading is compared with"]
 fn prints_what_happens_without_spreading() {
     for (venues, hours) in [(40, 2), (300, 2), (1_000, 1)] {
-        for spread in [true, false] {
-            let plan = DayPlan { venues, hours, flags: venues * 2, schedule: "rate(5 minutes)", spread };
+        for start in [StartOfVenues::AtOnce, StartOfVenues::BySpreadRules, StartOfVenues::InWindows] {
+            let plan = DayPlan { venues, hours, flags: venues * 2, schedule: "rate(5 minutes)", start };
             println!("{}", simulate_day(plan));
         }
     }

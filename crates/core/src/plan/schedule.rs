@@ -17,9 +17,6 @@ use crate::resource::{
 };
 use crate::snapshot::Snapshot;
 
-/// What a schedule without a flexible window shows for it.
-const EXACT: &str = "OFF";
-
 fn shared_context(deployment: &str) -> VenueContext<'_> {
     VenueContext { deployment, venue: SHARED_VENUE, is_canary: false }
 }
@@ -133,9 +130,8 @@ pub(super) fn schedule_differences(wanted: &ScheduleSpec, live: &LiveSchedule) -
     differences.compare_value("schedule", live.expression.as_str(), wanted.expression.as_str());
     differences.compare_value("timezone", live.timezone.as_str(), wanted.timezone.as_str());
     differences.compare_value("state", schedule_state(live.enabled), schedule_state(wanted.enabled));
-    if let Some(minutes) = live.window_minutes {
-        differences.add_change("flexible_window", format!("{minutes} minutes"), EXACT);
-    }
+    let (before, after) = (describe_window(live.window_minutes), describe_window(wanted.window_minutes));
+    differences.compare_value("flexible_window", before.as_str(), after.as_str());
     let (before, after) = (&live.target, &wanted.target);
     differences.compare_value("arn", before.arn.as_str(), after.arn.as_str());
     let texts = [
@@ -168,6 +164,9 @@ pub(super) fn new_schedule_attributes(wanted: &ScheduleSpec) -> Differences {
     let mut attributes = Differences::default();
     attributes.add_new("schedule", wanted.expression.as_str());
     attributes.add_new("timezone", wanted.timezone.as_str());
+    if wanted.window_minutes.is_some() {
+        attributes.add_new("flexible_window", describe_window(wanted.window_minutes));
+    }
     attributes.add_new("state", schedule_state(wanted.enabled));
     attributes.add_new("arn", wanted.target.arn.as_str());
     attributes.add_new("role_arn", wanted.target.role_arn.as_deref().map_or(Value::Null, Value::from));
@@ -177,6 +176,15 @@ pub(super) fn new_schedule_attributes(wanted: &ScheduleSpec) -> Differences {
     attributes.add_new("maximum_retry_attempts", wanted.target.maximum_retry_attempts.map_or(Value::Null, Value::from));
     attributes.add_new("maximum_event_age_s", wanted.target.maximum_event_age_s.map_or(Value::Null, Value::from));
     attributes
+}
+
+/// A flexible window, in the words of the API if there is none.
+fn describe_window(minutes: Option<i64>) -> String {
+    match minutes {
+        None => "OFF".to_owned(),
+        Some(1) => "1 minute".to_owned(),
+        Some(minutes) => format!("{minutes} minutes"),
+    }
 }
 
 fn schedule_state(enabled: bool) -> &'static str {

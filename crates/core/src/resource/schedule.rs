@@ -98,7 +98,7 @@ pub struct LiveScheduleGroup {
     pub others: StringMap,
 }
 
-/// The desired schedule. It fires at the time and not in a flexible window.
+/// The desired schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduleSpec {
     /// The group that it is in.
@@ -111,6 +111,9 @@ pub struct ScheduleSpec {
     pub expression: String,
     /// The IANA time zone that the expression counts in.
     pub timezone: String,
+    /// Minutes of its flexible window: from the time on, Scheduler chooses a moment in them. Unset for the time itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_minutes: Option<i64>,
     /// Whether it is enabled.
     pub enabled: bool,
     /// What it invokes.
@@ -177,7 +180,7 @@ impl LiveSchedule {
             description: schedule.description.clone(),
             expression: schedule.expression.clone(),
             timezone: schedule.timezone.clone(),
-            window_minutes: None,
+            window_minutes: schedule.window_minutes,
             enabled: schedule.enabled,
             target: schedule.target.clone(),
             owner: Some(owner.to_owned()),
@@ -198,6 +201,7 @@ impl LiveSchedule {
             description: self.description.clone(),
             expression: self.expression.clone(),
             timezone: self.timezone.clone(),
+            window_minutes: self.window_minutes,
             enabled: false,
             target: self.target.clone(),
             kms_key: self.kms_key(),

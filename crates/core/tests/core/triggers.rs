@@ -13,6 +13,7 @@ use deployer_core::resource::{
     LiveRule, LiveSchedule, LiveScheduleGroup, LiveStack, Observed, PermissionStatement, StringMap, Trigger,
 };
 use deployer_core::snapshot::Snapshot;
+use serde_json::json;
 
 use crate::fixtures::{
     MANIFEST, converged_snapshot, desired_from, desired_in_china, expect_present, harbour_stack, rule_of, venue_tables,
@@ -71,6 +72,41 @@ fn a_schedule_counts_in_the_zone_of_its_venue_if_people_chose_the_times() {
     assert_eq!(with(&format!("schedule = \"cron(0 8 * * ? *)\"\n{zone}")), "cron(0 8 * * ? *) Europe/London");
     let spread = with(zone);
     assert!(spread.starts_with("cron(") && spread.ends_with(" UTC"), "an interval has no zone: {spread}");
+}
+
+/// Where few venues start together, a window would only make flags wait.
+#[test]
+fn schedules_of_many_venues_have_a_flexible_window_and_those_of_few_have_none() {
+    let windows = |venues: usize, schedule: &str| {
+        let table = |number: usize| {
+            format!(
+                "[venues.v{number:03}]\ndisplay_name = \"V\"\nschedule = \"{schedule}\"\n[venues.v{number:03}.secrets]\n\
+                 hubspot_token = \"env:T\"\ntripleseat_public_key = \"env:K{number}\"\n[venues.v{number:03}.destination]\n\
+                 kind = \"tripleseat\"\n\n"
+            )
+        };
+        let tables: String = (0..venues).map(table).collect();
+        let head = "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\nscheduler = \"scheduler\"\n\n";
+        let desired = desired_from(&format!("{head}{tables}"));
+        let of_stack = |stack: &DesiredStack| stack.trigger.as_schedule().map(|schedule| schedule.window_minutes);
+        let mut found: Vec<_> = desired.venues.iter().filter_map(|venue| of_stack(venue.stack.as_ref()?)).collect();
+        found.dedup();
+        found
+    };
+    assert_eq!(windows(100, "rate(5 minutes)"), [None], "20 a minute");
+    assert_eq!(windows(250, "rate(5 minutes)"), [Some(1)], "50 a minute");
+    assert_eq!(windows(250, "cron(0 8 * * ? *)"), [None], "people chose the time");
+    let desired = desired_from(&with_scheduler(MANIFEST, "scheduler"));
+    let mut snapshot = converged_snapshot(&desired);
+    expect_present(&mut harbour_stack(&mut snapshot).schedule).window_minutes = Some(1);
+    let plan = plan_checked(&desired, &snapshot);
+    let change = plan
+        .changes
+        .iter()
+        .flat_map(|change| &change.attributes)
+        .map(|attribute| (attribute.path.as_str(), attribute.before.as_ref(), attribute.after.as_ref()));
+    let (before, after) = (json!("1 minute"), json!("OFF"));
+    assert_eq!(change.collect::<Vec<_>>(), [("flexible_window", Some(&before), Some(&after))]);
 }
 
 /// A schedule needs a role everywhere, and no statement in the alias's policy.

@@ -67,7 +67,10 @@ fn schedule_body(schedule: &ScheduleSpec) -> Value {
         "Description": schedule.description,
         "ScheduleExpression": schedule.expression,
         "ScheduleExpressionTimezone": schedule.timezone,
-        "FlexibleTimeWindow": { "Mode": "OFF" },
+        "FlexibleTimeWindow": match schedule.window_minutes {
+            Some(minutes) => json!({ "Mode": "FLEXIBLE", "MaximumWindowInMinutes": minutes }),
+            None => json!({ "Mode": "OFF" }),
+        },
         "State": if schedule.enabled { "ENABLED" } else { "DISABLED" },
         "Target": { "Arn": target.arn, "RoleArn": target.role_arn, "RetryPolicy": {} },
     });
