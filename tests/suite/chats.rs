@@ -154,6 +154,15 @@ fn a_webhook_is_set_and_checked() {
     let site = Site::new();
     let (_, text) = site.run_deployer(&["secret", "set", "_all", "slack_webhook"]);
     assert!(text.contains("[alarms] names no chat"), "{text}");
+    site.write_file("venues.toml", &manifest_with(&[("digest", "daily")]));
+    for command in ["set", "push"] {
+        let key = (command == "set").then_some("slack_webhook");
+        let args: Vec<&str> = ["secret", command, "_all"].into_iter().chain(key).collect();
+        let (code, text) = site.run_deployer(&args);
+        assert!(code == 2 && text.contains("_all has no credentials") && text.contains("declare"), "{text}");
+    }
+    let (_, text) = site.run_deployer(&["secret", "status"]);
+    assert!(text.contains("sync/a") && !text.contains("sync/_all"), "{text}");
     site.write_file("venues.toml", &manifest_with(&[("slack_webhook", "managed")]));
     let (code, text) = site.run_apply();
     assert_eq!(code, 0, "{text}");

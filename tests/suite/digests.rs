@@ -50,6 +50,14 @@ fn rule_of(cloud: &EmbeddedCloud) -> Option<(bool, String)> {
     })
 }
 
+/// Whether there is a secret that isn't to be deleted.
+fn has_secret(cloud: &EmbeddedCloud) -> bool {
+    read(cloud, |cx| {
+        let secret = cx.region_state().secretsmanager.secrets.get("sync/_all");
+        secret.is_some_and(|secret| secret.deletion.is_none())
+    })
+}
+
 fn shared_alarms(cloud: &EmbeddedCloud) -> Vec<String> {
     read(cloud, |cx| cx.region_state().cloudwatch.alarms.keys().filter(|name| name.contains("_all")).cloned().collect())
 }
@@ -60,6 +68,7 @@ async fn a_digest_adds_a_rule_that_fires_and_goes_without_it() {
     let with = world.desired_from(&manifest_with(DIGEST));
     world.converge(&with).await;
     assert_eq!(forwarder_parts(&cloud), ["role", "log group", "function", "rule"], "nobody subscribes");
+    assert!(!has_secret(&cloud), "there is no webhook");
     assert_eq!(rule_of(&cloud), Some((true, "cron(0 7 * * ? *)".to_owned())));
     assert_eq!(shared_alarms(&cloud), ["sync/_all/digest", "sync/_all/hubspot"]);
     assert_eq!(describe_actions(&world.plan_from_lists(&with).await), [""; 0], "nor do lists show a change");
@@ -75,12 +84,14 @@ async fn a_digest_adds_a_rule_that_fires_and_goes_without_it() {
     let both = world.desired_from(&manifest_with(&format!("{DIGEST}{CHAT}")));
     world.converge(&both).await;
     assert_eq!(forwarder_parts(&cloud), ALL_PARTS);
+    assert!(has_secret(&cloud));
     assert_eq!(shared_alarms(&cloud), ["sync/_all/chat", "sync/_all/hubspot"]);
     let chat = world.desired_from(&manifest_with(CHAT));
     world.converge(&chat).await;
     assert_eq!(rule_of(&cloud).map(|(fires, _)| fires), Some(false), "a chat needs no rule that fires");
     world.converge(&with).await;
     assert_eq!(forwarder_parts(&cloud), ["role", "log group", "function", "rule"]);
+    assert!(!has_secret(&cloud), "it goes with the chat");
     let without = world.desired_from(&manifest_with(""));
     let plan = world.plan(&without).await;
     let deleted = plan.changes.iter().filter(|change| change.action == Action::Delete);
@@ -91,10 +102,11 @@ async fn a_digest_adds_a_rule_that_fires_and_goes_without_it() {
     assert_eq!((forwarder_parts(&cloud), rule_of(&cloud)), (Vec::new(), None));
 }
 
-/// A digest is added to a chat, or taken from it, broken off after some of the calls that write; the next apply completes it.
+/// A digest is added to a chat, or taken from it, or a chat to or from a digest, broken off after some of the calls that write; the next apply completes it.
 async fn break_off_changes(choose: impl Fn(u64) -> Vec<u64>) {
-    let stages = [CHAT.to_owned(), format!("{CHAT}{DIGEST}")].map(|lines| manifest_with(&lines));
-    for [from, to] in [[&stages[0], &stages[1]], [&stages[1], &stages[0]]] {
+    let [chat, both, digest] =
+        [CHAT.to_owned(), format!("{CHAT}{DIGEST}"), DIGEST.to_owned()].map(|lines| manifest_with(&lines));
+    for [from, to] in [[&chat, &both], [&both, &chat], [&digest, &both], [&both, &digest]] {
         let begin = async || {
             let (cloud, world) = new_world().await;
             world.converge(&world.desired_from(from)).await;
@@ -112,6 +124,7 @@ async fn break_off_changes(choose: impl Fn(u64) -> Vec<u64>) {
             cloud.set_faults(None);
             world.converge(&world.desired_from(to)).await;
             assert_eq!(rule_of(&cloud).map(|(fires, _)| fires), Some(to.contains("digest")), "after write {last}");
+            assert_eq!(has_secret(&cloud), to.contains("webhook"), "after write {last}");
         }
     }
 }

@@ -144,7 +144,7 @@ fn says_which_shared_credentials_are_allowed_and_why() {
 #[test]
 fn names_a_function_that_uses_another_venues_secret_once() {
     let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
-        let (a, b) = (subjects[0].secret_arn.clone().ok(), subjects[1].secret_arn.clone().ok());
+        let [a, b] = [0, 1].map(|at: usize| subjects[at].secret_arn.clone().expect("planned"));
         subjects[0].holdings.as_mut().expect("it was read").secret_arn = b;
         subjects[1].holdings.as_mut().expect("it was read").secret_arn = a;
     });

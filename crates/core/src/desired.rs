@@ -264,13 +264,13 @@ pub(crate) fn desired_stack(
             permissions_boundary: company.permissions_boundary.clone(),
             tags: tags.clone(),
         },
-        secret: SecretSpec {
+        secret: (!venue.secrets.is_empty()).then(|| SecretSpec {
             name: names.secret,
             description: description.clone(),
             references: venue.secrets.iter().map(|(key, reference)| (key.clone(), reference.to_string())).collect(),
             kms_key: company.kms_key.clone(),
             tags: tags.clone(),
-        },
+        }),
         log_group: LogGroupSpec {
             name: names.log_group,
             retention_days: venue.log_retention_days,
@@ -325,7 +325,9 @@ pub(crate) fn desired_stack(
     };
     stack.role.tags = with_record(&stack.role.declared_members());
     stack.role.tags.insert(TAG_REGION.to_owned(), scope.region.clone());
-    stack.secret.tags = with_record(&stack.secret.declared_members());
+    if let Some(secret) = &mut stack.secret {
+        secret.tags = with_record(&secret.declared_members());
+    }
     stack.log_group.tags = with_record(&stack.log_group.declared_members());
     stack.function.tags = with_record(&stack.function.configuration.declared.list_members());
     stack

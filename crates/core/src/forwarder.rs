@@ -1,6 +1,6 @@
 //! The function that works for all venues: it forwards the messages of the alarms to chats, and sends the digest when its rule
 //! fires. It is a stack of the same resources as a venue's, so that everything that plans, applies, compares and removes a venue
-//! does so with it: a role that may read its own secret and write its own log, a secret with the webhooks, a log group, the
+//! does so with it: a role that may read its own secret and write its own log, a secret if there are webhooks, a log group, the
 //! function, which runs the same code in another mode, its alias, which the topic may invoke for a chat, and a rule, which fires
 //! for a digest and is disabled without one.
 
@@ -51,11 +51,9 @@ pub(crate) fn shared_venue(
     stack.properties.clear();
     stack.function.reserved_concurrency = None;
     let config = shared_config(manifest, scope, settings.chats().collect(), settings.digest.as_ref());
-    stack.function.configuration.environment = [
-        (ENV_FORWARD_CONFIG.to_owned(), config_text(&config)),
-        (ENV_SECRET_ARN.to_owned(), SECRET_ARN_PLACEHOLDER.to_owned()),
-    ]
-    .into();
+    let secret = stack.secret.iter().map(|_| (ENV_SECRET_ARN.to_owned(), SECRET_ARN_PLACEHOLDER.to_owned()));
+    stack.function.configuration.environment =
+        secret.chain([(ENV_FORWARD_CONFIG.to_owned(), config_text(&config))]).collect();
     stack.alias.maximum_retry_attempts = RETRIES;
     stack.alias.maximum_event_age_s = OLDEST_S;
     // Without a chat, whatever starts the rule's target stays.
@@ -82,7 +80,9 @@ pub(crate) fn shared_venue(
     let shared = |members: &[_]| shared_tags(&manifest.deployment, members);
     stack.role.tags = shared(&stack.role.declared_members());
     stack.role.tags.insert(TAG_REGION.to_owned(), scope.region.clone());
-    stack.secret.tags = shared(&stack.secret.declared_members());
+    if let Some(secret) = &mut stack.secret {
+        secret.tags = shared(&secret.declared_members());
+    }
     stack.log_group.tags = shared(&stack.log_group.declared_members());
     stack.function.tags = shared(&stack.function.configuration.declared.list_members());
     if let Some(trigger) = stack.trigger.as_rule_mut() {

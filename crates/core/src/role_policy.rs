@@ -115,20 +115,22 @@ pub(crate) fn role_policy(scope: &Scope, names: &VenueNames, venue: &Venue, star
     let rotates_tokens = venue.destination.rotates_tokens();
     let secret = scope.regional_arn("secretsmanager", &format!("secret:{}-??????", names.secret));
     let function = scope.regional_arn("lambda", &format!("function:{}", names.function));
-    let mut statements = vec![
-        json!({
+    let mut statements = Vec::new();
+    // Without credentials there is no secret.
+    if !venue.secrets.is_empty() {
+        statements.push(json!({
             "Sid": "ReadOwnSecret",
             "Effect": "Allow",
             "Action": "secretsmanager:GetSecretValue",
             "Resource": secret,
-        }),
-        json!({
-            "Sid": "WriteOwnLogs",
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": scope.regional_arn("logs", &format!("log-group:{}:*", names.log_group)),
-        }),
-    ];
+        }));
+    }
+    statements.push(json!({
+        "Sid": "WriteOwnLogs",
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": scope.regional_arn("logs", &format!("log-group:{}:*", names.log_group)),
+    }));
     if starts_runs {
         statements.push(start_statement(&function));
     }
@@ -142,7 +144,9 @@ pub(crate) fn role_policy(scope: &Scope, names: &VenueNames, venue: &Venue, star
     }
     let company = &venue.company;
     if let Some(key) = &company.kms_key {
-        statements.extend(key_statements(scope, key, &secret, &function, rotates_tokens));
+        statements
+            .extend((!venue.secrets.is_empty()).then(|| secret_key_statement(scope, key, &secret, rotates_tokens)));
+        statements.push(environment_key_statement(key, &function));
     }
     if let Some(vpc) = &company.vpc {
         statements.extend(network_statements(scope, vpc, &function));
@@ -187,27 +191,29 @@ pub(crate) fn lease_statements(scope: &Scope, log_group: &str) -> [Value; 2] {
 /// decrypted: <https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html> and
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html>. A new version of a secret is
 /// encrypted with a new data key.
-fn key_statements(scope: &Scope, key: &str, secret: &str, function: &str, rotates_tokens: bool) -> [Value; 2] {
+fn secret_key_statement(scope: &Scope, key: &str, secret: &str, rotates_tokens: bool) -> Value {
     let actions = if rotates_tokens { json!(["kms:Decrypt", "kms:GenerateDataKey"]) } else { json!("kms:Decrypt") };
-    [
-        json!({
-            "Sid": "DecryptOwnSecret",
-            "Effect": "Allow",
-            "Action": actions,
-            "Resource": key,
-            "Condition": { "StringLike": {
-                "kms:ViaService": format!("secretsmanager.{}.*", scope.region),
-                "kms:EncryptionContext:SecretARN": secret,
-            } },
-        }),
-        json!({
-            "Sid": "DecryptOwnEnvironment",
-            "Effect": "Allow",
-            "Action": "kms:Decrypt",
-            "Resource": key,
-            "Condition": { "StringEquals": { "kms:EncryptionContext:aws:lambda:FunctionArn": function } },
-        }),
-    ]
+    json!({
+        "Sid": "DecryptOwnSecret",
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": key,
+        "Condition": { "StringLike": {
+            "kms:ViaService": format!("secretsmanager.{}.*", scope.region),
+            "kms:EncryptionContext:SecretARN": secret,
+        } },
+    })
+}
+
+/// As [`secret_key_statement`], for the function's variables.
+fn environment_key_statement(key: &str, function: &str) -> Value {
+    json!({
+        "Sid": "DecryptOwnEnvironment",
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": key,
+        "Condition": { "StringEquals": { "kms:EncryptionContext:aws:lambda:FunctionArn": function } },
+    })
 }
 
 /// Lambda itself makes these calls with the function's role; the function's code may not

@@ -36,9 +36,6 @@ pub(super) async fn run_secret_set(session: &Session, args: &SecretSetArgs) -> R
             format!("{name} has no credential {}", key.to_lowercase()),
         )
         .hint(match name {
-            SHARED_VENUE if keys.is_empty() => {
-                "it has none; declare `slack_webhook` or `teams_webhook` in [alarms]".to_owned()
-            }
             SHARED_VENUE => format!("it has {}; declare another one in [alarms]", keys.join(", ")),
             name => format!("it has {}; declare another one in [venues.{name}.secrets]", keys.join(", ")),
         }));

@@ -27,15 +27,19 @@ impl<'m> From<&'m Venue> for SecretOwner<'m> {
     }
 }
 
-/// All owners of secrets: what belongs to all venues comes last.
+/// All owners of secrets: what belongs to all venues comes last, and has none without a chat.
 pub(in crate::commands) fn secret_owners(manifest: &Manifest) -> Vec<SecretOwner<'_>> {
-    let shared = manifest.secret_references(SHARED_VENUE);
+    let shared = manifest.secret_references(SHARED_VENUE).filter(|secrets| !secrets.is_empty());
     let shared = shared.map(|secrets| SecretOwner { name: SHARED_VENUE, secrets, status: Status::Active });
     manifest.venues.iter().map(SecretOwner::from).chain(shared).collect()
 }
 
 /// The owner with this name.
 pub(in crate::commands) fn find_secret_owner<'m>(manifest: &'m Manifest, name: &str) -> Result<SecretOwner<'m>> {
+    if name == SHARED_VENUE && manifest.secret_references(name).is_some_and(<[_]>::is_empty) {
+        return Err(Error::usage(ErrorCode::UnknownCredential, format!("{name} has no credentials, and so no secret"))
+            .hint("declare `slack_webhook` or `teams_webhook` in [alarms]"));
+    }
     let found = secret_owners(manifest).into_iter().find(|owner| owner.name == name);
     found.map_or_else(|| find_declared_venue(manifest, name).map(SecretOwner::from), Ok)
 }

@@ -42,7 +42,8 @@ const RESERVE: Duration = Duration::from_secs(2);
 /// Forwards messages, and sends the digest.
 pub struct Forwarder {
     config: ForwardConfig,
-    secret_arn: String,
+    /// The secret with the webhooks; `None` without a chat.
+    secret_arn: Option<String>,
     variables: Arc<EnvironmentReader>,
     log: Arc<LogSink>,
     /// The pause before a message is sent again.
@@ -59,10 +60,13 @@ impl Forwarder {
         let wrong = |why: &dyn std::fmt::Display| RunError::Settings(format!("the environment variable {why}"));
         let read = serde_json::from_str::<ForwardConfig>(&text)
             .map_err(|error| wrong(&format_args!("{ENV_FORWARD_CONFIG} is invalid: {error}")));
-        let secret = variables(ENV_SECRET_ARN).ok_or_else(|| wrong(&format_args!("{ENV_SECRET_ARN} isn't set")));
+        let secret_arn = variables(ENV_SECRET_ARN);
         Some(read.and_then(|config| {
+            if secret_arn.is_none() && !config.chats.is_empty() {
+                return Err(wrong(&format_args!("{ENV_SECRET_ARN} isn't set")));
+            }
             let (variables, log) = (Arc::clone(variables), Arc::clone(log));
-            Ok(Self { config, secret_arn: secret?, variables, log, first_pause: FIRST_PAUSE })
+            Ok(Self { config, secret_arn, variables, log, first_pause: FIRST_PAUSE })
         }))
     }
 
@@ -90,8 +94,13 @@ impl Forwarder {
             )
         })?;
         let client = crate::http::build_client()?;
-        let store = SecretStore::new(client.clone(), &self.secret_arn, Arc::clone(&self.variables));
-        let secret = parse_secret_object(&store.read_secret().await?.text)?;
+        let secret = match &self.secret_arn {
+            Some(arn) => {
+                let store = SecretStore::new(client.clone(), arn, Arc::clone(&self.variables));
+                parse_secret_object(&store.read_secret().await?.text)?
+            }
+            None => Map::new(),
+        };
         self.deliver_all(&client, &secret, &messages, deadline).await
     }
 

@@ -156,7 +156,7 @@ async fn deliver(chats: &[ChatKind], secret: Value) -> (Result<Value, RunError>,
     let sink = Arc::clone(&lines);
     let forwarder = Forwarder {
         config: config(chats),
-        secret_arn: String::new(),
+        secret_arn: None,
         variables: Arc::new(|_| None),
         log: Arc::new(move |line| sink.lock().push(line.clone())),
         first_pause: Duration::from_millis(2),
@@ -217,6 +217,10 @@ fn the_environment_decides_what_the_function_does() {
     assert_eq!(read(&[("VENUE", "a")]), None);
     let good = read(&[("FORWARD_CONFIG", r#"{"deployment":"sync","chats":["teams"]}"#), ("SECRET_ARN", "arn")]);
     assert_eq!(good, Some(Ok(vec![ChatKind::Teams])));
+    let digest = read(&[("FORWARD_CONFIG", r#"{"deployment":"sync","chats":[]}"#)]);
+    assert_eq!(digest, Some(Ok(Vec::new())), "without a chat it needs no secret");
+    let unset = read(&[("FORWARD_CONFIG", r#"{"deployment":"sync","chats":["slack"]}"#)]).expect("it forwards");
+    assert!(unset.expect_err("no secret").to_string().contains("SECRET_ARN isn't set"));
     let bad = read(&[("FORWARD_CONFIG", "{}"), ("SECRET_ARN", "arn")]).expect("it forwards").expect_err("not valid");
     assert!(bad.to_string().contains("FORWARD_CONFIG"), "{bad}");
 }

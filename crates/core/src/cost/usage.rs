@@ -79,9 +79,10 @@ impl VenueUsage {
         let pinned = live.alias.as_present().filter(|alias| unchanged && is_pinned(&live.function, alias));
         let configuration = pinned.map_or(wanted, |alias| &alias.configuration);
         let usage = Self::from_function(configuration, runs.unwrap_or_default());
-        let keys = [&secret.kms_key, &log_group.kms_key].into_iter().flatten();
+        let secret_key = secret.as_ref().map(|secret| &secret.kms_key);
+        let keys = secret_key.into_iter().chain([&log_group.kms_key]).flatten();
         Self {
-            secrets: 1,
+            secrets: u32::from(secret.is_some()),
             log_retention_days: log_group.retention_days,
             encrypted: usage.encrypted + count_up(keys),
             by_schedule: trigger.as_schedule().is_some(),

@@ -44,15 +44,19 @@ pub struct RoleRequest {
 pub fn requests_to_check(to: &VenueSubject, own: bool) -> Vec<RoleRequest> {
     let ask = |reach, action, resource| RoleRequest { reach, action, resource };
     let stream = format!("{}:log-stream:verify", to.log_group_arn);
+    let secret_arn = to.secret_arn.clone().transpose();
     if own {
         let rotates = to.holdings.as_ref().is_ok_and(|holdings| holdings.destination.rotates_tokens());
         let secret = if rotates { &SECRET[..2] } else { &SECRET[..1] };
-        let secret = secret.iter().map(|action| ask(Reach::Secret, *action, to.secret_arn.clone()));
+        let secret =
+            secret_arn.iter().flat_map(|arn| secret.iter().map(|action| ask(Reach::Secret, *action, arn.clone())));
         let logs = [ask(Reach::Logs, LOGS[0], Ok(stream.clone())), ask(Reach::Logs, LOGS[1], Ok(stream))];
         return secret.chain(logs).collect();
     }
     let mut all = Vec::new();
-    all.extend(SECRET.map(|action| ask(Reach::Secret, action, to.secret_arn.clone())));
+    if let Some(arn) = secret_arn {
+        all.extend(SECRET.map(|action| ask(Reach::Secret, action, arn.clone())));
+    }
     for resource in [&to.log_group_arn, &stream] {
         all.extend(LOGS.map(|action| ask(Reach::Logs, action, Ok(resource.clone()))));
     }
@@ -136,7 +140,7 @@ fn judge_pair(
         _ if own => Vec::new(),
         (Ok(mine), Ok(theirs)) => {
             let mut found = find_shared_items(mine, theirs);
-            if mine.secret_arn.is_some() && mine.secret_arn.as_ref() == to.secret_arn.as_ref().ok() {
+            if mine.secret_arn.is_some() && to.secret_arn.as_ref().is_ok_and(|arn| *arn == mine.secret_arn) {
                 let text = format!("the function of {} uses the secret of {}", from.venue, to.venue);
                 found.push(SharedItem { what: "secret".to_owned(), text, tolerated: false });
             }

@@ -21,7 +21,7 @@ pub struct VenueSubject {
     /// The role's permissions boundary, if it has one.
     pub boundary: ReadOutcome<Option<Policy>>,
     pub trust: ReadOutcome<Vec<Policy>>,
-    pub secret_arn: ReadOutcome<String>,
+    pub secret_arn: ReadOutcome<Option<String>>,
     pub secret_policy: ReadOutcome<Vec<Policy>>,
     /// The key of the customer's that the secret is encrypted with. `None` is Secrets Manager's own, which nobody can
     /// use but through Secrets Manager.

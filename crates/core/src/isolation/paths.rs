@@ -53,7 +53,7 @@ pub(super) fn check_by_key(from: &VenueSubject, to: &VenueSubject, own: bool) ->
         Ok(role) => role,
         Err(why) => return untold(why),
     };
-    let secret = to.secret_arn.as_ref().ok();
+    let secret = to.secret_arn.as_ref().ok().and_then(Option::as_ref);
     let mut context = context_of(&from.role_arn);
     // The context of a function's environment, which a key may be for as well. A secret's context doesn't have it.
     context.insert("kms:encryptioncontext:aws:lambda:functionarn", None);

@@ -53,7 +53,9 @@ fn planned_subject(
         role_arn: scope.role_arn(&role.path, &role.name),
         role: parse_policies(&format!("the policy of {name}'s role"), &role.policy.to_value()),
         trust: parse_policies(&format!("the trust policy of {name}'s role"), &role.trust.to_value()),
-        secret_arn: Ok(scope.regional_arn("secretsmanager", &format!("secret:{}-{SUFFIX}", secret.name))),
+        secret_arn: Ok(secret
+            .as_ref()
+            .map(|secret| scope.regional_arn("secretsmanager", &format!("secret:{}-{SUFFIX}", secret.name)))),
         // What a boundary allows isn't known here. It could only deny more.
         boundary: Ok(None),
         secret_policy: Ok(Vec::new()),

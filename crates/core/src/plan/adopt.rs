@@ -250,9 +250,9 @@ fn tag_resource(
             )
         }
         ResourceKind::Secret => {
-            let tags = stack.secret.tags.clone();
-            let operation =
-                SecretsManagerOperation::TagSecret { secret: stack.secret.name.clone(), tags: tags.clone() };
+            let secret = stack.secret.as_ref()?;
+            let tags = secret.tags.clone();
+            let operation = SecretsManagerOperation::TagSecret { secret: secret.name.clone(), tags: tags.clone() };
             (tags_mut(&mut live.secret, |live| &mut live.tags)?, tags, operation.into())
         }
         ResourceKind::LogGroup => {

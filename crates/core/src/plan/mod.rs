@@ -269,7 +269,12 @@ pub fn plan(desired: &Desired, snapshot: &Snapshot, targets: &[String]) -> Plan 
             let names = (desired.deployment.as_str(), venue.venue.as_str());
             let stack = &*trigger::settle_stack(stack, live, names, &desired.scope);
             let live = listed::complete_unread(snapshot, &venue.venue, live, Some(stack));
-            late.extend(plan_venue(&mut plan, venue, stack, (&live, no_group.as_deref()), &snapshot.portal));
+            let around = VenueSurroundings {
+                no_group: no_group.as_deref(),
+                portal: &snapshot.portal,
+                recovery_window_days: desired.recovery_window_days,
+            };
+            late.extend(plan_venue(&mut plan, venue, stack, &live, &around));
             finding::report_unmodeled(&mut plan, &mut unknown, &venue.venue, stack, &live);
             alarms::plan_group(&mut plan, snapshot, &index, &venue.venue);
         }
@@ -380,14 +385,24 @@ pub(crate) fn is_owner(tags: &StringMap, deployment: &str) -> bool {
     tags.get(TAG_DEPLOYMENT).map(String::as_str) == Some(deployment)
 }
 
+/// What a venue's plan depends on that isn't the venue's.
+struct VenueSurroundings<'a> {
+    /// Why there is no group for a schedule.
+    no_group: Option<&'a str>,
+    portal: &'a ObservedPortal,
+    /// How long a deleted secret can be restored.
+    recovery_window_days: Option<u32>,
+}
+
 /// Plans a venue's changes. Returns the deletions of what it no longer needs, which come after all other changes.
 fn plan_venue(
     plan: &mut Plan,
     venue: &DesiredVenue,
     stack: &DesiredStack,
-    (live, no_group): (&LiveStack, Option<&str>),
-    portal: &ObservedPortal,
+    live: &LiveStack,
+    around: &VenueSurroundings<'_>,
 ) -> Vec<LateDeletion> {
+    let VenueSurroundings { no_group, portal, recovery_window_days } = *around;
     let is_canary = plan.canary.as_deref() == Some(venue.venue.as_str());
     let context = VenueContext { deployment: &plan.deployment.clone(), venue: &venue.venue, is_canary };
     // Every field by name, so that no kind can be left uncompared.
@@ -395,15 +410,21 @@ fn plan_venue(
     // Without what the venue had before it changes over.
     let final_role = venue.stack.as_ref().map_or(role, |stack| &stack.role);
     let role = role::compare_role(&context, role, &live.role);
-    let secret = secret::compare_secret(&context, secret, &live.secret);
+    let wanted_secret = secret.as_ref().map(|secret| secret::compare_secret(&context, secret, &live.secret));
     let log_group = log_group::compare_log_group(&context, log_group, &live.log_group);
-    let function = compare_after(&[&role, &secret], &live.function, || {
+    let needed: Vec<&ResourceVerdict> = [&role].into_iter().chain(&wanted_secret).collect();
+    let function = compare_after(&needed, &live.function, || {
         function::compare_function(&context, function, &live.function, &live.secret, &role)
     });
     let alias = compare_after(&[&function], &live.alias, || {
         alias::compare_alias(&context, alias, &live.alias, &stack.function, (&function, &live.function))
     });
     let alias = guard_part(&function, alias);
+    let secret = wanted_secret.or_else(|| {
+        // Not while the function may still name it.
+        let removal = secret::plan_removal(&context, &live.secret, recovery_window_days)?;
+        Some(guard_part(&alias, guard_part(&function, removal)))
+    });
     let needs = TriggerNeeds { role: &role, alias: &alias, no_group, final_role };
     let mut triggers = trigger::compare_trigger(&context, stack, live, &needs);
     let permission = match permission {
@@ -430,14 +451,15 @@ fn plan_venue(
         true => former_role::plan_superseded(&context, live, &stack.role, &alias),
         false => Vec::new(),
     };
-    let first = [(ResourceKind::Role, role), (ResourceKind::Secret, secret), (ResourceKind::LogGroup, log_group)];
+    let secret = secret.map(|secret| (ResourceKind::Secret, secret));
+    let first = [(ResourceKind::Role, role)].into_iter().chain(secret).chain([(ResourceKind::LogGroup, log_group)]);
     let rest = [(ResourceKind::Function, function), (ResourceKind::Alias, alias)];
     let permission = permission.map(|permission| (ResourceKind::Permission, permission));
     let mut rest: Vec<(ResourceKind, ResourceVerdict)> = rest.into_iter().chain(permission).collect();
     rest.append(&mut triggers.wanted);
     rest.sort_by_key(|(kind, _)| *kind);
     let mut deletions: Vec<Change> = Vec::new();
-    for (kind, verdict) in first.into_iter().chain(properties).chain(rest).chain(triggers.superseded) {
+    for (kind, verdict) in first.chain(properties).chain(rest).chain(triggers.superseded) {
         match verdict {
             ResourceVerdict::Unchanged => plan.unchanged += 1,
             ResourceVerdict::Change(change) if change.action == Action::Delete => deletions.push(change),

@@ -1,6 +1,6 @@
 //! Secret. Its value is written only when it is created, so a value that was rotated elsewhere stays.
 
-use super::{Action, Change, Differences, ResourceVerdict, SecretsManagerOperation, VenueContext};
+use super::{Action, Change, Differences, ResourceVerdict, SecretsManagerOperation, VenueContext, is_owner};
 use crate::resource::members::AnswerKind;
 use crate::resource::{LiveSecret, Observed, ResourceKind, SecretSpec, StringMap};
 
@@ -21,6 +21,25 @@ pub(super) fn compare_secret(
                 context.plan_update(ResourceKind::Secret, &secret.name, secret_differences(secret, live))
             })
         }
+    }
+}
+
+/// Plans the deletion of a secret that is ours and that nothing needs anymore. Deletions come last, so the function doesn't name it
+/// by then. It can be restored within the recovery window, like that of a venue that goes.
+pub(super) fn plan_removal(
+    context: &VenueContext,
+    live: &Observed<LiveSecret>,
+    recovery_window_days: Option<u32>,
+) -> Option<ResourceVerdict> {
+    match live {
+        Observed::Absent | Observed::PendingDeletion(_) => None,
+        Observed::Unreadable(reason) => Some(ResourceVerdict::Unreadable(reason.clone())),
+        Observed::Present(live) => is_owner(&live.tags, context.deployment).then(|| {
+            let operation = SecretsManagerOperation::DeleteSecret { secret: live.name.clone(), recovery_window_days };
+            let reason = "the manifest has no credentials for it";
+            let change = context.new_change(ResourceKind::Secret, &live.name, Action::Delete, reason);
+            ResourceVerdict::Change(Change { operations: vec![operation.into()], ..change })
+        }),
     }
 }
 

@@ -177,7 +177,7 @@ impl DesiredStack {
         let Self { role, secret, log_group, function, .. } = self;
         match answer {
             AnswerKind::Role => role.declared_members(),
-            AnswerKind::Secret => secret.declared_members(),
+            AnswerKind::Secret => secret.as_ref().map(super::SecretSpec::declared_members).unwrap_or_default(),
             AnswerKind::LogGroup => log_group.declared_members(),
             AnswerKind::Configuration => function.configuration.declared.list_members(),
             AnswerKind::Function

@@ -15,7 +15,9 @@ use crate::role_owner::OtherRoles;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DesiredStack {
     pub role: RoleSpec,
-    pub secret: SecretSpec,
+    /// `None` if it has no credentials, so that there is nothing to store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretSpec>,
     pub log_group: LogGroupSpec,
     pub function: FunctionSpec,
     pub alias: AliasSpec,

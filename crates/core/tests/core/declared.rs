@@ -56,7 +56,7 @@ fn a_venues_tags_replace_those_of_the_deployment() {
         let stack = desired.venues[venue].stack.as_ref().expect("it is deployed");
         for tags in [
             &stack.role.tags,
-            &stack.secret.tags,
+            &stack.secret.as_ref().expect("it has credentials").tags,
             &stack.log_group.tags,
             &stack.function.tags,
             &rule_of(stack).rule.tags,

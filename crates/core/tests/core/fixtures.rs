@@ -95,7 +95,9 @@ fn declared_part(stack: &DesiredStack, answer: AnswerKind) -> UnmodeledPart {
 
 /// What AWS has after `stack` is applied.
 pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
-    let arn = format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{}-AbCdEf", stack.secret.name);
+    let secret_arn = |name: &str| format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}-AbCdEf");
+    let secret = stack.secret.as_ref();
+    let arn = secret.map(|secret| secret_arn(&secret.name)).unwrap_or_default();
     let mut configuration = stack.function.configuration.clone();
     for value in configuration.environment.values_mut().filter(|value| *value == SECRET_ARN_PLACEHOLDER) {
         value.clone_from(&arn);
@@ -116,12 +118,14 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
             unmodeled: declared_part(stack, AnswerKind::Role),
         }),
         other_roles: OtherRoles::default(),
-        secret: Observed::Present(LiveSecret {
-            name: stack.secret.name.clone(),
-            arn,
-            description: stack.secret.description.clone(),
-            tags: stack.secret.tags.clone(),
-            unmodeled: declared_part(stack, AnswerKind::Secret),
+        secret: secret.map_or(Observed::Absent, |secret| {
+            Observed::Present(LiveSecret {
+                name: secret.name.clone(),
+                arn,
+                description: secret.description.clone(),
+                tags: secret.tags.clone(),
+                unmodeled: declared_part(stack, AnswerKind::Secret),
+            })
         }),
         log_group: Observed::Present(LiveLogGroup {
             name: stack.log_group.name.clone(),

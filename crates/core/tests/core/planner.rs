@@ -450,7 +450,8 @@ fn a_plan_with_a_credential_breaks_the_invariants() {
     let desired = desired_from(MANIFEST);
     let mut literal = desired.clone();
     let stack = literal.venues[0].stack.as_mut().expect("deployed");
-    stack.secret.references.insert("HUBSPOT_TOKEN".to_owned(), "pat-na1-literal".to_owned());
+    let secret = stack.secret.as_mut().expect("it has credentials");
+    secret.references.insert("HUBSPOT_TOKEN".to_owned(), "pat-na1-literal".to_owned());
     stack.function.configuration.environment.insert("HUBSPOT_TOKEN".to_owned(), "env:ANYTHING".to_owned());
     let snapshot = Snapshot::default();
     let plan = plan(&literal, &snapshot, &[]);

@@ -8,14 +8,14 @@ use deployer_core::isolation::{
     IsolationReport, PairState, SimulationResults, VenueSubject, judge_pairs, parse_policies,
 };
 use deployer_core::manifest;
-use deployer_core::plan::plan;
+use deployer_core::plan::{Operation, SecretsManagerOperation, invariants, plan};
 use deployer_core::resource::alarm::AlarmGroupSpec;
-use deployer_core::resource::{DesiredStack, ResourceKind};
+use deployer_core::resource::{DesiredStack, LiveStack, Observed, ResourceKind};
 use deployer_core::snapshot::Snapshot;
 use serde_json::{Value, json};
 use sync_config::chat::{ENV_FORWARD_CONFIG, ForwardConfig};
 
-use crate::fixtures::{MANIFEST, desired_from, desired_in_china};
+use crate::fixtures::{MANIFEST, converged_snapshot, desired_from, desired_in_china, expect_present};
 
 const DIGEST: &str = "digest = \"daily\"";
 const CHAT: &str = "slack_webhook = \"env:SLACK\"";
@@ -63,8 +63,9 @@ fn a_digest_alone_is_a_rule_that_starts_a_function() {
     assert_eq!((stack.trigger.expression(), stack.trigger.is_enabled()), ("cron(0 7 * * ? *)", true));
     assert_eq!(stack.permission, None, "the rule has the role");
     assert_eq!(stack.function.configuration.timeout_s, 900);
-    assert_eq!(stack.secret.references.len(), 0);
-    let own = ["ReadOwnSecret", "WriteOwnLogs", "StartOwnRuns", "ReadRuns", "ReadAlarms", "SendDigest"];
+    assert_eq!(stack.secret, None, "there is no webhook");
+    assert_eq!(stack.function.configuration.environment.keys().collect::<Vec<_>>(), [ENV_FORWARD_CONFIG]);
+    let own = ["WriteOwnLogs", "StartOwnRuns", "ReadRuns", "ReadAlarms", "SendDigest"];
     assert_eq!(statement_ids(stack), own);
     let statement = |id: &str| {
         let policy = stack.role.policy.to_value();
@@ -180,20 +181,18 @@ fn what_does_not_fit_into_the_environment_is_counted() {
 ///
 /// - 730 h / 24 h = 30.417 runs; x $0.20 / 1,000,000 = 6,083.4
 /// - 30.417 x 1 s x 128/1,024 GB = 3.802125 GB-s; x $0.0000166667 = 63,368.9
-/// - one secret: 400,000,000; 30.417 reads x $0.05 / 10,000 = 152,085
+/// - beside a chat, one secret: 400,000,000; 30.417 reads x $0.05 / 10,000 = 152,085
 /// - 30.417 x 2,000 bytes / 2^30 = 0.000056656 GB; x $0.57 = 32,294.0
 /// - 0.000056656 GB x 720 h / 730 h x $0.03 = 1,676.4
 /// - two alarms, of which one is HubSpot's: 200,000,000
 /// - no metrics, and a rule on the default bus is free
 #[test]
-fn a_digest_costs_a_secret_an_alarm_and_next_to_nothing() {
+fn a_digest_costs_an_alarm_and_next_to_nothing() {
     let cost = |alarms: &str| {
         let desired = desired_from(&manifest_with(alarms));
         let estimate = estimate(&desired, &Snapshot::default(), &[], &CostAssumptions::default());
         estimate.venues.iter().find(|venue| venue.venue == "_all").expect("it is counted").clone()
     };
-    let digest = cost(DIGEST);
-    assert_eq!((digest.runs_before, digest.runs_after), (0, 30));
     let expected = [
         (CostItem::LambdaRequests, 6_083),
         (CostItem::LambdaDurationX86, 63_369),
@@ -203,13 +202,65 @@ fn a_digest_costs_a_secret_an_alarm_and_next_to_nothing() {
         (CostItem::LogStorage, 1_676),
         (CostItem::Alarms, 200_000_000),
     ];
-    for item in &digest.items {
-        let wanted = expected.iter().find(|(wanted, _)| *wanted == item.item).map_or(0, |(_, nanos)| *nanos);
-        assert_eq!(item.cost.after.as_nanos(), wanted, "{:?}", item.item);
+    for (lines, has_secret) in [(DIGEST.to_owned(), false), (format!("{CHAT}\n{DIGEST}"), true)] {
+        let digest = cost(&lines);
+        assert_eq!((digest.runs_before, digest.runs_after), (0, 30));
+        for item in &digest.items {
+            let of_secret = matches!(item.item, CostItem::Secrets | CostItem::SecretReads);
+            let expected = expected.iter().filter(|_| has_secret || !of_secret);
+            let wanted = expected.clone().find(|(wanted, _)| *wanted == item.item).map_or(0, |(_, nanos)| *nanos);
+            assert_eq!(item.cost.after.as_nanos(), wanted, "{lines}: {:?}", item.item);
+        }
     }
     let chat = cost(CHAT);
     assert_eq!((chat.runs_after, chat.total.after.as_nanos()), (0, 600_000_000), "messages aren't counted");
     assert_eq!(cost("email = [\"ops@example.com\"]").total.after.as_nanos(), 100_000_000, "HubSpot's alarm");
+}
+
+/// What a chat left behind goes when only the digest stays: after the function was told to do without it, and not for good.
+#[test]
+fn the_secret_goes_with_the_last_chat_and_comes_back_with_one() {
+    let both = desired_from(&manifest_with(&format!("{CHAT}\n{DIGEST}")));
+    let digest = desired_from(&manifest_with(DIGEST));
+    let planned = |desired: &Desired, snapshot: &Snapshot| {
+        let plan = plan(desired, snapshot, &[]);
+        assert_eq!(invariants::find_violations(&plan, desired, snapshot), [""; 0]);
+        let shared = plan.changes.iter().filter(|change| change.address.venue == "_all");
+        let secrets = shared.clone().filter(|change| change.address.kind == ResourceKind::Secret);
+        let kinds: Vec<ResourceKind> = shared.map(|change| change.address.kind).collect();
+        (secrets.flat_map(|change| change.operations.clone()).collect::<Vec<Operation>>(), kinds)
+    };
+    let converged = converged_snapshot(&both);
+    let (calls, kinds) = planned(&digest, &converged);
+    let name = "sync/_all".to_owned();
+    let delete = SecretsManagerOperation::DeleteSecret { secret: name.clone(), recovery_window_days: Some(30) };
+    assert_eq!(calls, [delete.into()]);
+    let place = |kind| kinds.iter().position(|found| *found == kind).expect("it changes");
+    let (function, alias, secret) =
+        (place(ResourceKind::Function), place(ResourceKind::Alias), place(ResourceKind::Secret));
+    assert!(function < secret && alias < secret, "{kinds:?}");
+
+    let with = |change: &dyn Fn(&mut LiveStack)| {
+        let mut snapshot = converged.clone();
+        change(snapshot.venues.get_mut("_all").expect("it is there"));
+        snapshot
+    };
+    let pending = with(&|live| {
+        if let Observed::Present(secret) = std::mem::replace(&mut live.secret, Observed::Absent) {
+            live.secret = Observed::PendingDeletion(secret);
+        }
+    });
+    assert_eq!(planned(&digest, &pending).0, [], "it is going already");
+    let (calls, _) = planned(&both, &pending);
+    assert_eq!(calls.first(), Some(&SecretsManagerOperation::RestoreSecret { secret: name }.into()));
+    let foreign = with(&|live| expect_present(&mut live.secret).tags.clear());
+    assert_eq!(planned(&digest, &foreign).0, [], "it isn't ours");
+    let unreadable = with(&|live| live.secret = Observed::Unreadable("denied".to_owned()));
+    assert_eq!(planned(&digest, &unreadable).0, []);
+    let unknown = with(&|live| live.function = Observed::Unreadable("denied".to_owned()));
+    assert_eq!(planned(&digest, &unknown).0, [], "the function may still name it");
+    let (calls, kinds) = planned(&digest, &converged_snapshot(&digest));
+    assert!(calls.is_empty() && !kinds.contains(&ResourceKind::Function), "{kinds:?}");
 }
 
 fn judged(alarms: &str, change: impl Fn(&mut Vec<VenueSubject>)) -> (IsolationReport, Vec<String>) {

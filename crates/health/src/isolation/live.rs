@@ -113,15 +113,21 @@ impl LiveVenueReader<'_> {
         known: BTreeMap<String, ComparedCredential>,
     ) -> (VenueSubject, Vec<String>) {
         let (name, scope) = (&self.venue.name, self.scope);
-        let secret_arn = self.require_present(&live.secret, "secret").map(|secret| secret.arn.clone());
+        // Without credentials it needs none, and one that is left counts all the same.
+        let secret = match live.secret {
+            Observed::Absent | Observed::PendingDeletion(_) if self.venue.secrets.is_empty() => Ok(None),
+            _ => self.require_present(&live.secret, "secret").map(Some),
+        };
+        let secret_arn = secret.clone().map(|secret| secret.map(|secret| secret.arn.clone()));
+        let has_secret = matches!(secret_arn, Ok(Some(_)));
         let (boundary, secret_key, deliveries, role, function_policy, secret_policy, stored) = tokio::join!(
             self.read_boundary(self.require_present(&live.role, "role")),
-            self.read_secret_key(self.require_present(&live.secret, "secret")),
+            self.read_secret_key(secret),
             self.read_deliveries(live),
             self.read_role_policies(&live.role),
             self.read_function_policies(self.require_present(&live.function, "function").map(drop)),
-            self.read_secret_policy(secret_arn.is_ok()),
-            self.read_stored_digests(secret_arn.is_ok()),
+            self.read_secret_policy(has_secret),
+            self.read_stored_digests(has_secret),
         );
         let mut notes = Vec::new();
         let credentials = match stored {

@@ -24,9 +24,13 @@ impl LiveVenueReader<'_> {
         self.read_managed_policy(&what, arn).await.map(Some)
     }
 
-    /// The customer's key that the secret is encrypted with.
-    pub(super) async fn read_secret_key(&self, secret: ReadOutcome<&LiveSecret>) -> ReadOutcome<Option<SecretKey>> {
-        let Some(id) = secret?.unmodeled.find_member("KmsKeyId").and_then(Value::as_str) else { return Ok(None) };
+    /// The customer's key that the secret is encrypted with, if there is one.
+    pub(super) async fn read_secret_key(
+        &self,
+        secret: ReadOutcome<Option<&LiveSecret>>,
+    ) -> ReadOutcome<Option<SecretKey>> {
+        let key = secret?.and_then(|secret| secret.unmodeled.find_member("KmsKeyId"));
+        let Some(id) = key.and_then(Value::as_str) else { return Ok(None) };
         let what = format!("the key {id} of {}'s secret", self.venue.name);
         let unreadable = |error: CallError| format!("could not read {what}: {error}");
         // A secret may name its key by an alias, which the other calls don't take.

@@ -65,7 +65,7 @@ pub(super) fn find_made(plan: &Plan) -> BTreeSet<(&str, ResourceKind)> {
     made.filter(|(_, kind)| matches!(kind, ResourceKind::Rule | ResourceKind::Schedule)).collect()
 }
 
-/// What starts the runs is only deleted if the venue should have the other kind, and has it by then.
+/// What starts the runs is only deleted if the venue should have the other kind, and has it by then; a secret, if it should have none.
 pub(super) fn deletion_violation(
     made: &BTreeSet<(&str, ResourceKind)>,
     stack: &DesiredStack,
@@ -73,6 +73,7 @@ pub(super) fn deletion_violation(
     address: &ResourceAddress,
 ) -> Option<String> {
     let (other, exists) = match (&stack.trigger, address.kind) {
+        (_, ResourceKind::Secret) if stack.secret.is_none() => return None,
         (Trigger::Schedule(_), ResourceKind::Rule | ResourceKind::Target) => {
             (ResourceKind::Schedule, live.schedule.as_present().is_some())
         }

@@ -224,7 +224,8 @@ fn finds_shared_flags_secrets_and_destinations() {
 #[test]
 fn finds_a_function_that_uses_another_venues_secret() {
     let report = judge_planned(&["a", "b"], &CredentialsByVenue::new(), |subjects| {
-        let (a, b) = (subjects[0].secret_arn.clone().ok(), subjects[1].secret_arn.clone().ok());
+        let (a, b) =
+            (subjects[0].secret_arn.clone().expect("planned"), subjects[1].secret_arn.clone().expect("planned"));
         subjects[0].holdings.as_mut().expect("read").secret_arn = b;
         subjects[1].holdings.as_mut().expect("read").secret_arn = a;
     });
@@ -348,9 +349,17 @@ fn finds_a_grant_for_another_role() {
     let limit = |grant: &mut KeyGrant, secret: String| {
         grant.encryption_context.insert("SecretARN".to_owned(), secret);
     };
-    let to_b = with_grant(&|grant, subjects| limit(grant, subjects[1].secret_arn.clone().expect("planned")));
+    let to_b = with_grant(&|grant, subjects| {
+        limit(grant, subjects[1].secret_arn.clone().expect("planned").expect("a secret"))
+    });
     expect_only(&to_b, Reach::Key, "the grant g-1 of the key");
-    assert_eq!(with_grant(&|grant, subjects| limit(grant, subjects[0].secret_arn.clone().expect("planned"))), []);
+    assert_eq!(
+        with_grant(&|grant, subjects| limit(
+            grant,
+            subjects[0].secret_arn.clone().expect("planned").expect("a secret")
+        )),
+        []
+    );
     assert_eq!(with_grant(&|grant, _| grant.operations = vec!["Encrypt".to_owned()]), []);
     assert_eq!(with_grant(&|grant, _| grant.grantee = "arn:aws:iam::123456789012:role/other".to_owned()), []);
     let session = "arn:aws:sts::123456789012:assumed-role/sync-a-role/sync-a".to_owned();
