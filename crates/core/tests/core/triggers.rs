@@ -10,7 +10,8 @@ use deployer_core::plan::{
 };
 use deployer_core::quota::{QuotaKind, find_quota_needs};
 use deployer_core::resource::{
-    LiveRule, LiveSchedule, LiveScheduleGroup, LiveStack, Observed, PermissionStatement, StringMap, Trigger,
+    DesiredStack, LiveRule, LiveSchedule, LiveScheduleGroup, LiveStack, Observed, PermissionStatement, StringMap,
+    Trigger,
 };
 use deployer_core::snapshot::Snapshot;
 use serde_json::json;
@@ -80,7 +81,7 @@ fn schedules_of_many_venues_have_a_flexible_window_and_those_of_few_have_none() 
     let windows = |venues: usize, schedule: &str| {
         let table = |number: usize| {
             format!(
-                "[venues.v{number:03}]\ndisplay_name = \"V\"\nschedule = \"{schedule}\"\n[venues.v{number:03}.secrets]\n\
+                "[venues.v{number:03}]\ndisplay_name = \"V{number}\"\nschedule = \"{schedule}\"\n[venues.v{number:03}.secrets]\n\
                  hubspot_token = \"env:T\"\ntripleseat_public_key = \"env:K{number}\"\n[venues.v{number:03}.destination]\n\
                  kind = \"tripleseat\"\n\n"
             )
