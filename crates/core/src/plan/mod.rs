@@ -33,6 +33,7 @@ mod schedule;
 mod secret;
 mod target;
 mod trigger;
+mod verdict;
 
 use std::collections::BTreeSet;
 
@@ -55,12 +56,13 @@ use attributes::Differences;
 use finding::UnknownMembers;
 use former_role::LateDeletion;
 use trigger::TriggerNeeds;
+use verdict::{ResourceVerdict, compare_after, guard_part, out_of_reach_reason};
 
 use crate::desired::{Desired, DesiredVenue};
 use crate::naming::{SHARED_VENUE, TAG_DEPLOYMENT, TAG_VENUE};
 use crate::property::ObservedPortal;
 use crate::quota::ExceededQuota;
-use crate::resource::{DesiredStack, LiveStack, Observed, ResourceAddress, ResourceKind, StringMap};
+use crate::resource::{DesiredStack, LiveStack, ResourceAddress, ResourceKind, StringMap};
 use crate::rival::{Rival, find_rivals};
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
@@ -218,16 +220,6 @@ impl Plan {
         }
         venues
     }
-}
-
-/// The result of comparing one resource.
-#[derive(Clone)]
-enum ResourceVerdict {
-    Unchanged,
-    Change(Change),
-    Conflict(Conflict),
-    /// The resource, or one that it depends on, is unreadable or out of reach, for this reason.
-    Unreadable(String),
 }
 
 /// Plans how to get from `snapshot` to `desired`. `targets` limits the plan to these venues; empty means all.
@@ -477,34 +469,4 @@ fn plan_venue(
         None => LateDeletion::Planned(change),
     });
     deletions.chain(former).collect()
-}
-
-/// A missing resource can't be created while one that it depends on is out of reach. An existing one is compared
-/// anyway.
-fn compare_after<T>(
-    needed: &[&ResourceVerdict],
-    live: &Observed<T>,
-    compare: impl FnOnce() -> ResourceVerdict,
-) -> ResourceVerdict {
-    let reason = needed.iter().find_map(|verdict| out_of_reach_reason(verdict));
-    match (reason, live) {
-        (Some(reason), Observed::Absent | Observed::PendingDeletion(_)) => ResourceVerdict::Unreadable(reason),
-        _ => compare(),
-    }
-}
-
-/// Leaves a part alone while its whole is out of reach: the whole belongs to somebody else, or its owner is unknown.
-fn guard_part(whole: &ResourceVerdict, part: ResourceVerdict) -> ResourceVerdict {
-    match (out_of_reach_reason(whole), part) {
-        (Some(reason), ResourceVerdict::Change(_)) => ResourceVerdict::Unreadable(reason),
-        (_, part) => part,
-    }
-}
-
-fn out_of_reach_reason(verdict: &ResourceVerdict) -> Option<String> {
-    match verdict {
-        ResourceVerdict::Unreadable(reason) => Some(format!("a resource it depends on is unreadable: {reason}")),
-        ResourceVerdict::Conflict(conflict) => Some(format!("a resource it depends on is not ours: {}", conflict.name)),
-        ResourceVerdict::Unchanged | ResourceVerdict::Change(_) => None,
-    }
 }
