@@ -94,6 +94,7 @@ struct VenueReads {
     /// Whether a resource that no list shows is read by name before it counts as absent: AWS's lists are eventually consistent and
     /// may lack what was created seconds ago.
     confirm: bool,
+    roles: role::VenueRoles,
     secret: Listed<secret::ListedSecret>,
     log_group: Listed<deployer_core::resource::LiveLogGroup>,
     rule: Listed<deployer_core::resource::LiveRule>,
@@ -135,10 +136,8 @@ pub async fn observe(
     let mut observed: Vec<(String, LiveStack)> = Vec::with_capacity(venues.len());
     // If no list shows any resource of a venue, none is read by name, so that a first apply isn't slowed by five reads for
     // each venue. Creating something that exists after all fails, and it is taken over if it is ours.
-    let reads: Vec<VenueReads> = venues
-        .into_iter()
-        .map(|venue| inventory.take_venue(deployment, venue, |name| declared.contains(name)))
-        .collect();
+    let reads: Vec<VenueReads> =
+        venues.into_iter().map(|venue| inventory.take_venue(place, venue, |name| declared.contains(name))).collect();
     let mut reads = stream::iter(reads)
         .map(|reads| {
             let known = if declared.contains(reads.venue.as_str()) { &known } else { &nothing_known };
@@ -200,8 +199,7 @@ pub async fn observe_lists(
         }
     }
     let nothing_known = KnownTags::default();
-    let rest: Vec<VenueReads> =
-        rest.into_iter().map(|venue| inventory.take_venue(deployment, venue, |_| false)).collect();
+    let rest: Vec<VenueReads> = rest.into_iter().map(|venue| inventory.take_venue(place, venue, |_| false)).collect();
     let read: Vec<(String, LiveStack)> = stream::iter(rest)
         .map(|reads| observe_venue(aws, (scope, place), &inventory, &nothing_known, reads))
         .buffer_unordered(VENUES_AT_ONCE)
@@ -219,13 +217,13 @@ async fn observe_venue(
     known: &KnownTags,
     reads: VenueReads,
 ) -> (String, LiveStack) {
-    let VenueReads { venue, names, confirm, secret, log_group, rule } = reads;
+    let VenueReads { venue, names, confirm, roles, secret, log_group, rule } = reads;
     // Functions have the most reads, and the fewest a second. What no list shows has none.
     if inventory.functions.as_ref().is_ok_and(|functions| functions.contains_key(&names.function)) {
         aws.reads.wait_for_calls(&READS_OF_A_FUNCTION).await;
     }
     let ((role, other_roles), secret, log_group, mut function, rule, schedule) = tokio::join!(
-        inventory.roles.observe_roles(&aws.iam, place, (&venue, &names), confirm),
+        roles.observe(&aws.iam, place, (&venue, &names), confirm),
         secret::observe_secret(&aws.secrets, secret, &names.secret, confirm),
         log_group::observe_log_group(&aws.signed, log_group, &names.log_group, known, confirm),
         function::observe_function(&aws.lambda, &inventory.functions, &names.function, confirm),
@@ -276,15 +274,22 @@ impl LiveInventory {
     }
 
     /// Takes what the lists have of a venue out of them, so that nothing is held twice.
-    fn take_venue(&mut self, deployment: &str, venue: String, is_declared: impl Fn(&str) -> bool) -> VenueReads {
+    fn take_venue(&mut self, place: &RolePlace, venue: String, is_declared: impl Fn(&str) -> bool) -> VenueReads {
         fn take<T>(list: &mut ResourceList<T>, name: &str) -> Listed<T> {
             list.as_mut().map(|list| list.remove(name)).map_err(|error| error.clone())
         }
-        let names = VenueNames::new(deployment, &venue);
+        let names = VenueNames::new(&place.deployment, &venue);
         let confirm = is_declared(&venue) && self.shows_any(&names);
-        let Self { roles: _, secrets, log_groups, functions: _, rules, schedules: _ } = self;
-        let (secret, log_group) = (take(secrets, &names.secret), take(log_groups, &names.log_group));
-        VenueReads { confirm, secret, log_group, rule: take(rules, &names.rule), venue, names }
+        let Self { roles, secrets, log_groups, functions: _, rules, schedules: _ } = self;
+        VenueReads {
+            confirm,
+            roles: roles.take_roles(place, (&venue, &names)),
+            secret: take(secrets, &names.secret),
+            log_group: take(log_groups, &names.log_group),
+            rule: take(rules, &names.rule),
+            venue,
+            names,
+        }
     }
 
     /// Forgets what only other deployments and a plan from lists are compared by. A full plan reads each function.

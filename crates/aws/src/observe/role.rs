@@ -153,26 +153,23 @@ impl ListedRoles {
         }
     }
 
-    /// The venue's role, and others of the venue.
-    pub(super) async fn observe_roles(
-        &self,
-        iam: &Client,
-        place: &RolePlace,
-        (venue, names): (&str, &VenueNames),
-        confirm: bool,
-    ) -> (Observed<LiveRole>, OtherRoles) {
-        let usual = self.observe_role(iam, &names.role, confirm).await;
-        let name = place.second_role_name(venue);
-        // Only a role whose usual name is taken has a second name, but it keeps that when the other one is gone.
-        let needed = usual.as_present().is_some_and(|role| RoleOwner::of_role(place, role) != RoleOwner::Current);
-        let second = match self {
-            Self::Names(listed) if !needed && !listed.contains(&name) => Observed::Absent,
-            _ => self.observe_role(iam, &name, confirm && needed).await,
-        };
-        settle_roles(place, usual, second, self.roles_of_other_paths(names, &name))
+    /// Takes a venue's roles out of the list.
+    pub(super) fn take_roles(&mut self, place: &RolePlace, (venue, names): (&str, &VenueNames)) -> VenueRoles {
+        let second = place.second_role_name(venue);
+        let others = self.roles_of_other_paths(names, &second);
+        let others: Vec<String> = others.into_iter().map(|role| role.name.clone()).collect();
+        match self {
+            Self::Whole(Err(error)) => VenueRoles::Unreadable(error.clone()),
+            Self::Whole(Ok(roles)) => VenueRoles::Listed {
+                usual: roles.remove(&names.role).map(Box::new),
+                second: roles.remove(&second).map(Box::new),
+                others: others.iter().filter_map(|name| roles.remove(name)).collect(),
+            },
+            Self::Names(listed) => VenueRoles::Unread { has_second: listed.contains(&second) },
+        }
     }
 
-    /// As [`ListedRoles::observe_roles`], from the list alone; `None` if the list contains only names.
+    /// The venue's role, and others of the venue, from the list alone; `None` if the list contains only names.
     pub(super) fn find_roles(
         &self,
         place: &RolePlace,
@@ -184,30 +181,75 @@ impl ListedRoles {
             Err(error) => to_unreadable(error),
         };
         let second = place.second_role_name(venue);
-        Some(settle_roles(place, find(&names.role), find(&second), self.roles_of_other_paths(names, &second)))
+        let others = self.roles_of_other_paths(names, &second).into_iter().cloned().collect();
+        Some(settle_roles(place, find(&names.role), find(&second), others))
     }
 
     /// The roles with one of the venue's names besides the usual one and `second`.
-    fn roles_of_other_paths(&self, names: &VenueNames, second: &str) -> Vec<LiveRole> {
+    fn roles_of_other_paths(&self, names: &VenueNames, second: &str) -> Vec<&LiveRole> {
         let Self::Whole(Ok(roles)) = self else { return Vec::new() };
         // All of them start with the function's name.
         let begin = format!("{}-", names.function);
         let others =
             roles.range(begin.clone()..).take_while(|(name, _)| name.starts_with(&begin)).map(|(_, role)| role);
         let others = others.filter(|role| role.name != names.role && role.name != second);
-        others.filter(|role| is_role_name(names, &role.name)).cloned().collect()
+        others.filter(|role| is_role_name(names, &role.name)).collect()
     }
+}
 
-    async fn observe_role(&self, iam: &Client, name: &str, confirm: bool) -> Observed<LiveRole> {
+/// What the list has of a venue's roles.
+pub(super) enum VenueRoles {
+    /// The roles with its two names, and others of the venue.
+    Listed { usual: Option<Box<LiveRole>>, second: Option<Box<LiveRole>>, others: Vec<LiveRole> },
+    /// Nothing, as the list contains only names. Whether the second one is in it.
+    Unread { has_second: bool },
+    /// Nothing.
+    Unreadable(CallError),
+}
+
+impl VenueRoles {
+    /// The venue's role, and others of the venue.
+    pub(super) async fn observe(
+        self,
+        iam: &Client,
+        place: &RolePlace,
+        (venue, names): (&str, &VenueNames),
+        confirm: bool,
+    ) -> (Observed<LiveRole>, OtherRoles) {
+        let name = place.second_role_name(venue);
+        // Only a role whose usual name is taken has a second name, but it keeps that when the other one is gone.
+        let needs_second = |usual: &Observed<LiveRole>| {
+            usual.as_present().is_some_and(|role| RoleOwner::of_role(place, role) != RoleOwner::Current)
+        };
         match self {
-            Self::Whole(Err(error)) => to_unreadable(error),
-            Self::Whole(Ok(roles)) => match roles.get(name) {
-                Some(role) => Observed::Present(role.clone()),
-                None if !confirm => Observed::Absent,
-                None => to_observed(read_role(iam, name).await),
-            },
-            Self::Names(_) => to_observed(read_role(iam, name).await),
+            Self::Unreadable(error) => settle_roles(place, to_unreadable(&error), to_unreadable(&error), Vec::new()),
+            Self::Listed { usual, second, others } => {
+                let usual = observe_role(iam, (&names.role, usual), confirm).await;
+                let confirm = confirm && needs_second(&usual);
+                let second = observe_role(iam, (&name, second), confirm).await;
+                settle_roles(place, usual, second, others)
+            }
+            Self::Unread { has_second } => {
+                let usual = to_observed(read_role(iam, &names.role).await);
+                let second = match has_second || needs_second(&usual) {
+                    true => to_observed(read_role(iam, &name).await),
+                    false => Observed::Absent,
+                };
+                settle_roles(place, usual, second, Vec::new())
+            }
         }
+    }
+}
+
+async fn observe_role(
+    iam: &Client,
+    (name, listed): (&str, Option<Box<LiveRole>>),
+    confirm: bool,
+) -> Observed<LiveRole> {
+    match listed {
+        Some(role) => Observed::Present(*role),
+        None if !confirm => Observed::Absent,
+        None => to_observed(read_role(iam, name).await),
     }
 }
 

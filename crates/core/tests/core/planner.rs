@@ -236,10 +236,10 @@ fn changes_from_a_permission_to_a_role_without_a_gap() {
     let stack = desired.venues[0].stack.as_ref().expect("a stack");
     let execute = |live: &mut LiveStack, operation: &Operation| match operation {
         Operation::Iam(IamOperation::UpdateAssumeRolePolicy { document, .. }) => {
-            expect_present(&mut live.role).trust = document.clone().into();
+            expect_present(&mut live.role).trust = document.clone();
         }
         Operation::Iam(IamOperation::PutRolePolicy { policy, document, .. }) => {
-            expect_present(&mut live.role).policies.insert(policy.clone(), document.clone().into());
+            expect_present(&mut live.role).policies.insert(policy.clone(), document.clone());
         }
         Operation::EventBridge(EventBridgeOperation::PutTargets { targets, .. }) => {
             expect_present(&mut live.rule).targets.clone_from(targets);

@@ -182,10 +182,10 @@ fn execute(snapshot: &mut Snapshot, deployment: &str, operation: &Operation) {
     let live = snapshot.venues.get_mut(venue).expect("it is deployed");
     match operation {
         Operation::Iam(IamOperation::UpdateAssumeRolePolicy { document, .. }) => {
-            expect_present(&mut live.role).trust = document.clone().into();
+            expect_present(&mut live.role).trust = document.clone();
         }
         Operation::Iam(IamOperation::PutRolePolicy { policy, document, .. }) => {
-            expect_present(&mut live.role).policies.insert(policy.clone(), document.clone().into());
+            expect_present(&mut live.role).policies.insert(policy.clone(), document.clone());
         }
         Operation::EventBridge(EventBridgeOperation::PutRule { rule }) => {
             let before = live.rule.as_present().cloned();
