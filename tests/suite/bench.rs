@@ -4,7 +4,8 @@
 //! and on the embedded cloud for 3, 30, 100 and 1,000 venues (or those that `BENCH_VENUES` names), with a proxy that
 //! throttles as AWS documents it and a portal that throttles as HubSpot does, beside the time that the quotas and the round
 //! trips that wait for each other allow. With `BENCH_DEPLOYER=target/release/deployer`, the latter runs the program as it is shipped, and
-//! fails if that takes much longer than allowed, or too much memory. `benches/growth.py` draws it.
+//! fails if that takes much longer than allowed, or too much memory. `BENCH_SETTING='reserved_concurrency = "off"'` declares
+//! something on each venue. `benches/growth.py` draws it.
 //! `scenarios` and `refresh` assert the number of calls.
 
 use std::collections::BTreeMap;
@@ -239,6 +240,7 @@ async fn measure_calls_and_seconds() {
 #[ignore = "a benchmark that takes 20 minutes, most of them for 1,000 venues"]
 async fn bench_within_quotas() {
     let named = std::env::var("BENCH_VENUES").unwrap_or_else(|_| "3,30,100,1000".to_owned());
+    let setting = std::env::var("BENCH_SETTING").map(|setting| format!("{setting}\n")).unwrap_or_default();
     let measured = std::env::var("BENCH_DEPLOYER")
         .unwrap_or_else(|_| if cfg!(debug_assertions) { "unoptimized build" } else { "optimized build" }.to_owned());
     let mut missed = Vec::new();
@@ -256,7 +258,7 @@ async fn bench_within_quotas() {
         );
         let world = world_behind(&uri, REGION).await.within_quotas().with_hubspot(client);
         let names: Vec<String> = (0..venues).map(|number| format!("v{number:05}")).collect();
-        let tables: String = names.iter().map(|name| venue_tables(name, "")).collect();
+        let tables: String = names.iter().map(|name| venue_tables(name, &setting)).collect();
         let mut text = format!("[deployment]\nname = \"quota\"\nregion = \"{REGION}\"\n\n{tables}");
         if venues <= VENUES_OF_A_PORTAL {
             text = with_token(&text, &portal.1.uri);
