@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use deployer_cloud::{ApiError, CloudCall, CloudFault, EmbeddedCloud, InjectedFault};
 use deployer_core::desired::Desired;
 use deployer_core::plan::FindingKind;
-use deployer_core::resource::Observed;
+use deployer_core::resource::{Observed, Trigger};
 use serde_json::{Value, json};
 
 use crate::scenarios::{die_after_write, new_world};
@@ -95,6 +95,23 @@ async fn drift_of_a_schedule_is_put_back() {
     change_schedule(&cloud, |given| given["State"] = json!("DISABLED"));
     drop(world.try_apply(&desired).await);
     change_schedule(&cloud, |given| assert_eq!(given["KmsKeyArn"], key, "a change keeps it"));
+}
+
+/// As schedules of many venues have it.
+#[tokio::test]
+async fn a_flexible_window_comes_and_goes() {
+    let (cloud, world, [_, exact]) = both_manifests().await;
+    let mut flexible = exact.clone();
+    for stack in flexible.venues.iter_mut().filter_map(|venue| venue.stack.as_mut()) {
+        let Trigger::Schedule(schedule) = &mut stack.trigger else { panic!("a schedule starts the runs") };
+        schedule.window_minutes = Some(1);
+    }
+    let minute = json!({ "Mode": "FLEXIBLE", "MaximumWindowInMinutes": 1 });
+    for (desired, window) in [(&flexible, &minute), (&exact, &json!({ "Mode": "OFF" })), (&flexible, &minute)] {
+        world.converge(desired).await;
+        change_schedule(&cloud, |given| assert_eq!(given["FlexibleTimeWindow"], *window));
+        assert_eq!((world.plan(desired).await.changes, firing(&cloud)), (Vec::new(), (false, true)));
+    }
 }
 
 /// Changes over from one to the other, breaks the apply off after so many calls that took effect, and applies again.

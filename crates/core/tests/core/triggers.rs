@@ -79,14 +79,8 @@ fn a_schedule_counts_in_the_zone_of_its_venue_if_people_chose_the_times() {
 #[test]
 fn schedules_of_many_venues_have_a_flexible_window_and_those_of_few_have_none() {
     let windows = |venues: usize, schedule: &str| {
-        let table = |number: usize| {
-            format!(
-                "[venues.v{number:03}]\ndisplay_name = \"V{number}\"\nschedule = \"{schedule}\"\n[venues.v{number:03}.secrets]\n\
-                 hubspot_token = \"env:T\"\ntripleseat_public_key = \"env:K{number}\"\n[venues.v{number:03}.destination]\n\
-                 kind = \"tripleseat\"\n\n"
-            )
-        };
-        let tables: String = (0..venues).map(table).collect();
+        let lines = format!("schedule = \"{schedule}\"\n");
+        let tables: String = (0..venues).map(|number| venue_tables(&format!("v{number:03}"), &lines)).collect();
         let head = "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\nscheduler = \"scheduler\"\n\n";
         let desired = desired_from(&format!("{head}{tables}"));
         let of_stack = |stack: &DesiredStack| stack.trigger.as_schedule().map(|schedule| schedule.window_minutes);
