@@ -66,6 +66,7 @@ impl ShippedDeployer {
         };
         let printed = std::fs::read_to_string(self.directory.path().join("printed")).unwrap_or_default();
         assert!(ended.success(), "{words:?} ended with {ended}: {printed}");
-        most_kb / 1000
+        // What Linux calls kB has 1,024 bytes.
+        (most_kb * 1024).div_ceil(1_000_000)
     }
 }

@@ -41,8 +41,9 @@ use deployer_core::role_policy::schedule_group_arn;
 use deployer_core::scope::Scope;
 use deployer_core::snapshot::Snapshot;
 
-/// How many venues' details are read concurrently. Each takes eleven reads, which are concurrent too.
-const VENUES_AT_ONCE: usize = 32;
+/// How many venues' details are read concurrently. Each takes eleven reads, which are concurrent too, and of which AWS lets five
+/// venues have theirs in a second.
+const VENUES_AT_ONCE: usize = 16;
 
 /// Reads the published versions of a function, with their configurations.
 ///
@@ -222,7 +223,7 @@ async fn observe_venue(
     if inventory.functions.as_ref().is_ok_and(|functions| functions.contains_key(&names.function)) {
         aws.reads.wait_for_calls(&READS_OF_A_FUNCTION).await;
     }
-    let ((role, other_roles), secret, log_group, mut function, rule, schedule) = tokio::join!(
+    let ((role, other_roles), mut secret, log_group, mut function, rule, schedule) = tokio::join!(
         roles.observe(&aws.iam, place, (&venue, &names), confirm),
         secret::observe_secret(&aws.secrets, secret, &names.secret, confirm),
         log_group::observe_log_group(&aws.signed, log_group, &names.log_group, known, confirm),
@@ -231,6 +232,15 @@ async fn observe_venue(
         inventory.schedules.observe_schedule(&aws.signed, &place.deployment, &names.rule, confirm),
     );
     function.compare_role(&role);
+    // The resources of a venue nearly always have the same tags.
+    if let Observed::Present(log_group) = &log_group {
+        if let Observed::Present(secret) = &mut secret {
+            secret.tags.share_with(&log_group.tags);
+        }
+        if let Observed::Present(function) = &mut function.function {
+            function.tags.share_with(&log_group.tags);
+        }
+    }
     let live = LiveStack {
         role,
         other_roles,
