@@ -53,7 +53,7 @@ impl ShippedDeployer {
         command.stdout(printed.try_clone().expect("a file")).stderr(printed).stdin(Stdio::null());
         let mut child = command.spawn().expect("BENCH_DEPLOYER names a program");
         let status = format!("/proc/{}/status", child.id().expect("it runs"));
-        let mut most_kb = 0;
+        let mut most_kb = 0_u64;
         let ended = loop {
             let text = std::fs::read_to_string(&status).unwrap_or_default();
             let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));

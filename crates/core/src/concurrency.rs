@@ -1,7 +1,5 @@
 //! What keeps two runs of a venue from overlapping: reserved concurrency of one, or a lease.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sync_config::config::{ENV_SYNC_CONFIG, SyncConfig};
@@ -41,8 +39,9 @@ impl ExecutionLimits {
 }
 
 /// Whether a function with these variables takes a lease for each run.
-pub fn has_lease(environment: &BTreeMap<String, String>) -> bool {
-    let config = environment.get(ENV_SYNC_CONFIG).and_then(|json| serde_json::from_str::<Value>(json).ok());
+pub fn has_lease<'e>(environment: impl IntoIterator<Item = (&'e String, &'e String)>) -> bool {
+    let config = environment.into_iter().find(|(name, _)| *name == ENV_SYNC_CONFIG);
+    let config = config.and_then(|(_, json)| serde_json::from_str::<Value>(json).ok());
     config.is_some_and(|config| config["lease"] == true)
 }
 

@@ -1,7 +1,5 @@
 //! Which other tool manages a resource, according to its tags.
 
-use std::collections::BTreeMap;
-
 /// Tags by which other tools mark what they manage: a key or the beginning of one, in lower case.
 const TOOL_TAGS: [(&str, &str); 11] = [
     ("aws:cloudformation:", "CloudFormation"),
@@ -23,8 +21,8 @@ const TOOLS: [&str; 9] =
     ["terraform", "cloudformation", "cdk", "sam", "serverless", "pulumi", "opentofu", "ansible", "crossplane"];
 
 /// The tool that manages a resource with these tags, and the tag that says so.
-pub fn find_managing_tool(tags: &BTreeMap<String, String>) -> Option<(&str, &str)> {
-    tags.iter().find_map(|(key, value)| {
+pub fn find_managing_tool<'t>(tags: impl IntoIterator<Item = (&'t String, &'t String)>) -> Option<(&'t str, &'t str)> {
+    tags.into_iter().find_map(|(key, value)| {
         let (lower, named) = (key.to_lowercase(), value.to_lowercase());
         if let Some((_, tool)) = TOOL_TAGS.iter().find(|(tag, _)| lower.starts_with(tag)) {
             return Some((*tool, key.as_str()));
@@ -41,7 +39,7 @@ mod tests {
     #[test]
     fn tags_name_the_tool() {
         let tool = |key: &str, value: &str| {
-            let tags = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+            let tags = std::collections::BTreeMap::from([(key.to_owned(), value.to_owned())]);
             find_managing_tool(&tags).map(|(tool, _)| tool.to_owned())
         };
         assert_eq!(tool("aws:cloudformation:stack-name", "s").as_deref(), Some("CloudFormation"));

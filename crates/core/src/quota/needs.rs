@@ -232,7 +232,7 @@ fn environment_size(deployment: &str, scope: &Scope, venue: &str, configuration:
     let secret = VenueNames::new(deployment, venue).secret;
     let arn = scope.regional_arn("secretsmanager", &format!("secret:{secret}")).len() + SUFFIX;
     let mut environment = configuration.environment.clone();
-    for value in environment.values_mut().filter(|value| *value == SECRET_ARN_PLACEHOLDER) {
+    for (_, value) in environment.iter_mut().filter(|(_, value)| *value == SECRET_ARN_PLACEHOLDER) {
         *value = "x".repeat(arn);
     }
     json!(environment).to_string().len()

@@ -1,16 +1,19 @@
 //! Maps of texts whose clones share them.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Index};
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A map of texts, such as tags. Clones share it until one of them is changed: most resources of a venue have the same tags, and
-/// what a list returned is in what was observed too.
+/// what a list returned is in what was observed too. It is a sorted list, since a node of a B-tree has room for eleven entries, and a venue
+/// has three tags.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StringMap(Arc<BTreeMap<String, String>>);
+pub struct StringMap(Arc<LiteMap<String, String>>);
 
 impl StringMap {
     /// An empty map.
@@ -32,7 +35,7 @@ impl StringMap {
 }
 
 impl Deref for StringMap {
-    type Target = BTreeMap<String, String>;
+    type Target = LiteMap<String, String>;
 
     fn deref(&self) -> &Self::Target {
         &self.0
@@ -54,7 +57,7 @@ impl fmt::Debug for StringMap {
 
 impl Serialize for StringMap {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serializer.collect_map(self.0.iter())
     }
 }
 
@@ -66,25 +69,34 @@ impl<'de> Deserialize<'de> for StringMap {
 
 impl From<BTreeMap<String, String>> for StringMap {
     fn from(map: BTreeMap<String, String>) -> Self {
-        Self(Arc::new(map))
+        map.into_iter().collect()
+    }
+}
+
+/// As of the standard library's maps: for keys that are there.
+impl Index<&str> for StringMap {
+    type Output = String;
+
+    fn index(&self, key: &str) -> &String {
+        self.0.get(key).expect("the map has the key")
     }
 }
 
 impl<const N: usize> From<[(String, String); N]> for StringMap {
     fn from(entries: [(String, String); N]) -> Self {
-        BTreeMap::from(entries).into()
+        entries.into_iter().collect()
     }
 }
 
 impl FromIterator<(String, String)> for StringMap {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(entries: I) -> Self {
-        entries.into_iter().collect::<BTreeMap<_, _>>().into()
+        Self(Arc::new(entries.into_iter().collect()))
     }
 }
 
 impl IntoIterator for StringMap {
     type Item = (String, String);
-    type IntoIter = btree_map::IntoIter<String, String>;
+    type IntoIter = std::vec::IntoIter<(String, String)>;
 
     fn into_iter(self) -> Self::IntoIter {
         Arc::unwrap_or_clone(self.0).into_iter()
@@ -93,7 +105,7 @@ impl IntoIterator for StringMap {
 
 impl<'m> IntoIterator for &'m StringMap {
     type Item = (&'m String, &'m String);
-    type IntoIter = btree_map::Iter<'m, String, String>;
+    type IntoIter = <&'m LiteMap<String, String> as IntoIterator>::IntoIter;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter()
@@ -102,7 +114,7 @@ impl<'m> IntoIterator for &'m StringMap {
 
 impl<'m> IntoIterator for &'m mut StringMap {
     type Item = (&'m String, &'m mut String);
-    type IntoIter = btree_map::IterMut<'m, String, String>;
+    type IntoIter = <&'m mut LiteMap<String, String> as IntoIterator>::IntoIter;
 
     fn into_iter(self) -> Self::IntoIter {
         Arc::make_mut(&mut self.0).iter_mut()

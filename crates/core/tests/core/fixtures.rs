@@ -99,7 +99,7 @@ pub fn applied_stack(stack: &DesiredStack) -> LiveStack {
     let secret = stack.secret.as_ref();
     let arn = secret.map(|secret| secret_arn(&secret.name)).unwrap_or_default();
     let mut configuration = stack.function.configuration.clone();
-    for value in configuration.environment.values_mut().filter(|value| *value == SECRET_ARN_PLACEHOLDER) {
+    for (_, value) in configuration.environment.iter_mut().filter(|(_, value)| *value == SECRET_ARN_PLACEHOLDER) {
         value.clone_from(&arn);
     }
     configuration.declared = DeclaredSettings::default();
