@@ -119,7 +119,7 @@ class Panel:
             yield f'<text class="{name}" x="{LEFT + 10}" y="{y}">{label}: {value}{self.unit} for {last:,}</text>'
             y += 19
         if any(bound for _, _, points in self.series for _, bound in points.values()):
-            yield f'<text class="quiet" x="{LEFT + 10}" y="{y}">dashed: quotas and round trips allow no less</text>'
+            yield f'<text class="quiet" x="{LEFT + 10}" y="{y}">dashed: the bound</text>'
 
 
 def draw(found):
