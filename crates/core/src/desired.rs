@@ -207,6 +207,7 @@ pub(crate) fn desired_stack(
     let expression = rule_schedule(&venue.schedule, deployment, &venue.name);
     let enabled = venue.status == Status::Active;
     let alias_arn = format!("{function_arn}:{ALIAS}");
+    let window = starts.together.filter(|_| starts.by_schedule).and_then(|_| schedule_window(&venue.schedule));
     let trigger = match starts.by_schedule {
         true => Trigger::Schedule(Box::new(ScheduleSpec {
             group: schedule_group_name(deployment),
@@ -214,7 +215,7 @@ pub(crate) fn desired_stack(
             description: description.clone(),
             expression,
             timezone: schedule_timezone(&venue.schedule, venue.timezone.as_deref()).to_owned(),
-            window_minutes: starts.together.and_then(|_| schedule_window(&venue.schedule)),
+            window_minutes: window,
             enabled,
             target: ScheduleTarget {
                 arn: alias_arn,
@@ -288,7 +289,8 @@ pub(crate) fn desired_stack(
                 memory_mb: venue.memory_mb,
                 timeout_s: venue.timeout_s,
                 role_arn: role_arn.clone(),
-                environment: function_environment(manifest, venue, starts.together),
+                // In a window, those that meet are few.
+                environment: function_environment(manifest, venue, starts.together.filter(|_| window.is_none())),
                 code_sha256,
                 declared: DeclaredSettings {
                     kms_key: company.kms_key.clone(),

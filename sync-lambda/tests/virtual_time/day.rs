@@ -19,8 +19,6 @@ use crate::world::{DEPLOYMENT, Traffic, VirtualVenue, VirtualWorld, run_story, s
 /// How long after its interval a flag is synced at the latest: HubSpot's index lags, the venues that start in the same
 /// minute wait for their searches, and a run takes its time. `docs/decisions/sync.md` says so.
 const BOUND: SignedDuration = SignedDuration::from_secs(90);
-/// The same for venues that start in windows: two runs may be a window further apart.
-const BOUND_IN_WINDOWS: SignedDuration = SignedDuration::from_secs(120);
 /// A run's time, the manifest's default.
 const TIMEOUT: Duration = Duration::from_secs(240);
 
@@ -169,7 +167,8 @@ fn simulate_day(plan: DayPlan) -> DayReport {
         let world = VirtualWorld::new();
         let declared = schedule(plan.schedule);
         let all = std::iter::repeat_n(&declared, plan.venues as usize);
-        let starting_together = count_starting_together(all).filter(|_| plan.start != StartOfVenues::AtOnce);
+        // In a window, those that meet are few.
+        let starting_together = count_starting_together(all).filter(|_| plan.start == StartOfVenues::BySpreadRules);
         let window = match plan.start {
             StartOfVenues::InWindows => schedule_window(&declared).unwrap_or_default(),
             StartOfVenues::AtOnce | StartOfVenues::BySpreadRules => 0,
@@ -193,7 +192,7 @@ fn simulate_day(plan: DayPlan) -> DayReport {
         let tally = Mutex::<RunTally>::default();
         let fire = |(venue, rule)| fire_rule(venue, (rule, window), end, &tally);
         let firing = join_all(venues.iter().zip(&rules).map(fire));
-        let flagging = set_flags(&world, &venues, plan, end - interval - BOUND_IN_WINDOWS - interval);
+        let flagging = set_flags(&world, &venues, plan, end - interval - BOUND - interval);
         let (flagged, _) = join(flagging, firing).await;
         let mut waits = Vec::new();
         let mut unsynced = 0;
@@ -230,8 +229,7 @@ impl DayReport {
     fn assert_bounds(&self) {
         println!("{self}");
         let interval = schedule(self.plan.schedule).interval_s.expect("an interval") as i64;
-        let beyond = if self.plan.start == StartOfVenues::InWindows { BOUND_IN_WINDOWS } else { BOUND };
-        let bound = SignedDuration::from_secs(interval) + beyond;
+        let bound = SignedDuration::from_secs(interval) + BOUND;
         let causes: BTreeMap<&str, usize> = self.tally.failed.iter().fold(BTreeMap::new(), |mut causes, text| {
             *causes.entry(text.as_str()).or_default() += 1;
             causes

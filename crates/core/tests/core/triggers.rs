@@ -83,14 +83,17 @@ fn schedules_of_many_venues_have_a_flexible_window_and_those_of_few_have_none() 
         let tables: String = (0..venues).map(|number| venue_tables(&format!("v{number:03}"), &lines)).collect();
         let head = "[deployment]\nname = \"sync\"\nregion = \"us-east-1\"\nscheduler = \"scheduler\"\n\n";
         let desired = desired_from(&format!("{head}{tables}"));
-        let of_stack = |stack: &DesiredStack| stack.trigger.as_schedule().map(|schedule| schedule.window_minutes);
+        let of_stack = |stack: &DesiredStack| {
+            let waits_as_many = stack.function.configuration.environment["SYNC_CONFIG"].contains("starting_together");
+            stack.trigger.as_schedule().map(|schedule| (schedule.window_minutes, waits_as_many))
+        };
         let mut found: Vec<_> = desired.venues.iter().filter_map(|venue| of_stack(venue.stack.as_ref()?)).collect();
         found.dedup();
         found
     };
-    assert_eq!(windows(100, "rate(5 minutes)"), [None], "20 a minute");
-    assert_eq!(windows(250, "rate(5 minutes)"), [Some(1)], "50 a minute");
-    assert_eq!(windows(250, "cron(0 8 * * ? *)"), [None], "people chose the time");
+    assert_eq!(windows(100, "rate(5 minutes)"), [(None, false)], "20 a minute");
+    assert_eq!(windows(250, "rate(5 minutes)"), [(Some(1), false)], "50 a minute, and few of them meet");
+    assert_eq!(windows(250, "cron(0 8 * * ? *)"), [(None, true)], "people chose the time");
     let desired = desired_from(&with_scheduler(MANIFEST, "scheduler"));
     let mut snapshot = converged_snapshot(&desired);
     expect_present(&mut harbour_stack(&mut snapshot).schedule).window_minutes = Some(1);
