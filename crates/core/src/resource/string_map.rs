@@ -6,7 +6,6 @@ use std::ops::{Deref, DerefMut, Index};
 use std::sync::Arc;
 
 use litemap::LiteMap;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A map of texts, such as tags. Clones share it until one of them is changed: most resources of a venue have the same tags, and
