@@ -93,7 +93,7 @@ impl SilenceNotices {
         (self.subject, self.time) = (subject, time);
         let over = time.checked_sub(self.manner.after)?;
         let text = match wait {
-            // Of many short calls, none is what takes so long.
+            // While one short call follows another, no single call explains the silence.
             Some(wait) if has_bar || wait.waited >= TELLING_WAIT || wait.waited * 2 >= silence => {
                 format!("Waiting for {} ({} s)", wait.call, wait.waited.as_secs())
             }

@@ -195,7 +195,7 @@ impl Reconciler<'_> {
         .await
     }
 
-    /// Plans what was `shown` again. Only quotas are left out: the same changes need no more room than a moment ago.
+    /// Makes the plan that was `shown` once more, without checking quotas: the same changes need no more room than before.
     async fn plan_again(&self, goal: &ReconcileGoal<'_>, shown: &PlannedChanges) -> Result<PlannedChanges> {
         let quotas = QuotaReader::new(self.aws, self.portal);
         let limits = async {

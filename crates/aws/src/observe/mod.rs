@@ -137,13 +137,13 @@ pub async fn observe(
     let mut observed: Vec<(String, LiveStack)> = Vec::with_capacity(venues.len());
     // If no list shows any resource of a venue, none is read by name, so that a first apply isn't slowed by five reads for
     // each venue. Creating something that exists after all fails, and it is taken over if it is ours.
-    let reads: Vec<VenueReads> =
-        venues.into_iter().map(|venue| inventory.take_venue(place, venue, |name| declared.contains(name))).collect();
+    let take = |venue: String| {
+        let is_declared = declared.contains(venue.as_str());
+        (inventory.take_venue(place, venue, is_declared), if is_declared { &known } else { &nothing_known })
+    };
+    let reads: Vec<(VenueReads, &KnownTags)> = venues.into_iter().map(take).collect();
     let mut reads = stream::iter(reads)
-        .map(|reads| {
-            let known = if declared.contains(reads.venue.as_str()) { &known } else { &nothing_known };
-            observe_venue(aws, (scope, place), &inventory, known, reads)
-        })
+        .map(|(reads, known)| observe_venue(aws, (scope, place), &inventory, known, reads))
         .buffer_unordered(VENUES_AT_ONCE);
     while let Some(venue) = reads.next().await {
         observed.push(venue);
@@ -200,7 +200,7 @@ pub async fn observe_lists(
         }
     }
     let nothing_known = KnownTags::default();
-    let rest: Vec<VenueReads> = rest.into_iter().map(|venue| inventory.take_venue(place, venue, |_| false)).collect();
+    let rest: Vec<VenueReads> = rest.into_iter().map(|venue| inventory.take_venue(place, venue, false)).collect();
     let read: Vec<(String, LiveStack)> = stream::iter(rest)
         .map(|reads| observe_venue(aws, (scope, place), &inventory, &nothing_known, reads))
         .buffer_unordered(VENUES_AT_ONCE)
@@ -284,12 +284,12 @@ impl LiveInventory {
     }
 
     /// Takes what the lists have of a venue out of them, so that nothing is held twice.
-    fn take_venue(&mut self, place: &RolePlace, venue: String, is_declared: impl Fn(&str) -> bool) -> VenueReads {
+    fn take_venue(&mut self, place: &RolePlace, venue: String, is_declared: bool) -> VenueReads {
         fn take<T>(list: &mut ResourceList<T>, name: &str) -> Listed<T> {
             list.as_mut().map(|list| list.remove(name)).map_err(|error| error.clone())
         }
         let names = VenueNames::new(&place.deployment, &venue);
-        let confirm = is_declared(&venue) && self.shows_any(&names);
+        let confirm = is_declared && self.shows_any(&names);
         let Self { roles, secrets, log_groups, functions: _, rules, schedules: _ } = self;
         VenueReads {
             confirm,

@@ -132,6 +132,10 @@ mod tests {
         second.insert("b".to_owned(), "2".to_owned());
         second.share_with(&first);
         assert_eq!((first.len(), second.len()), (1, 2));
+        let mut same = first.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<StringMap>();
+        assert!(!Arc::ptr_eq(&first.0, &same.0));
+        same.share_with(&first);
+        assert!(Arc::ptr_eq(&first.0, &same.0));
         let text = serde_json::to_string(&second).expect("JSON");
         assert_eq!((text.as_str(), serde_json::from_str(&text).ok()), (r#"{"a":"1","b":"2"}"#, Some(second)));
     }
